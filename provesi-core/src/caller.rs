@@ -1,0 +1,161 @@
+//! Who does something, from where and when.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Field, Invalid, Rule, Timestamp};
+
+/// The name of a user, a service or a part of the system: 1 to 64 characters, not blank, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ActorName(Box<str>);
+
+impl ActorName {
+    /// The most characters a name may have.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Checks a name; surrounding blanks are cut.
+    ///
+    /// # Errors
+    /// [`Rule::Blank`], [`Rule::TooLong`] or [`Rule::ControlCharacter`].
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let refuse = |rule| Err(Invalid::new(Field::Actor, rule));
+        if text.is_empty() {
+            return refuse(Rule::Blank);
+        }
+        if text.chars().count() > Self::MAX_CHARS {
+            return refuse(Rule::TooLong { max: Self::MAX_CHARS });
+        }
+        if text.chars().any(char::is_control) {
+            return refuse(Rule::ControlCharacter);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who does something.
+///
+/// The text form (`anonymous`, `user:NAME`, `service:NAME`, `system:NAME`) is what stores keep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Actor {
+    /// Nobody said who.
+    #[default]
+    Anonymous,
+    /// A person.
+    User(ActorName),
+    /// Another service.
+    Service(ActorName),
+    /// A part of Provesi itself: an import, the integrity check.
+    System(ActorName),
+}
+
+impl Actor {
+    /// A part of Provesi itself.
+    ///
+    /// # Errors
+    /// As [`ActorName::parse`].
+    pub fn system(name: &str) -> Result<Self, Invalid> {
+        ActorName::parse(name).map(Self::System)
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("anonymous"),
+            Self::User(name) => write!(f, "user:{}", name.as_str()),
+            Self::Service(name) => write!(f, "service:{}", name.as_str()),
+            Self::System(name) => write!(f, "system:{}", name.as_str()),
+        }
+    }
+}
+
+impl std::str::FromStr for Actor {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.split_once(':') {
+            Some(("user", name)) => ActorName::parse(name).map(Self::User),
+            Some(("service", name)) => ActorName::parse(name).map(Self::Service),
+            Some(("system", name)) => ActorName::parse(name).map(Self::System),
+            None if text == "anonymous" => Ok(Self::Anonymous),
+            _ => Err(Invalid::new(Field::Actor, Rule::Blank)),
+        }
+    }
+}
+
+impl TryFrom<String> for Actor {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<Actor> for String {
+    fn from(actor: Actor) -> Self {
+        actor.to_string()
+    }
+}
+
+/// Who asks for something, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// The network address that the request came from, if it came over a network.
+    pub address: Option<IpAddr>,
+    /// The id of the request, for finding its other traces. At most 128 visible ASCII characters, else unused.
+    pub request_id: Option<Box<str>>,
+}
+
+impl Caller {
+    /// A part of Provesi itself, on this machine.
+    ///
+    /// # Errors
+    /// As [`ActorName::parse`].
+    pub fn system(name: &str) -> Result<Self, Invalid> {
+        Ok(Self { actor: Actor::system(name)?, ..Self::default() })
+    }
+}
+
+/// Who makes a change, from where and when: what a store keeps in the event of the change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// When the change is made; the record's new version, or the base of it, see [`Timestamp::next`].
+    pub at: Timestamp,
+    /// Who makes it.
+    pub actor: Actor,
+    /// The network address that it came from.
+    pub address: Option<IpAddr>,
+}
+
+impl Stamp {
+    /// A change by `caller` at `at`.
+    #[must_use]
+    pub fn new(at: Timestamp, caller: &Caller) -> Self {
+        Self { at, actor: caller.actor.clone(), address: caller.address }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_round_trip_through_their_text() {
+        for text in ["anonymous", "user:Ana Pérez", "service:orders", "system:import", "user:a:b"] {
+            assert_eq!(text.parse::<Actor>().unwrap().to_string(), text);
+        }
+        for text in ["", "user:", "user: ", "root:x", "nobody", "user:a\nb"] {
+            assert!(text.parse::<Actor>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Clients and their ids.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, ClientName, Email, Field, Invalid, Phone, Rule, Timestamp, Version};
+
+/// A client's id: the twelve bytes of a MongoDB `ObjectId`.
+///
+/// Parsed from 24 hex digits in any letter case, shown in lower case always.
+///
+/// ```
+/// let id: provesi_core::ClientId = "6B050AF58B3059B0F61239F2".parse()?;
+/// assert_eq!(id.to_string(), "6b050af58b3059b0f61239f2");
+/// # Ok::<(), provesi_core::Invalid>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientId([u8; 12]);
+
+impl ClientId {
+    /// The id with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 12]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 12] {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for ClientId {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let refused = Invalid::new(Field::ClientId, Rule::ObjectId);
+        let digits: &[u8; 24] = text.as_bytes().try_into().map_err(|_| refused)?;
+        let mut bytes = [0; 12];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            *byte = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low).ok_or(refused)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for ClientId {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+
+impl From<ClientId> for String {
+    fn from(id: ClientId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientId({self})")
+    }
+}
+
+/// A client of the warehouse. Each field was checked when it was made, so any combination is a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The id, given when the client was made.
+    pub id: ClientId,
+    /// The name.
+    pub name: ClientName,
+    /// The e-mail address, unique among clients in any letter case.
+    pub email: Email,
+    /// The phone, if there is one.
+    pub phone: Option<Phone>,
+    /// The postal address, if there is one.
+    pub address: Option<Address>,
+    /// When the client was made.
+    pub created_at: Timestamp,
+    /// When the client was last changed: its version.
+    pub updated_at: Timestamp,
+}
+
+impl Client {
+    /// The version of this record, for an update or a delete that must not overwrite another's change.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version::new(self.updated_at)
+    }
+
+    /// Whether `other` says the same of the client, whatever the id and the instants.
+    #[must_use]
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.email == other.email
+            && self.phone == other.phone
+            && self.address == other.address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_24_hex_digits_and_nothing_else() {
+        for text in ["", "abc", "abcdefghijkl", "zzzzzzzzzzzzzzzzzzzzzzzz", " 6b050af58b3059b0f61239f2", "ñ"] {
+            assert_eq!(text.parse::<ClientId>(), Err(Invalid::new(Field::ClientId, Rule::ObjectId)), "{text}");
+        }
+        assert!("a".repeat(23).parse::<ClientId>().is_err());
+        assert!("a".repeat(25).parse::<ClientId>().is_err());
+        assert!("ñ".repeat(12).parse::<ClientId>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips_in_any_case(bytes in any::<[u8; 12]>()) {
+            let id = ClientId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().to_uppercase().parse::<ClientId>().unwrap(), id);
+        }
+    }
+}

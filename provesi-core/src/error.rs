@@ -1,0 +1,97 @@
+//! What a store says when it cannot do what it was asked: a few meanings, whatever the database.
+
+use std::error::Error as StdError;
+
+/// The source of an error, kept for logs. Never part of an answer to a caller.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// A field whose value only one record may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UniqueField {
+    /// [`Client::id`](crate::Client::id).
+    ClientId,
+    /// [`Client::email`](crate::Client::email), in any letter case.
+    Email,
+    /// [`Order::number`](crate::Order::number), in any letter case.
+    OrderNumber,
+}
+
+impl UniqueField {
+    /// The field's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "id",
+            Self::Email => "email",
+            Self::OrderNumber => "order_number",
+        }
+    }
+}
+
+/// Why a store could not do what it was asked.
+///
+/// `Display` names the meaning and never the source, which may hold what nobody outside should read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such record. Nothing was changed.
+    #[error("not found")]
+    NotFound,
+    /// Another record has this value of a unique field. Nothing was changed.
+    #[error("another record has this {}", field.as_str())]
+    AlreadyExists {
+        /// The field.
+        field: UniqueField,
+    },
+    /// The record is there, in another version than the expected one. Nothing was changed.
+    #[error("the record was changed meanwhile")]
+    VersionConflict,
+    /// The cursor belongs to another listing, or to none.
+    #[error("the cursor does not belong to this listing")]
+    InvalidCursor,
+    /// A record that breaks the rules of the domain, written by somebody else.
+    #[error("a stored record cannot be read")]
+    Corrupt {
+        /// What is wrong with it.
+        #[source]
+        source: Source,
+    },
+    /// The store cannot be reached, or did not answer in time. Whether a write happened is not known.
+    #[error("the store does not answer")]
+    Unavailable {
+        /// What the driver said.
+        #[source]
+        source: Source,
+    },
+    /// Anything else that the database says: a fault of the store, not of the caller.
+    #[error("the store failed")]
+    Backend {
+        /// What the driver said.
+        #[source]
+        source: Source,
+    },
+}
+
+impl StoreError {
+    /// [`StoreError::Corrupt`] with its source.
+    pub fn corrupt(source: impl Into<Source>) -> Self {
+        Self::Corrupt { source: source.into() }
+    }
+
+    /// [`StoreError::Unavailable`] with its source.
+    pub fn unavailable(source: impl Into<Source>) -> Self {
+        Self::Unavailable { source: source.into() }
+    }
+
+    /// [`StoreError::Backend`] with its source.
+    pub fn backend(source: impl Into<Source>) -> Self {
+        Self::Backend { source: source.into() }
+    }
+
+    /// Whether the same call may go through a little later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}

@@ -1,0 +1,252 @@
+//! What happened to an order, as its store keeps it for good.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Actor, ClientId, NewOrder, Order, OrderId, OrderNumber, OrderStatus, ReturnInfo, ReturnReason, Stamp, Timestamp,
+};
+
+/// The place of an event in its store's feed: greater than 0, strictly growing in the order in which the feed hands
+/// events out, not without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(i64);
+
+impl EventId {
+    /// The id with this number.
+    #[must_use]
+    pub const fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// The id's number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What happened. The JSON form, `{"type": "status_changed", "from": …, "to": …}`, is what stores keep and the API
+/// shows; a store that keeps `type` in a column of its own uses [`name`](Self::name).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The order was made.
+    Created {
+        /// In which status.
+        status: OrderStatus,
+        /// For whom.
+        client_id: Option<ClientId>,
+        /// Its reason and date, where it was made as a return.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        return_info: Option<ReturnInfo>,
+    },
+    /// The status changed to any but returned.
+    StatusChanged {
+        /// The status before.
+        from: OrderStatus,
+        /// The status since.
+        to: OrderStatus,
+        /// Reason and date that the order lost by leaving a return.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cleared: Option<ReturnInfo>,
+    },
+    /// The order came back.
+    Returned {
+        /// The status before.
+        from: OrderStatus,
+        /// Why it came back.
+        reason: ReturnReason,
+    },
+    /// The reason of a return was edited.
+    ReasonChanged {
+        /// The reason before; a return of the Python system may have none.
+        from: Option<ReturnReason>,
+        /// The reason since.
+        to: ReturnReason,
+    },
+    /// The order went to another client, to one, or to none.
+    ClientChanged {
+        /// The client before.
+        from: Option<ClientId>,
+        /// The client since.
+        to: Option<ClientId>,
+    },
+    /// The number changed, if only its letter case.
+    Renumbered {
+        /// The number before.
+        from: OrderNumber,
+        /// The number since.
+        to: OrderNumber,
+    },
+    /// The order was deleted, as this.
+    Deleted {
+        /// Its last status.
+        status: OrderStatus,
+        /// Its last client.
+        client_id: Option<ClientId>,
+        /// The reason and date of its return.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        return_info: Option<ReturnInfo>,
+    },
+}
+
+impl EventKind {
+    /// The `type` of the JSON form.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "created",
+            Self::StatusChanged { .. } => "status_changed",
+            Self::Returned { .. } => "returned",
+            Self::ReasonChanged { .. } => "reason_changed",
+            Self::ClientChanged { .. } => "client_changed",
+            Self::Renumbered { .. } => "renumbered",
+            Self::Deleted { .. } => "deleted",
+        }
+    }
+
+    /// The event of making `order`.
+    #[must_use]
+    pub fn created(order: &NewOrder) -> Self {
+        Self::Created {
+            status: order.state.status(),
+            client_id: order.client_id,
+            return_info: order.state.return_info().cloned(),
+        }
+    }
+
+    /// The event of deleting `order`.
+    #[must_use]
+    pub fn deleted(order: &Order) -> Self {
+        Self::Deleted { status: order.status(), client_id: order.client_id, return_info: order.return_info().cloned() }
+    }
+
+    /// The events of a change from `before` to `after`, in the order in which they are to be kept: number, status or
+    /// reason, client. None where nothing changed.
+    #[must_use]
+    pub fn changes(before: &Order, after: &Order) -> Vec<Self> {
+        let mut changes = Vec::new();
+        if before.number != after.number {
+            changes.push(Self::Renumbered { from: before.number.clone(), to: after.number.clone() });
+        }
+        changes.extend(Self::state_change(before, after));
+        if before.client_id != after.client_id {
+            changes.push(Self::ClientChanged { from: before.client_id, to: after.client_id });
+        }
+        changes
+    }
+
+    fn state_change(before: &Order, after: &Order) -> Option<Self> {
+        let from = before.status();
+        let reason = |order: &Order| order.return_info().map(|info| info.reason.clone());
+        match after.status() {
+            OrderStatus::Returned if from != OrderStatus::Returned => match reason(after) {
+                Some(reason) => Some(Self::Returned { from, reason }),
+                // Only a store that is handed such a state by hand gets here.
+                None => Some(Self::StatusChanged { from, to: OrderStatus::Returned, cleared: None }),
+            },
+            OrderStatus::Returned => match (reason(before), reason(after)) {
+                (from, Some(to)) if from.as_ref() != Some(&to) => Some(Self::ReasonChanged { from, to }),
+                _ => None,
+            },
+            to if to != from => Some(Self::StatusChanged { from, to, cleared: before.return_info().cloned() }),
+            _ => None,
+        }
+    }
+}
+
+/// Something that happened to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// Its place in the feed.
+    pub id: EventId,
+    /// The order.
+    pub order_id: OrderId,
+    /// The order's number once it had happened.
+    pub number: OrderNumber,
+    /// When: the [`Stamp::at`] of the change.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// From which network address.
+    pub address: Option<IpAddr>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl OrderEvent {
+    /// The event `id` of what happened to an order by a change with this `stamp`.
+    #[must_use]
+    pub fn new(id: EventId, order_id: OrderId, number: OrderNumber, stamp: &Stamp, kind: EventKind) -> Self {
+        Self { id, order_id, number, at: stamp.at, actor: stamp.actor.clone(), address: stamp.address, kind }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::OrderState;
+
+    fn order(status: OrderStatus, reason: Option<&str>, second: i64) -> Order {
+        let at = Timestamp::from_micros(second * 1_000_000).unwrap();
+        Order {
+            id: OrderId::new(1),
+            number: "A-1".parse().unwrap(),
+            client_id: None,
+            state: OrderState::new(status, reason.map(|text| ReturnReason::parse(text).unwrap()), at).unwrap(),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn no_change_is_no_event() {
+        let one = order(OrderStatus::Returned, Some("roto"), 1);
+        assert_eq!(EventKind::changes(&one, &one), []);
+    }
+
+    #[test]
+    fn a_change_of_everything_is_told_in_a_fixed_order() {
+        let before = order(OrderStatus::Returned, Some("roto"), 1);
+        let mut after = order(OrderStatus::Packing, None, 2);
+        after.number = "B-1".parse().unwrap();
+        after.client_id = Some(ClientId::from_bytes([7; 12]));
+        let names: Vec<_> = EventKind::changes(&before, &after).iter().map(EventKind::name).collect();
+        assert_eq!(names, ["renumbered", "status_changed", "client_changed"]);
+    }
+
+    #[test]
+    fn leaving_a_return_keeps_what_was_cleared() {
+        let before = order(OrderStatus::Returned, Some("roto"), 1);
+        let changes = EventKind::changes(&before, &order(OrderStatus::Packing, None, 2));
+        let [EventKind::StatusChanged { cleared: Some(info), .. }] = &changes[..] else { panic!("{changes:?}") };
+        assert_eq!(Some(info), before.return_info());
+    }
+
+    #[test]
+    fn a_new_reason_is_an_event_of_its_own() {
+        let before = order(OrderStatus::Returned, Some("roto"), 1);
+        let after = order(OrderStatus::Returned, Some("mojado"), 1);
+        assert_eq!(EventKind::changes(&before, &after)[0].name(), "reason_changed");
+    }
+
+    #[test]
+    fn the_json_form_is_fixed() {
+        let changes =
+            EventKind::changes(&order(OrderStatus::Shipped, None, 1), &order(OrderStatus::Returned, Some("Dañado"), 2));
+        let json = serde_json::to_value(&changes[0]).unwrap();
+        assert_eq!(json, serde_json::json!({"type": "returned", "from": "shipped", "reason": "Dañado"}));
+        assert_eq!(serde_json::from_value::<EventKind>(json).unwrap(), changes[0]);
+    }
+}

@@ -1,0 +1,52 @@
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod caller;
+mod client;
+mod client_repository;
+mod clock;
+#[cfg(feature = "collation")]
+mod collation;
+mod email;
+mod error;
+mod event;
+mod invalid;
+mod listing;
+mod number;
+mod order;
+mod order_repository;
+mod paging;
+mod search;
+mod status;
+mod text;
+mod timestamp;
+mod version;
+
+pub use audit::{AuditAction, AuditPolicy, AuditRecord, AuditSink, NoAudit, Outcome, Subject};
+pub use caller::{Actor, ActorName, Caller, Stamp};
+pub use client::{Client, ClientId};
+pub use client_repository::ClientRepository;
+pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
+#[cfg(feature = "collation")]
+pub use collation::name_key;
+pub use email::Email;
+pub use error::{Source, StoreError, UniqueField};
+pub use event::{EventId, EventKind, OrderEvent};
+pub use invalid::{EmailFault, Field, Invalid, Rule};
+pub use listing::{
+    ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,
+    OrderPosition, OrderSort,
+};
+pub use number::{NumberPart, OrderNumber};
+pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
+pub use order_repository::OrderRepository;
+pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
+pub use search::{ClientQuery, fold, phone_digits};
+pub use status::{OrderStatus, StatusFlow};
+pub use text::{Address, ClientName, Phone, ReturnReason};
+pub use timestamp::Timestamp;
+pub use version::{Expected, ParseVersionError, Version};
+
+#[cfg(feature = "mock")]
+#[doc(inline)]
+pub use {audit::MockAuditSink, client_repository::MockClientRepository, order_repository::MockOrderRepository};

@@ -1,0 +1,270 @@
+//! Listings of orders.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Direction;
+use crate::paging::{decode_cursor, encode_cursor, fingerprint};
+use crate::{ClientId, NumberPart, Order, OrderId, OrderStatus, StoreError, Timestamp};
+
+/// Which orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct OrderFilter {
+    /// Only orders in one of these statuses; any status where it is empty.
+    pub statuses: BTreeSet<OrderStatus>,
+    /// Only orders of this client.
+    pub client_id: Option<ClientId>,
+    /// Only orders whose number contains this, in any letter case.
+    pub number_part: Option<NumberPart>,
+}
+
+impl OrderFilter {
+    /// Whether `order` passes: the rule that every store's filter must agree with.
+    #[must_use]
+    pub fn matches(&self, order: &Order) -> bool {
+        (self.statuses.is_empty() || self.statuses.contains(&order.status()))
+            && self.client_id.is_none_or(|id| order.client_id == Some(id))
+            && self.number_part.as_ref().is_none_or(|part| order.number.folded().contains(part.as_str()))
+    }
+}
+
+/// By what orders are sorted. Ties are broken by the id, in the listing's direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OrderSort {
+    /// By [`Order::updated_at`].
+    #[default]
+    UpdatedAt,
+    /// By [`Order::created_at`].
+    CreatedAt,
+    /// By the date of the return, then by [`Order::updated_at`]. An order without one counts as earlier than all.
+    ReturnedAt,
+    /// By [`OrderNumber::folded`](crate::OrderNumber::folded), byte by byte.
+    Number,
+}
+
+/// A list of orders: which ones, and in which order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct OrderListing {
+    /// Which orders.
+    pub filter: OrderFilter,
+    /// By what they are sorted.
+    pub sort: OrderSort,
+    /// Which end comes first.
+    pub direction: Direction,
+}
+
+/// All orders, the latest change first.
+impl Default for OrderListing {
+    fn default() -> Self {
+        Self::new(OrderFilter::default(), OrderSort::UpdatedAt, Direction::Descending)
+    }
+}
+
+impl OrderListing {
+    /// The list of the orders that pass `filter`, sorted by `sort`.
+    #[must_use]
+    pub const fn new(filter: OrderFilter, sort: OrderSort, direction: Direction) -> Self {
+        Self { filter, sort, direction }
+    }
+
+    /// The orders that came back, the latest return first.
+    #[must_use]
+    pub fn returns() -> Self {
+        let filter = OrderFilter { statuses: BTreeSet::from([OrderStatus::Returned]), ..OrderFilter::default() };
+        Self::new(filter, OrderSort::ReturnedAt, Direction::Descending)
+    }
+
+    /// The orders of one client, the latest change first.
+    #[must_use]
+    pub fn of_client(client_id: ClientId) -> Self {
+        let filter = OrderFilter { client_id: Some(client_id), ..OrderFilter::default() };
+        Self::new(filter, OrderSort::UpdatedAt, Direction::Descending)
+    }
+
+    /// The same orders from the other end. Its cursors are the same: the page before an order is the page after it
+    /// in the reversed listing, read backwards.
+    #[must_use]
+    pub fn reversed(&self) -> Self {
+        Self { direction: self.direction.reversed(), ..self.clone() }
+    }
+
+    /// The order of two orders in this listing: the rule that every store's sort must agree with.
+    #[must_use]
+    pub fn compare(&self, a: &Order, b: &Order) -> Ordering {
+        self.direction.apply(self.position_of(a).cmp(&self.position_of(b)))
+    }
+
+    /// Where `order` stands, whatever the direction.
+    #[must_use]
+    pub fn position_of(&self, order: &Order) -> OrderPosition {
+        let id = order.id;
+        match self.sort {
+            OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at: order.updated_at, id },
+            OrderSort::CreatedAt => OrderPosition::CreatedAt { at: order.created_at, id },
+            OrderSort::ReturnedAt => OrderPosition::ReturnedAt {
+                returned_at: order.return_info().map(|info| info.returned_at),
+                updated_at: order.updated_at,
+                id,
+            },
+            OrderSort::Number => OrderPosition::Number { folded: order.number.folded(), id },
+        }
+    }
+
+    /// The cursor that stands at `order`.
+    #[must_use]
+    pub fn cursor_at(&self, order: &Order) -> OrderCursor {
+        OrderCursor { listing: self.fingerprint(), position: self.position_of(order) }
+    }
+
+    /// The place of a cursor of this listing, in either direction.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidCursor`] where the cursor was made by another listing.
+    pub fn position<'c>(&self, cursor: &'c OrderCursor) -> Result<&'c OrderPosition, StoreError> {
+        if cursor.listing != self.fingerprint() || cursor.position.sort() != self.sort {
+            return Err(StoreError::InvalidCursor);
+        }
+        Ok(&cursor.position)
+    }
+
+    fn fingerprint(&self) -> u64 {
+        fingerprint(&("orders", &self.filter, self.sort))
+    }
+}
+
+/// A place in a list of orders: the sort key of an order, and its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OrderPosition {
+    /// In a list by [`OrderSort::UpdatedAt`].
+    UpdatedAt {
+        /// The order's `updated_at`.
+        at: Timestamp,
+        /// The order's id.
+        id: OrderId,
+    },
+    /// In a list by [`OrderSort::CreatedAt`].
+    CreatedAt {
+        /// The order's `created_at`.
+        at: Timestamp,
+        /// The order's id.
+        id: OrderId,
+    },
+    /// In a list by [`OrderSort::ReturnedAt`].
+    ReturnedAt {
+        /// The date of the return, if there is one.
+        returned_at: Option<Timestamp>,
+        /// The order's `updated_at`.
+        updated_at: Timestamp,
+        /// The order's id.
+        id: OrderId,
+    },
+    /// In a list by [`OrderSort::Number`].
+    Number {
+        /// The folded number.
+        folded: String,
+        /// The order's id.
+        id: OrderId,
+    },
+}
+
+impl OrderPosition {
+    const fn sort(&self) -> OrderSort {
+        match self {
+            Self::UpdatedAt { .. } => OrderSort::UpdatedAt,
+            Self::CreatedAt { .. } => OrderSort::CreatedAt,
+            Self::ReturnedAt { .. } => OrderSort::ReturnedAt,
+            Self::Number { .. } => OrderSort::Number,
+        }
+    }
+}
+
+/// A place in one list of orders. The text form is opaque to callers and fit for a URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCursor {
+    #[serde(rename = "l")]
+    listing: u64,
+    #[serde(rename = "p")]
+    position: OrderPosition,
+}
+
+impl fmt::Display for OrderCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&encode_cursor(self))
+    }
+}
+
+impl std::str::FromStr for OrderCursor {
+    type Err = StoreError;
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        decode_cursor(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OrderState, ReturnReason};
+
+    fn order(id: i64, status: OrderStatus) -> Order {
+        let at = Timestamp::from_micros(1_000).unwrap();
+        let reason = ReturnReason::parse("roto").ok();
+        Order {
+            id: OrderId::new(id),
+            number: format!("Ord-{id}").parse().unwrap(),
+            client_id: None,
+            state: OrderState::new(status, reason, at).unwrap(),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn a_cursor_round_trips_and_belongs_to_its_listing_in_both_directions() {
+        let order = order(7, OrderStatus::Returned);
+        for sort in [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number] {
+            let listing = OrderListing { sort, ..OrderListing::default() };
+            let cursor: OrderCursor = listing.cursor_at(&order).to_string().parse().unwrap();
+            assert_eq!(listing.position(&cursor).unwrap(), &listing.position_of(&order));
+            assert!(listing.reversed().position(&cursor).is_ok());
+            let other = OrderListing { sort, ..OrderListing::returns() };
+            assert!(matches!(other.position(&cursor), Err(StoreError::InvalidCursor)));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_no_cursor() {
+        for text in ["", "x", "e30", "!!", &"A".repeat(3_000)] {
+            assert!(matches!(text.parse::<OrderCursor>(), Err(StoreError::InvalidCursor)), "{text}");
+        }
+    }
+
+    #[test]
+    fn ties_are_broken_by_the_id_in_the_listings_direction() {
+        let (a, b) = (order(1, OrderStatus::Received), order(2, OrderStatus::Received));
+        let listing = OrderListing::default();
+        assert_eq!(listing.compare(&a, &b), Ordering::Greater);
+        assert_eq!(listing.reversed().compare(&a, &b), Ordering::Less);
+    }
+
+    #[test]
+    fn filters_combine() {
+        let mut filter = OrderFilter::default();
+        assert!(filter.matches(&order(12, OrderStatus::Packing)));
+        filter.number_part = NumberPart::parse("RD-1").ok();
+        filter.statuses = BTreeSet::from([OrderStatus::Packing, OrderStatus::Shipped]);
+        assert!(filter.matches(&order(12, OrderStatus::Packing)));
+        assert!(!filter.matches(&order(2, OrderStatus::Packing)));
+        assert!(!filter.matches(&order(12, OrderStatus::Received)));
+        filter.client_id = Some(ClientId::from_bytes([1; 12]));
+        assert!(!filter.matches(&order(12, OrderStatus::Packing)));
+    }
+}

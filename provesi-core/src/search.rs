@@ -1,0 +1,166 @@
+//! How a search compares texts: without letter case, accents and other marks.
+
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::{Client, Field, Invalid, Rule};
+
+/// `text` as searches compare it: compatibility decomposition (Unicode NFKD) without combining marks, in lower case.
+///
+/// ```
+/// assert_eq!(provesi_core::fold("Ñandú ﬁna"), "nandu fina");
+/// ```
+#[must_use]
+pub fn fold(text: &str) -> String {
+    text.nfkd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase).collect()
+}
+
+/// The digits of `text`, without the country code of Colombia where a whole number of ten digits follows it.
+#[must_use]
+pub fn phone_digits(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    match digits.strip_prefix("57") {
+        Some(number) if number.len() == 10 => number.to_owned(),
+        _ => digits,
+    }
+}
+
+/// A text to look for among clients: 1 to 100 characters, not blank, surrounding blanks cut.
+///
+/// A client matches where the folded name or the folded e-mail address contains the folded text, or where the text
+/// is made of digits, blanks and `+ - ( ) .` alone, and the digits of the phone contain its digits.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientQuery {
+    text: Box<str>,
+    folded: Box<str>,
+    digits: Option<Box<str>>,
+}
+
+impl ClientQuery {
+    /// The most characters a text to look for may have.
+    pub const MAX_CHARS: usize = 100;
+
+    /// Checks a text to look for.
+    ///
+    /// # Errors
+    /// [`Rule::Blank`], [`Rule::TooLong`] or [`Rule::ControlCharacter`].
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text.trim();
+        let refuse = |rule| Err(Invalid::new(Field::Query, rule));
+        // A text of marks alone folds to nothing, and nothing is in every name.
+        let folded = fold(text);
+        if folded.trim().is_empty() {
+            return refuse(Rule::Blank);
+        }
+        if text.chars().count() > Self::MAX_CHARS {
+            return refuse(Rule::TooLong { max: Self::MAX_CHARS });
+        }
+        if text.chars().any(char::is_control) {
+            return refuse(Rule::ControlCharacter);
+        }
+        let is_phone = text.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
+        let digits = Some(phone_digits(text)).filter(|digits| is_phone && !digits.is_empty());
+        Ok(Self { text: text.into(), folded: folded.into(), digits: digits.map(Into::into) })
+    }
+
+    /// The text as it was typed, without surrounding blanks.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What to look for in the folded name and e-mail address.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// What to look for in the [`phone_digits`] of the phone, if the text may be part of a phone.
+    #[must_use]
+    pub fn digits(&self) -> Option<&str> {
+        self.digits.as_deref()
+    }
+
+    /// Whether `client` matches: the rule that every store's search must agree with.
+    #[must_use]
+    pub fn matches(&self, client: &Client) -> bool {
+        let in_phone =
+            |digits: &str| client.phone.as_ref().is_some_and(|phone| phone_digits(phone.as_str()).contains(digits));
+        fold(client.name.as_str()).contains(&*self.folded)
+            || fold(client.email.as_str()).contains(&*self.folded)
+            || self.digits().is_some_and(in_phone)
+    }
+}
+
+impl std::fmt::Debug for ClientQuery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ClientQuery({} bytes)", self.text.len())
+    }
+}
+
+impl TryFrom<String> for ClientQuery {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ClientQuery> for String {
+    fn from(query: ClientQuery) -> Self {
+        query.text.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ClientId, ClientName, Phone, Timestamp};
+
+    fn client(name: &str, email: &str, phone: &str) -> Client {
+        let at = Timestamp::from_micros(0).unwrap();
+        Client {
+            id: ClientId::from_bytes([1; 12]),
+            name: ClientName::parse(name).unwrap(),
+            email: email.parse().unwrap(),
+            phone: Phone::parse_optional(phone).unwrap(),
+            address: None,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[test]
+    fn names_match_without_accents_and_phones_without_prefix_or_blanks() {
+        let client = client("Ñandú Ferretería", "Ventas@ejemplo.co", "(+57) 300 123 4567");
+        for text in ["nandu", "FERRETERIA", "ñandú", "ventas@EJ", "3001234567", "+57 300-123", "123 45"] {
+            let found = ClientQuery::parse(text).unwrap().matches(&client);
+            assert_eq!(found, text != "+57 300-123", "{text}");
+        }
+        assert!(ClientQuery::parse("+57 300 1234567").unwrap().matches(&client));
+        assert!(!ClientQuery::parse("otra").unwrap().matches(&client));
+    }
+
+    #[test]
+    fn a_text_that_folds_to_nothing_is_refused() {
+        for text in ["", "  ", "\u{301}"] {
+            assert_eq!(ClientQuery::parse(text).unwrap_err().rule, Rule::Blank, "{text:?}");
+        }
+        assert_eq!(ClientQuery::parse(&"x".repeat(101)).unwrap_err().rule, Rule::TooLong { max: 100 });
+    }
+
+    proptest! {
+        #[test]
+        fn a_client_is_found_by_any_part_of_its_name(name in "\\PC{1,40}", from in 0..40_usize, take in 1..40_usize) {
+            prop_assume!(ClientName::parse(name.as_str()).is_ok());
+            let part: String = name.chars().skip(from).take(take).collect();
+            if let Ok(query) = ClientQuery::parse(&part) {
+                let client = client(&name, "a@example.com", "");
+                prop_assert!(query.matches(&client), "{:?} in {:?}", part, name);
+            }
+        }
+    }
+}
