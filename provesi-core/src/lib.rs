@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
 mod audit;
 mod caller;
 mod client;
@@ -22,6 +23,10 @@ mod text;
 mod timestamp;
 mod version;
 
+pub use app::{
+    App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, DanglingClient,
+    Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
+};
 pub use audit::{AuditAction, AuditPolicy, AuditRecord, AuditSink, NoAudit, Outcome, Subject};
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};

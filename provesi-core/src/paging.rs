@@ -85,22 +85,19 @@ impl<T, C> Page<T, C> {
 pub type BoxStream<T> = Pin<Box<dyn Stream<Item = T> + Send + 'static>>;
 
 /// All pages of a listing, one after the other, as `fetch` gets them. An error ends the stream.
-pub fn stream_pages<T, C, F, Fut>(fetch: F) -> BoxStream<Result<Vec<T>, StoreError>>
+pub fn stream_pages<T, C, E, F, Fut>(fetch: F) -> BoxStream<Result<Vec<T>, E>>
 where
     T: Send + 'static,
     C: Send + 'static,
+    E: Send + 'static,
     F: Fn(Option<C>) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<Page<T, C>, StoreError>> + Send + 'static,
+    Fut: Future<Output = Result<Page<T, C>, E>> + Send + 'static,
 {
-    enum Next<C> {
-        Page(Option<C>),
-        End,
-    }
-    stream::try_unfold((Next::Page(None), fetch), |(next, fetch)| async move {
-        let Next::Page(cursor) = next else { return Ok(None) };
+    // The outer option: whether a page follows; the inner one: after which place.
+    stream::try_unfold((Some(None), fetch), |(next, fetch)| async move {
+        let Some(cursor) = next else { return Ok(None) };
         let page = fetch(cursor).await?;
-        let next = page.next.map_or(Next::End, |cursor| Next::Page(Some(cursor)));
-        Ok(Some((page.items, (next, fetch))))
+        Ok(Some((page.items, (page.next.map(Some), fetch))))
     })
     .boxed()
 }

@@ -1,0 +1,176 @@
+//! The use cases that every way in shares: REST, pages, the command line. Written against the ports alone.
+
+mod clients;
+mod error;
+mod health;
+mod integrity;
+mod lists;
+mod orders;
+mod views;
+
+pub use clients::{ClientChange, ClientDraft};
+pub use error::AppError;
+pub use health::Health;
+pub use integrity::{DanglingClient, IntegrityReport};
+pub use orders::{ClientChoice, OrderChange, OrderDraft};
+pub use views::{ClientDeletion, ClientLink, ClientView, OrderView};
+
+use std::sync::Arc;
+
+use crate::{
+    AuditAction, AuditPolicy, AuditRecord, AuditSink, Caller, ClientRepository, Clock, Field, IdSource, ObjectIds,
+    OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, Subject, SystemClock, Timestamp,
+};
+
+/// How often an edit that names no version is tried again when another write came between its read and its write.
+/// Every lost round is another writer's success, so this is how many writers may overtake one edit.
+const EDIT_ATTEMPTS: usize = 64;
+
+/// The application: two stores, the rules, and what they need. Cheap to clone.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use provesi_core::{App, ClientRepository, OrderRepository, StatusFlow};
+/// # fn stores() -> (Arc<dyn ClientRepository>, Arc<dyn OrderRepository>) { unimplemented!() }
+/// # fn example() {
+/// let (clients, orders) = stores();
+/// let app = App::new(clients, orders).with_flow(StatusFlow::strict());
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct App {
+    clients: Arc<dyn ClientRepository>,
+    orders: Arc<dyn OrderRepository>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    audit: Option<Arc<dyn AuditSink>>,
+    audit_policy: AuditPolicy,
+    flow: StatusFlow,
+}
+
+impl App {
+    /// The application over these stores, with the machine's clock, ids like MongoDB's, a flow that lets any status
+    /// follow any, and no audit.
+    #[must_use]
+    pub fn new(clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
+        Self {
+            clients,
+            orders,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(ObjectIds::new()),
+            audit: None,
+            audit_policy: AuditPolicy::default(),
+            flow: StatusFlow::default(),
+        }
+    }
+
+    /// This application with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// This application with another source of ids.
+    #[must_use]
+    pub fn with_ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// This application with another flow of statuses.
+    #[must_use]
+    pub const fn with_flow(mut self, flow: StatusFlow) -> Self {
+        self.flow = flow;
+        self
+    }
+
+    /// This application with an audit: every use case leaves a record with `sink`.
+    #[must_use]
+    pub fn with_audit(mut self, sink: Arc<dyn AuditSink>, policy: AuditPolicy) -> Self {
+        self.audit = Some(sink);
+        self.audit_policy = policy;
+        self
+    }
+
+    /// The store of clients.
+    #[must_use]
+    pub fn clients(&self) -> &Arc<dyn ClientRepository> {
+        &self.clients
+    }
+
+    /// The store of orders.
+    #[must_use]
+    pub fn orders(&self) -> &Arc<dyn OrderRepository> {
+        &self.orders
+    }
+
+    /// Which status may follow which.
+    #[must_use]
+    pub const fn flow(&self) -> &StatusFlow {
+        &self.flow
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn stamp(&self, caller: &Caller) -> Stamp {
+        Stamp::new(self.now(), caller)
+    }
+
+    fn next_statuses(&self, from: OrderStatus) -> Vec<OrderStatus> {
+        self.flow.next(from).collect()
+    }
+
+    /// Leaves a record of what `result` tells, and hands the result on. Under [`AuditPolicy::Strict`] a read whose
+    /// record cannot be kept is not handed out; a write that is done stays done.
+    async fn audited<T>(
+        &self,
+        caller: &Caller,
+        access: Access<'_>,
+        subjects: impl FnOnce(Option<&T>) -> Vec<Subject> + Send,
+        result: Result<T, AppError>,
+    ) -> Result<T, AppError>
+    where
+        T: Send + Sync,
+    {
+        let Some(sink) = &self.audit else { return result };
+        let record = AuditRecord {
+            at: self.now(),
+            caller: caller.clone(),
+            action: access.action,
+            subjects: subjects(result.as_ref().ok()),
+            outcome: match &result {
+                Ok(_) => Outcome::Done,
+                Err(error) if error.is_fault() => Outcome::Failed,
+                Err(_) => Outcome::Refused,
+            },
+            fields: access.fields.to_vec(),
+        };
+        match sink.record(record).await {
+            Err(error) if self.audit_policy == AuditPolicy::Strict && access.is_read => Err(AppError::Audit(error)),
+            _ => result,
+        }
+    }
+}
+
+/// What [`App::audited`] is told of an access.
+#[derive(Clone, Copy)]
+struct Access<'a> {
+    action: AuditAction,
+    fields: &'a [Field],
+    is_read: bool,
+}
+
+impl<'a> Access<'a> {
+    const fn read(action: AuditAction) -> Self {
+        Self { action, fields: &[], is_read: true }
+    }
+
+    const fn write(action: AuditAction, fields: &'a [Field]) -> Self {
+        Self { action, fields, is_read: false }
+    }
+}

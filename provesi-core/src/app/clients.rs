@@ -1,0 +1,193 @@
+//! Make, read, edit and delete a client.
+
+use crate::app::{Access, EDIT_ATTEMPTS};
+use crate::{
+    Address, App, AppError, AuditAction, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName, Email,
+    Expected, Field, Order, OrderListing, PageLimit, PageRequest, Phone, StoreError, Subject, UniqueField,
+    stream_pages,
+};
+
+/// A client to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientDraft {
+    /// The name.
+    pub name: ClientName,
+    /// The e-mail address.
+    pub email: Email,
+    /// The phone, if there is one.
+    pub phone: Option<Phone>,
+    /// The postal address, if there is one.
+    pub address: Option<Address>,
+}
+
+/// A change of a client: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientChange {
+    /// The new name.
+    pub name: Option<ClientName>,
+    /// The new e-mail address.
+    pub email: Option<Email>,
+    /// The new phone; `Some(None)` clears it.
+    pub phone: Option<Option<Phone>>,
+    /// The new postal address; `Some(None)` clears it.
+    pub address: Option<Option<Address>>,
+}
+
+impl ClientChange {
+    fn apply(&self, client: &Client) -> Client {
+        let mut changed = client.clone();
+        if let Some(name) = &self.name {
+            changed.name = name.clone();
+        }
+        if let Some(email) = &self.email {
+            changed.email = email.clone();
+        }
+        if let Some(phone) = &self.phone {
+            changed.phone = phone.clone();
+        }
+        if let Some(address) = &self.address {
+            changed.address = address.clone();
+        }
+        changed
+    }
+
+    fn fields(&self) -> Vec<Field> {
+        [
+            (self.name.is_some(), Field::Name),
+            (self.email.is_some(), Field::Email),
+            (self.phone.is_some(), Field::Phone),
+            (self.address.is_some(), Field::Address),
+        ]
+        .into_iter()
+        .filter_map(|(given, field)| given.then_some(field))
+        .collect()
+    }
+}
+
+impl App {
+    /// Makes a client.
+    ///
+    /// # Errors
+    /// [`AppError::EmailTaken`], or [`AppError::Clients`].
+    pub async fn create_client(&self, caller: &Caller, draft: ClientDraft) -> Result<Client, AppError> {
+        let now = self.now();
+        let client = Client {
+            id: self.ids.client_id(now),
+            name: draft.name,
+            email: draft.email,
+            phone: draft.phone,
+            address: draft.address,
+            created_at: now,
+            updated_at: now,
+        };
+        let result = self.clients.insert(&client).await.map_err(client_error).map(|()| client);
+        let access =
+            Access::write(AuditAction::ClientCreate, &[Field::Name, Field::Email, Field::Phone, Field::Address]);
+        self.audited(caller, access, |made| made.map(subject).into_iter().collect(), result).await
+    }
+
+    /// The client with this id.
+    ///
+    /// # Errors
+    /// [`AppError::ClientNotFound`], or [`AppError::Clients`].
+    pub async fn client(&self, caller: &Caller, id: ClientId) -> Result<Client, AppError> {
+        let result = self.find_client(id).await;
+        let access = Access::read(AuditAction::ClientRead);
+        self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
+    }
+
+    /// The orders of a client, the latest change first, page by page, for whoever was shown the client.
+    #[must_use]
+    pub fn orders_of(&self, id: ClientId) -> BoxStream<Result<Vec<Order>, StoreError>> {
+        let app = self.clone();
+        stream_pages(move |after| {
+            let app = app.clone();
+            async move {
+                let request = PageRequest { limit: PageLimit::MAX, after };
+                app.orders.page(&OrderListing::of_client(id), &request).await
+            }
+        })
+    }
+
+    /// Changes a client. With [`Expected::Any`], an edit of the same client by somebody else at the same time loses
+    /// nothing: this change is applied to what the other left.
+    ///
+    /// # Errors
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::EmailTaken`], [`AppError::Contended`] or
+    /// [`AppError::Clients`].
+    pub async fn edit_client(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        change: &ClientChange,
+        expected: Expected,
+    ) -> Result<Client, AppError> {
+        let result = self.try_edit_client(id, change, expected).await;
+        let fields = change.fields();
+        let access = Access::write(AuditAction::ClientUpdate, &fields);
+        self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
+    }
+
+    async fn try_edit_client(
+        &self,
+        id: ClientId,
+        change: &ClientChange,
+        expected: Expected,
+    ) -> Result<Client, AppError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let current = self.find_client(id).await?;
+            if !expected.allows(current.version()) {
+                return Err(AppError::ClientChanged { current: Box::new(current) });
+            }
+            let changed = change.apply(&current);
+            match self.clients.update(&changed, current.version().into(), self.now()).await {
+                // Read again: with an expected version this tells the caller what is there, else it is tried anew.
+                Err(StoreError::VersionConflict) => {}
+                result => return result.map_err(client_error),
+            }
+        }
+        Err(AppError::Contended)
+    }
+
+    /// Deletes a client; its orders stay, without a client. The client goes first: if the process ends in between,
+    /// the orders still know whose they were, and [`check_integrity`](Self::check_integrity) finishes the job.
+    ///
+    /// # Errors
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`] or [`AppError::Clients`].
+    pub async fn delete_client(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        expected: Expected,
+    ) -> Result<ClientDeletion, AppError> {
+        let result = match self.clients.delete(id, expected).await {
+            Ok(client) => {
+                let detached = self.orders.detach_client(id, &self.stamp(caller)).await.ok();
+                Ok(ClientDeletion { client, detached })
+            }
+            Err(StoreError::VersionConflict) => match self.find_client(id).await {
+                Ok(current) => Err(AppError::ClientChanged { current: Box::new(current) }),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(client_error(error)),
+        };
+        let access = Access::write(AuditAction::ClientDelete, &[]);
+        self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
+    }
+
+    async fn find_client(&self, id: ClientId) -> Result<Client, AppError> {
+        self.clients.get(id).await.map_err(AppError::Clients)?.ok_or(AppError::ClientNotFound)
+    }
+}
+
+fn subject(client: &Client) -> Subject {
+    Subject::Client(client.id)
+}
+
+fn client_error(error: StoreError) -> AppError {
+    match error {
+        StoreError::NotFound => AppError::ClientNotFound,
+        StoreError::AlreadyExists { field: UniqueField::Email } => AppError::EmailTaken,
+        other => AppError::Clients(other),
+    }
+}

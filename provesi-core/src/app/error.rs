@@ -1,0 +1,101 @@
+//! Why a use case was not done.
+
+use crate::{Client, Field, Invalid, Order, OrderStatus, ReasonRequired, StoreError};
+
+/// Why a use case was not done. Nothing was changed, unless the variant says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// An input breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no such client.
+    #[error("there is no such client")]
+    ClientNotFound,
+    /// There is no such order.
+    #[error("there is no such order")]
+    OrderNotFound,
+    /// Another client has this e-mail address, in any letter case.
+    #[error("another client has this e-mail address")]
+    EmailTaken,
+    /// Another order has this number, in any letter case.
+    #[error("another order has this number")]
+    NumberTaken,
+    /// The client that an order names is not there, or the name is no client id.
+    #[error("the client that the order names is not there")]
+    UnknownClient,
+    /// An order was to be put in [`OrderStatus::Returned`], or left there, without a reason.
+    #[error(transparent)]
+    ReasonRequired(#[from] ReasonRequired),
+    /// The flow of statuses does not let one follow the other.
+    #[error("{to} may not follow {from}")]
+    TransitionRefused {
+        /// The order's status.
+        from: OrderStatus,
+        /// The status that was asked for.
+        to: OrderStatus,
+    },
+    /// The client is in another version than the caller expected.
+    #[error("the client was changed meanwhile")]
+    ClientChanged {
+        /// The client as it is.
+        current: Box<Client>,
+    },
+    /// The order is in another version than the caller expected.
+    #[error("the order was changed meanwhile")]
+    OrderChanged {
+        /// The order as it is.
+        current: Box<Order>,
+    },
+    /// Other writers kept changing the record; the same call may go through a little later.
+    #[error("the record is being changed by too many writers at once")]
+    Contended,
+    /// The store of clients failed. Whether a write to it happened is not known.
+    #[error("the store of clients failed")]
+    Clients(#[source] StoreError),
+    /// The store of orders failed. Whether a write to it happened is not known.
+    #[error("the store of orders failed")]
+    Orders(#[source] StoreError),
+    /// The audit failed, and nothing is handed out without it.
+    #[error("the audit failed")]
+    Audit(#[source] StoreError),
+}
+
+impl AppError {
+    /// Whether a store is at fault, rather than the caller or the time of the call.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Clients(StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. })
+                | Self::Orders(
+                    StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. }
+                )
+                | Self::Audit(_)
+        )
+    }
+
+    /// Whether the same call may go through a little later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Clients(error) | Self::Orders(error) | Self::Audit(error) => error.is_transient(),
+            Self::Contended => true,
+            _ => false,
+        }
+    }
+
+    /// The field that the refusal is about, where it is about one.
+    #[must_use]
+    pub const fn field(&self) -> Option<Field> {
+        match self {
+            Self::Invalid(invalid) => Some(invalid.field),
+            Self::EmailTaken => Some(Field::Email),
+            Self::NumberTaken => Some(Field::OrderNumber),
+            Self::UnknownClient => Some(Field::ClientId),
+            Self::ReasonRequired(_) => Some(Field::ReturnReason),
+            Self::TransitionRefused { .. } => Some(Field::Status),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Lists of clients and orders, each with what belongs to it from the other store: one query per page there.
+
+use std::collections::HashMap;
+
+use crate::app::{Access, orders::subjects};
+use crate::{
+    App, AppError, AuditAction, BoxStream, Caller, ClientCursor, ClientId, ClientLink, ClientListing, ClientView,
+    Order, OrderCursor, OrderListing, OrderView, Page, PageLimit, PageRequest, Subject, stream_pages,
+};
+
+impl App {
+    /// A page of clients with the numbers of their orders.
+    ///
+    /// # Errors
+    /// [`AppError::Clients`], with [`StoreError::InvalidCursor`](crate::StoreError::InvalidCursor) for a cursor of
+    /// another listing. A store of orders that does not answer is no error, see [`ClientView::orders_count`].
+    pub async fn list_clients(
+        &self,
+        caller: &Caller,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<ClientView, ClientCursor>, AppError> {
+        let result = match self.clients.page(listing, request).await {
+            Ok(page) => Ok(self.count_orders(page).await),
+            Err(error) => Err(AppError::Clients(error)),
+        };
+        let access = Access::read(AuditAction::ClientList);
+        let of_page = |page: Option<&Page<ClientView, _>>| {
+            page.map_or_else(Vec::new, |page| page.items.iter().map(|view| Subject::Client(view.client.id)).collect())
+        };
+        self.audited(caller, access, of_page, result).await
+    }
+
+    /// All clients of a listing with the numbers of their orders, page by page, in constant memory. An error ends the
+    /// stream.
+    #[must_use]
+    pub fn stream_clients(
+        &self,
+        caller: &Caller,
+        listing: &ClientListing,
+    ) -> BoxStream<Result<Vec<ClientView>, AppError>> {
+        let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
+        stream_pages(move |after| {
+            let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
+            async move {
+                let request = PageRequest { limit: PageLimit::MAX, after };
+                app.list_clients(&caller, &listing, &request).await
+            }
+        })
+    }
+
+    /// A page of orders with their clients.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`], with [`StoreError::InvalidCursor`](crate::StoreError::InvalidCursor) for a cursor of
+    /// another listing. A store of clients that does not answer is no error, see [`ClientLink::Unavailable`].
+    pub async fn list_orders(
+        &self,
+        caller: &Caller,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<OrderView, OrderCursor>, AppError> {
+        let result = match self.orders.page(listing, request).await {
+            Ok(page) => Ok(Page { items: self.views(page.items).await, next: page.next }),
+            Err(error) => Err(AppError::Orders(error)),
+        };
+        let access = Access::read(AuditAction::OrderList);
+        let of_page = |page: Option<&Page<OrderView, _>>| {
+            page.map_or_else(Vec::new, |page| page.items.iter().flat_map(subjects).collect())
+        };
+        self.audited(caller, access, of_page, result).await
+    }
+
+    /// All orders of a listing with their clients, page by page, in constant memory. An error ends the stream.
+    #[must_use]
+    pub fn stream_orders(
+        &self,
+        caller: &Caller,
+        listing: &OrderListing,
+    ) -> BoxStream<Result<Vec<OrderView>, AppError>> {
+        let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
+        stream_pages(move |after| {
+            let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
+            async move {
+                let request = PageRequest { limit: PageLimit::MAX, after };
+                app.list_orders(&caller, &listing, &request).await
+            }
+        })
+    }
+
+    /// How many orders a listing has. May take time in proportion to the table: not for lists that people page in.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`].
+    pub async fn count_orders_of(&self, listing: &OrderListing) -> Result<u64, AppError> {
+        self.orders.count(&listing.filter).await.map_err(AppError::Orders)
+    }
+
+    async fn count_orders(&self, page: Page<crate::Client, ClientCursor>) -> Page<ClientView, ClientCursor> {
+        let ids: Vec<ClientId> = page.items.iter().map(|client| client.id).collect();
+        let counts = if ids.is_empty() { Ok(HashMap::new()) } else { self.orders.count_by_client(&ids).await };
+        let counts = counts.ok();
+        let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
+        let view = |client: crate::Client| ClientView { orders_count: count(client.id), client };
+        Page { items: page.items.into_iter().map(view).collect(), next: page.next }
+    }
+
+    async fn views(&self, orders: Vec<Order>) -> Vec<OrderView> {
+        let mut ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let clients = if ids.is_empty() { Ok(Vec::new()) } else { self.clients.get_many(&ids).await };
+        let clients: Option<HashMap<ClientId, _>> =
+            clients.ok().map(|clients| clients.into_iter().map(|client| (client.id, client)).collect());
+        let link = |id: ClientId| match &clients {
+            None => ClientLink::Unavailable(id),
+            Some(clients) => {
+                clients.get(&id).map_or(ClientLink::Gone(id), |client| ClientLink::Known(Box::new(client.clone())))
+            }
+        };
+        let view = |order: Order| OrderView {
+            client: order.client_id.map_or(ClientLink::Nobody, link),
+            next_statuses: self.next_statuses(order.status()),
+            order,
+        };
+        orders.into_iter().map(view).collect()
+    }
+}

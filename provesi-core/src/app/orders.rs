@@ -1,0 +1,339 @@
+//! Make, read, edit and delete an order.
+//!
+//! The inputs are texts as they came: the contract says which fault is told first where there are several (number,
+//! status, client), so they are parsed here and in that order.
+
+use crate::app::{Access, EDIT_ATTEMPTS};
+use crate::{
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, EventId, Expected, Field, NewOrder, Order,
+    OrderEvent, OrderNumber, OrderState, OrderStatus, OrderView, PageLimit, ReasonRequired, ReturnReason, StoreError,
+    Subject, UniqueField,
+};
+
+/// An order to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderDraft {
+    /// The number.
+    pub number: String,
+    /// The client's id; `None` for an order without a client.
+    pub client_id: Option<String>,
+    /// The status.
+    pub status: OrderStatus,
+    /// The reason, for a return; not kept in any other status.
+    pub return_reason: Option<String>,
+}
+
+/// Whose order it is to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientChoice {
+    /// Whose it is.
+    #[default]
+    Keep,
+    /// Nobody's.
+    Detach,
+    /// The client's with this id.
+    Attach(String),
+}
+
+/// A change of an order: what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OrderChange {
+    /// The new number.
+    pub number: Option<String>,
+    /// The client.
+    pub client: ClientChoice,
+    /// The new status.
+    pub status: Option<OrderStatus>,
+    /// The reason, for a return; not kept in any other status.
+    pub return_reason: Option<String>,
+}
+
+impl OrderChange {
+    fn fields(&self) -> Vec<Field> {
+        [
+            (self.number.is_some(), Field::OrderNumber),
+            (self.client != ClientChoice::Keep, Field::ClientId),
+            (self.status.is_some(), Field::Status),
+            (self.return_reason.is_some(), Field::ReturnReason),
+        ]
+        .into_iter()
+        .filter_map(|(given, field)| given.then_some(field))
+        .collect()
+    }
+}
+
+impl App {
+    /// Makes an order.
+    ///
+    /// # Errors
+    /// In this order: [`AppError::Invalid`] for the number, [`AppError::NumberTaken`], [`AppError::Invalid`] or
+    /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or a store's.
+    pub async fn create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
+        let result = self.try_create_order(caller, draft).await;
+        let access = Access::write(
+            AuditAction::OrderCreate,
+            &[Field::OrderNumber, Field::ClientId, Field::Status, Field::ReturnReason],
+        );
+        let tried = || draft.number.parse().map(Subject::Order).into_iter().collect();
+        self.audited(caller, access, |made| made.map_or_else(tried, subjects), result).await
+    }
+
+    async fn try_create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
+        let number = OrderNumber::parse(&draft.number)?;
+        let now = self.now();
+        let checked = async {
+            let reason = given_reason(draft.status, draft.return_reason.as_deref())?;
+            let state = OrderState::new(draft.status, reason, now)?;
+            let client = match &draft.client_id {
+                None => None,
+                Some(id) => Some(self.named_client(id).await?),
+            };
+            Ok((state, client))
+        };
+        let (state, client) = match checked.await {
+            Ok(checked) => checked,
+            Err(error) => return Err(self.number_first(&number, None, error).await),
+        };
+        let client_id = client.as_ref().map(|client| client.id);
+        let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
+        let order = self.orders.insert(&order, &self.stamp(caller)).await.map_err(order_error)?;
+        self.with_client_seen_again(caller, order, client).await
+    }
+
+    /// The order with this number in any letter case, with its client.
+    ///
+    /// # Errors
+    /// [`AppError::OrderNotFound`] or [`AppError::Orders`]. A store of clients that does not answer is no error, see
+    /// [`ClientLink::Unavailable`].
+    pub async fn order(&self, caller: &Caller, number: &OrderNumber) -> Result<OrderView, AppError> {
+        let result = match self.find_order(number).await {
+            Ok(order) => Ok(self.view(order).await),
+            Err(error) => Err(error),
+        };
+        let access = Access::read(AuditAction::OrderRead);
+        let tried = || vec![Subject::Order(number.clone())];
+        self.audited(caller, access, |view| view.map_or_else(tried, subjects), result).await
+    }
+
+    /// Changes the order with this number. With [`Expected::Any`], an edit of the same order by somebody else at the
+    /// same time loses nothing: this change is applied, with its rules, to what the other left.
+    ///
+    /// # Errors
+    /// In this order: [`AppError::OrderNotFound`], [`AppError::OrderChanged`], [`AppError::Invalid`] for the number,
+    /// [`AppError::NumberTaken`], [`AppError::TransitionRefused`], [`AppError::Invalid`] or
+    /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or [`AppError::Contended`], or a
+    /// store's.
+    pub async fn edit_order(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        change: &OrderChange,
+        expected: Expected,
+    ) -> Result<OrderView, AppError> {
+        let result = self.try_edit_order(caller, number, change, expected).await;
+        let fields = change.fields();
+        let access = Access::write(AuditAction::OrderUpdate, &fields);
+        let tried = || vec![Subject::Order(number.clone())];
+        self.audited(caller, access, |view| view.map_or_else(tried, subjects), result).await
+    }
+
+    async fn try_edit_order(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        change: &OrderChange,
+        expected: Expected,
+    ) -> Result<OrderView, AppError> {
+        // Who renames an order while this goes on must not turn it into "not found", so it is found once by number
+        // and from then on by id.
+        let mut current = self.find_order(number).await?;
+        for _ in 0..EDIT_ATTEMPTS {
+            if !expected.allows(current.version()) {
+                return Err(AppError::OrderChanged { current: Box::new(current) });
+            }
+            let (changed, attached) = self.changed_order(&current, change).await?;
+            match self.orders.update(&changed, current.version().into(), &self.stamp(caller)).await {
+                Err(StoreError::VersionConflict) => {}
+                Err(error) => return Err(order_error(error)),
+                Ok(order) if attached.is_some() => return self.with_client_seen_again(caller, order, attached).await,
+                Ok(order) => return Ok(self.view(order).await),
+            }
+            current = self.orders.get(current.id).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)?;
+        }
+        Err(AppError::Contended)
+    }
+
+    /// What `change` makes of `current`, and the client that it attaches.
+    async fn changed_order(&self, current: &Order, change: &OrderChange) -> Result<(Order, Option<Client>), AppError> {
+        let mut changed = current.clone();
+        if let Some(number) = &change.number {
+            changed.number = OrderNumber::parse(number)?;
+        }
+        let checked = async {
+            let from = current.status();
+            let to = change.status.unwrap_or(from);
+            if !self.flow.allows(from, to) {
+                return Err(AppError::TransitionRefused { from, to });
+            }
+            let reason = given_reason(to, change.return_reason.as_deref())?;
+            let state = current.state.edited(to, reason, self.now())?;
+            let client = match &change.client {
+                ClientChoice::Attach(id) => Some(self.named_client(id).await?),
+                ClientChoice::Keep | ClientChoice::Detach => None,
+            };
+            Ok((state, client))
+        };
+        let (state, client) = match checked.await {
+            Ok(checked) => checked,
+            Err(error) => return Err(self.number_first(&changed.number, Some(current), error).await),
+        };
+        changed.state = state;
+        match &client {
+            Some(client) => changed.client_id = Some(client.id),
+            None if change.client == ClientChoice::Detach => changed.client_id = None,
+            None => {}
+        }
+        Ok((changed, client))
+    }
+
+    /// Deletes the order with this number. Its history stays.
+    ///
+    /// # Errors
+    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`] or [`AppError::Orders`].
+    pub async fn delete_order(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        expected: Expected,
+    ) -> Result<Order, AppError> {
+        let result = self.try_delete_order(caller, number, expected).await;
+        let access = Access::write(AuditAction::OrderDelete, &[]);
+        self.audited(caller, access, |_| vec![Subject::Order(number.clone())], result).await
+    }
+
+    async fn try_delete_order(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        expected: Expected,
+    ) -> Result<Order, AppError> {
+        let current = self.find_order(number).await?;
+        match self.orders.delete(current.id, expected, &self.stamp(caller)).await {
+            Err(StoreError::VersionConflict) => {
+                let current = self.orders.get(current.id).await.map_err(AppError::Orders)?;
+                let current = current.ok_or(AppError::OrderNotFound)?;
+                Err(AppError::OrderChanged { current: Box::new(current) })
+            }
+            result => result.map_err(order_error),
+        }
+    }
+
+    /// The events of the order that has this number, or had it last, oldest first.
+    ///
+    /// # Errors
+    /// [`AppError::OrderNotFound`] where no order ever had the number, or [`AppError::Orders`].
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        limit: PageLimit,
+    ) -> Result<Vec<OrderEvent>, AppError> {
+        let result = match self.orders.history(number, after, limit).await {
+            // An order that the Python system made has no events, and yet it is there.
+            Ok(events) if events.is_empty() => self.find_order(number).await.map(|_| events),
+            result => result.map_err(AppError::Orders),
+        };
+        let access = Access::read(AuditAction::OrderHistory);
+        self.audited(caller, access, |_| vec![Subject::Order(number.clone())], result).await
+    }
+
+    async fn find_order(&self, number: &OrderNumber) -> Result<Order, AppError> {
+        self.orders.find_by_number(number).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)
+    }
+
+    /// The client that an order names by this text.
+    async fn named_client(&self, id: &str) -> Result<Client, AppError> {
+        let id: ClientId = id.parse().map_err(|_| AppError::UnknownClient)?;
+        self.clients.get(id).await.map_err(AppError::Clients)?.ok_or(AppError::UnknownClient)
+    }
+
+    /// A taken number is told before any fault of status or client. The store tells it when it writes; where nothing
+    /// will be written because of `error`, it is asked. `own` is the order that may have the number.
+    async fn number_first(&self, number: &OrderNumber, own: Option<&Order>, error: AppError) -> AppError {
+        if error.is_fault() || own.is_some_and(|own| own.number == *number) {
+            return error;
+        }
+        match self.orders.find_by_number(number).await {
+            Ok(Some(other)) if own.is_none_or(|own| own.id != other.id) => AppError::NumberTaken,
+            _ => error,
+        }
+    }
+
+    /// Looks at an order's client once more after it was written. A client who was deleted meanwhile, whose orders may
+    /// have been detached just before this one came, is taken off it. Where that fails, the order is there all the same, and
+    /// the integrity check will see to it.
+    async fn with_client_seen_again(
+        &self,
+        caller: &Caller,
+        order: Order,
+        client: Option<Client>,
+    ) -> Result<OrderView, AppError> {
+        let next_statuses = self.next_statuses(order.status());
+        let Some(client) = client else {
+            return Ok(OrderView { order, client: ClientLink::Nobody, next_statuses });
+        };
+        let link = match self.clients.get(client.id).await {
+            Ok(Some(client)) => ClientLink::Known(Box::new(client)),
+            Ok(None) => {
+                if self.orders.detach_client(client.id, &self.stamp(caller)).await.is_err() {
+                    return Ok(OrderView { order, client: ClientLink::Gone(client.id), next_statuses });
+                }
+                let order = self.orders.get(order.id).await.map_err(AppError::Orders)?;
+                let order = order.ok_or(AppError::OrderNotFound)?;
+                return Ok(OrderView { order, client: ClientLink::Nobody, next_statuses });
+            }
+            Err(_) => ClientLink::Known(Box::new(client)),
+        };
+        Ok(OrderView { order, client: link, next_statuses })
+    }
+
+    /// The order with its client.
+    async fn view(&self, order: Order) -> OrderView {
+        let client = match order.client_id {
+            None => ClientLink::Nobody,
+            Some(id) => match self.clients.get(id).await {
+                Ok(Some(client)) => ClientLink::Known(Box::new(client)),
+                Ok(None) => ClientLink::Gone(id),
+                Err(_) => ClientLink::Unavailable(id),
+            },
+        };
+        let next_statuses = self.next_statuses(order.status());
+        OrderView { order, client, next_statuses }
+    }
+}
+
+/// The reason that was given for `status`: none for any but a return, and a blank one is none at all, which a return
+/// may not be left with.
+fn given_reason(status: OrderStatus, reason: Option<&str>) -> Result<Option<ReturnReason>, AppError> {
+    match reason {
+        Some(text) if status == OrderStatus::Returned => {
+            ReturnReason::parse_optional(text)?.map(Some).ok_or(AppError::ReasonRequired(ReasonRequired))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An order and its client, for the audit.
+pub(super) fn subjects(view: &OrderView) -> Vec<Subject> {
+    let client = view.client.client().map(|client| Subject::Client(client.id));
+    std::iter::once(Subject::Order(view.order.number.clone())).chain(client).collect()
+}
+
+fn order_error(error: StoreError) -> AppError {
+    match error {
+        StoreError::NotFound => AppError::OrderNotFound,
+        StoreError::AlreadyExists { field: UniqueField::OrderNumber } => AppError::NumberTaken,
+        other => AppError::Orders(other),
+    }
+}

@@ -1,0 +1,63 @@
+//! What the use cases answer: records with what belongs to them from the other store.
+
+use crate::{Client, ClientId, Order, OrderStatus};
+
+/// The client of an order, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientLink {
+    /// The order has no client.
+    Nobody,
+    /// The client.
+    Known(Box<Client>),
+    /// The order names a client who is gone; the integrity check will take it off.
+    Gone(ClientId),
+    /// The store of clients could not be asked.
+    Unavailable(ClientId),
+}
+
+impl ClientLink {
+    /// The client, where it is known.
+    #[must_use]
+    pub fn client(&self) -> Option<&Client> {
+        match self {
+            Self::Known(client) => Some(client),
+            _ => None,
+        }
+    }
+
+    /// Whether the store of clients could not be asked.
+    #[must_use]
+    pub const fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// An order with its client and the statuses that may come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderView {
+    /// The order.
+    pub order: Order,
+    /// Its client.
+    pub client: ClientLink,
+    /// What the flow lets follow, without the status that the order is in.
+    pub next_statuses: Vec<OrderStatus>,
+}
+
+/// A client with the number of its orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientView {
+    /// The client.
+    pub client: Client,
+    /// How many orders it has; `None` where the store of orders could not be asked.
+    pub orders_count: Option<u64>,
+}
+
+/// A client that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientDeletion {
+    /// The client as it was.
+    pub client: Client,
+    /// How many orders stay behind without a client; `None` where the store of orders failed meanwhile, and the
+    /// integrity check will finish the job.
+    pub detached: Option<u64>,
+}
