@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use provesi_core::{
+    App, AppError, ClientLink, ClientListing, OrderListing, OrderRepository, PageLimit, PageRequest, StoreError,
+};
+use provesi_testkit::{Faults, FaultyStore, MemoryStore};
+
+use crate::{ANY, World};
+
+/// The world's application over a store of clients that fails on demand.
+pub(crate) fn with_faulty_clients(world: &World) -> (App, Faults) {
+    let (clients, faults) = FaultyStore::<MemoryStore>::new(world.store.clone());
+    (App::new(Arc::new(clients), Arc::new(world.store.clone())), faults)
+}
+
+#[tokio::test]
+async fn orders_come_with_their_clients_and_clients_with_their_counts() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    world.client("bea@example.com").await;
+    world.order("A-1", Some(&client)).await;
+    world.clock.advance_millis(1);
+    world.order("A-2", None).await;
+    let request = PageRequest::first(PageLimit::MAX);
+    let orders = world.app.list_orders(&world.caller, &OrderListing::default(), &request).await.unwrap();
+    let links: Vec<_> = orders.items.iter().map(|view| (view.order.number.as_str(), view.client.client())).collect();
+    assert_eq!(links, [("A-2", None), ("A-1", Some(&client))]);
+    let request = PageRequest::first(PageLimit::MAX);
+    let clients = world.app.list_clients(&world.caller, &ClientListing::default(), &request).await.unwrap();
+    let counts: Vec<_> = clients.items.iter().map(|view| view.orders_count).collect();
+    assert_eq!(counts, [Some(1), Some(0)]);
+}
+
+#[tokio::test]
+async fn with_the_clients_away_orders_are_listed_and_marked() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    world.order("A-1", Some(&client)).await;
+    let (app, faults) = with_faulty_clients(&world);
+    faults.fail_all();
+    let pages: Vec<_> =
+        app.stream_orders(&world.caller, &OrderListing::default()).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(pages[0][0].client, ClientLink::Unavailable(client.id));
+    let draft = crate::order_draft("A-2", Some(&client));
+    let refused = app.create_order(&world.caller, &draft).await.unwrap_err();
+    assert!(matches!(refused, AppError::Clients(StoreError::Unavailable { .. })), "{refused:?}");
+    assert_eq!(OrderRepository::count(&world.store, &OrderListing::default().filter).await.unwrap(), 1);
+    faults.clear();
+    app.create_order(&world.caller, &draft).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_the_orders_away_clients_are_listed_without_counts_and_can_be_deleted() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    world.order("A-1", Some(&client)).await;
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    faults.fail_all();
+    let request = PageRequest::first(PageLimit::MAX);
+    let clients = app.list_clients(&world.caller, &ClientListing::default(), &request).await.unwrap();
+    assert_eq!(clients.items[0].orders_count, None);
+    let deletion = app.delete_client(&world.caller, client.id, ANY).await.unwrap();
+    assert_eq!(deletion.detached, None);
+    faults.clear();
+    let report = app.check_integrity(&world.caller, true, |_| {}).await.unwrap();
+    assert_eq!((report.dangling_clients, report.dangling_orders), (1, 1));
+}
+
+#[tokio::test]
+async fn a_cursor_of_another_list_is_refused() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let made = world.order("A-1", None).await;
+    let cursor = OrderListing::of_client(client.id).cursor_at(&made.order);
+    let request = PageRequest::after(PageLimit::MAX, cursor);
+    let refused = world.app.list_orders(&world.caller, &OrderListing::default(), &request).await.unwrap_err();
+    assert!(matches!(refused, AppError::Orders(StoreError::InvalidCursor)) && !refused.is_fault(), "{refused:?}");
+}

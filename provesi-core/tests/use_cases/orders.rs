@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use provesi_core::{
+    AppError, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
+    OrderRepository, OrderStatus, PageLimit, StatusFlow,
+};
+
+use crate::{ANY, World, number, order_draft};
+
+fn to(status: OrderStatus) -> OrderChange {
+    OrderChange { status: Some(status), ..OrderChange::default() }
+}
+
+fn returned(reason: &str) -> OrderChange {
+    OrderChange { return_reason: Some(reason.to_owned()), ..to(OrderStatus::Returned) }
+}
+
+#[tokio::test]
+async fn an_order_is_found_with_its_client_in_any_letter_case() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let made = world.order("Ord-1", Some(&client)).await;
+    let found = world.app.order(&world.caller, &number("oRD-1")).await.unwrap();
+    assert_eq!(found, made);
+    assert_eq!(found.client, ClientLink::Known(Box::new(client)));
+    assert_eq!(found.next_statuses.len(), 6);
+}
+
+#[tokio::test]
+async fn the_first_fault_in_the_order_of_the_contract_is_told() {
+    let world = World::new();
+    world.order("A-1", None).await;
+    let told = async |number: &str, status, reason: Option<&str>, client: Option<&str>| {
+        let draft = OrderDraft {
+            number: number.to_owned(),
+            client_id: client.map(str::to_owned),
+            status,
+            return_reason: reason.map(str::to_owned),
+        };
+        world.app.create_order(&world.caller, &draft).await.unwrap_err()
+    };
+    let nobody = Some("507f1f77bcf86cd799439011");
+    let returned = OrderStatus::Returned;
+    assert!(matches!(told("a b", returned, None, nobody).await, AppError::Invalid(_)));
+    assert!(matches!(told("a-1", returned, None, nobody).await, AppError::NumberTaken));
+    assert!(matches!(told("a-2", returned, Some(" "), nobody).await, AppError::ReasonRequired(_)));
+    assert!(matches!(told("a-2", returned, Some("roto"), nobody).await, AppError::UnknownClient));
+    assert!(matches!(told("a-2", returned, Some("roto"), Some("abc")).await, AppError::UnknownClient));
+    assert!(OrderRepository::find_by_number(&world.store, &number("a-2")).await.unwrap().is_none());
+
+    world.order("B-1", None).await;
+    let change = OrderChange {
+        number: Some("a-1".to_owned()),
+        client: ClientChoice::Attach("abc".to_owned()),
+        ..to(OrderStatus::Returned)
+    };
+    let edited = world.app.edit_order(&world.caller, &number("b-1"), &change, ANY).await.unwrap_err();
+    assert!(matches!(edited, AppError::NumberTaken), "{edited:?}");
+}
+
+#[tokio::test]
+async fn a_return_needs_a_reason_whichever_way_it_comes() {
+    let world = World::new();
+    world.order("A-1", None).await;
+    let edit = async |change: &OrderChange| world.app.edit_order(&world.caller, &number("A-1"), change, ANY).await;
+    assert!(matches!(edit(&to(OrderStatus::Returned)).await, Err(AppError::ReasonRequired(_))));
+    assert!(matches!(edit(&returned(" \n")).await, Err(AppError::ReasonRequired(_))));
+    let first = edit(&returned("roto")).await.unwrap().order;
+    world.clock.advance_millis(5_000);
+    let reason = OrderChange { return_reason: Some("mojado".to_owned()), ..OrderChange::default() };
+    let second = edit(&reason).await.unwrap().order;
+    let info = second.return_info().unwrap();
+    assert_eq!((info.reason.as_str(), info.returned_at), ("mojado", first.return_info().unwrap().returned_at));
+    let blank = OrderChange { return_reason: Some(String::new()), ..OrderChange::default() };
+    assert!(matches!(edit(&blank).await, Err(AppError::ReasonRequired(_))));
+    assert_eq!(edit(&to(OrderStatus::Packing)).await.unwrap().order.return_info(), None);
+    // A reason beside any other status is not kept.
+    assert_eq!(edit(&reason).await.unwrap().order.return_info(), None);
+}
+
+#[tokio::test]
+async fn the_history_keeps_what_a_change_cleared() {
+    let world = World::new();
+    world.order("A-1", None).await;
+    for change in [returned("roto"), to(OrderStatus::Packing)] {
+        world.app.edit_order(&world.caller, &number("A-1"), &change, ANY).await.unwrap();
+    }
+    world.app.delete_order(&world.caller, &number("A-1"), ANY).await.unwrap();
+    let events = world.app.history(&world.caller, &number("a-1"), None, PageLimit::MAX).await.unwrap();
+    let names: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(names, ["created", "returned", "status_changed", "deleted"]);
+    let EventKind::StatusChanged { cleared: Some(info), .. } = &events[2].kind else { panic!("{events:?}") };
+    assert_eq!(info.reason.as_str(), "roto");
+    let never = world.app.history(&world.caller, &number("Z-9"), None, PageLimit::MAX).await.unwrap_err();
+    assert!(matches!(never, AppError::OrderNotFound), "{never:?}");
+}
+
+#[tokio::test]
+async fn the_flow_refuses_a_jump_and_tells_what_may_come_next() {
+    let world = World::new();
+    let app = world.app.clone().with_flow(StatusFlow::strict());
+    app.create_order(&world.caller, &order_draft("A-1", None)).await.unwrap();
+    let refused = app.edit_order(&world.caller, &number("A-1"), &to(OrderStatus::Shipped), ANY).await.unwrap_err();
+    assert!(
+        matches!(refused, AppError::TransitionRefused { from: OrderStatus::Received, to: OrderStatus::Shipped }),
+        "{refused:?}"
+    );
+    let view = app.edit_order(&world.caller, &number("A-1"), &to(OrderStatus::Picking), ANY).await.unwrap();
+    assert_eq!(view.next_statuses, [OrderStatus::Packing, OrderStatus::Cancelled]);
+}
+
+#[tokio::test]
+async fn a_stale_version_is_shown_what_is_there() {
+    let world = World::new();
+    let made = world.order("A-1", None).await.order;
+    let version = Expected::Version(made.version());
+    let edit = async |change: OrderChange| world.app.edit_order(&world.caller, &number("A-1"), &change, version).await;
+    let edited = edit(to(OrderStatus::Packing)).await.unwrap().order;
+    let refused = edit(to(OrderStatus::Shipped)).await.unwrap_err();
+    let AppError::OrderChanged { current } = refused else { panic!("{refused:?}") };
+    assert_eq!(*current, edited);
+    let refused = world.app.delete_order(&world.caller, &number("A-1"), version).await.unwrap_err();
+    assert!(matches!(refused, AppError::OrderChanged { .. }), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_change_beside_a_client_change_loses_neither() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let attach = OrderChange { client: ClientChoice::Attach(client.id.to_string()), ..OrderChange::default() };
+    for round in 0..50 {
+        let number = number(&format!("A-{round}"));
+        world.order(number.as_str(), None).await;
+        let ship = to(OrderStatus::Shipped);
+        let edits = tokio::join!(
+            world.app.edit_order(&world.caller, &number, &ship, ANY),
+            world.app.edit_order(&world.caller, &number, &attach, ANY),
+        );
+        assert!(edits.0.is_ok() && edits.1.is_ok());
+        let order = world.app.order(&world.caller, &number).await.unwrap().order;
+        assert_eq!((order.status(), order.client_id), (OrderStatus::Shipped, Some(client.id)));
+    }
+}
+
+/// The window between the look at the client and the insert, held open by a store that stalls.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_made_while_its_client_is_deleted_is_taken_off_it() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let (orders, faults) = provesi_testkit::FaultyStore::new(world.store.clone());
+    let clients: Arc<dyn ClientRepository> = Arc::new(world.store.clone());
+    let app = provesi_core::App::new(clients, Arc::new(orders));
+    faults.stall("insert");
+    let making = {
+        let (app, caller, draft) = (app.clone(), world.caller.clone(), order_draft("A-1", Some(&client)));
+        tokio::spawn(async move { app.create_order(&caller, &draft).await })
+    };
+    faults.stalled().await;
+    world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
+    faults.clear();
+    let made = making.await.unwrap().unwrap();
+    assert_eq!((made.order.client_id, &made.client), (None, &ClientLink::Nobody));
+    let stored = OrderRepository::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
+    assert_eq!(stored.client_id, None);
+}

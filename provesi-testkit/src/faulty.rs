@@ -1,0 +1,296 @@
+//! A store that fails or stalls on demand.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use provesi_core::{
+    AuditRecord, AuditSink, BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository,
+    Email, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
+    OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, Timestamp,
+};
+use tokio::sync::Notify;
+
+/// A store around another that does what its [`Faults`] say: methods fail before or after the inner call took effect,
+/// or wait until they are let go. Without faults it does what the inner store does.
+#[derive(Clone, Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    faults: Faults,
+}
+
+impl<S> FaultyStore<S> {
+    /// A store around `inner`, and the handle that arms its faults.
+    pub fn new(inner: S) -> (Self, Faults) {
+        let faults = Faults::default();
+        (Self { inner, faults: faults.clone() }, faults)
+    }
+}
+
+/// What a method does instead of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Fails with [`StoreError::Unavailable`] before the inner store is asked: nothing happened.
+    FailBefore,
+    /// Fails with [`StoreError::Unavailable`] after the inner store did its work: it happened, unheard.
+    FailAfter,
+    /// Fails with [`StoreError::Backend`] before the inner store is asked.
+    Break,
+    /// Waits, before the inner store is asked, until [`Faults::clear`].
+    Stall,
+}
+
+/// The handle that arms the faults of a [`FaultyStore`].
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    armed: Mutex<Armed>,
+    /// Somebody stalls.
+    stalled: Notify,
+    /// Nobody is to stall any more.
+    released: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Armed {
+    /// What every method does.
+    all: Option<Fault>,
+    /// What single methods do, and for how many calls more.
+    methods: HashMap<&'static str, (Fault, usize)>,
+    stalling: usize,
+}
+
+impl Faults {
+    /// Makes every method fail, before anything happened, until [`clear`](Self::clear).
+    pub fn fail_all(&self) {
+        self.with(|armed| armed.all = Some(Fault::FailBefore));
+    }
+
+    /// Arms a fault of the method with this name, for its next `calls` calls.
+    pub fn arm(&self, method: &'static str, fault: Fault, calls: usize) {
+        self.with(|armed| armed.methods.insert(method, (fault, calls)));
+    }
+
+    /// Makes the next call of the method with this name wait until [`clear`](Self::clear).
+    pub fn stall(&self, method: &'static str) {
+        self.arm(method, Fault::Stall, 1);
+    }
+
+    /// Waits until a call stalls.
+    pub async fn stalled(&self) {
+        while self.with(|armed| armed.stalling == 0) {
+            self.shared.stalled.notified().await;
+        }
+    }
+
+    /// Disarms all faults, and lets go whoever stalls.
+    pub fn clear(&self) {
+        self.with(|armed| {
+            armed.all = None;
+            armed.methods.clear();
+        });
+        self.shared.released.notify_waiters();
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Armed) -> T) -> T {
+        work(&mut self.shared.armed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn next(&self, method: &'static str) -> Option<Fault> {
+        self.with(|armed| {
+            if let Some((fault, calls)) = armed.methods.get_mut(method)
+                && *calls > 0
+            {
+                *calls -= 1;
+                return Some(*fault);
+            }
+            armed.all
+        })
+    }
+
+    /// What comes before the inner call: an error instead of it, or whether it is to fail afterwards.
+    async fn before(&self, method: &'static str) -> Result<bool, StoreError> {
+        match self.next(method) {
+            None => Ok(false),
+            Some(Fault::FailAfter) => Ok(true),
+            Some(Fault::FailBefore) => Err(unavailable()),
+            Some(Fault::Break) => Err(StoreError::backend("broken on demand")),
+            Some(Fault::Stall) => {
+                // Asked for before anybody is told of the stall, so that no release is missed.
+                let released = self.shared.released.notified();
+                self.with(|armed| armed.stalling += 1);
+                self.shared.stalled.notify_one();
+                released.await;
+                self.with(|armed| armed.stalling -= 1);
+                Ok(false)
+            }
+        }
+    }
+
+    async fn around<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let fail_after = self.before(method).await?;
+        let result = call.await;
+        if fail_after { Err(unavailable()) } else { result }
+    }
+
+    fn around_stream<T: Send + 'static>(
+        &self,
+        method: &'static str,
+        stream: BoxStream<Result<T, StoreError>>,
+    ) -> BoxStream<Result<T, StoreError>> {
+        match self.next(method) {
+            None | Some(Fault::Stall) => stream,
+            // A stream that fails after its work: some items, then the error.
+            Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
+            Some(_) => futures_util::stream::iter([Err(unavailable())]).boxed(),
+        }
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::unavailable("away on demand")
+}
+
+#[async_trait]
+impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
+    fn database(&self) -> String {
+        self.inner.database()
+    }
+
+    async fn insert(&self, client: &Client) -> Result<(), StoreError> {
+        self.faults.around("insert", self.inner.insert(client)).await
+    }
+
+    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        self.faults.around("get", self.inner.get(id)).await
+    }
+
+    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
+        self.faults.around("get_many", self.inner.get_many(ids)).await
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
+        self.faults.around("find_by_email", self.inner.find_by_email(email)).await
+    }
+
+    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
+        self.faults.around("update", self.inner.update(client, expected, at)).await
+    }
+
+    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
+        self.faults.around("delete", self.inner.delete(id, expected)).await
+    }
+
+    async fn page(
+        &self,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+        self.faults.around("page", self.inner.page(listing, request)).await
+    }
+
+    async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
+        self.faults.around("count", self.inner.count(filter)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.faults.around("ping", self.inner.ping()).await
+    }
+
+    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
+        self.faults.around_stream("stream", self.inner.stream(listing))
+    }
+}
+
+#[async_trait]
+impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
+    fn database(&self) -> String {
+        self.inner.database()
+    }
+
+    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
+        self.faults.around("insert", self.inner.insert(order, stamp)).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        self.faults.around("get", self.inner.get(id)).await
+    }
+
+    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        self.faults.around("find_by_number", self.inner.find_by_number(number)).await
+    }
+
+    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
+        self.faults.around("find_by_numbers", self.inner.find_by_numbers(numbers)).await
+    }
+
+    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        self.faults.around("update", self.inner.update(order, expected, stamp)).await
+    }
+
+    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        self.faults.around("delete", self.inner.delete(id, expected, stamp)).await
+    }
+
+    async fn page(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+        self.faults.around("page", self.inner.page(listing, request)).await
+    }
+
+    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
+        self.faults.around("count", self.inner.count(filter)).await
+    }
+
+    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
+        self.faults.around("count_by_client", self.inner.count_by_client(ids)).await
+    }
+
+    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
+        self.faults.around("detach_client", self.inner.detach_client(id, stamp)).await
+    }
+
+    async fn history(
+        &self,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        limit: PageLimit,
+    ) -> Result<Vec<OrderEvent>, StoreError> {
+        self.faults.around("history", self.inner.history(number, after, limit)).await
+    }
+
+    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
+        self.faults.around("feed", self.inner.feed(after, limit)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.faults.around("ping", self.inner.ping()).await
+    }
+
+    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
+        self.faults.around_stream("stream", self.inner.stream(listing))
+    }
+
+    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
+        self.faults.around_stream("client_ids", self.inner.client_ids())
+    }
+}
+
+#[async_trait]
+impl<S: AuditSink> AuditSink for FaultyStore<S> {
+    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
+        self.faults.around("record", self.inner.record(record)).await
+    }
+}
