@@ -1,4 +1,4 @@
-//! Pages of clients: walks along the index of the names.
+//! Pages of clients: walks along the index of the names, which also holds what a search looks at.
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
