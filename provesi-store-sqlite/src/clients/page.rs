@@ -46,7 +46,7 @@ async fn query(
 }
 
 /// Composed of constants.
-pub(super) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
+pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
     let (comparison, order) = match direction {
         Direction::Ascending => (">", "ASC"),
         Direction::Descending => ("<", "DESC"),
