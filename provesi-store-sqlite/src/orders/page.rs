@@ -22,7 +22,7 @@ use crate::error::store_error;
 use crate::rows::{OrderRow, all};
 use crate::sql;
 
-use statement::{Access, Statement};
+pub(crate) use statement::{Access, Statement};
 
 /// How many orders are few: that many are read and sorted in a few milliseconds.
 const FEW: usize = 2_000;

@@ -1,4 +1,10 @@
 //! The store over real files.
 #![allow(missing_docs)]
 
-mod basics;
+mod audit;
+mod common;
+mod corrupt;
+mod crash;
+mod locking;
+mod migrations;
+mod writing;
