@@ -1,1 +1,16 @@
 #![doc = include_str!("../README.md")]
+
+mod audit;
+mod clients;
+mod error;
+mod events;
+mod migrations;
+mod options;
+mod orders;
+mod rows;
+mod sql;
+mod store;
+mod writer;
+
+pub use options::{reader_options, reader_pool_options, writer_options, writer_pool_options};
+pub use store::{AuditAck, SqliteStore};

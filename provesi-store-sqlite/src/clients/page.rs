@@ -1,0 +1,78 @@
+//! Pages of clients: walks along the index of the names.
+
+use provesi_core::{
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
+    StoreError, name_key,
+};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqlitePool;
+
+use crate::error::store_error;
+use crate::rows::{CLIENT_COLUMNS, ClientRow, all};
+use crate::sql;
+
+/// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
+const MATCHES: &str = "\
+    (instr(name_search, ?1) > 0 OR instr(email_search, ?1) > 0 \
+    OR (?2 IS NOT NULL AND phone_digits IS NOT NULL AND instr(phone_digits, ?2) > 0))";
+
+pub(super) async fn read(
+    readers: &SqlitePool,
+    listing: &ClientListing,
+    request: &PageRequest<ClientCursor>,
+) -> Result<Page<Client, ClientCursor>, StoreError> {
+    let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+    let rows: Vec<ClientRow> = query(listing, place, request.limit.get() + 1, readers).await?;
+    Ok(Page::from_one_more(all(rows)?, request.limit, |last| listing.cursor_at(last)))
+}
+
+async fn query(
+    listing: &ClientListing,
+    place: Option<&ClientPosition>,
+    limit: usize,
+    readers: &SqlitePool,
+) -> Result<Vec<ClientRow>, StoreError> {
+    let text = page_text(listing.direction, place.is_some(), listing.filter.query.is_some());
+    let query = listing.filter.query.as_ref();
+    sqlx::query_as(AssertSqlSafe(text))
+        .bind(query.map(ClientQuery::folded))
+        .bind(query.and_then(ClientQuery::digits))
+        .bind(sql::limit(limit))
+        .bind(place.map(|place| name_key(&place.name)))
+        .bind(place.map(|place| place.id.to_string()))
+        .fetch_all(readers)
+        .await
+        .map_err(store_error)
+}
+
+/// Composed of constants.
+pub(super) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
+    let (comparison, order) = match direction {
+        Direction::Ascending => (">", "ASC"),
+        Direction::Descending => ("<", "DESC"),
+    };
+    let matches = if searched { MATCHES } else { "true" };
+    let after = if placed { format!(" AND (name_key, id) {comparison} (?4, ?5)") } else { String::new() };
+    format!(
+        "SELECT {CLIENT_COLUMNS} FROM clients INDEXED BY clients_name WHERE {matches}{after} \
+         ORDER BY name_key {order}, id {order} LIMIT ?3"
+    )
+}
+
+const COUNT: &str = "SELECT count(*) FROM clients";
+
+const COUNT_MATCHES: &str = "\
+    SELECT count(*) FROM clients \
+    WHERE (instr(name_search, ?1) > 0 OR instr(email_search, ?1) > 0 \
+    OR (?2 IS NOT NULL AND phone_digits IS NOT NULL AND instr(phone_digits, ?2) > 0))";
+
+pub(super) async fn count(readers: &SqlitePool, filter: &ClientFilter) -> Result<u64, StoreError> {
+    let query = filter.query.as_ref();
+    let count: i64 = sqlx::query_scalar(if query.is_some() { COUNT_MATCHES } else { COUNT })
+        .bind(query.map(ClientQuery::folded))
+        .bind(query.and_then(ClientQuery::digits))
+        .fetch_one(readers)
+        .await
+        .map_err(store_error)?;
+    Ok(count.unsigned_abs())
+}

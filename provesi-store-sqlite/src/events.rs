@@ -1,0 +1,102 @@
+//! What happened to orders: how it is written, the history of one order, the feed of all.
+
+use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLimit, Stamp, StoreError};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+
+use crate::error::store_error;
+use crate::rows::{EventRow, all};
+use crate::sql;
+
+/// An event that has no id yet.
+pub(crate) struct NewEvent<'a> {
+    pub(crate) order_id: OrderId,
+    /// The number once it had happened.
+    pub(crate) number: &'a OrderNumber,
+    pub(crate) stamp: &'a Stamp,
+    pub(crate) kind: EventKind,
+}
+
+/// Any number of events in one statement with one text, which stays prepared. `json_each` hands the elements out in
+/// the order of the array, and AUTOINCREMENT numbers them in the order in which they come. A transaction that writes
+/// keeps all other writers out until it is committed: so ids are committed in their order, and the feed skips none.
+const INSERT: &str = "\
+    INSERT INTO order_events (order_id, order_number, number_released, at, actor, address, detail) \
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+    FROM json_each(?1)";
+
+pub(crate) async fn insert_all(connection: &mut SqliteConnection, events: &[NewEvent<'_>]) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(events.len());
+    for NewEvent { order_id, number, stamp, kind } in events {
+        let detail = serde_json::to_string(kind).map_err(StoreError::backend)?;
+        rows.push((
+            order_id.get(),
+            number.as_str(),
+            released(number, kind),
+            stamp.at.micros(),
+            stamp.actor.to_string(),
+            stamp.address.map(|address| address.to_string()),
+            detail,
+        ));
+    }
+    sqlx::query(INSERT).bind(sql::json(&rows)?).execute(connection).await.map_err(store_error)?;
+    Ok(())
+}
+
+/// The folded number that the order gives up with this event.
+fn released(number: &OrderNumber, kind: &EventKind) -> Option<String> {
+    match kind {
+        EventKind::Renumbered { from, to } if !from.matches(to) => Some(from.folded()),
+        EventKind::Deleted { .. } => Some(number.folded()),
+        _ => None,
+    }
+}
+
+/// The order that has the number, else the one that gave it up last.
+const HISTORY: &str = "\
+    SELECT id, order_id, order_number, at, actor, address, detail FROM order_events \
+    WHERE order_id = coalesce( \
+        (SELECT id FROM orders WHERE number_folded = ?1), \
+        (SELECT order_id FROM order_events WHERE number_released = ?1 ORDER BY id DESC LIMIT 1)) \
+    AND id > ?2 ORDER BY id LIMIT ?3";
+
+pub(crate) async fn history(
+    readers: &SqlitePool,
+    number: &OrderNumber,
+    after: Option<EventId>,
+    limit: PageLimit,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
+        .bind(number.folded())
+        .bind(place(after))
+        .bind(sql::limit(limit.get()))
+        .fetch_all(readers)
+        .await
+        .map_err(store_error)?;
+    all(rows)
+}
+
+const FEED: &str = "\
+    SELECT id, order_id, order_number, at, actor, address, detail FROM order_events \
+    WHERE id > ?1 ORDER BY id LIMIT ?2";
+
+pub(crate) async fn feed(
+    readers: &SqlitePool,
+    after: Option<EventId>,
+    limit: PageLimit,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as(FEED)
+        .bind(place(after))
+        .bind(sql::limit(limit.get()))
+        .fetch_all(readers)
+        .await
+        .map_err(store_error)?;
+    all(rows)
+}
+
+/// Ids are greater than 0.
+fn place(after: Option<EventId>) -> i64 {
+    after.map_or(0, EventId::get)
+}

@@ -1,0 +1,69 @@
+//! The schema and its versions. Migrations are part of the crate and run when the caller says so.
+
+use provesi_core::StoreError;
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{Connection, SqlSafeStr};
+
+use crate::error::store_error;
+
+/// A table of our own name: the file may hold another program's tables and its migrations.
+const TABLE: &str = "_provesi_migrations";
+
+const HAS_TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+
+fn migrations() -> Vec<Migration> {
+    let first = include_str!("../migrations/0001_clients_orders_history_audit.sql");
+    vec![Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false)]
+}
+
+/// Brings the schema up to date, in one transaction.
+pub(crate) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
+    if pending(writer).await?.is_empty() {
+        return Ok(());
+    }
+    let mut migrator = Migrator::with_migrations(migrations());
+    migrator.dangerous_set_table_name(TABLE);
+    let mut connection = writer.acquire().await.map_err(store_error)?;
+    // SQLite has no lock for migrations alone: with the lock for writing held from the start, a second process that
+    // migrates at the same moment finds the work done.
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+    migrator.run_direct(None, &mut *transaction, false).await.map_err(migrate_error)?;
+    transaction.commit().await.map_err(store_error)
+}
+
+/// The descriptions of the migrations that the file lacks, in their order.
+pub(crate) async fn pending(pool: &SqlitePool) -> Result<Vec<String>, StoreError> {
+    let mut connection = pool.acquire().await.map_err(store_error)?;
+    let applied = applied(&mut connection).await?;
+    let known = migrations();
+    if let Some(newer) = applied.iter().find(|version| known.iter().all(|migration| migration.version != **version)) {
+        return Err(newer_file(*newer));
+    }
+    let lacking = known.into_iter().filter(|migration| !applied.contains(&migration.version));
+    Ok(lacking.map(|migration| migration.description.into_owned()).collect())
+}
+
+async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, StoreError> {
+    let tables: i64 =
+        sqlx::query_scalar(HAS_TABLE).bind(TABLE).fetch_one(&mut *connection).await.map_err(store_error)?;
+    if tables == 0 {
+        return Ok(Vec::new());
+    }
+    let applied = connection.list_applied_migrations(TABLE).await.map_err(migrate_error)?;
+    Ok(applied.into_iter().map(|migration| migration.version).collect())
+}
+
+fn newer_file(version: i64) -> StoreError {
+    StoreError::backend(format!(
+        "the file was migrated by a newer version of this program: its migration {version} is unknown here"
+    ))
+}
+
+fn migrate_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
+        MigrateError::VersionMissing(version) => newer_file(version),
+        other => StoreError::backend(other),
+    }
+}

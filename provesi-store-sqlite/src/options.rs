@@ -1,0 +1,70 @@
+//! How connections to a store's file are to be set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+/// How long SQLite itself waits for another process that writes. Shorter than [`WRITE_DEADLINE`], so that a caller
+/// hears of the lock rather than of the time.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a caller waits for a write in all: for a place in the queue, its turn, and the commit.
+pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(8);
+
+/// How long a caller waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How the writer's connection to the file at `path` is to be set up: WAL, every commit on the disk before it is
+/// acknowledged (`synchronous = FULL`), a page cache of at most 8 MiB. The file is made if it is missing.
+#[must_use]
+pub fn writer_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
+    base(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-8192")
+        // After a burst the WAL is cut back to this when it is next started over.
+        .pragma("journal_size_limit", "67108864")
+}
+
+/// How a reader's connection to the file at `path` is to be set up: `query_only`, a page cache of at most 2 MiB.
+///
+/// Not opened as read-only: such a connection cannot make the `-shm` file that WAL needs, and would depend on who
+/// opens first.
+#[must_use]
+pub fn reader_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
+    base(path).pragma("cache_size", "-2048").pragma("query_only", "ON")
+}
+
+fn base(path: impl AsRef<Path>) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        // A whole page of rows fits, so that SQLite's thread hands it over without waiting for the reader.
+        .row_buffer_size(1_024)
+}
+
+/// A pool of the one connection that writes.
+#[must_use]
+pub fn writer_pool_options() -> SqlitePoolOptions {
+    pool_options().max_connections(1)
+}
+
+/// A pool of at most `readers` connections, each opened when it is first needed. A few are enough: each is a thread,
+/// and more of them than cores do not read faster.
+#[must_use]
+pub fn reader_pool_options(readers: u32) -> SqlitePoolOptions {
+    pool_options().max_connections(readers)
+}
+
+fn pool_options() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection to a file does not go stale: no test before each use, which costs as much as a query, and no
+        // reopening, which throws its page cache and its prepared statements away.
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}

@@ -1,0 +1,96 @@
+//! Pages of orders. How each listing is read:
+//!
+//! - Without a filter, and by status: a walk along the index of the sort, from the cursor. Several statuses are one
+//!   walk each, which SQLite merges as it goes; so is the sort by the date of the return without a status.
+//! - Of one client: by the latest change, a walk along the client's index. By another sort, a client with few orders
+//!   has them sorted; one with many is a walk along the index of the sort that leaves the others out.
+//! - By part of a number: where few orders match, these are sorted; where many do, one of the walks that leaves out
+//!   what does not match, and soon has a page together.
+//!
+//! `INDEXED BY` holds SQLite to that: without statistics it would guess, and with them its choice could change from
+//! one day to the next.
+
+mod statement;
+
+use provesi_core::{
+    ClientId, NumberPart, Order, OrderCursor, OrderFilter, OrderListing, OrderSort, Page, PageRequest, StoreError,
+};
+use sqlx::AssertSqlSafe;
+use sqlx::sqlite::SqlitePool;
+
+use crate::error::store_error;
+use crate::rows::{OrderRow, all};
+use crate::sql;
+
+use statement::{Access, Statement};
+
+/// How many orders are few: that many are read and sorted in a few milliseconds.
+const FEW: usize = 2_000;
+
+pub(super) async fn read(
+    readers: &SqlitePool,
+    listing: &OrderListing,
+    request: &PageRequest<OrderCursor>,
+) -> Result<Page<Order, OrderCursor>, StoreError> {
+    let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+    let access = access(readers, listing).await?;
+    let statement = Statement::page(listing, &access, place, request.limit.get() + 1)?;
+    let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
+        .fetch_all(readers)
+        .await
+        .map_err(store_error)?;
+    Ok(Page::from_one_more(all(rows)?, request.limit, |last| listing.cursor_at(last)))
+}
+
+pub(super) async fn count(readers: &SqlitePool, filter: &OrderFilter) -> Result<u64, StoreError> {
+    let statement = Statement::count(filter)?;
+    let count: i64 = sqlx::query_scalar_with(AssertSqlSafe(statement.text), statement.arguments)
+        .fetch_one(readers)
+        .await
+        .map_err(store_error)?;
+    Ok(count.unsigned_abs())
+}
+
+async fn access(readers: &SqlitePool, listing: &OrderListing) -> Result<Access, StoreError> {
+    let OrderFilter { client_id, number_part, .. } = &listing.filter;
+    if let Some(id) = client_id {
+        if listing.sort == OrderSort::UpdatedAt && number_part.is_none() {
+            return Ok(Access::Client);
+        }
+        if has_few(readers, *id).await? {
+            return Ok(Access::Client);
+        }
+    }
+    if let Some(part) = number_part
+        && let Some(ids) = few_with(readers, part).await?
+    {
+        return Ok(Access::Ids(sql::json(&ids)?));
+    }
+    Ok(if client_id.is_some() && listing.sort == OrderSort::UpdatedAt { Access::Client } else { Access::Sort })
+}
+
+const COUNT_OF_CLIENT: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE client_id = ?1 LIMIT ?2)";
+
+async fn has_few(readers: &SqlitePool, id: ClientId) -> Result<bool, StoreError> {
+    let count: i64 = sqlx::query_scalar(COUNT_OF_CLIENT)
+        .bind(id.to_string())
+        .bind(sql::limit(FEW + 1))
+        .fetch_one(readers)
+        .await
+        .map_err(store_error)?;
+    Ok(count <= sql::limit(FEW))
+}
+
+/// Reads the index alone, which is a small part of the table.
+const WITH_PART: &str = "SELECT id FROM orders INDEXED BY orders_number WHERE instr(number_folded, ?1) > 0 LIMIT ?2";
+
+/// The ids of the orders whose number has this part, where they are few.
+async fn few_with(readers: &SqlitePool, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {
+    let ids: Vec<i64> = sqlx::query_scalar(WITH_PART)
+        .bind(part.as_str())
+        .bind(sql::limit(FEW + 1))
+        .fetch_all(readers)
+        .await
+        .map_err(store_error)?;
+    Ok(Some(ids).filter(|ids| ids.len() <= FEW))
+}

@@ -1,0 +1,172 @@
+//! Composes the statement of a page from constants. Every value is bound.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, StoreError};
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use sqlx::{Arguments, Encode, Type};
+
+use crate::rows::ORDER_COLUMNS;
+use crate::sql;
+
+/// How the orders of a page are found.
+#[derive(Debug)]
+pub(super) enum Access {
+    /// Along the index of the sort.
+    Sort,
+    /// Along the index of the client's orders by `updated_at`.
+    Client,
+    /// By these ids, a JSON array.
+    Ids(String),
+}
+
+/// `returned_key` of an order that did not come back, as in the schema.
+const NEVER_RETURNED: i64 = -4_611_686_018_427_387_904;
+
+pub(super) struct Statement {
+    pub(super) text: String,
+    pub(super) arguments: SqliteArguments,
+}
+
+impl Statement {
+    pub(super) fn page(
+        listing: &OrderListing,
+        access: &Access,
+        place: Option<&OrderPosition>,
+        limit: usize,
+    ) -> Result<Self, StoreError> {
+        let mut values = Values::default();
+        let limit = values.bind(sql::limit(limit))?;
+        let columns = sort_columns(listing.sort)?;
+        let (comparison, order) = match listing.direction {
+            Direction::Ascending => (">", "ASC"),
+            Direction::Descending => ("<", "DESC"),
+        };
+        let mut conditions = conditions(&listing.filter, &mut values)?;
+        if let Access::Ids(ids) = access {
+            conditions.push(format!("id IN (SELECT value FROM json_each({}))", values.bind(ids.clone())?));
+        }
+        if let Some(place) = place {
+            conditions.push(format!("({}) {comparison} ({})", columns.join(", "), bind_place(place, &mut values)?));
+        }
+        let arms: Vec<String> = arms(listing, access)?
+            .into_iter()
+            .map(|(source, statuses)| {
+                let conditions: Vec<&str> =
+                    statuses.iter().map(String::as_str).chain(conditions.iter().map(String::as_str)).collect();
+                let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+                format!("SELECT {ORDER_COLUMNS}, number_folded, returned_key FROM {source} WHERE {filter}")
+            })
+            .collect();
+        let order: Vec<String> = columns.iter().map(|column| format!("{column} {order}")).collect();
+        let text = format!("{} ORDER BY {} LIMIT {limit}", arms.join(" UNION ALL "), order.join(", "));
+        Ok(Self { text, arguments: values.arguments })
+    }
+
+    pub(super) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
+        let mut values = Values::default();
+        let mut conditions = conditions(filter, &mut values)?;
+        conditions.extend(one_of(&filter.statuses));
+        let mut text = "SELECT count(*) FROM orders".to_owned();
+        for (at, condition) in conditions.iter().enumerate() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, " {} {condition}", if at == 0 { "WHERE" } else { "AND" });
+        }
+        Ok(Self { text, arguments: values.arguments })
+    }
+}
+
+/// The values of a statement, numbered as they are bound.
+#[derive(Default)]
+struct Values {
+    arguments: SqliteArguments,
+}
+
+impl Values {
+    /// Binds a value and gives the name of its parameter.
+    fn bind<'v>(&mut self, value: impl Encode<'v, Sqlite> + Type<Sqlite>) -> Result<String, StoreError> {
+        self.arguments.add(value).map_err(StoreError::backend)?;
+        Ok(format!("?{}", self.arguments.len()))
+    }
+}
+
+fn conditions(filter: &OrderFilter, values: &mut Values) -> Result<Vec<String>, StoreError> {
+    let mut conditions = Vec::new();
+    if let Some(id) = filter.client_id {
+        conditions.push(format!("client_id = {}", values.bind(id.to_string())?));
+    }
+    if let Some(part) = &filter.number_part {
+        conditions.push(format!("instr(number_folded, {}) > 0", values.bind(part.as_str().to_owned())?));
+    }
+    Ok(conditions)
+}
+
+/// The statuses are part of the text, so that SQLite sees which index they fit; their names are constants.
+fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
+    if statuses.is_empty() || statuses.len() == OrderStatus::ALL.len() {
+        return None;
+    }
+    let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
+    Some(format!("status IN ({})", names.join(", ")))
+}
+
+/// What is read one after the other or merged: the table with its index, and the condition on the status.
+fn arms(listing: &OrderListing, access: &Access) -> Result<Vec<(String, Option<String>)>, StoreError> {
+    let statuses = &listing.filter.statuses;
+    match access {
+        Access::Client => return Ok(vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(statuses))]),
+        // NOT INDEXED leaves the primary key.
+        Access::Ids(_) => return Ok(vec![("orders NOT INDEXED".to_owned(), one_of(statuses))]),
+        Access::Sort => {}
+    }
+    let (all, by_status) = match listing.sort {
+        OrderSort::UpdatedAt => (Some("orders_updated"), "orders_status_updated"),
+        OrderSort::CreatedAt => (Some("orders_created"), "orders_status_created"),
+        OrderSort::ReturnedAt => (None, "orders_status_returned"),
+        OrderSort::Number => (Some("orders_number"), "orders_status_number"),
+        _ => return Err(unknown_sort()),
+    };
+    let every = statuses.is_empty() || statuses.len() == OrderStatus::ALL.len();
+    if let (Some(index), true) = (all, every) {
+        return Ok(vec![(format!("orders INDEXED BY {index}"), None)]);
+    }
+    let arm = |status: &OrderStatus| {
+        (format!("orders INDEXED BY {by_status}"), Some(format!("status = '{}'", status.as_str())))
+    };
+    Ok(if every { OrderStatus::ALL.iter().map(arm).collect() } else { statuses.iter().map(arm).collect() })
+}
+
+fn sort_columns(sort: OrderSort) -> Result<&'static [&'static str], StoreError> {
+    Ok(match sort {
+        OrderSort::UpdatedAt => &["updated_at", "id"],
+        OrderSort::CreatedAt => &["created_at", "id"],
+        OrderSort::ReturnedAt => &["returned_key", "updated_at", "id"],
+        OrderSort::Number => &["number_folded", "id"],
+        _ => return Err(unknown_sort()),
+    })
+}
+
+fn unknown_sort() -> StoreError {
+    StoreError::backend("this store does not know how to sort by that")
+}
+
+/// Binds the values of a place in the order of [`sort_columns`].
+fn bind_place(place: &OrderPosition, values: &mut Values) -> Result<String, StoreError> {
+    let (first, second, id) = match place {
+        OrderPosition::UpdatedAt { at, id } | OrderPosition::CreatedAt { at, id } => {
+            (values.bind(at.micros())?, None, id)
+        }
+        OrderPosition::ReturnedAt { returned_at, updated_at, id } => {
+            let key = returned_at.map_or(NEVER_RETURNED, |at| at.micros());
+            (values.bind(key)?, Some(values.bind(updated_at.micros())?), id)
+        }
+        OrderPosition::Number { folded, id } => (values.bind(folded.clone())?, None, id),
+        _ => return Err(StoreError::InvalidCursor),
+    };
+    let id = values.bind(id.get())?;
+    Ok(match second {
+        Some(second) => format!("{first}, {second}, {id}"),
+        None => format!("{first}, {id}"),
+    })
+}

@@ -1,0 +1,131 @@
+//! The store: its pools, its writer, and its life.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use provesi_core::StoreError;
+use sqlx::sqlite::SqlitePool;
+
+use crate::error::{is_busy, store_error};
+use crate::writer::Writer;
+use crate::{migrations, options};
+
+/// When a record of access is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AuditAck {
+    /// Once it is in the writer's queue, which has room for some thousands and slows the caller down where it is
+    /// full. It is on the disk about a twentieth of a second later, later while the file cannot be written, and is
+    /// tried again until it is. A process that is killed before loses it; [`SqliteStore::close`] writes it.
+    #[default]
+    Queued,
+    /// Once it is on the disk. Every audited read then waits for a commit, which it shares with the others of its
+    /// moment.
+    Committed,
+}
+
+/// Clients, orders, their history and the audit trail in one SQLite file.
+///
+/// Handles are cheap to clone and share one writer: give out clones, and make one store a file and process. Its task
+/// ends when the last handle is dropped, once it has written what waits; [`close`](Self::close) waits for that.
+#[derive(Clone)]
+pub struct SqliteStore {
+    pub(crate) readers: SqlitePool,
+    pub(crate) writer: Writer,
+    pub(crate) audit_ack: AuditAck,
+    writers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// A store over the caller's pools, both of the same file: `writer` is used by one task at a time, `readers` by
+    /// every read. See [`writer_options`](crate::writer_options), [`reader_options`](crate::reader_options),
+    /// [`writer_pool_options`](crate::writer_pool_options) and
+    /// [`reader_pool_options`](crate::reader_pool_options) for how they are to be set up. Nothing is read or written
+    /// yet.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime: the writer is a task.
+    #[must_use]
+    pub fn new(writer: SqlitePool, readers: SqlitePool) -> Self {
+        Self { readers, writer: Writer::spawn(writer.clone()), audit_ack: AuditAck::default(), writers: writer }
+    }
+
+    /// A store over the file at `path`, made where there is none: [`new`](Self::new) with this crate's options and at
+    /// most `readers` connections for reads. Runs no migration.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where the file cannot be opened or made.
+    /// - [`StoreError::Backend`] where it is no SQLite file.
+    pub async fn open(path: impl AsRef<Path>, readers: u32) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let writer = connect(path).await?;
+        let readers = options::reader_pool_options(readers).connect_lazy_with(options::reader_options(path));
+        Ok(Self::new(writer, readers))
+    }
+
+    /// The same store, with another moment at which records of access are acknowledged.
+    #[must_use]
+    pub fn with_audit_ack(self, audit_ack: AuditAck) -> Self {
+        Self { audit_ack, ..self }
+    }
+
+    /// Brings the file's schema up to date. Does nothing where it is; several processes may call it at once.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where a newer version of this crate migrated the file, which is left as it is.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::run(&self.writers).await
+    }
+
+    /// What [`migrate`](Self::migrate) would do: the names of the migrations that the file lacks.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where a newer version of this crate migrated the file.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrations::pending(&self.writers).await
+    }
+
+    /// Writes all that was accepted, records of access too, and closes both pools, which other handles then cannot
+    /// use any more either: every later call gets [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+        // Last, so that it is this connection that puts the write-ahead log into the file.
+        self.writers.close().await;
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("audit_ack", &self.audit_ack).finish_non_exhaustive()
+    }
+}
+
+/// How often opening is tried again, and after how long.
+const TRIES: u32 = 30;
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Opens the file for writing. The switch of a new file to WAL needs it alone, and SQLite does not wait for that: two
+/// processes that make the file at the same moment would meet there.
+async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
+    let mut tries = 0;
+    loop {
+        match options::writer_pool_options().connect_with(options::writer_options(path)).await {
+            Err(error) if is_busy(&error) && tries < TRIES => tries += 1,
+            result => return result.map_err(store_error),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+const PING: &str = "SELECT count(*) FROM sqlite_schema";
+
+/// Reads the file, if only its schema: a connection alone would not notice that it is gone.
+pub(crate) async fn ping(readers: &SqlitePool) -> Result<(), StoreError> {
+    sqlx::query_scalar::<_, i64>(PING).fetch_one(readers).await.map_err(|error| match store_error(error) {
+        StoreError::Backend { source } => StoreError::Unavailable { source },
+        other => other,
+    })?;
+    Ok(())
+}

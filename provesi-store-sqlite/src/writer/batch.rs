@@ -1,0 +1,188 @@
+//! Writes that are committed together, and the answers that wait for the commit.
+
+use async_trait::async_trait;
+use provesi_core::{AuditRecord, Order, StoreError};
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use tokio::sync::oneshot;
+
+use super::{InsertOrder, Job, Write};
+use crate::error::{Shared, store_error};
+use crate::{audit, orders};
+
+/// A write, who waits for it, and how it went until that may be told.
+pub(super) struct Ticket<W, T> {
+    write: W,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+    outcome: Option<Result<T, StoreError>>,
+}
+
+impl<W, T> Ticket<W, T> {
+    pub(super) fn new(write: W) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (caller, answer) = oneshot::channel();
+        (Self { write, caller, outcome: None }, answer)
+    }
+
+    fn answer(self, failure: Option<&Shared>) {
+        let result = match (failure, self.outcome) {
+            (Some(failure), _) => Err(failure.to_store_error()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Err(StoreError::backend("the write was left out of its batch")),
+        };
+        // Whoever no longer waits does not need to know.
+        let _ = self.caller.send(result);
+    }
+}
+
+/// A [`Ticket`] of any kind of write.
+#[async_trait]
+pub(super) trait Waiting: Send {
+    /// Runs the write. An error means that the transaction cannot go on.
+    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
+
+    /// Tells the outcome, or the failure of the transaction.
+    fn answer(self: Box<Self>, failure: Option<&Shared>);
+
+    /// Whether nobody waits for the answer any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+#[async_trait]
+impl<W: Write> Waiting for Ticket<W, W::Output> {
+    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        match self.write.run(connection).await {
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Backend { .. })) => Err(error),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&Shared>) {
+        Ticket::answer(*self, failure);
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.caller.is_closed()
+    }
+}
+
+/// An audit record, and who waits for its commit, if anybody does.
+pub(super) struct Audit {
+    record: AuditRecord,
+    committed: Option<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+/// Writes that share a transaction. All of them were asked for at the same time, so their order is free.
+#[derive(Default)]
+pub(super) struct Batch {
+    inserts: Vec<Ticket<InsertOrder, Order>>,
+    others: Vec<Box<dyn Waiting>>,
+    audits: Vec<Audit>,
+    /// Who waits for the end of the task.
+    pub(super) closing: Option<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    /// No writes, and who waits for the end of the task.
+    pub(super) fn closing(closing: Option<oneshot::Sender<()>>) -> Self {
+        Self { closing, ..Self::default() }
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        match job {
+            // Nobody waits for the answer, so nobody was promised anything: not worth a write.
+            Job::InsertOrder(ticket) if ticket.caller.is_closed() => {}
+            Job::Other(ticket) if ticket.is_abandoned() => {}
+            Job::InsertOrder(ticket) => self.inserts.push(ticket),
+            Job::Other(ticket) => self.others.push(ticket),
+            Job::Audit { record, committed } => self.audits.push(Audit { record, committed }),
+            Job::Close(done) => self.closing = Some(done),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.inserts.len() + self.others.len() + self.audits.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether somebody waits for this batch.
+    pub(super) fn is_awaited(&self) -> bool {
+        !(self.inserts.is_empty() && self.others.is_empty())
+            || self.audits.iter().any(|audit| audit.committed.is_some())
+            || self.closing.is_some()
+    }
+
+    /// Runs and commits all writes. On an error nothing is written.
+    pub(super) async fn commit(&mut self, pool: &SqlitePool) -> Result<(), Shared> {
+        let mut connection = pool.acquire().await.map_err(|error| Shared::new(store_error(error)))?;
+        let result = self.transact(&mut connection).await.map_err(Shared::new);
+        if result.is_err() {
+            // SQLite ends a transaction by itself on some errors, which the driver does not notice: it would take
+            // the next BEGIN for a nested one. A new connection knows.
+            connection.close_on_drop();
+        }
+        result
+    }
+
+    async fn transact(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        // IMMEDIATE, so that waiting for another process's write happens here and nowhere later.
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+        self.run(&mut transaction).await?;
+        transaction.commit().await.map_err(store_error)
+    }
+
+    async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        if !self.inserts.is_empty() {
+            let inserts: Vec<&InsertOrder> = self.inserts.iter().map(|ticket| &ticket.write).collect();
+            let outcomes = orders::insert_all(connection, &inserts).await?;
+            for (ticket, outcome) in self.inserts.iter_mut().zip(outcomes) {
+                ticket.outcome = Some(outcome);
+            }
+        }
+        for ticket in &mut self.others {
+            ticket.run(connection).await?;
+        }
+        if !self.audits.is_empty() {
+            audit::insert_all(connection, self.audits.iter().map(|audit| &audit.record)).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells everybody the outcome. Gives back the audit records that nobody waits for, where they were not written.
+    pub(super) fn answer(self, failure: Option<&Shared>) -> Self {
+        self.inserts.into_iter().for_each(|ticket| ticket.answer(failure));
+        self.others.into_iter().for_each(|ticket| ticket.answer(failure));
+        let mut left = Self::closing(self.closing);
+        for audit in self.audits {
+            match (audit.committed, failure) {
+                (Some(caller), failure) => {
+                    let _ = caller.send(failure.map_or(Ok(()), |failure| Err(failure.to_store_error())));
+                }
+                (None, Some(_)) => left.audits.push(Audit { record: audit.record, committed: None }),
+                (None, None) => {}
+            }
+        }
+        left
+    }
+
+    /// Takes over what `other` holds.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.inserts.extend(other.inserts);
+        self.others.extend(other.others);
+        self.audits.extend(other.audits);
+        self.closing = other.closing.or(self.closing.take());
+    }
+
+    /// The same writes, each in a batch of its own.
+    pub(super) fn apart(self) -> impl Iterator<Item = Self> {
+        let inserts = self.inserts.into_iter().map(|ticket| Self { inserts: vec![ticket], ..Self::default() });
+        let others = self.others.into_iter().map(|ticket| Self { others: vec![ticket], ..Self::default() });
+        let audits = self.audits.into_iter().map(|audit| Self { audits: vec![audit], ..Self::default() });
+        inserts.chain(others).chain(audits)
+    }
+}

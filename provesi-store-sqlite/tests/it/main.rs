@@ -1,0 +1,4 @@
+//! The store over real files.
+#![allow(missing_docs)]
+
+mod basics;
