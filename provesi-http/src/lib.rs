@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+
+mod answer;
+mod api;
+mod body;
+mod caller;
+mod clients;
+mod docs;
+mod encoding;
+mod error;
+mod etag;
+mod faults;
+mod fields;
+mod health;
+mod json;
+mod json_scan;
+mod layers;
+mod options;
+mod orders;
+mod path;
+mod query;
+mod routes;
+mod stream;
+mod wire;
+
+pub use options::{CorsOptions, HttpOptions, Origins, SecurityReport};
+pub use routes::{openapi_json, router, router_with};

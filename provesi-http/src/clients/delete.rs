@@ -1,0 +1,46 @@
+//! `DELETE /api/clients/{id}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::answer::{self, Done, Warning};
+use crate::api::Api;
+use crate::caller::By;
+use crate::docs::{Conflict, Deleted, Problem};
+use crate::error::ApiError;
+use crate::etag::IfMatch;
+use crate::path::PathClient;
+
+/// Elimina un cliente; sus órdenes quedan sin cliente.
+#[utoipa::path(
+    delete,
+    path = "/api/clients/{id}",
+    tag = "clients",
+    params(
+        ("id" = String, Path, description = "The client's id: 24 hexadecimal digits"),
+        ("If-Match" = Option<String>, Header, description = "Only if the client is in this version: the `ETag` it was read with"),
+    ),
+    responses(
+        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it, until the integrity check sees to them", body = Deleted),
+        (status = 400, description = "`ID de cliente inválido`", body = Problem),
+        (status = 404, description = "`Cliente no encontrado`", body = Problem),
+        (status = 412, description = "The client changed meanwhile", body = Conflict),
+        (status = 503, description = "The store of clients does not answer", body = Problem),
+    ),
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    By(caller): By,
+    id: PathClient,
+    if_match: IfMatch,
+) -> Result<Response, ApiError> {
+    let id = id.get()?;
+    let deleted = async {
+        let expected = super::expected(&api, &caller, id, &if_match).await?;
+        api.app.delete_client(&caller, id, expected).await
+    };
+    let deletion = deleted.await.map_err(|error| api.error(error))?;
+    let warnings = Warning::OrdersUnavailable.only(deletion.detached.is_none());
+    Ok(answer::json(StatusCode::OK, &Done::new("Cliente eliminado", warnings)))
+}

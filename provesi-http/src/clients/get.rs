@@ -1,0 +1,84 @@
+//! `GET /api/clients/{id}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::stream::{self as streams, StreamExt, TryStreamExt};
+use provesi_core::{AppError, Client, Order};
+use serde::Serialize;
+
+use crate::answer::{self, Success, Warning};
+use crate::api::Api;
+use crate::caller::By;
+use crate::docs::{OneClientWithOrders, Problem};
+use crate::error::{self, ApiError};
+use crate::etag;
+use crate::path::PathClient;
+use crate::stream::{self, Rows};
+use crate::wire::{ClientBody, OrderOfClient};
+
+/// Un cliente con sus órdenes, las últimas cambiadas primero.
+#[utoipa::path(
+    get,
+    path = "/api/clients/{id}",
+    tag = "clients",
+    params(("id" = String, Path, description = "The client's id: 24 hexadecimal digits")),
+    responses(
+        (status = 200, description = "The client", body = OneClientWithOrders, headers(("ETag" = String, description = "Its version"))),
+        (status = 400, description = "`ID de cliente inválido`", body = Problem),
+        (status = 404, description = "`Cliente no encontrado`", body = Problem),
+        (status = 503, description = "The store of clients does not answer", body = Problem),
+    ),
+)]
+pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathClient) -> Result<Response, ApiError> {
+    let client = api.app.client(&caller, id.get()?).await.map_err(|error| api.error(error))?;
+    let mut orders = api.app.orders_of(client.id).map_err(AppError::Orders).boxed();
+    // Without its orders a client is still worth showing, so the first page decides before the answer begins.
+    let mut answer = match orders.next().await {
+        Some(Err(error)) => {
+            error::log(&error);
+            without_orders(&client)
+        }
+        first => {
+            let orders = streams::iter(first).chain(orders).boxed();
+            stream::answer(orders, head(&client), OrderRows).await.map_err(|error| api.error(error))?
+        }
+    };
+    etag::tag(&mut answer, client.version());
+    Ok(answer)
+}
+
+fn without_orders(client: &Client) -> Response {
+    #[derive(Serialize)]
+    struct Alone<'a> {
+        #[serde(flatten)]
+        client: ClientBody<'a>,
+        orders: Option<()>,
+    }
+    let alone = Alone { client: ClientBody::of(client), orders: None };
+    answer::json(StatusCode::OK, &Success::new(alone, Warning::OrdersUnavailable.only(true)))
+}
+
+/// The document up to the first order: the client, with its end put off.
+fn head(client: &Client) -> Vec<u8> {
+    let mut head = b"{\"status\":\"success\",\"data\":".to_vec();
+    stream::write(&ClientBody::of(client), &mut head);
+    head.pop();
+    head.extend_from_slice(b",\"orders\":[");
+    head
+}
+
+/// The orders of the client that the answer is about.
+struct OrderRows;
+
+impl Rows for OrderRows {
+    type Item = Order;
+
+    fn write(&mut self, order: &Order, into: &mut Vec<u8>) {
+        stream::write(&OrderOfClient::of(order), into);
+    }
+
+    fn end(&mut self, _: u64, into: &mut Vec<u8>) {
+        into.extend_from_slice(b"]}}");
+    }
+}

@@ -1,0 +1,174 @@
+//! What a request is answered when it was not done: the one place that knows status, text and code of each error.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use provesi_core::{AppError, Field, Invalid, Rule, StatusFlow, StoreError};
+use serde::Serialize;
+
+use crate::answer;
+use crate::etag;
+use crate::faults::{Fault, Place};
+use crate::json::Json;
+use crate::wire::{ClientBody, OrderBody};
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum ApiError {
+    /// The input breaks rules.
+    Invalid(Vec<Fault>),
+    /// The body is not text, or nested too deep.
+    UnreadableBody,
+    /// The body is longer than allowed.
+    TooLarge,
+    /// No such path.
+    NoRoute,
+    /// The path is there, for other methods.
+    NoMethod,
+    /// The path does not hold a client's id.
+    ClientId,
+    /// The path holds what cannot be an order's number.
+    OrderNumber,
+    /// Not a cursor of this list.
+    Cursor,
+    /// The use case says no; the flow is for showing an order that was changed meanwhile.
+    App(AppError, StatusFlow),
+    /// It took too long.
+    TimedOut,
+    /// A handler panicked.
+    Panicked,
+}
+
+/// The error envelope: the text that callers of the Python system know, and a name for machines.
+#[derive(Debug, Serialize)]
+struct Envelope<'a, C> {
+    detail: &'a str,
+    code: &'static str,
+    /// The record as it is, where the caller knew an older one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<C>,
+}
+
+type Told = (StatusCode, &'static str, &'static str);
+
+const UNAVAILABLE: Told =
+    (StatusCode::SERVICE_UNAVAILABLE, "store.unavailable", "Servicio no disponible, intente de nuevo en un momento");
+const INTERNAL: Told = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Error interno del servidor");
+const CLIENT_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "client.not_found", "Cliente no encontrado");
+const ORDER_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "order.not_found", "Orden no encontrada");
+const INVALID_CURSOR: Told = (StatusCode::BAD_REQUEST, "cursor.invalid", "Cursor inválido");
+const CHANGED: &str = "conflict.version";
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Invalid(faults) => refused(&faults),
+            Self::UnreadableBody => {
+                told((StatusCode::BAD_REQUEST, "request.unreadable", "There was an error parsing the body"))
+            }
+            Self::TooLarge => told((
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "request.too_large",
+                "El cuerpo de la solicitud es demasiado grande",
+            )),
+            Self::NoRoute => told((StatusCode::NOT_FOUND, "route.not_found", "Not Found")),
+            Self::NoMethod => told((StatusCode::METHOD_NOT_ALLOWED, "route.method_not_allowed", "Method Not Allowed")),
+            Self::ClientId => told((StatusCode::BAD_REQUEST, "client.invalid_id", "ID de cliente inválido")),
+            Self::OrderNumber => told(ORDER_NOT_FOUND),
+            Self::Cursor => told(INVALID_CURSOR),
+            Self::TimedOut => told((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "request.timed_out",
+                "La solicitud tardó demasiado, intente de nuevo en un momento",
+            )),
+            Self::Panicked => told(INTERNAL),
+            Self::App(error, flow) => app_error(&error, flow),
+        }
+    }
+}
+
+fn app_error(error: &AppError, flow: StatusFlow) -> Response {
+    match error {
+        AppError::Invalid(Invalid { field: Field::OrderNumber, rule: Rule::NumberCharset }) => told((
+            StatusCode::BAD_REQUEST,
+            "order.invalid_number",
+            "El código solo puede contener letras, números y guiones",
+        )),
+        // What a body may break was looked for when it was read, so this is for rules that only the use case knows.
+        AppError::Invalid(invalid) => {
+            refused(&[Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid)])
+        }
+        AppError::ClientNotFound => told(CLIENT_NOT_FOUND),
+        AppError::OrderNotFound => told(ORDER_NOT_FOUND),
+        AppError::EmailTaken => told((StatusCode::BAD_REQUEST, "client.email_taken", "El email ya existe")),
+        AppError::NumberTaken => told((StatusCode::BAD_REQUEST, "order.number_taken", "El número de orden ya existe")),
+        AppError::UnknownClient => told((StatusCode::BAD_REQUEST, "order.client_not_found", "Cliente no encontrado")),
+        AppError::ReasonRequired(_) => {
+            told((StatusCode::BAD_REQUEST, "order.reason_required", "return_reason es requerido para estado devuelto"))
+        }
+        AppError::TransitionRefused { from, to } => {
+            let detail = format!("Una orden en estado {} no puede pasar a {}", from.label(), to.label());
+            envelope(StatusCode::BAD_REQUEST, "order.transition_refused", &detail, None::<()>)
+        }
+        AppError::ClientChanged { current } => {
+            let detail = "El cliente cambió mientras tanto";
+            let mut answer = envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(ClientBody::of(current)));
+            etag::tag(&mut answer, current.version());
+            answer
+        }
+        AppError::OrderChanged { current } => {
+            let next: Vec<_> = flow.next(current.status()).collect();
+            let detail = "La orden cambió mientras tanto";
+            let mut answer =
+                envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(OrderBody::of(current, &next)));
+            etag::tag(&mut answer, current.version());
+            answer
+        }
+        AppError::Contended => told((
+            StatusCode::SERVICE_UNAVAILABLE,
+            "conflict.contended",
+            "El registro está siendo modificado, intente de nuevo en un momento",
+        )),
+        AppError::Clients(StoreError::InvalidCursor) | AppError::Orders(StoreError::InvalidCursor) => {
+            told(INVALID_CURSOR)
+        }
+        error => {
+            log(error);
+            told(if error.is_transient() { UNAVAILABLE } else { INTERNAL })
+        }
+    }
+}
+
+/// Logs a fault of ours with all that led to it, once, in the span of its request, which holds the request id.
+pub(crate) fn log(error: &AppError) {
+    let mut causes = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a String cannot fail.
+        let _ = write!(causes, ": {error}");
+        cause = error.source();
+    }
+    tracing::error!(error = %causes, transient = error.is_transient(), "a request failed");
+}
+
+fn told((status, code, detail): Told) -> Response {
+    envelope(status, code, detail, None::<()>)
+}
+
+fn envelope(status: StatusCode, code: &'static str, detail: &str, current: Option<impl Serialize>) -> Response {
+    let mut answer = answer::json(status, &Envelope { detail, code, current });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+fn refused(faults: &[Fault]) -> Response {
+    #[derive(Serialize)]
+    struct Refused<'a> {
+        detail: &'a [Fault],
+    }
+    answer::json(StatusCode::UNPROCESSABLE_ENTITY, &Refused { detail: faults })
+}

@@ -1,0 +1,100 @@
+//! Versions of records on the wire: `ETag` on what is read, `If-Match` on what is written (RFC 9110, 13.1.1).
+//!
+//! A tag stands for the record and not for the bytes of one answer: it is the same with and without compression.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use provesi_core::{Expected, Version};
+
+/// Marks an answer with the version of its record.
+pub(crate) fn tag(answer: &mut Response, version: Version) {
+    if let Ok(value) = HeaderValue::try_from(format!("\"{version}\"")) {
+        answer.headers_mut().insert(header::ETAG, value);
+    }
+}
+
+/// Which versions a write expects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// The header is not there, or is `*`.
+    Any,
+    /// One of these. What is not a strong tag of ours matches nothing and is left out.
+    OneOf(Vec<Version>),
+}
+
+impl IfMatch {
+    fn read(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(header::IF_MATCH).iter().peekable();
+        if values.peek().is_none() {
+            return Self::Any;
+        }
+        let mut versions = Vec::new();
+        for value in values {
+            match value.as_bytes().trim_ascii() {
+                b"*" => return Self::Any,
+                // A tag of ours is made of digits, so a comma inside a stranger's tag cannot make one of it: what is
+                // cut there still lacks a quote.
+                list => versions.extend(list.split(|&byte| byte == b',').filter_map(strong_tag)),
+            }
+        }
+        Self::OneOf(versions)
+    }
+
+    /// What a store can check by itself; `None` where the record has to be looked at first.
+    pub(crate) fn simple(&self) -> Option<Expected> {
+        match self {
+            Self::Any => Some(Expected::Any),
+            Self::OneOf(versions) => match versions[..] {
+                [version] => Some(version.into()),
+                _ => None,
+            },
+        }
+    }
+
+    /// What to expect of a record of this version; `None` where it is not among the expected ones.
+    pub(crate) fn allowing(&self, current: Version) -> Option<Expected> {
+        match self {
+            Self::Any => Some(Expected::Any),
+            Self::OneOf(versions) => versions.contains(&current).then(|| current.into()),
+        }
+    }
+}
+
+fn strong_tag(tag: &[u8]) -> Option<Version> {
+    let text = tag.trim_ascii().strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::read(&parts.headers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(values: &[&str]) -> IfMatch {
+        let headers = values.iter().map(|value| (header::IF_MATCH, HeaderValue::from_str(value).unwrap())).collect();
+        IfMatch::read(&headers)
+    }
+
+    #[test]
+    fn only_strong_tags_of_ours_match() {
+        let version = |micros: &str| micros.parse::<Version>().unwrap();
+        assert_eq!(read(&[]), IfMatch::Any);
+        assert_eq!(read(&[" * "]), IfMatch::Any);
+        assert_eq!(read(&["\"1\""]), IfMatch::OneOf(vec![version("1")]));
+        assert_eq!(read(&["\"1\" , \"2\"", "\"3\""]), IfMatch::OneOf(vec![version("1"), version("2"), version("3")]));
+        for value in ["W/\"1\"", "1", "\"1", "\"01\"", "\"\"", "", "\"x,1\"", "\"\"1\"\"", "\"+1\""] {
+            assert_eq!(read(&[value]), IfMatch::OneOf(Vec::new()), "{value}");
+        }
+    }
+}

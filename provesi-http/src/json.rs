@@ -1,0 +1,136 @@
+//! A JSON value as a caller sent it, and how it is read from bytes: as Python's `json.loads` reads them, because the
+//! callers of the Python system were written against that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+use crate::encoding::{self, Encoding};
+use crate::json_scan;
+
+/// The members of an object; of several with one name the last one counts.
+pub(crate) type Object = BTreeMap<String, Json>;
+
+/// A JSON value, with what Python takes for JSON besides.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    /// `NaN`, `Infinity`, or a number too large to hold. Written as `null`.
+    NotFinite,
+    Text(String),
+    /// A text with a half of a surrogate pair, which is no Unicode text; the half is replaced by U+FFFD.
+    BrokenText(String),
+    Array(Vec<Self>),
+    Object(Object),
+}
+
+/// Why bytes are no JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// A fault of syntax, with its place in characters and in the words of Python's decoder.
+    Syntax { at: usize, what: &'static str },
+    /// Not text in the encoding that it seems to be in, or nested too deep, or a number with too many digits.
+    Unreadable,
+}
+
+/// Reads a JSON text in UTF-8, UTF-16 or UTF-32.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Unread> {
+    // Nearly every body is sound UTF-8, which serde_json reads fast. Whatever it refuses is read again by a scanner
+    // that takes what Python takes and names the place of a fault as Python does.
+    if let Encoding::Utf8 { text } = encoding::detect(bytes)
+        && let Ok(json) = serde_json::from_slice(text)
+    {
+        return Ok(json);
+    }
+    let characters = encoding::decode(bytes).ok_or(Unread::Unreadable)?;
+    json_scan::scan(&characters)
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::from(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Json, E> {
+        Ok(Json::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(Json::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut object = Object::new();
+        while let Some((name, value)) = members.next_entry()? {
+            object.insert(name, value);
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null | Self::NotFinite => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(serializer),
+            Self::Text(text) | Self::BrokenText(text) => serializer.serialize_str(text),
+            Self::Array(items) => serializer.collect_seq(items),
+            Self::Object(members) => serializer.collect_map(members),
+        }
+    }
+}
+
+impl From<f64> for Json {
+    fn from(value: f64) -> Self {
+        serde_json::Number::from_f64(value).map_or(Self::NotFinite, Self::Number)
+    }
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}

@@ -1,0 +1,34 @@
+//! One line per request: which route, how it went, how long it took. Paths, query strings and bodies hold personal
+//! data, so the route is named by its template and nothing else of the request is logged.
+
+use std::time::Instant;
+
+use axum::body::HttpBody;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument;
+
+use super::RequestId;
+
+pub(crate) async fn log(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("-", MatchedPath::as_str);
+    let request_id = request.extensions().get::<RequestId>().cloned();
+    let request_id = request_id.as_ref().map_or("-", RequestId::as_str);
+    // At the level of errors, so that the request id is beside an error whatever the log is set to.
+    let span = tracing::error_span!("request", request_id, %method, route);
+    async {
+        let answer = next.run(request).await;
+        let status = answer.status().as_u16();
+        let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        // Unknown of what is streamed or compressed.
+        let bytes = answer.body().size_hint().exact();
+        tracing::info!(status, latency_us, bytes, "answered");
+        answer
+    }
+    .instrument(span)
+    .await
+}

@@ -1,0 +1,18 @@
+//! How long a request may take until its answer begins.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::ApiError;
+
+/// Drops a handler that takes too long. A change that it was making is there as a whole or not at all, as the ports
+/// promise.
+pub(crate) async fn cut(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        tracing::error!(?limit, "a request took too long");
+        ApiError::TimedOut.into_response()
+    })
+}

@@ -1,0 +1,44 @@
+//! `DELETE /api/orders/{number}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::answer::{self, Done};
+use crate::api::Api;
+use crate::caller::By;
+use crate::docs::{Conflict, Deleted, Problem};
+use crate::error::ApiError;
+use crate::etag::IfMatch;
+use crate::path::PathNumber;
+
+/// Elimina una orden; su historia queda.
+#[utoipa::path(
+    delete,
+    path = "/api/orders/{number}",
+    tag = "orders",
+    params(
+        ("number" = String, Path, description = "The order's number, in any letter case"),
+        ("If-Match" = Option<String>, Header, description = "Only if the order is in this version: the `ETag` it was read with"),
+    ),
+    responses(
+        (status = 200, description = "Done", body = Deleted),
+        (status = 404, description = "`Orden no encontrada`", body = Problem),
+        (status = 412, description = "The order changed meanwhile", body = Conflict),
+        (status = 503, description = "The store of orders does not answer", body = Problem),
+    ),
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    By(caller): By,
+    number: PathNumber,
+    if_match: IfMatch,
+) -> Result<Response, ApiError> {
+    let number = number.get()?;
+    let deleted = async {
+        let expected = super::expected(&api, &caller, &number, &if_match).await?;
+        api.app.delete_order(&caller, &number, expected).await
+    };
+    deleted.await.map_err(|error| api.error(error))?;
+    Ok(answer::json(StatusCode::OK, &Done::new("Orden eliminada", &[])))
+}

@@ -1,0 +1,55 @@
+//! What paths hold: a client's id, an order's number. Nothing here answers with a text of axum's.
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use provesi_core::{ClientId, OrderNumber};
+
+use crate::error::ApiError;
+
+/// A client's id, if the path holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathClient(Option<ClientId>);
+
+impl PathClient {
+    pub(crate) fn get(self) -> Result<ClientId, ApiError> {
+        self.0.ok_or(ApiError::ClientId)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathClient {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(segment(parts, state, "id").await?.and_then(|id| id.parse().ok())))
+    }
+}
+
+/// An order's number, if the path holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
+#[derive(Clone, Debug)]
+pub(crate) struct PathNumber(Option<OrderNumber>);
+
+impl PathNumber {
+    pub(crate) fn get(self) -> Result<OrderNumber, ApiError> {
+        self.0.ok_or(ApiError::OrderNumber)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNumber {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(segment(parts, state, "number").await?.and_then(|number| number.parse().ok())))
+    }
+}
+
+/// A segment of the path, decoded; `None` where it is not UTF-8. The Python system decodes before it routes, so a
+/// slash that hides in a segment makes two of it, and there is no such path.
+async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Result<Option<String>, ApiError> {
+    let Ok(params) = RawPathParams::from_request_parts(parts, state).await else { return Ok(None) };
+    match params.iter().find(|(name, _)| *name == key) {
+        Some((_, text)) if text.contains('/') => Err(ApiError::NoRoute),
+        Some((_, text)) => Ok(Some(text.to_owned())),
+        // A static path that is an order's number as well, see the table of routes.
+        None => Ok(parts.uri.path().rsplit('/').next().map(str::to_owned)),
+    }
+}

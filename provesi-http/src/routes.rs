@@ -1,0 +1,97 @@
+//! Every route there is, in one table.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, put};
+use provesi_core::App;
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::{HttpOptions, clients, docs, health, layers, orders};
+
+/// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
+fn table() -> (Router<Api>, Document) {
+    OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
+        .routes(routes!(clients::list::list, clients::create::create))
+        .routes(routes!(clients::get::get, clients::update::update, clients::delete::delete))
+        .routes(routes!(health::clients))
+        .routes(routes!(orders::list::list, orders::create::create))
+        .routes(routes!(orders::returns::returns))
+        .routes(routes!(orders::get::get, orders::update::update, orders::delete::delete))
+        .routes(routes!(orders::history::history))
+        .routes(routes!(health::orders))
+        .routes(routes!(health::overview))
+        .split_for_parts()
+}
+
+/// The OpenAPI 3.1 document of the API, as JSON.
+#[must_use]
+pub fn openapi_json() -> String {
+    written(&table().1)
+}
+
+fn written(document: &Document) -> String {
+    document.to_pretty_json().unwrap_or_default()
+}
+
+/// The REST API with the default options.
+#[must_use]
+pub fn router(app: App) -> Router {
+    router_with(app, HttpOptions::default())
+}
+
+/// The REST API: `/api/…` and, with the documents, `/openapi.json`. Any other path stays the embedder's, who may
+/// `merge` this router into another, or `nest` it under a path.
+#[must_use]
+pub fn router_with(app: App, options: HttpOptions) -> Router {
+    let (mut routes, document) = table();
+    let mut paths: Vec<String> = document.paths.paths.keys().cloned().collect();
+    if options.docs {
+        let (documents, documents_paths) = docs::routes(written(&document));
+        routes = routes.merge(documents);
+        paths.extend(documents_paths.map(str::to_owned));
+    }
+    // An order may have the number `returns`. It cannot be read by it, as in the Python system, but it can be edited.
+    routes = routes.route("/api/orders/returns", put(orders::update::update).delete(orders::delete::delete));
+    routes = routes.method_not_allowed_fallback(other_method);
+    for path in paths {
+        routes = routes.route(&other_spelling(&path), any(redirect));
+    }
+    for unknown in ["/api", "/api/", "/api/{*rest}"] {
+        routes = routes.route(unknown, any(no_route));
+    }
+    let options = Arc::new(options);
+    layers::apply(routes.with_state(Api { app, options: Arc::clone(&options) }), &options)
+}
+
+/// The path with a slash at its end where it has none, and without where it has one.
+fn other_spelling(path: &str) -> String {
+    path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned)
+}
+
+/// The other spelling of a path leads to the right one, by every method and with the query.
+async fn redirect(OriginalUri(uri): OriginalUri) -> Response {
+    let mut location = other_spelling(uri.path());
+    if let Some(query) = uri.query() {
+        location.push('?');
+        location.push_str(query);
+    }
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response()
+}
+
+async fn no_route() -> ApiError {
+    ApiError::NoRoute
+}
+
+/// axum adds `Allow`.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS { StatusCode::NO_CONTENT.into_response() } else { ApiError::NoMethod.into_response() }
+}
