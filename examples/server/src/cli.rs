@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 failed (or rows failed, or orders are dangling), 2 a bad s
 
 /// Orders and clients of a warehouse: REST API, pages and the work around them, over an embedded database.
 #[derive(Debug, Parser)]
-#[command(name = "provesi-server", version, about, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "provesi-server", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) stores: StoreArgs,
@@ -90,14 +90,14 @@ pub(crate) struct ServeArgs {
     /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) cors: Option<String>,
-    /// The largest request body, in bytes or with KiB or MiB [env: PROVESI_BODY_LIMIT] [default: 1MiB]
+    /// The largest request body, in bytes or with KiB or MiB [env: PROVESI_BODY_LIMIT] [default: 64KiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) body_limit: Option<String>,
     /// How long a request may take, as 500ms, 30s or 2m [env: PROVESI_REQUEST_TIMEOUT] [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) request_timeout: Option<String>,
     /// How long a connection may be idle or be sending the head of a request [env: PROVESI_IDLE_TIMEOUT]
-    /// [default: 75s]
+    /// [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) idle_timeout: Option<String>,
     /// How long requests in flight may go on after SIGTERM or SIGINT [env: PROVESI_DRAIN_TIMEOUT] [default: 10s]

@@ -128,7 +128,7 @@ impl Env<'_> {
                 one_of(text, [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store)])
             })?,
             origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
-            body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "1MiB", size)?,
+            body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "64KiB", size)?,
             request_timeout: self.setting(
                 ("--request-timeout", "PROVESI_REQUEST_TIMEOUT"),
                 args.request_timeout,
@@ -138,7 +138,7 @@ impl Env<'_> {
             idle_timeout: self.setting(
                 ("--idle-timeout", "PROVESI_IDLE_TIMEOUT"),
                 args.idle_timeout,
-                "75s",
+                "30s",
                 timeout,
             )?,
             drain_timeout: self.setting(

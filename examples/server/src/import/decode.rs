@@ -25,9 +25,10 @@ pub(crate) struct Text {
     file: File,
     decoder: Option<Decoder>,
     raw: Box<[u8]>,
-    /// The part of `raw` that is not decoded yet.
-    pending: std::ops::Range<usize>,
-    at_end: bool,
+    /// What `raw` says, as UTF-8. The decoder wants room for whole characters, which a caller need not have.
+    decoded: Box<[u8]>,
+    /// The part of `decoded` that nobody has read yet.
+    unread: std::ops::Range<usize>,
     /// The size of the file in bytes.
     pub(crate) size: u64,
     /// How many bytes of the file were read.
@@ -53,12 +54,15 @@ impl Text {
         let read = read_full(&mut file, &mut start).map_err(failed)?;
         let skip = if encoding == Encoding::Utf8 && &start[..read] == BOM { 3 } else { 0 };
         file.seek(SeekFrom::Start(skip)).map_err(failed)?;
+        let decoder = (encoding == Encoding::Windows1252).then(|| WINDOWS_1252.new_decoder_without_bom_handling());
+        // A character of windows-1252 takes at most three bytes in UTF-8.
+        let room = if decoder.is_some() { CHUNK } else { 0 };
         let text = Self {
             file,
-            decoder: (encoding == Encoding::Windows1252).then(|| WINDOWS_1252.new_decoder_without_bom_handling()),
-            raw: vec![0; CHUNK].into(),
-            pending: 0..0,
-            at_end: false,
+            decoder,
+            raw: vec![0; room].into(),
+            decoded: vec![0; room * 3].into(),
+            unread: 0..0,
             size: meta.len(),
             consumed: skip,
         };
@@ -73,19 +77,16 @@ impl Read for Text {
             self.consumed += read as u64;
             return Ok(read);
         };
-        loop {
-            if self.pending.is_empty() && !self.at_end {
-                let read = self.file.read(&mut self.raw)?;
-                self.consumed += read as u64;
-                self.pending = 0..read;
-                self.at_end = read == 0;
-            }
-            let (_, read, written, _) = decoder.decode_to_utf8(&self.raw[self.pending.clone()], buf, false);
-            self.pending.start += read;
-            if written > 0 || self.at_end {
-                return Ok(written);
-            }
+        if self.unread.is_empty() {
+            let read = self.file.read(&mut self.raw)?;
+            self.consumed += read as u64;
+            let (_, _, written, _) = decoder.decode_to_utf8(&self.raw[..read], &mut self.decoded, false);
+            self.unread = 0..written;
         }
+        let count = self.unread.len().min(buf.len());
+        buf[..count].copy_from_slice(&self.decoded[self.unread.start..self.unread.start + count]);
+        self.unread.start += count;
+        Ok(count)
     }
 }
 
