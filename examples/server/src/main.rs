@@ -1,1 +1,165 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod check;
+mod cli;
+mod import;
+mod logging;
+mod seed;
+mod serve;
+mod settings;
+mod stores;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::{env, thread};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use indicatif::{ProgressBar, ProgressDrawTarget};
+use provesi_core::Caller;
+
+use cli::{Cli, Command, ImportArgs, SeedArgs, ServeCommand, StoreArgs};
+use settings::{Env, SettingError};
+use stores::{Opening, Stores};
+
+/// Exit code of a setting or a command line that cannot be used.
+const BAD_SETTING: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return bad_command_line(&error),
+    };
+    match run(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "provesi-server: {}", chain(&*error));
+            if error.is::<SettingError>() { ExitCode::from(BAD_SETTING) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+/// Help goes to standard output and is no error; anything else is told without what may be a password.
+fn bad_command_line(error: &clap::Error) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let _ = write!(io::stderr(), "{}", cli::told(error));
+    ExitCode::from(BAD_SETTING)
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Does what the command line says. False where it was done and the outcome is bad.
+fn run(cli: Cli) -> Result<bool, Failure> {
+    let variable = |name: &str| env::var_os(name);
+    let env = Env(&variable);
+    let Cli { stores, serve, log, command } = cli;
+    let log = env.log(log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // One thread a core, and few for the little that blocks: SQLite has threads of its own.
+        .worker_threads(thread::available_parallelism().map_or(2, usize::from))
+        .max_blocking_threads(8)
+        .build()?;
+    let command = command
+        .unwrap_or(Command::Serve(ServeCommand { stores: StoreArgs::default(), serve: cli::ServeArgs::default() }));
+    let done = match command {
+        Command::Serve(args) => {
+            let settings = env.serve(args.serve.over(serve))?;
+            let stores = env.stores(args.stores.over(stores))?;
+            logging::start(log);
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, Opening::Prepare).await?;
+                serve::serve(&settings, stores, Caller::system("integrity")?).await?;
+                Ok(true)
+            })
+        }
+        Command::Migrate(args) => {
+            let stores = env.stores(args.over(stores))?;
+            logging::start(log);
+            runtime.block_on(async { migrate(Stores::open(&stores, Opening::Untouched).await?).await })
+        }
+        Command::Import(args) => {
+            let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
+            logging::start(log);
+            let opening = if args.dry_run { Opening::Look } else { Opening::Prepare };
+            runtime.block_on(async { import(Stores::open(&stores, opening).await?, args).await })
+        }
+        Command::Seed(args) => {
+            let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
+            let until = settings::until(args.until.as_deref())?;
+            logging::start(log);
+            runtime.block_on(async { seed(Stores::open(&stores, Opening::Prepare).await?, &args, until).await })
+        }
+        Command::Check(args) => {
+            let stores = env.stores(args.stores.over(stores))?;
+            logging::start(log);
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, Opening::AsItIs).await?;
+                let is_well = check::check(&stores.app(), &Caller::system("check")?, args.repair).await;
+                stores.close().await;
+                Ok(is_well?)
+            })
+        }
+        Command::Openapi => {
+            let _ = writeln!(io::stdout(), "{}", provesi_http::openapi_json());
+            Ok(true)
+        }
+    };
+    // Not dropped: requests that the drain time-out cut would be waited for.
+    runtime.shutdown_background();
+    done
+}
+
+async fn migrate(stores: Stores) -> Result<bool, Failure> {
+    let migrated = stores.migrate().await;
+    stores.close().await;
+    for file in migrated? {
+        let path = file.path.display();
+        if file.applied.is_empty() {
+            let _ = writeln!(io::stdout(), "{path}: up to date");
+        }
+        for name in file.applied {
+            let _ = writeln!(io::stdout(), "{path}: applied: {name}");
+        }
+    }
+    Ok(true)
+}
+
+async fn import(stores: Stores, args: ImportArgs) -> Result<bool, Failure> {
+    let what = import::Import { clients: args.clients, orders: args.orders, dry_run: args.dry_run };
+    let caller = Caller::system("import")?;
+    let imported = import::import(&stores.app(), &caller, &what, &mut import::Report::stderr()).await;
+    stores.close().await;
+    let summary = imported?;
+    let _ = write!(io::stdout(), "{summary}");
+    Ok(summary.failed() == 0)
+}
+
+async fn seed(stores: Stores, args: &SeedArgs, until: provesi_core::Timestamp) -> Result<bool, Failure> {
+    let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until };
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let seeded = seed::seed(&stores.app(), &Caller::system("seed")?, &what, &bar).await;
+    stores.close().await;
+    let _ = write!(io::stdout(), "{}", seeded?);
+    Ok(true)
+}
+
+/// An error with all its sources, on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let text = error.to_string();
+        // Wrappers that repeat what they wrap are told once.
+        if !told.ends_with(&text) {
+            told = format!("{told}: {text}");
+        }
+        source = error.source();
+    }
+    told.replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,287 @@
+//! What the command line looks like. What its values mean is settled in `settings`: environment variables have the
+//! same rules, and a refusal names whichever of the two was used.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+A flag wins over its environment variable, which wins over the default.
+
+Examples:
+  provesi-server                                      serve ./provesi.db on http://127.0.0.1:8000
+  provesi-server --listen 0.0.0.0:80 --flow strict    serve on all addresses, statuses in the order of the work
+  provesi-server import --clients clients.csv --orders orders.csv --dry-run
+  provesi-server seed --clients 500 --orders 20000    data to try it with
+  provesi-server check --repair                       take clients who are gone off their orders
+
+Exit codes: 0 done, 1 failed (or rows failed, or orders are dangling), 2 a bad setting or command line.";
+
+/// Orders and clients of a warehouse: REST API, pages and the work around them, over an embedded database.
+#[derive(Debug, Parser)]
+#[command(name = "provesi-server", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API and the pages; what is done when no command is given
+    Serve(ServeCommand),
+    /// Bring the tables of the stores to what this version needs, making the file if it is missing
+    Migrate(StoreArgs),
+    /// Bring clients and orders in from CSV files
+    Import(ImportArgs),
+    /// Fill the stores with made-up data to try the system with
+    Seed(SeedArgs),
+    /// Look for orders whose client is gone
+    Check(CheckArgs),
+    /// Print the OpenAPI document of the API
+    Openapi,
+}
+
+/// Where clients and orders are kept. The flags stand before or after the command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Stores")]
+pub(crate) struct StoreArgs {
+    /// Where clients are kept: sqlite:PATH [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
+    #[arg(long = "clients", id = "clients_url", value_name = "URL")]
+    pub(crate) clients: Option<String>,
+    /// Where orders are kept; the same file as clients, or another [env: PROVESI_ORDERS_URL] [default:
+    /// sqlite:./provesi.db]
+    #[arg(long = "orders", id = "orders_url", value_name = "URL")]
+    pub(crate) orders: Option<String>,
+    /// Connections that read, for each file; opened as they are needed [env: PROVESI_READERS] [default: 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) readers: Option<String>,
+}
+
+/// The same where `--clients` and `--orders` are something else.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Stores")]
+pub(crate) struct StoreUrlArgs {
+    /// Where clients are kept: sqlite:PATH [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
+    #[arg(long, value_name = "URL")]
+    pub(crate) clients_url: Option<String>,
+    /// Where orders are kept [env: PROVESI_ORDERS_URL] [default: sqlite:./provesi.db]
+    #[arg(long, value_name = "URL")]
+    pub(crate) orders_url: Option<String>,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Serving")]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen on; port 0 takes any free one [env: PROVESI_LISTEN] [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Which status may follow which: any, or strict (in the order of the work) [env: PROVESI_FLOW] [default: any]
+    #[arg(long, value_name = "any|strict")]
+    pub(crate) flow: Option<String>,
+    /// Where accesses are recorded: off, log (target provesi::audit), or store [env: PROVESI_AUDIT] [default: log]
+    #[arg(long, value_name = "off|log|store")]
+    pub(crate) audit: Option<String>,
+    /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
+    #[arg(long, value_name = "ORIGINS")]
+    pub(crate) cors: Option<String>,
+    /// The largest request body, in bytes or with KiB or MiB [env: PROVESI_BODY_LIMIT] [default: 64KiB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) body_limit: Option<String>,
+    /// How long a request may take, as 500ms, 30s or 2m [env: PROVESI_REQUEST_TIMEOUT] [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) request_timeout: Option<String>,
+    /// How long a connection may be idle or be sending the head of a request [env: PROVESI_IDLE_TIMEOUT]
+    /// [default: 30s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) idle_timeout: Option<String>,
+    /// How long requests in flight may go on after SIGTERM or SIGINT [env: PROVESI_DRAIN_TIMEOUT] [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) drain_timeout: Option<String>,
+    /// The most connections at once; further ones wait [env: PROVESI_MAX_CONNECTIONS] [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<String>,
+}
+
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Logging")]
+pub(crate) struct LogArgs {
+    /// What is logged, on standard error: a level, or target=level with commas [env: PROVESI_LOG] [default: info]
+    #[arg(long, value_name = "FILTER", global = true)]
+    pub(crate) log: Option<String>,
+    /// How it is logged: text or json [env: PROVESI_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "text|json", global = true)]
+    pub(crate) log_format: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ServeCommand {
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+const IMPORT_HELP: &str = "\
+The files are CSV with a header: UTF-8 or windows-1252, comma or semicolon, columns in any order.
+  clients  name, email; and if there: phone, address, created_at, updated_at
+  orders   order_number, client_email (blank: nobody's); and if there: status (received or Recibido, …; blank:
+           received), return_reason (needed for returned), returned_at, created_at, updated_at
+Instants are RFC 3339 (2026-01-31T15:00:00Z), or 2026-01-31 10:00[:00] or 2026-01-31 in the time of Bogotá (UTC-5).
+Missing ones: created_at is now, updated_at is created_at, returned_at is updated_at.
+
+Good rows come in, each fault of a bad row is a line on standard error (FILE:LINE: column COLUMN: why), and the exit
+code is then 1. What is there already (client by e-mail, order by number) is left as it is: running an import again
+changes nothing.";
+
+#[derive(Args, Debug)]
+#[command(after_help = IMPORT_HELP)]
+pub(crate) struct ImportArgs {
+    /// The file of clients
+    #[arg(long, value_name = "FILE", required_unless_present = "orders")]
+    pub(crate) clients: Option<PathBuf>,
+    /// The file of orders
+    #[arg(long, value_name = "FILE")]
+    pub(crate) orders: Option<PathBuf>,
+    /// Check everything and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) stores: StoreUrlArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SeedArgs {
+    /// How many clients
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) clients: u32,
+    /// How many orders, spread over two years
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(crate) orders: u32,
+    /// Which data: the same number makes the same data
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// When the two years end, as an instant or a date in Bogotá [default: 2026-11-01]
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) stores: StoreUrlArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// Take the clients who are gone off their orders
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+}
+
+/// The first of each that is there.
+macro_rules! over {
+    ($above:ident, $below:ident, $($field:ident),+) => {
+        Self { $($field: $above.$field.or($below.$field)),+ }
+    };
+}
+
+impl StoreArgs {
+    /// These flags where they are given, else those.
+    pub(crate) fn over(self, below: Self) -> Self {
+        over!(self, below, clients, orders, readers)
+    }
+}
+
+impl From<StoreUrlArgs> for StoreArgs {
+    fn from(args: StoreUrlArgs) -> Self {
+        Self { clients: args.clients_url, orders: args.orders_url, readers: None }
+    }
+}
+
+impl ServeArgs {
+    /// These flags where they are given, else those.
+    pub(crate) fn over(self, below: Self) -> Self {
+        over!(
+            self,
+            below,
+            listen,
+            flow,
+            audit,
+            cors,
+            body_limit,
+            request_timeout,
+            idle_timeout,
+            drain_timeout,
+            max_connections
+        )
+    }
+}
+
+/// What clap says of a bad command line, with what stands in a URL left out: it may be a password.
+pub(crate) fn told(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut told = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        told.push_str(before);
+        told.push('…');
+        rest = &after[after.find(|c: char| c == '\'' || c.is_whitespace()).unwrap_or(after.len())..];
+    }
+    told + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_of_serve_need_no_command() {
+        let cli = parsed("x --listen 127.0.0.1:1 --clients sqlite:a --log debug").unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen.as_deref(), Some("127.0.0.1:1"));
+        assert_eq!(cli.stores.clients.as_deref(), Some("sqlite:a"));
+    }
+
+    #[test]
+    fn a_flag_after_the_command_wins_over_one_before_it() {
+        let cli = parsed("x --clients sqlite:a --orders sqlite:b check --clients sqlite:c --log debug").unwrap();
+        let Some(Command::Check(check)) = cli.command else { panic!() };
+        let stores = check.stores.over(cli.stores);
+        assert_eq!((stores.clients.as_deref(), stores.orders.as_deref()), (Some("sqlite:c"), Some("sqlite:b")));
+        assert_eq!(cli.log.log.as_deref(), Some("debug"));
+    }
+
+    #[test]
+    fn import_takes_files_where_others_take_urls() {
+        let cli = parsed("x --clients sqlite:a import --clients a.csv --orders-url sqlite:b").unwrap();
+        let Some(Command::Import(import)) = cli.command else { panic!() };
+        assert_eq!(import.clients, Some(PathBuf::from("a.csv")));
+        let stores = StoreArgs::from(import.stores).over(cli.stores);
+        assert_eq!((stores.clients.as_deref(), stores.orders.as_deref()), (Some("sqlite:a"), Some("sqlite:b")));
+        assert!(parsed("x import").is_err());
+    }
+
+    #[test]
+    fn a_password_on_a_bad_command_line_is_not_told() {
+        for line in ["x postgres://ana:hunter2@h/db?password=hunter2", "x --nope=mongodb://ana:hunter2@h --x"] {
+            let told = told(&parsed(line).unwrap_err());
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The file of clients.
+
+use std::path::Path;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use provesi_core::{Address, Client, ClientId, ClientName, Email, IdSource, Phone, StoreError, Timestamp, UniqueField};
+
+use super::csv::{Columns, CsvFile, Record};
+use super::values::{Fault, Faults};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+
+const COLUMNS: [&str; 6] = ["name", "email", "phone", "address", "created_at", "updated_at"];
+
+type Opened = (CsvFile, Columns<6>, Vec<Box<str>>);
+
+pub(super) fn open(path: &Path) -> Result<Opened, ImportError> {
+    let file = CsvFile::open(path)?;
+    let (columns, unknown) = file.columns(COLUMNS, &["name", "email"])?;
+    Ok((file, columns, unknown))
+}
+
+pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<6>) -> Result<Tally, ImportError> {
+    let (path, size, now) = (file.path().to_owned(), file.progress().0, run.now);
+    let mut tally = Tally::default();
+    let mut seen = Seen::default();
+    let mut batches = batches(file, move |record| check(record, &columns, now));
+    while let Some(batch) = batches.next().await? {
+        run.report.at(batch.consumed);
+        let rows = run.sift(&path, batch, "email", &mut seen, |row| row.email.folded(), &mut tally)?;
+        let run = &*run;
+        let in_flight = if run.dry_run { LOOKUPS_IN_FLIGHT } else { INSERTS_IN_FLIGHT };
+        let mut fates = stream::iter(rows).map(|(_, row)| run.keep(row)).buffered(in_flight);
+        while let Some(fate) = fates.try_next().await.map_err(ImportError::Clients)? {
+            tally.count(fate);
+        }
+    }
+    run.report.file_done(size);
+    run.emails = seen;
+    Ok(tally)
+}
+
+/// A client as the file tells it.
+struct ClientRow {
+    name: ClientName,
+    email: Email,
+    phone: Option<Phone>,
+    address: Option<Address>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl ClientRow {
+    fn with_id(self, id: ClientId) -> Client {
+        let Self { name, email, phone, address, created_at, updated_at } = self;
+        Client { id, name, email, phone, address, created_at, updated_at }
+    }
+}
+
+fn check(record: &Record, columns: &Columns<6>, now: Timestamp) -> Result<ClientRow, Vec<Fault>> {
+    let [name, email, phone, address, created_at, updated_at] =
+        columns.pick(record).map_err(|why| vec![Fault::row(why)])?;
+    let mut faults = Faults::default();
+    let name = faults.take("name", ClientName::parse(name));
+    let email = faults.take("email", Email::parse(email));
+    let phone = faults.take("phone", Phone::parse_optional(phone));
+    let address = faults.take("address", Address::parse_optional(address));
+    let (created_at, updated_at) = faults.take_instants(created_at, updated_at, now);
+    let row =
+        || Some(ClientRow { name: name?, email: email?, phone: phone?, address: address?, created_at, updated_at });
+    let row = row();
+    faults.finish(row)
+}
+
+impl Run<'_> {
+    /// Inserts first and looks only where the store says no: the store alone knows what is there.
+    async fn keep(&self, row: ClientRow) -> Result<Fate, StoreError> {
+        let client = row.with_id(self.ids.client_id(self.now));
+        let clients = self.app.clients();
+        if !self.dry_run {
+            match clients.insert(&client).await {
+                Ok(()) => return Ok(Fate::New),
+                Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // A client that was deleted between the refusal and this look was there, and is left as it is: gone.
+        Ok(match clients.find_by_email(&client.email).await? {
+            None if self.dry_run => Fate::New,
+            there => Fate::AlreadyThere { differs: there.is_none_or(|there| !there.same_content(&client)) },
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! The file of orders.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use provesi_core::{
+    ClientId, Email, NewOrder, Order, OrderNumber, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Timestamp,
+    UniqueField,
+};
+
+use super::csv::{Columns, CsvFile, Record};
+use super::values::{self, Fault, Faults};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+
+const COLUMNS: [&str; 7] =
+    ["order_number", "client_email", "status", "return_reason", "returned_at", "created_at", "updated_at"];
+
+/// How many e-mail addresses are remembered with their clients, about 150 bytes each.
+const MAX_OWNERS: usize = 50_000;
+
+type Opened = (CsvFile, Columns<7>, Vec<Box<str>>);
+
+pub(super) fn open(path: &Path) -> Result<Opened, ImportError> {
+    let file = CsvFile::open(path)?;
+    let (columns, unknown) = file.columns(COLUMNS, &["order_number", "client_email"])?;
+    Ok((file, columns, unknown))
+}
+
+pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<7>) -> Result<Tally, ImportError> {
+    let (path, size, now) = (file.path().to_owned(), file.progress().0, run.now);
+    let mut tally = Tally::default();
+    let mut seen = Seen::default();
+    let mut owners = Owners::default();
+    let mut batches = batches(file, move |record| check(record, &columns, now));
+    while let Some(batch) = batches.next().await? {
+        run.report.at(batch.consumed);
+        let rows = run.sift(&path, batch, "order_number", &mut seen, |row| row.number.folded(), &mut tally)?;
+        owners.learn(run, rows.iter().filter_map(|(_, row)| row.client.as_ref())).await?;
+        let mut owned = Vec::with_capacity(rows.len());
+        for (line, row) in rows {
+            match owners.of(&row) {
+                Some(owner) => owned.push((row, owner)),
+                None => {
+                    tally.failed += 1;
+                    run.report.faults(
+                        &path,
+                        line,
+                        &[Fault::new("client_email", "no client has this e-mail address")],
+                    )?;
+                }
+            }
+        }
+        run.keep_orders(owned, &mut owners, &mut tally).await?;
+    }
+    run.report.file_done(size);
+    Ok(tally)
+}
+
+/// An order as the file tells it.
+struct OrderRow {
+    number: OrderNumber,
+    client: Option<Email>,
+    state: OrderState,
+    /// Whether the file says when the order came back, or the import does.
+    returned_at_given: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn check(record: &Record, columns: &Columns<7>, now: Timestamp) -> Result<OrderRow, Vec<Fault>> {
+    let [number, client, status, reason, returned_at, created_at, updated_at] =
+        columns.pick(record).map_err(|why| vec![Fault::row(why)])?;
+    let mut faults = Faults::default();
+    let number = faults.take("order_number", OrderNumber::parse(number.trim()));
+    let client = match client.trim() {
+        "" => Some(None),
+        email => faults.take("client_email", Email::parse(email)).map(Some),
+    };
+    let status = values::status(status).or_else(|| {
+        let names: Vec<String> =
+            OrderStatus::ALL.iter().map(|status| format!("{status} ({})", status.label())).collect();
+        faults.add("status", format!("must be one of {}", names.join(", ")));
+        None
+    });
+    // As everywhere, a reason is of no account in another status.
+    let reason = match status {
+        Some(OrderStatus::Returned) => faults.take("return_reason", ReturnReason::parse_optional(reason)),
+        _ => Some(None),
+    };
+    let returned_at = faults.take_instant("returned_at", returned_at);
+    let (created_at, updated_at) = faults.take_instants(created_at, updated_at, now);
+    let state = match (status, reason) {
+        (Some(status), Some(reason)) => OrderState::new(status, reason, returned_at.flatten().unwrap_or(updated_at))
+            .map_err(|needed| faults.add("return_reason", needed.to_string()))
+            .ok(),
+        _ => None,
+    };
+    let row = || {
+        let returned_at_given = returned_at?.is_some();
+        Some(OrderRow { number: number?, client: client?, state: state?, returned_at_given, created_at, updated_at })
+    };
+    let row = row();
+    faults.finish(row)
+}
+
+/// Whose an order is to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Nobody,
+    Client(ClientId),
+    /// A client that this import would make if it were no dry run.
+    ToBeMade,
+}
+
+impl Owner {
+    const fn id(self) -> Option<ClientId> {
+        match self {
+            Self::Client(id) => Some(id),
+            Self::Nobody | Self::ToBeMade => None,
+        }
+    }
+}
+
+/// The clients of the e-mail addresses seen lately, `None` for an address that nobody has.
+#[derive(Default)]
+struct Owners(HashMap<Box<str>, Option<Owner>>);
+
+impl Owners {
+    /// Looks up those of `emails` that are not known yet.
+    async fn learn(&mut self, run: &Run<'_>, emails: impl Iterator<Item = &Email>) -> Result<(), ImportError> {
+        if self.0.len() > MAX_OWNERS {
+            self.0.clear();
+        }
+        let unknown: HashMap<String, &Email> =
+            emails.map(|email| (email.folded(), email)).filter(|(folded, _)| !self.0.contains_key(&**folded)).collect();
+        let mut found = stream::iter(unknown)
+            .map(async |(folded, email)| {
+                let client = run.app.clients().find_by_email(email).await.map_err(ImportError::Clients)?;
+                let to_be_made = || (run.dry_run && run.emails.contains(&folded)).then_some(Owner::ToBeMade);
+                let owner = client.map(|client| Owner::Client(client.id)).or_else(to_be_made);
+                Ok::<_, ImportError>((folded, owner))
+            })
+            .buffer_unordered(LOOKUPS_IN_FLIGHT);
+        while let Some((folded, owner)) = found.try_next().await? {
+            self.0.insert(folded.into(), owner);
+        }
+        Ok(())
+    }
+
+    fn of(&self, row: &OrderRow) -> Option<Owner> {
+        match &row.client {
+            None => Some(Owner::Nobody),
+            Some(email) => self.0.get(&*email.folded()).copied().flatten(),
+        }
+    }
+
+    fn forget(&mut self, gone: ClientId) {
+        self.0.retain(|_, owner| *owner != Some(Owner::Client(gone)));
+    }
+}
+
+impl Run<'_> {
+    async fn keep_orders(
+        &self,
+        rows: Vec<(OrderRow, Owner)>,
+        owners: &mut Owners,
+        tally: &mut Tally,
+    ) -> Result<(), ImportError> {
+        let numbers: Vec<OrderNumber> = rows.iter().map(|(row, _)| row.number.clone()).collect();
+        let there = self.app.orders().find_by_numbers(&numbers).await.map_err(ImportError::Orders)?;
+        let there: HashMap<String, Order> = there.into_iter().map(|order| (order.number.folded(), order)).collect();
+        let mut named = BTreeSet::new();
+        let mut missing = Vec::with_capacity(rows.len());
+        for (row, owner) in rows {
+            match there.get(&row.number.folded()) {
+                Some(order) => tally.count(Fate::AlreadyThere { differs: differs(&row, owner, order) }),
+                None if self.dry_run => tally.count(Fate::New),
+                None => {
+                    named.extend(owner.id());
+                    missing.push((row, owner));
+                }
+            }
+        }
+        let mut fates =
+            stream::iter(missing).map(|(row, owner)| self.insert_order(row, owner)).buffered(INSERTS_IN_FLIGHT);
+        while let Some(fate) = fates.try_next().await.map_err(ImportError::Orders)? {
+            tally.count(fate);
+        }
+        self.see_clients_again(named, owners).await
+    }
+
+    async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<Fate, StoreError> {
+        let order = NewOrder {
+            number: row.number.clone(),
+            client_id: owner.id(),
+            state: row.state.clone(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        };
+        match self.app.orders().insert(&order, &self.stamp()).await {
+            Ok(_) => Ok(Fate::New),
+            // Somebody else made it since the look-up.
+            Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {
+                let there = self.app.orders().find_by_number(&row.number).await?;
+                Ok(Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A client may have been deleted since it was looked up; then its new orders are nobody's, as those before.
+    async fn see_clients_again(&self, named: BTreeSet<ClientId>, owners: &mut Owners) -> Result<(), ImportError> {
+        let ids: Vec<ClientId> = named.iter().copied().collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let there = self.app.clients().get_many(&ids).await.map_err(ImportError::Clients)?;
+        let there: BTreeSet<ClientId> = there.into_iter().map(|client| client.id).collect();
+        for &gone in named.difference(&there) {
+            self.app.orders().detach_client(gone, &self.stamp()).await.map_err(ImportError::Orders)?;
+            owners.forget(gone);
+        }
+        Ok(())
+    }
+
+    /// The events tell who made the orders here and when: this import, now.
+    fn stamp(&self) -> Stamp {
+        Stamp::new(self.now, self.caller)
+    }
+}
+
+/// Whether the order that is there says something else than the row. A date of return that the file does not give is
+/// no difference.
+fn differs(row: &OrderRow, owner: Owner, there: &Order) -> bool {
+    let reason = |state: &OrderState| state.return_info().map(|info| info.reason.clone());
+    let returned_at = |state: &OrderState| state.return_info().map(|info| info.returned_at);
+    row.number != there.number
+        || owner == Owner::ToBeMade
+        || owner.id() != there.client_id
+        || row.state.status() != there.status()
+        || reason(&row.state) != reason(&there.state)
+        || (row.returned_at_given && returned_at(&row.state) != returned_at(&there.state))
+}

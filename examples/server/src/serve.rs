@@ -1,0 +1,97 @@
+//! Serving: from opening the port to the last answer.
+
+mod connections;
+mod signals;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use provesi_core::{App, Caller};
+use provesi_http::{HttpOptions, router_with};
+use tokio::net::TcpListener;
+
+use crate::settings::{Origins, ServeSettings};
+use crate::stores::Stores;
+use signals::Signals;
+
+/// Why serving did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    #[error("--listen: {address} cannot be listened on")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+}
+
+/// Serves until a signal says to stop, then lets the requests in flight end, and closes the stores.
+pub(crate) async fn serve(settings: &ServeSettings, stores: Stores, sweeper: Caller) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let app = stores.audited(stores.app().with_flow(settings.flow), settings.audit);
+    let router = router_with(app.clone(), http_options(settings));
+    let listen_error = |source| ServeError::Listen { address: settings.listen, source };
+    let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+    let address = listener.local_addr().map_err(listen_error)?;
+    // Whoever started the server may have closed its output; that is no reason not to serve.
+    let _ = writeln!(io::stdout(), "serving http://{address}");
+
+    let sweep = tokio::spawn(sweep(app, sweeper));
+    let mut connections = connections::Connections::new(settings.max_connections, settings.idle_timeout);
+    tokio::select! {
+        () = connections.accept(listener, &router) => {}
+        signal = signals.next() => tracing::info!(signal, "stopping: no new requests, those in flight may end"),
+    }
+    sweep.abort();
+    tokio::select! {
+        drained = connections.drain(settings.drain_timeout) => {
+            if !drained {
+                tracing::warn!(after = ?settings.drain_timeout, "requests in flight were cut");
+            }
+        }
+        signal = signals.next() => tracing::warn!(signal, "stopping at once"),
+    }
+    tokio::select! {
+        () = stores.close() => tracing::info!("stopped"),
+        signal = signals.next() => tracing::warn!(signal, "stopping at once"),
+    }
+    Ok(())
+}
+
+fn http_options(settings: &ServeSettings) -> HttpOptions {
+    let mut options = HttpOptions::default();
+    options.body_limit = settings.body_limit;
+    options.timeout = settings.request_timeout;
+    options.cors.origins = match &settings.origins {
+        Origins::Any => provesi_http::Origins::Any,
+        Origins::List(list) => provesi_http::Origins::List(
+            list.iter()
+                .map(|origin| HeaderValue::from_str(origin).expect("settings let plain ASCII through"))
+                .collect(),
+        ),
+    };
+    options
+}
+
+/// Finishes deletions of clients that the end of an earlier process cut short. Begins once the server answers, and
+/// takes the time that it takes.
+async fn sweep(app: App, caller: Caller) {
+    // The first requests after a start go first.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let found = |gone: provesi_core::DanglingClient| {
+        tracing::warn!(client = %gone.id, orders = gone.orders, "orders named a client who is gone; it was taken off them");
+    };
+    match app.check_integrity(&caller, true, found).await {
+        Ok(report) => tracing::info!(
+            clients = report.clients,
+            dangling_clients = report.dangling_clients,
+            dangling_orders = report.dangling_orders,
+            "integrity checked"
+        ),
+        Err(error) => tracing::error!(error = crate::chain(&error), "the integrity check failed"),
+    }
+}

@@ -1,0 +1,322 @@
+//! What the settings mean: flags and environment variables read, checked and given their defaults. No I/O.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use provesi_core::{StatusFlow, Timestamp};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{LogArgs, ServeArgs, StoreArgs};
+
+/// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting}: {why}")]
+pub(crate) struct SettingError {
+    setting: &'static str,
+    why: String,
+}
+
+impl SettingError {
+    pub(crate) fn new(setting: &'static str, why: impl Into<String>) -> Self {
+        Self { setting, why: why.into() }
+    }
+}
+
+/// Where records are kept. Debug shows no more than the kind and the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+}
+
+/// The stores, as they were asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreSettings {
+    pub(crate) clients: StoreUrl,
+    pub(crate) orders: StoreUrl,
+    pub(crate) readers: NonZeroU32,
+}
+
+/// Where records of access go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audit {
+    Off,
+    Log,
+    Store,
+}
+
+/// Whose scripts may use the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origins {
+    Any,
+    /// These and no others; none where there are none.
+    List(Vec<String>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ServeSettings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) flow: StatusFlow,
+    pub(crate) audit: Audit,
+    pub(crate) origins: Origins,
+    pub(crate) body_limit: usize,
+    pub(crate) request_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) max_connections: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct LogSettings {
+    pub(crate) filter: EnvFilter,
+    pub(crate) json: bool,
+}
+
+/// The environment, as a function so that tests need not change the process's.
+pub(crate) struct Env<'a>(pub(crate) &'a dyn Fn(&str) -> Option<OsString>);
+
+impl fmt::Debug for Env<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Env")
+    }
+}
+
+impl Env<'_> {
+    /// A flag, else the environment variable, else the default. An empty variable counts as none.
+    fn setting<T>(
+        &self,
+        (flag, variable): (&'static str, &'static str),
+        given: Option<String>,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, SettingError> {
+        if let Some(text) = given {
+            return parse(text.trim()).map_err(|why| SettingError::new(flag, why));
+        }
+        let text = match (self.0)(variable).map(OsString::into_string) {
+            Some(Ok(text)) if !text.trim().is_empty() => text,
+            Some(Err(_)) => return Err(SettingError::new(variable, "must be UTF-8")),
+            _ => default.to_owned(),
+        };
+        parse(text.trim()).map_err(|why| SettingError::new(variable, why))
+    }
+
+    pub(crate) fn stores(&self, args: StoreArgs) -> Result<StoreSettings, SettingError> {
+        const DEFAULT: &str = "sqlite:./provesi.db";
+        Ok(StoreSettings {
+            clients: self.setting(("--clients", "PROVESI_CLIENTS_URL"), args.clients, DEFAULT, store_url)?,
+            orders: self.setting(("--orders", "PROVESI_ORDERS_URL"), args.orders, DEFAULT, store_url)?,
+            readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| {
+                number(text, 1, 64).and_then(|n: u32| NonZeroU32::new(n).ok_or_else(String::new))
+            })?,
+        })
+    }
+
+    pub(crate) fn serve(&self, args: ServeArgs) -> Result<ServeSettings, SettingError> {
+        let timeout = |text: &str| duration(text, Duration::from_millis(1));
+        Ok(ServeSettings {
+            listen: self.setting(("--listen", "PROVESI_LISTEN"), args.listen, "127.0.0.1:8000", address)?,
+            flow: self.setting(("--flow", "PROVESI_FLOW"), args.flow, "any", |text| {
+                one_of(text, [("any", StatusFlow::any()), ("strict", StatusFlow::strict())])
+            })?,
+            audit: self.setting(("--audit", "PROVESI_AUDIT"), args.audit, "log", |text| {
+                one_of(text, [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store)])
+            })?,
+            origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
+            body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "64KiB", size)?,
+            request_timeout: self.setting(
+                ("--request-timeout", "PROVESI_REQUEST_TIMEOUT"),
+                args.request_timeout,
+                "30s",
+                timeout,
+            )?,
+            idle_timeout: self.setting(
+                ("--idle-timeout", "PROVESI_IDLE_TIMEOUT"),
+                args.idle_timeout,
+                "30s",
+                timeout,
+            )?,
+            drain_timeout: self.setting(
+                ("--drain-timeout", "PROVESI_DRAIN_TIMEOUT"),
+                args.drain_timeout,
+                "10s",
+                |text| duration(text, Duration::ZERO),
+            )?,
+            max_connections: self.setting(
+                ("--max-connections", "PROVESI_MAX_CONNECTIONS"),
+                args.max_connections,
+                "1024",
+                |text| number(text, 1, 1_000_000),
+            )?,
+        })
+    }
+
+    pub(crate) fn log(&self, args: LogArgs) -> Result<LogSettings, SettingError> {
+        Ok(LogSettings {
+            filter: self.setting(("--log", "PROVESI_LOG"), args.log, "info", |text| {
+                let refused =
+                    |_| "must be a level (error, warn, info, debug, trace) or target=level with commas".into();
+                EnvFilter::builder().parse(text).map_err(refused)
+            })?,
+            json: self.setting(("--log-format", "PROVESI_LOG_FORMAT"), args.log_format, "text", |text| {
+                one_of(text, [("text", false), ("json", true)])
+            })?,
+        })
+    }
+}
+
+/// The instant of `--until`.
+pub(crate) fn until(text: Option<&str>) -> Result<Timestamp, SettingError> {
+    let text = text.unwrap_or("2026-11-01");
+    crate::import::instant(text.trim())
+        .ok_or_else(|| SettingError::new("--until", "must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01"))
+}
+
+/// What was given is not told in any of the refusals: it may hold a password.
+fn store_url(text: &str) -> Result<StoreUrl, String> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err("must be a URL such as sqlite:./provesi.db".into());
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+            "" => Err("names no file; it must be such as sqlite:./provesi.db".into()),
+            path if path.contains(":memory:") || path.contains('?') => {
+                Err("must be the path of a file, without options, such as sqlite:./provesi.db".into())
+            }
+            path => Ok(StoreUrl::Sqlite(path.into())),
+        },
+        "postgres" | "postgresql" => Err("this build has no PostgreSQL store yet; use sqlite:PATH".into()),
+        "mongodb" | "mongodb+srv" => Err("this build has no MongoDB store yet; use sqlite:PATH".into()),
+        _ => Err("must be a URL that starts with sqlite:, such as sqlite:./provesi.db".into()),
+    }
+}
+
+fn one_of<T, const N: usize>(text: &str, choices: [(&str, T); N]) -> Result<T, String> {
+    let names = choices.each_ref().map(|(name, _)| *name).join(" or ");
+    let found = choices.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| value).ok_or(format!("must be {names}"))
+}
+
+fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, min: T, max: T) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+    number.ok_or(format!("must be a number from {min} to {max}"))
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost", "127.0.0.1");
+    text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into())
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" | "kib" => Some(1 << 10),
+        "m" | "mb" | "mib" => Some(1 << 20),
+        _ => None,
+    };
+    let bytes = digits.parse::<usize>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor));
+    bytes.filter(|bytes| (1_024..=1 << 30).contains(bytes)).ok_or("must be from 1KiB to 1024MiB, such as 1MiB".into())
+}
+
+fn duration(text: &str, min: Duration) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim() {
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" | "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let millis = digits.parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor));
+    let most = Duration::from_secs(24 * 3_600);
+    let time = millis.map(Duration::from_millis).filter(|time| (min..=most).contains(time));
+    time.ok_or("must be a time of at most a day, such as 500ms, 30s or 2m".into())
+}
+
+fn origins(text: &str) -> Result<Origins, String> {
+    match text {
+        "any" | "*" => return Ok(Origins::Any),
+        "none" => return Ok(Origins::List(Vec::new())),
+        _ => {}
+    }
+    let list = text.split(',').map(|origin| {
+        let origin = origin.trim();
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+        (!host.is_empty() && host.chars().all(is_plain))
+            .then(|| origin.to_ascii_lowercase())
+            .ok_or("must be any, none, or origins such as https://example.com, with commas".to_owned())
+    });
+    list.collect::<Result<_, _>>().map(Origins::List)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_variable_and_the_variable_over_the_default() {
+        let variables = env(&[("PROVESI_LISTEN", "127.0.0.1:1"), ("PROVESI_FLOW", ""), ("PROVESI_BODY_LIMIT", "2k")]);
+        let env = Env(&variables);
+        let given = ServeArgs { listen: Some("127.0.0.1:2".into()), ..ServeArgs::default() };
+        assert_eq!(env.serve(given).unwrap().listen.port(), 2);
+        let serve = env.serve(ServeArgs::default()).unwrap();
+        assert_eq!((serve.listen.port(), serve.body_limit), (1, 2_048));
+        assert_eq!((serve.flow, serve.audit), (StatusFlow::any(), Audit::Log));
+        assert_eq!(serve.drain_timeout, Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_refusal_names_what_was_used() {
+        let variables = env(&[("PROVESI_LISTEN", "nowhere")]);
+        let env = Env(&variables);
+        let refused = |args| env.serve(args).unwrap_err().to_string();
+        assert!(refused(ServeArgs::default()).starts_with("PROVESI_LISTEN: must be an address"));
+        let listen = Some("0.0.0.0:1".to_owned());
+        let args = ServeArgs { listen, flow: Some("loose".into()), ..ServeArgs::default() };
+        assert_eq!(refused(args), "--flow: must be any or strict");
+        let log = LogArgs { log: Some("provesi=loud".into()), log_format: None };
+        assert!(env.log(log).unwrap_err().to_string().starts_with("--log: must be a level"));
+    }
+
+    #[test]
+    fn stores_that_are_not_built_in_are_refused_without_their_secrets() {
+        for url in ["postgres://ana:hunter2@h/db", "mongodb://ana:hunter2@h", "mysql://ana:hunter2@h", "hunter2"] {
+            let why = store_url(url).unwrap_err();
+            assert!(!why.contains("hunter2") && !why.contains('\n'), "{why}");
+        }
+        assert_eq!(store_url("sqlite:./a b.db").unwrap(), StoreUrl::Sqlite("./a b.db".into()));
+        assert_eq!(store_url("sqlite:///var/a.db").unwrap(), StoreUrl::Sqlite("/var/a.db".into()));
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
+            assert!(store_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn sizes_times_and_origins() {
+        assert_eq!((size("2048"), size("64KiB"), size("1 MiB")), (Ok(2_048), Ok(65_536), Ok(1 << 20)));
+        assert!(
+            size("10").is_err() && size("-1").is_err() && size("1TiB").is_err() && size("99999999999999999m").is_err()
+        );
+        let time = |text| duration(text, Duration::from_millis(1));
+        assert_eq!((time("500ms"), time("2m")), (Ok(Duration::from_millis(500)), Ok(Duration::from_secs(120))));
+        assert!(time("0s").is_err() && time("1d").is_err() && time("").is_err() && time("1.5s").is_err());
+        assert_eq!(origins("any"), Ok(Origins::Any));
+        assert_eq!(origins("none"), Ok(Origins::List(vec![])));
+        assert_eq!(
+            origins("https://A.example, http://b:1").unwrap(),
+            Origins::List(vec!["https://a.example".into(), "http://b:1".into()])
+        );
+        assert!(origins("a.example").is_err() && origins("https://a/b").is_err());
+    }
+}
