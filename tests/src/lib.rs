@@ -1,1 +1,24 @@
 #![doc = include_str!("../README.md")]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The path of the server's binary, built if it is missing or out of date, in release mode or in that of the tests.
+///
+/// # Panics
+/// Where cargo cannot build it.
+#[must_use]
+pub fn server_binary(release: bool) -> PathBuf {
+    // Cargo sets CARGO for what it runs; outside of it, the one on the path will do.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--locked", "--package", "provesi-server", "--message-format", "json"]);
+    command.args(release.then_some("--release")).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo says where the binary is")
+}

@@ -1,0 +1,8 @@
+//! End-to-end tests over the real server, a process of its own on a file of its own.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod durability;
+mod races;
+mod server;
+mod stop;

@@ -1,0 +1,117 @@
+//! A server process on a fresh file, and the few calls that the tests make of it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+static BINARY: LazyLock<PathBuf> = LazyLock::new(|| provesi_tests::server_binary(false));
+
+/// A running server. The process is ended, and its file removed, when this is dropped.
+pub(crate) struct Server {
+    folder: TempDir,
+    pub(crate) process: Child,
+    pub(crate) address: SocketAddr,
+    client: Client,
+}
+
+impl Server {
+    /// A server on an empty file.
+    pub(crate) async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    async fn start_in(folder: TempDir) -> Self {
+        let mut process = command(folder.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the server starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
+        let address = loop {
+            let line = lines.next_line().await.expect("its output is text").expect("it says where it listens");
+            if let Some(address) = line.split("http://").nth(1) {
+                break address.trim().trim_end_matches('/').parse().expect("an address");
+            }
+        };
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let client = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
+        Self { folder, process, address, client }
+    }
+
+    /// Ends the process at once, if it still runs, and starts another on the same file.
+    pub(crate) async fn kill_and_restart(self) -> Self {
+        let Self { folder, mut process, .. } = self;
+        process.kill().await.expect("the process can be ended");
+        Self::start_in(folder).await
+    }
+
+    /// Runs a sub-command on the server's file, and answers its exit code and what it printed.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = command(self.folder.path()).args(arguments).output().await.expect("the program runs");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).expect("its output is text"))
+    }
+
+    /// A request, with the JSON of `body` unless that is null.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.try_call(method, path, body).await.expect("the server answers")
+    }
+
+    /// As [`call`](Self::call), where the server may be gone.
+    pub(crate) async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<(StatusCode, Value), reqwest::Error> {
+        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
+        if !body.is_null() {
+            request = request.json(body);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        Ok((status, response.json().await?))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, &Value::Null).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        body
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.call(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.call(Method::PUT, path, body).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        self.call(Method::DELETE, path, &Value::Null).await
+    }
+
+    /// Makes a client, and answers its id.
+    pub(crate) async fn client(&self, email: &str) -> String {
+        let (status, body) = self.post("/api/clients/", &serde_json::json!({"name": "Ana", "email": email})).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["data"]["id"].as_str().expect("an id").to_owned()
+    }
+}
+
+fn command(folder: &Path) -> Command {
+    let url = format!("sqlite:{}", folder.join("provesi.db").display());
+    let mut command = Command::new(&*BINARY);
+    command.env("PROVESI_CLIENTS_URL", &url).env("PROVESI_ORDERS_URL", &url).stdin(Stdio::null());
+    command
+}
