@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod conformance;
+pub mod data;
 mod faulty;
 mod fixed;
 mod memory;

@@ -1,0 +1,59 @@
+//! The cases for stores of clients.
+
+pub mod listing;
+pub mod lookup;
+pub mod model;
+pub mod races;
+pub mod round_trip;
+pub mod uniqueness;
+pub mod versions;
+
+/// The list of cases, handed to `$make`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __client_cases {
+    ($make:path, $fixture:path) => {
+        $make! {
+            clients, $fixture,
+            round_trip:
+                every_field_comes_back_as_it_was_given,
+                the_longest_fields_come_back,
+                instants_come_back_to_the_microsecond,
+                an_update_replaces_every_field;
+            uniqueness:
+                an_id_is_taken_once,
+                an_email_is_taken_in_any_letter_case_at_insert,
+                an_email_is_taken_in_any_letter_case_at_update,
+                the_own_email_may_change_its_letter_case,
+                a_deleted_client_frees_its_email;
+            versions:
+                a_stale_version_changes_nothing,
+                a_stale_version_is_refused_even_where_nothing_would_change,
+                any_version_may_be_expected,
+                an_unknown_client_is_not_found,
+                a_second_delete_finds_nothing,
+                updated_at_strictly_grows_whatever_the_clock_says,
+                an_update_that_changes_nothing_keeps_the_version,
+                a_version_is_compared_to_the_microsecond;
+            races:
+                conditional_updates_at_once_are_all_counted,
+                one_of_many_inserts_of_an_email_wins,
+                an_update_and_a_delete_at_once_leave_no_half_client,
+                a_dropped_insert_is_there_as_a_whole_or_not_at_all;
+            lookup:
+                get_many_gives_each_known_client_once,
+                get_many_of_none_is_empty,
+                get_many_takes_a_thousand,
+                a_client_is_found_by_email_in_any_letter_case,
+                counts_agree_with_the_filter,
+                the_store_answers_and_has_a_name;
+            listing:
+                names_are_in_the_order_that_spanish_readers_expect,
+                pages_of_any_size_cover_each_client_once,
+                the_reversed_listing_walks_back_with_the_same_cursors,
+                a_cursor_of_another_listing_is_refused,
+                a_search_finds_what_matches_and_nothing_else,
+                a_stream_is_the_pages_and_outlives_the_handle;
+        }
+    };
+}

@@ -1,0 +1,165 @@
+//! Lists of clients.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use provesi_core::{Client, ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest, StoreError};
+
+use crate::conformance::support::{Clients, assert_refused, client_pages};
+use crate::data::{client, phone};
+
+/// Names in the order of CLDR's collation for Spanish.
+const NAMES: [&str; 16] = [
+    "🚚 Trasteos",
+    "1 de Mayo",
+    "abeja",
+    "Abeja",
+    "Abéja",
+    "Ana",
+    "ana maría",
+    "anacardo",
+    "Andrés",
+    "niño",
+    "Nube",
+    "ñame",
+    "Ñandú",
+    "Oso",
+    "zapato",
+    "漢字",
+];
+
+async fn keep(store: &Clients, names: &[&str]) -> Vec<Client> {
+    // Kept in another order than the one asked for.
+    let mut clients: Vec<_> = (0..).zip(names).map(|(number, name)| client(number, name)).collect();
+    clients.sort_by_key(|client| client.id.as_bytes()[11].wrapping_mul(89));
+    for client in &clients {
+        store.insert(client).await.expect("kept");
+    }
+    clients
+}
+
+fn both_directions() -> [ClientListing; 2] {
+    [Direction::Ascending, Direction::Descending].map(|way| ClientListing::new(ClientFilter::default(), way))
+}
+
+fn in_order(mut clients: Vec<Client>, listing: &ClientListing) -> Vec<Client> {
+    clients.retain(|client| listing.filter.matches(client));
+    clients.sort_by(|a, b| listing.compare(a, b));
+    clients
+}
+
+/// Case.
+pub async fn names_are_in_the_order_that_spanish_readers_expect(store: Clients) {
+    keep(&store, &NAMES).await;
+    let listed = client_pages(&store, &ClientListing::default(), 1_000).await;
+    assert_eq!(listed.iter().map(|client| client.name.as_str()).collect::<Vec<_>>(), NAMES);
+}
+
+/// Case.
+pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
+    // Ties by the dozen.
+    let names: Vec<&str> = ["Ana", "Ñandú", "ana", "Ana", "Nube"].into_iter().cycle().take(57).collect();
+    let kept = keep(&store, &names).await;
+    for listing in both_directions() {
+        let expected = in_order(kept.clone(), &listing);
+        for limit in [1, 2, 7, 19, 56, 57, 58, 1_000] {
+            assert_eq!(client_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+        }
+    }
+}
+
+/// Case.
+pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Clients) {
+    keep(&store, &NAMES).await;
+    let listing = ClientListing::default();
+    let all = client_pages(&store, &listing, 1_000).await;
+    let limit = PageLimit::new(4).expect("a limit");
+    let request = PageRequest::after(limit, listing.cursor_at(&all[9]));
+    let back = store.page(&listing.reversed(), &request).await.expect("a page").items;
+    assert!(back.iter().eq(all[5..9].iter().rev()), "{back:?}");
+}
+
+/// Case.
+pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
+    let kept = keep(&store, &NAMES).await;
+    let mut other = ClientListing::default();
+    other.filter.query = ClientQuery::parse("ana").ok();
+    let request = PageRequest::after(PageLimit::MAX, other.cursor_at(&kept[0]));
+    assert_refused!(store.page(&ClientListing::default(), &request).await, StoreError::InvalidCursor);
+    let request = PageRequest::after(PageLimit::MAX, ClientListing::default().cursor_at(&kept[0]));
+    assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
+}
+
+/// Case.
+pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
+    let mut clients = vec![
+        Client { phone: phone("(+57) 300 123 4567"), ..client(1, "Ñandú Ferretería") },
+        Client { phone: phone("3109876543"), ..client(2, "ferreteria EL CENTRO") },
+        Client { email: "100%_ana@example.com".parse().expect("an address"), ..client(3, "100% Ana") },
+        client(4, "O'Neil \"x\" \\ y"),
+        client(5, "漢字 🚚"),
+        client(6, "ﬁn de año"),
+    ];
+    clients.extend((7..40).map(|number| client(number, &format!("Cliente {number}"))));
+    for client in &clients {
+        store.insert(client).await.expect("kept");
+    }
+    let texts = [
+        "ferreteria",
+        "FERRETERÍA",
+        "nandu",
+        "ñ",
+        "3001234567",
+        "+57 300 123 4567",
+        "300 123",
+        "57",
+        "(310)",
+        "%",
+        "_",
+        "100%",
+        "'",
+        "\"",
+        "\\",
+        "漢",
+        "🚚",
+        "fin",
+        "ano",
+        "cliente 1",
+        "e",
+        "cliente-2",
+        "@example",
+        "nadie",
+        "a b",
+    ];
+    for text in texts {
+        for mut listing in both_directions() {
+            listing.filter.query = Some(ClientQuery::parse(text).expect("a text to look for"));
+            let expected = in_order(clients.clone(), &listing);
+            for limit in [3, 1_000] {
+                assert_eq!(client_pages(&store, &listing, limit).await, expected, "{text:?} by {limit}");
+            }
+            let count = store.count(&listing.filter).await.expect("counted");
+            assert_eq!(count, expected.len() as u64, "{text:?}");
+        }
+    }
+}
+
+/// Case.
+pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Clients) {
+    let names: Vec<&str> = NAMES.into_iter().cycle().take(1_100).collect();
+    keep_at_once(&store, &names).await;
+    let listing = ClientListing::default();
+    let pages = client_pages(&store, &listing, 450).await;
+    assert_eq!(pages.len(), 1_100);
+    let stream = store.stream(&listing);
+    drop(store);
+    assert_eq!(stream.try_collect::<Vec<_>>().await.expect("all clients"), pages);
+}
+
+async fn keep_at_once(store: &Clients, names: &[&str]) {
+    let inserts = (0..).zip(names).map(|(number, name)| {
+        let (store, client) = (Arc::clone(store), client(number, name));
+        async move { store.insert(&client).await }
+    });
+    futures_util::future::try_join_all(inserts).await.expect("kept");
+}

@@ -1,0 +1,85 @@
+//! Several writers at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use provesi_core::{Client, ClientName, Expected, StoreError};
+
+use crate::conformance::support::{Clients, all_clients, winners};
+use crate::data::{at, client, client_id};
+
+/// Case.
+pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
+    const WRITERS: usize = 8;
+    const UPDATES: usize = 25;
+    store.insert(&client(1, "0")).await.expect("kept");
+    let writer = |store: Clients| async move {
+        for _ in 0..UPDATES {
+            loop {
+                let current = store.get(client_id(1)).await.expect("read").expect("there");
+                let count: usize = current.name.as_str().parse().expect("a count");
+                let name = ClientName::parse((count + 1).to_string()).expect("a name");
+                let changed = Client { name, ..current.clone() };
+                match store.update(&changed, current.version().into(), at(1)).await {
+                    Ok(_) => break,
+                    Err(StoreError::VersionConflict) => {}
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
+    };
+    let writers = (0..WRITERS).map(|_| tokio::spawn(writer(Arc::clone(&store))));
+    for writer in join_all(writers).await {
+        writer.expect("the writer ends well");
+    }
+    let counted = store.get(client_id(1)).await.expect("read").expect("there");
+    assert_eq!(counted.name.as_str(), (WRITERS * UPDATES).to_string());
+}
+
+/// Case.
+pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
+    for round in 0..10_u64 {
+        let spellings = ["ana", "ANA", "Ana", "aNA"].map(|local| format!("{local}-{round}@example.com"));
+        let inserts = (0..).zip(spellings).map(|(writer, email)| {
+            let given = Client { email: email.parse().expect("an address"), ..client(round * 10 + writer, "Ana") };
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.insert(&given).await.map(|()| given) })
+        });
+        let results = join_all(inserts).await.into_iter().map(|insert| insert.expect("it ends well")).collect();
+        let won = winners(results);
+        assert_eq!(won.len(), 1, "round {round}");
+        assert_eq!(store.find_by_email(&won[0].email).await.expect("read").as_ref(), Some(&won[0]));
+    }
+    assert_eq!(all_clients(&store).await.len(), 10);
+}
+
+/// Case.
+pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients) {
+    for number in 0..20 {
+        let given = client(number, "Ana");
+        store.insert(&given).await.expect("kept");
+        let changed = Client { name: ClientName::parse("Bea").expect("a name"), ..given.clone() };
+        let (updated, deleted) =
+            tokio::join!(store.update(&changed, Expected::Any, at(5)), store.delete(given.id, Expected::Any));
+        assert!(matches!(updated, Ok(_) | Err(StoreError::NotFound)), "{updated:?}");
+        deleted.expect("deleted");
+        assert_eq!(store.get(given.id).await.expect("read"), None);
+    }
+    assert_eq!(all_clients(&store).await, []);
+}
+
+/// Case.
+pub async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all(store: Clients) {
+    for number in 0..20 {
+        let given = client(number, "Ana");
+        let wait = Duration::from_micros(number * 40);
+        let _ = tokio::time::timeout(wait, store.insert(&given)).await;
+    }
+    // Whoever was dropped may still be written: until the store is done, nothing can be said.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for kept in all_clients(&store).await {
+        assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
+        assert_eq!(store.find_by_email(&kept.email).await.expect("read"), Some(kept));
+    }
+}

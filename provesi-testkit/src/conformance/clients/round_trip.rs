@@ -1,0 +1,61 @@
+//! What goes in comes out.
+
+use provesi_core::{Client, Expected, Timestamp};
+
+use crate::conformance::support::Clients;
+use crate::data::{address, at, client, phone};
+
+fn awkward() -> Client {
+    Client {
+        email: "O'Neil+ñandú@sub.example.co".parse().expect("an address"),
+        phone: phone("(+57) 300 ☎ '\"%_"),
+        address: address("Cra 7 # 1-23\r\nPiso \"2\"\t\\ 🚚\nx'); DROP TABLE clients; --"),
+        ..client(1, "Ñandú 漢字 🚚 <b>'\"&\\%_ e\u{301}")
+    }
+}
+
+/// Case.
+pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
+    for given in [awkward(), client(2, "Ana")] {
+        store.insert(&given).await.expect("kept");
+        assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+    }
+}
+
+/// Case.
+pub async fn the_longest_fields_come_back(store: Clients) {
+    let local = "ñ".repeat(32);
+    let given = Client {
+        email: format!("{local}@{}com", "abcdefgh.".repeat(20)).parse().expect("an address"),
+        phone: phone(&"☎".repeat(20)),
+        address: address(&"漢".repeat(1_000)),
+        ..client(1, &"🚚".repeat(100))
+    };
+    store.insert(&given).await.expect("kept");
+    assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+}
+
+/// Case.
+pub async fn instants_come_back_to_the_microsecond(store: Clients) {
+    let micros = Timestamp::from_micros(at(0).micros() + 123_457).expect("an instant");
+    for (number, instant) in (1..).zip(["1996-07-04T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59Z"]) {
+        let instant: Timestamp = instant.parse().expect("an instant");
+        let given = Client { created_at: instant, updated_at: micros, ..client(number, "Ana") };
+        store.insert(&given).await.expect("kept");
+        assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+    }
+}
+
+/// Case.
+pub async fn an_update_replaces_every_field(store: Clients) {
+    store.insert(&client(1, "Ana")).await.expect("kept");
+    let changed = Client { created_at: at(77), ..awkward() };
+    let after = store.update(&changed, Expected::Any, at(5)).await.expect("changed");
+    // The instants of what is given do not count.
+    assert_eq!(after, Client { created_at: at(0), updated_at: at(5), ..awkward() });
+    assert_eq!(store.get(after.id).await.expect("read"), Some(after.clone()));
+    let cleared = Client { phone: None, address: None, ..after };
+    let after = store.update(&cleared, Expected::Any, at(6)).await.expect("changed");
+    assert_eq!((after.phone.as_ref(), after.address.as_ref()), (None, None));
+    assert_eq!(store.get(after.id).await.expect("read"), Some(after));
+}

@@ -1,0 +1,97 @@
+//! Nothing is overwritten blindly.
+
+use provesi_core::{Client, ClientName, Expected, StoreError, Timestamp, Version};
+
+use crate::conformance::support::{Clients, all_clients, assert_refused};
+use crate::data::{at, client};
+
+fn named(client: &Client, name: &str) -> Client {
+    Client { name: ClientName::parse(name).expect("a name"), ..client.clone() }
+}
+
+/// Case.
+pub async fn a_stale_version_changes_nothing(store: Clients) {
+    let first = client(1, "Ana");
+    store.insert(&first).await.expect("kept");
+    let stale = Expected::Version(first.version());
+    let second = store.update(&named(&first, "Bea"), stale, at(5)).await.expect("the first change");
+    assert_refused!(store.update(&named(&first, "Clara"), stale, at(6)).await, StoreError::VersionConflict);
+    assert_refused!(store.delete(first.id, stale).await, StoreError::VersionConflict);
+    assert_eq!(store.get(first.id).await.expect("read"), Some(second));
+}
+
+/// Case.
+pub async fn a_stale_version_is_refused_even_where_nothing_would_change(store: Clients) {
+    let first = client(1, "Ana");
+    store.insert(&first).await.expect("kept");
+    let stale = Expected::Version(Version::new(at(-1)));
+    assert_refused!(store.update(&first, stale, at(5)).await, StoreError::VersionConflict);
+}
+
+/// Case.
+pub async fn any_version_may_be_expected(store: Clients) {
+    let first = client(1, "Ana");
+    store.insert(&first).await.expect("kept");
+    let second = store.update(&named(&first, "Bea"), Expected::Any, at(5)).await.expect("changed");
+    let third = store.update(&named(&first, "Clara"), Expected::Any, at(6)).await.expect("changed");
+    assert_eq!((second.name.as_str(), third.name.as_str()), ("Bea", "Clara"));
+    assert_eq!(store.delete(first.id, Expected::Any).await.expect("deleted"), third);
+    assert_eq!(all_clients(&store).await, []);
+}
+
+/// Case.
+pub async fn an_unknown_client_is_not_found(store: Clients) {
+    let nobody = client(9, "Nadie");
+    for expected in [Expected::Any, Expected::Version(nobody.version())] {
+        assert_refused!(store.update(&nobody, expected, at(5)).await, StoreError::NotFound);
+        assert_refused!(store.delete(nobody.id, expected).await, StoreError::NotFound);
+    }
+    assert_eq!(store.get(nobody.id).await.expect("read"), None);
+}
+
+/// Case.
+pub async fn a_second_delete_finds_nothing(store: Clients) {
+    let first = client(1, "Ana");
+    store.insert(&first).await.expect("kept");
+    assert_eq!(store.delete(first.id, first.version().into()).await.expect("deleted"), first);
+    assert_refused!(store.delete(first.id, first.version().into()).await, StoreError::NotFound);
+    assert_refused!(store.update(&first, Expected::Any, at(5)).await, StoreError::NotFound);
+}
+
+/// Case.
+pub async fn updated_at_strictly_grows_whatever_the_clock_says(store: Clients) {
+    let mut current = client(1, "Ana");
+    store.insert(&current).await.expect("kept");
+    for (round, now) in [0, 0, -5_000, 10, 10, 9].into_iter().enumerate() {
+        let changed = named(&current, &format!("Ana {round}"));
+        let after = store.update(&changed, current.version().into(), at(now)).await.expect("changed");
+        assert_eq!(after.updated_at, current.updated_at.next(at(now)));
+        assert!(after.updated_at > current.updated_at);
+        assert_eq!(after.created_at, at(0));
+        current = after;
+    }
+    assert_eq!(store.get(current.id).await.expect("read"), Some(current));
+}
+
+/// Case.
+pub async fn an_update_that_changes_nothing_keeps_the_version(store: Clients) {
+    let first = client(1, "Ana");
+    store.insert(&first).await.expect("kept");
+    for expected in [Expected::Any, Expected::Version(first.version())] {
+        assert_eq!(store.update(&first, expected, at(5)).await.expect("nothing to do"), first);
+    }
+    assert_eq!(store.get(first.id).await.expect("read"), Some(first));
+}
+
+/// Case.
+pub async fn a_version_is_compared_to_the_microsecond(store: Clients) {
+    let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
+    let first = Client { updated_at: micros(123), ..client(1, "Ana") };
+    store.insert(&first).await.expect("kept");
+    for near in [micros(122), micros(124), at(0)] {
+        let refused = store.update(&named(&first, "Bea"), Version::new(near).into(), at(5)).await;
+        assert_refused!(refused, StoreError::VersionConflict);
+    }
+    let after = store.update(&named(&first, "Bea"), first.version().into(), at(0)).await.expect("changed");
+    assert_eq!(after.updated_at, at(1));
+}

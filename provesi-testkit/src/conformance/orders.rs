@@ -1,0 +1,93 @@
+//! The cases for stores of orders.
+
+pub mod detach;
+pub mod events;
+pub mod history;
+pub mod listing;
+pub mod lookup;
+pub mod model;
+pub mod races;
+pub mod returns;
+pub mod round_trip;
+pub mod streams;
+pub mod uniqueness;
+pub mod versions;
+
+/// The list of cases, handed to `$make`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __order_cases {
+    ($make:path, $fixture:path) => {
+        $make! {
+            orders, $fixture,
+            round_trip:
+                every_field_comes_back_as_it_was_given,
+                the_longest_fields_come_back,
+                instants_come_back_to_the_microsecond,
+                an_update_replaces_every_field,
+                ids_are_never_given_twice;
+            uniqueness:
+                a_number_is_taken_in_any_letter_case_at_insert,
+                a_number_is_taken_in_any_letter_case_at_update,
+                the_own_number_may_change_its_letter_case,
+                a_deleted_or_renamed_order_frees_its_number;
+            versions:
+                a_stale_version_changes_nothing,
+                a_stale_version_is_refused_even_where_nothing_would_change,
+                any_version_may_be_expected,
+                an_unknown_order_is_not_found,
+                a_second_delete_finds_nothing,
+                updated_at_strictly_grows_whatever_the_clock_says,
+                an_update_that_changes_nothing_keeps_the_version_and_leaves_no_event,
+                a_version_is_compared_to_the_microsecond;
+            races:
+                conditional_updates_at_once_are_all_counted,
+                one_of_many_inserts_of_a_number_wins,
+                one_of_two_renames_to_a_number_wins,
+                an_update_and_a_delete_at_once_leave_no_half_order,
+                a_dropped_write_is_there_as_a_whole_or_not_at_all;
+            returns:
+                reason_and_date_are_kept_and_cleared_together,
+                a_return_without_a_reason_stays_readable;
+            events:
+                every_change_leaves_its_events_in_order,
+                a_refused_change_leaves_no_event,
+                one_update_may_leave_several_events,
+                events_carry_the_stamp,
+                the_feed_is_read_in_pieces,
+                a_reader_of_the_feed_misses_nothing_while_writers_overlap,
+                events_are_there_exactly_when_the_changes_are;
+            history:
+                a_history_follows_its_order_through_renumbering,
+                the_history_of_a_deleted_order_stays,
+                the_history_of_a_reused_number_is_that_of_its_owner,
+                the_last_owner_of_a_free_number_is_told_of,
+                a_history_is_read_in_pieces,
+                a_number_that_nobody_had_has_no_history;
+            lookup:
+                an_order_is_found_by_its_number_in_any_letter_case,
+                many_numbers_find_each_known_order_once,
+                no_numbers_find_no_orders,
+                a_thousand_numbers_are_accepted,
+                counts_by_client_have_zeros,
+                counts_by_client_take_a_thousand,
+                counts_agree_with_the_filter,
+                client_ids_are_told_once_each_and_ascending,
+                the_store_answers_and_has_a_name;
+            detach:
+                a_client_is_taken_off_its_orders_and_no_others,
+                a_second_detach_finds_nothing,
+                more_than_a_thousand_orders_are_detached;
+            listing:
+                pages_of_any_size_cover_each_order_once_by_every_sort,
+                every_combination_of_filters_finds_what_matches,
+                parts_of_numbers_are_found_in_any_letter_case,
+                the_reversed_listing_walks_back_with_the_same_cursors,
+                a_cursor_of_another_listing_is_refused,
+                a_page_tells_only_of_a_next_one_that_has_something;
+            streams:
+                a_stream_is_the_pages_and_outlives_the_handle,
+                a_stream_of_client_ids_outlives_the_handle;
+        }
+    };
+}

@@ -1,0 +1,148 @@
+//! Every change leaves its events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use provesi_core::{EventKind, Expected, Order, OrderEvent, OrderStatus, PageLimit, StoreError};
+
+use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};
+use crate::data::{client_id, in_status, new_order, stamp, version_of};
+
+async fn kept(store: &Orders, number: &str) -> Order {
+    store.insert(&new_order(number), &stamp(0)).await.expect("kept")
+}
+
+/// Case.
+pub async fn every_change_leaves_its_events_in_order(store: Orders) {
+    let made = kept(&store, "A-1").await;
+    let returned = in_status(&made, OrderStatus::Returned);
+    let returned = store.update(&returned, Expected::Any, &stamp(1)).await.expect("changed");
+    let attached = Order { client_id: Some(client_id(7)), ..returned };
+    let attached = store.update(&attached, Expected::Any, &stamp(2)).await.expect("changed");
+    let deleted = store.delete(made.id, Expected::Any, &stamp(3)).await.expect("deleted");
+    let events = all_events(&store).await;
+    let told: Vec<_> = events.iter().map(|event| event.kind.clone()).collect();
+    assert_eq!(told[0], EventKind::created(&new_order("A-1")));
+    assert_eq!(told[2], EventKind::ClientChanged { from: None, to: attached.client_id });
+    assert_eq!(told[3], EventKind::deleted(&deleted));
+    assert_eq!(
+        told.iter().map(EventKind::name).collect::<Vec<_>>(),
+        ["created", "returned", "client_changed", "deleted"]
+    );
+    assert!(events.iter().is_sorted_by(|a, b| a.id < b.id) && events[0].id.get() > 0);
+    assert!(events.iter().all(|event| event.order_id == made.id));
+}
+
+/// Case.
+pub async fn a_refused_change_leaves_no_event(store: Orders) {
+    let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
+    let stale = Expected::Version(second.version());
+    store.update(&in_status(&second, OrderStatus::Packing), stale, &stamp(5)).await.expect("changed");
+    let before = all_events(&store).await;
+    assert_refused!(store.insert(&new_order("a-1"), &stamp(6)).await, StoreError::AlreadyExists { .. });
+    let taken = Order { number: first.number.clone(), ..in_status(&second, OrderStatus::Shipped) };
+    assert_refused!(store.update(&taken, Expected::Any, &stamp(6)).await, StoreError::AlreadyExists { .. });
+    assert_refused!(store.update(&taken, stale, &stamp(6)).await, StoreError::VersionConflict);
+    assert_refused!(store.delete(second.id, stale, &stamp(6)).await, StoreError::VersionConflict);
+    assert_eq!(all_events(&store).await, before);
+}
+
+/// Case.
+pub async fn one_update_may_leave_several_events(store: Orders) {
+    let made = kept(&store, "A-1").await;
+    let changed = Order {
+        number: "B-1".parse().expect("a number"),
+        client_id: Some(client_id(7)),
+        ..in_status(&made, OrderStatus::Returned)
+    };
+    let after = store.update(&changed, version_of(&made), &stamp(5)).await.expect("changed");
+    let told: Vec<_> = all_events(&store).await.into_iter().skip(1).map(|event| event.kind).collect();
+    assert_eq!(told, EventKind::changes(&made, &after));
+    assert_eq!(told.len(), 3);
+}
+
+/// Case.
+pub async fn events_carry_the_stamp(store: Orders) {
+    let made = kept(&store, "A-1").await;
+    let (by, quiet) = (stamp(5), provesi_core::Stamp { address: None, ..stamp(6) });
+    store.update(&in_status(&made, OrderStatus::Packing), Expected::Any, &by).await.expect("changed");
+    store.update(&in_status(&made, OrderStatus::Shipped), Expected::Any, &quiet).await.expect("changed");
+    let events = all_events(&store).await;
+    for (event, stamp) in events[1..].iter().zip([by, quiet]) {
+        assert_eq!((event.at, &event.actor, event.address), (stamp.at, &stamp.actor, stamp.address));
+        assert_eq!(event.number, made.number);
+    }
+}
+
+/// Case.
+pub async fn the_feed_is_read_in_pieces(store: Orders) {
+    for count in 0..10 {
+        kept(&store, &format!("A-{count}")).await;
+    }
+    let all = all_events(&store).await;
+    let mut read: Vec<OrderEvent> = Vec::new();
+    for piece in [3, 3, 3, 1] {
+        let limit = PageLimit::new(3).expect("a limit");
+        let events = store.feed(read.last().map(|event| event.id), limit).await.expect("the feed");
+        assert_eq!(events.len(), piece);
+        read.extend(events);
+    }
+    assert_eq!(read, all);
+    assert_eq!(store.feed(read.last().map(|event| event.id), PageLimit::MAX).await.expect("the feed"), []);
+}
+
+/// Case.
+pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Orders) {
+    const WRITERS: usize = 6;
+    const ORDERS: usize = 20;
+    let writer = |store: Orders, writer: usize| async move {
+        for count in 0..ORDERS {
+            let made = kept(&store, &format!("W-{writer}-{count}")).await;
+            let shipped = in_status(&made, OrderStatus::Shipped);
+            store.update(&shipped, version_of(&made), &stamp(1)).await.expect("changed");
+        }
+    };
+    let writers: Vec<_> = (0..WRITERS).map(|number| tokio::spawn(writer(Arc::clone(&store), number))).collect();
+    let mut read: Vec<OrderEvent> = Vec::new();
+    let limit = PageLimit::new(5).expect("a limit");
+    while read.len() < WRITERS * ORDERS * 2 {
+        let events = store.feed(read.last().map(|event| event.id), limit).await.expect("the feed");
+        if events.is_empty() {
+            // A writer that failed would be waited for without end.
+            assert!(!writers.iter().all(|writer| writer.is_finished()) || all_events(&store).await.len() > read.len());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        read.extend(events);
+    }
+    for writer in join_all(writers).await {
+        writer.expect("the writer ends well");
+    }
+    assert!(read.iter().is_sorted_by(|a, b| a.id < b.id));
+    assert_eq!(read, all_events(&store).await);
+}
+
+/// Case.
+pub async fn events_are_there_exactly_when_the_changes_are(store: Orders) {
+    let changes = (0..40_usize).map(|count| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            // Every number is wanted by two.
+            let Ok(made) = store.insert(&new_order(&format!("A-{}", count / 2)), &stamp(0)).await else { return };
+            let stale = version_of(&made);
+            store.update(&in_status(&made, OrderStatus::Packing), stale, &stamp(1)).await.expect("changed");
+            assert_refused!(
+                store.update(&in_status(&made, OrderStatus::Shipped), stale, &stamp(2)).await,
+                StoreError::VersionConflict
+            );
+        })
+    });
+    for change in join_all(changes).await {
+        change.expect("it ends well");
+    }
+    for order in all_orders(&store).await {
+        assert_eq!(story(&store, order.number.as_str()).await, ["created", "status_changed"]);
+        assert_eq!(order.status(), OrderStatus::Packing);
+    }
+    assert_eq!(all_events(&store).await.len(), 40);
+}

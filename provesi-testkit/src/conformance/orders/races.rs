@@ -1,0 +1,121 @@
+//! Several writers at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use provesi_core::{Expected, Order, OrderState, OrderStatus, StoreError};
+
+use crate::conformance::support::{Orders, all_events, all_orders, story, winners};
+use crate::data::{at, in_status, new_order, reason, stamp, version_of};
+
+fn counting(order: &Order, count: usize) -> Order {
+    let state = OrderState::new(OrderStatus::Returned, Some(reason(&count.to_string())), at(0));
+    Order { state: state.expect("with its reason"), ..order.clone() }
+}
+
+fn count(order: &Order) -> usize {
+    order.return_info().map_or(0, |info| info.reason.as_str().parse().expect("a count"))
+}
+
+/// Case.
+pub async fn conditional_updates_at_once_are_all_counted(store: Orders) {
+    const WRITERS: usize = 8;
+    const UPDATES: usize = 25;
+    let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept");
+    let writer = |store: Orders| async move {
+        for _ in 0..UPDATES {
+            loop {
+                let current = store.get(made.id).await.expect("read").expect("there");
+                let changed = counting(&current, count(&current) + 1);
+                match store.update(&changed, version_of(&current), &stamp(1)).await {
+                    Ok(_) => break,
+                    Err(StoreError::VersionConflict) => {}
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
+    };
+    let writers = (0..WRITERS).map(|_| tokio::spawn(writer(Arc::clone(&store))));
+    for writer in join_all(writers).await {
+        writer.expect("the writer ends well");
+    }
+    let counted = store.get(made.id).await.expect("read").expect("there");
+    assert_eq!(count(&counted), WRITERS * UPDATES);
+    assert_eq!(story(&store, "A-1").await.len(), 1 + WRITERS * UPDATES);
+}
+
+/// Case.
+pub async fn one_of_many_inserts_of_a_number_wins(store: Orders) {
+    for round in 0..15 {
+        let inserts = ["race", "RACE", "Race", "rACE"].map(|text| {
+            let (store, given) = (Arc::clone(&store), new_order(&format!("{text}-{round}")));
+            tokio::spawn(async move { store.insert(&given, &stamp(0)).await })
+        });
+        let results = join_all(inserts).await.into_iter().map(|insert| insert.expect("it ends well")).collect();
+        let won = winners(results);
+        assert_eq!(won.len(), 1, "round {round}");
+        assert_eq!(store.find_by_number(&won[0].number).await.expect("read").as_ref(), Some(&won[0]));
+        assert_eq!(story(&store, won[0].number.as_str()).await, ["created"]);
+    }
+    assert_eq!(all_orders(&store).await.len(), 15);
+    assert_eq!(all_events(&store).await.len(), 15);
+}
+
+/// Case.
+pub async fn one_of_two_renames_to_a_number_wins(store: Orders) {
+    for round in 0..10 {
+        let mut orders = Vec::new();
+        for side in ["a", "b"] {
+            let given = new_order(&format!("{side}-{round}"));
+            orders.push(store.insert(&given, &stamp(0)).await.expect("kept"));
+        }
+        let renames = orders.into_iter().zip(["goal", "GOAL"]).map(|(order, goal)| {
+            let number = format!("{goal}-{round}").parse().expect("a number");
+            let (store, renamed) = (Arc::clone(&store), Order { number, ..order });
+            tokio::spawn(async move { store.update(&renamed, Expected::Any, &stamp(1)).await })
+        });
+        let results = join_all(renames).await.into_iter().map(|rename| rename.expect("it ends well")).collect();
+        assert_eq!(winners(results).len(), 1, "round {round}");
+    }
+    assert_eq!(all_orders(&store).await.len(), 20);
+    assert_eq!(all_events(&store).await.len(), 30);
+}
+
+/// Case.
+pub async fn an_update_and_a_delete_at_once_leave_no_half_order(store: Orders) {
+    for round in 0..20 {
+        let number = format!("A-{round}");
+        let given = store.insert(&new_order(&number), &stamp(0)).await.expect("kept");
+        let changed = in_status(&given, OrderStatus::Shipped);
+        let changed_at = stamp(5);
+        let (updated, deleted) = tokio::join!(
+            store.update(&changed, Expected::Any, &changed_at),
+            store.delete(given.id, Expected::Any, &changed_at)
+        );
+        deleted.expect("deleted");
+        assert_eq!(store.get(given.id).await.expect("read"), None);
+        let told = story(&store, &number).await;
+        match updated {
+            Ok(_) => assert_eq!(told, ["created", "status_changed", "deleted"]),
+            Err(StoreError::NotFound) => assert_eq!(told, ["created", "deleted"]),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Case.
+pub async fn a_dropped_write_is_there_as_a_whole_or_not_at_all(store: Orders) {
+    for round in 0..20 {
+        let wait = Duration::from_micros(round * 40);
+        let _ = tokio::time::timeout(wait, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
+    }
+    // Whoever was dropped may still be written: until the store is done, nothing can be said.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let orders = all_orders(&store).await;
+    for order in &orders {
+        assert_eq!(store.find_by_number(&order.number).await.expect("read").as_ref(), Some(order));
+        assert_eq!(story(&store, order.number.as_str()).await, ["created"]);
+    }
+    assert_eq!(all_events(&store).await.len(), orders.len());
+}

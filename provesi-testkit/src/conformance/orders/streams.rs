@@ -1,0 +1,41 @@
+//! Whole lists in constant memory.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use provesi_core::{ClientId, NewOrder, Order, OrderListing};
+
+use crate::conformance::support::{Orders, order_pages};
+use crate::data::{client_id, new_order, stamp};
+
+/// More than the largest page.
+const MANY: u64 = 1_100;
+
+async fn keep(store: &Orders) {
+    let inserts = (0..MANY).map(|count| {
+        let given = NewOrder { client_id: Some(client_id(count)), ..new_order(&format!("A-{count}")) };
+        let store = Arc::clone(store);
+        async move { store.insert(&given, &stamp(0)).await }
+    });
+    futures_util::future::try_join_all(inserts).await.expect("kept");
+}
+
+/// Case.
+pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Orders) {
+    keep(&store).await;
+    let listing = OrderListing::default();
+    let pages = order_pages(&store, &listing, 450).await;
+    assert_eq!(pages.len() as u64, MANY);
+    let stream = store.stream(&listing);
+    drop(store);
+    assert_eq!(stream.try_collect::<Vec<Order>>().await.expect("all orders"), pages);
+}
+
+/// Case.
+pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
+    keep(&store).await;
+    let stream = store.client_ids();
+    drop(store);
+    let ids: Vec<ClientId> = stream.try_collect().await.expect("all ids");
+    assert_eq!(ids, (0..MANY).map(client_id).collect::<Vec<_>>());
+}

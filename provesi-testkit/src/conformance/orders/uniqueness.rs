@@ -1,0 +1,56 @@
+//! One order for each number, whatever the letter case.
+
+use provesi_core::{Expected, Order, StoreError, UniqueField};
+
+use crate::conformance::support::{Orders, all_orders, assert_refused, story};
+use crate::data::{new_order, stamp};
+
+async fn kept(store: &Orders, number: &str) -> Order {
+    store.insert(&new_order(number), &stamp(0)).await.expect("kept")
+}
+
+fn renamed(order: &Order, number: &str) -> Order {
+    Order { number: number.parse().expect("a number"), ..order.clone() }
+}
+
+/// Case.
+pub async fn a_number_is_taken_in_any_letter_case_at_insert(store: Orders) {
+    let first = kept(&store, "Ord-1x").await;
+    for number in ["Ord-1x", "ord-1x", "ORD-1X", "oRD-1X"] {
+        let refused = store.insert(&new_order(number), &stamp(1)).await;
+        assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::OrderNumber });
+    }
+    assert_eq!(all_orders(&store).await, [first]);
+    assert_eq!(story(&store, "ORD-1X").await, ["created"]);
+}
+
+/// Case.
+pub async fn a_number_is_taken_in_any_letter_case_at_update(store: Orders) {
+    let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
+    for number in ["A-1", "a-1"] {
+        let refused = store.update(&renamed(&second, number), Expected::Any, &stamp(5)).await;
+        assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::OrderNumber });
+    }
+    assert_eq!(store.get(second.id).await.expect("read"), Some(second));
+    assert_eq!(store.get(first.id).await.expect("read"), Some(first));
+    assert_eq!(story(&store, "b-1").await, ["created"]);
+}
+
+/// Case.
+pub async fn the_own_number_may_change_its_letter_case(store: Orders) {
+    let first = kept(&store, "ord-1").await;
+    let after = store.update(&renamed(&first, "ORD-1"), first.version().into(), &stamp(5)).await.expect("changed");
+    assert_eq!(after.number.as_str(), "ORD-1");
+    assert_eq!(store.get(first.id).await.expect("read"), Some(after));
+    assert_eq!(story(&store, "ord-1").await, ["created", "renumbered"]);
+}
+
+/// Case.
+pub async fn a_deleted_or_renamed_order_frees_its_number(store: Orders) {
+    let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
+    store.delete(first.id, Expected::Any, &stamp(1)).await.expect("deleted");
+    store.update(&renamed(&second, "C-1"), Expected::Any, &stamp(1)).await.expect("renamed");
+    let (third, fourth) = (kept(&store, "a-1").await, kept(&store, "b-1").await);
+    assert_eq!(store.find_by_number(&first.number).await.expect("read"), Some(third));
+    assert_eq!(store.find_by_number(&second.number).await.expect("read"), Some(fourth));
+}

@@ -1,0 +1,136 @@
+//! What the cases share.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use provesi_core::{
+    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, PageLimit, PageRequest,
+    StoreError,
+};
+
+pub(super) type Clients = Arc<dyn ClientRepository>;
+pub(super) type Orders = Arc<dyn OrderRepository>;
+
+/// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
+pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
+    let limit = PageLimit::new(limit).expect("a limit");
+    let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
+    loop {
+        let page = store.page(listing, &request).await.expect("a page");
+        assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
+        assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        request = PageRequest::after(limit, next);
+    }
+}
+
+/// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
+pub(super) async fn order_pages(store: &Orders, listing: &OrderListing, limit: u32) -> Vec<Order> {
+    let limit = PageLimit::new(limit).expect("a limit");
+    let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
+    loop {
+        let page = store.page(listing, &request).await.expect("a page");
+        assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
+        assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        request = PageRequest::after(limit, next);
+    }
+}
+
+pub(super) async fn all_clients(store: &Clients) -> Vec<Client> {
+    store.stream(&ClientListing::default()).try_collect().await.expect("all clients")
+}
+
+pub(super) async fn all_orders(store: &Orders) -> Vec<Order> {
+    store.stream(&OrderListing::default()).try_collect().await.expect("all orders")
+}
+
+pub(super) async fn all_events(store: &Orders) -> Vec<OrderEvent> {
+    let mut events: Vec<OrderEvent> = Vec::new();
+    loop {
+        let after = events.last().map(|event| event.id);
+        let more = store.feed(after, PageLimit::MAX).await.expect("the feed");
+        if more.is_empty() {
+            return events;
+        }
+        events.extend(more);
+    }
+}
+
+/// The names of what happened to the order with this number.
+pub(super) async fn story(store: &Orders, number: &str) -> Vec<&'static str> {
+    let number = number.parse().expect("a number");
+    let events = store.history(&number, None, PageLimit::MAX).await.expect("the history");
+    events.iter().map(|event| event.kind.name()).collect()
+}
+
+/// Asserts that a call was refused with a meaning.
+macro_rules! assert_refused {
+    ($result:expr, $pattern:pat) => {
+        match $result {
+            Err($pattern) => {}
+            other => panic!("expected {}, got {other:?}", stringify!($pattern)),
+        }
+    };
+}
+pub(super) use assert_refused;
+
+/// The winners among results of which the others were told that the value is taken.
+pub(super) fn winners<T: Debug>(results: Vec<Result<T, StoreError>>) -> Vec<T> {
+    let won = |result| match result {
+        Ok(value) => Some(value),
+        Err(StoreError::AlreadyExists { .. }) => None,
+        Err(other) => panic!("{other:?}"),
+    };
+    results.into_iter().filter_map(won).collect()
+}
+
+/// Fails a random case where the store's answer is not the reference store's.
+pub(super) fn assert_same<T: Debug + PartialEq>(
+    command: &impl Debug,
+    ours: &Result<T, StoreError>,
+    theirs: &Result<T, StoreError>,
+) -> Result<(), TestCaseError> {
+    let same = match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) => ours == theirs,
+        (Err(ours), Err(theirs)) => std::mem::discriminant(ours) == std::mem::discriminant(theirs),
+        _ => false,
+    };
+    prop_assert!(same, "{command:?}\n  the store: {ours:?}\n  the reference store: {theirs:?}");
+    Ok(())
+}
+
+/// How many random cases there are, unless `PROVESI_TESTKIT_CASES` says.
+const CASES: u32 = 48;
+
+/// Plays random cases, each on a store of its own, and shrinks one that fails to the least that fails.
+pub(super) async fn check_random<S, F, Fut, R, G, P, Played>(strategy: S, fixture: F, play: P)
+where
+    S: Strategy,
+    F: Fn() -> Fut,
+    Fut: Future<Output = (Arc<R>, G)>,
+    R: ?Sized,
+    P: Fn(Arc<R>, S::Value) -> Played,
+    Played: Future<Output = Result<(), TestCaseError>>,
+{
+    let cases = std::env::var("PROVESI_TESTKIT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let runtime = tokio::runtime::Handle::current();
+    let result = tokio::task::block_in_place(|| {
+        runner.run(&strategy, |commands| {
+            runtime.block_on(async {
+                let (store, _guard) = fixture().await;
+                play(store, commands).await
+            })
+        })
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}

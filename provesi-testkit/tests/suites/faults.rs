@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt};
+use provesi_core::{OrderListing, OrderRepository, StoreError};
+use provesi_testkit::data::{new_order, stamp};
+use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
+
+fn store() -> (MemoryStore, Arc<dyn OrderRepository>, Faults) {
+    let inner = MemoryStore::new();
+    let (store, faults) = FaultyStore::new(inner.clone());
+    (inner, Arc::new(store), faults)
+}
+
+async fn kept(inner: &MemoryStore) -> u64 {
+    OrderRepository::count(inner, &OrderListing::default().filter).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_fails_before_did_nothing_and_one_that_fails_after_did_its_work() {
+    let (inner, store, faults) = store();
+    faults.arm("insert", Fault::FailBefore, 1);
+    let failed = store.insert(&new_order("A-1"), &stamp(0)).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
+    assert_eq!(kept(&inner).await, 0);
+    faults.arm("insert", Fault::FailAfter, 1);
+    let failed = store.insert(&new_order("A-1"), &stamp(0)).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
+    assert_eq!(kept(&inner).await, 1);
+    store.insert(&new_order("A-2"), &stamp(0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_calls_fail_until_the_faults_are_cleared() {
+    let (_, store, faults) = store();
+    faults.fail_all();
+    assert!(store.ping().await.is_err());
+    assert!(store.stream(&OrderListing::default()).next().await.unwrap().is_err());
+    faults.clear();
+    store.ping().await.unwrap();
+    faults.arm("ping", Fault::Break, 1);
+    let broken = store.ping().await;
+    assert!(matches!(broken, Err(StoreError::Backend { .. })), "{broken:?}");
+}
+
+#[tokio::test]
+async fn a_stream_fails_after_its_first_item() {
+    let (_, store, faults) = store();
+    for number in ["A-1", "A-2"] {
+        store.insert(&new_order(number), &stamp(0)).await.unwrap();
+    }
+    faults.arm("stream", Fault::FailAfter, 1);
+    let items: Vec<_> = store.stream(&OrderListing::default()).collect().await;
+    assert!(matches!(&items[..], [Ok(_), Err(StoreError::Unavailable { .. })]), "{items:?}");
+    assert_eq!(store.stream(&OrderListing::default()).try_collect::<Vec<_>>().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_stalls_goes_on_when_it_is_let_go() {
+    let (inner, store, faults) = store();
+    faults.stall("insert");
+    let call = tokio::spawn(async move { store.insert(&new_order("A-1"), &stamp(0)).await });
+    faults.stalled().await;
+    assert!(!call.is_finished());
+    assert_eq!(kept(&inner).await, 0);
+    faults.clear();
+    call.await.unwrap().unwrap();
+    assert_eq!(kept(&inner).await, 1);
+}
