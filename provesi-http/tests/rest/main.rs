@@ -1,0 +1,16 @@
+//! The REST routes over a store in memory, one module per file of routes.
+
+#![allow(clippy::unwrap_used, reason = "clippy sees only the functions marked as tests as tests")]
+
+mod bodies;
+mod clients;
+mod docs;
+mod health;
+mod layers;
+mod lists;
+mod log;
+mod orders;
+mod routing;
+mod store;
+mod support;
+mod transcript;
