@@ -1,5 +1,6 @@
 //! The store over real files.
-#![allow(missing_docs)]
+// clippy.toml allows unwrap within test functions only, not in what they share.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 mod audit;
 mod common;
