@@ -8,4 +8,5 @@ mod corrupt;
 mod crash;
 mod locking;
 mod migrations;
+mod search;
 mod writing;

@@ -56,19 +56,12 @@ async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_written_before_the_store_is_closed_and_nothing_after() {
     let fixture = Fixture::new().await;
-    let waiting: Vec<_> = (0..100)
-        .map(|n| {
-            let store = fixture.store.clone();
-            tokio::spawn(async move {
-                OrderRepository::insert(&store, &order(&format!("C-{n}"), OrderStatus::Received), &stamp(1)).await
-            })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    fixture.store.close().await;
-    for insert in waiting {
-        insert.await.unwrap().unwrap();
-    }
+    let orders: Vec<NewOrder> = (0..100).map(|n| order(&format!("C-{n}"), OrderStatus::Received)).collect();
+    let made = stamp(1);
+    let inserts = join_all(orders.iter().map(|order| OrderRepository::insert(&fixture.store, order, &made)));
+    // Polled in this order: all inserts are in the queue before the end is.
+    let (inserted, ()) = tokio::join!(biased; inserts, fixture.store.close());
+    assert!(inserted.iter().all(Result::is_ok), "{inserted:?}");
     let refused = ClientRepository::insert(&fixture.store, &client(1)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
     assert!(matches!(OrderRepository::ping(&fixture.store).await, Err(StoreError::Unavailable { .. })));
