@@ -39,11 +39,10 @@ async fn a_part_of_a_number_finds_the_orders_that_have_it_after_changes_too() {
         .map(|n| order(&format!("{}-x{n}", dice.number(8)), OrderStatus::ALL[usize::try_from(dice.roll(7)).unwrap()]))
         .collect();
     let mut orders = try_join_all(new.iter().map(|order| OrderRepository::insert(store, order, &made))).await.unwrap();
-    for n in 0..100 {
+    for (n, order) in orders.iter_mut().enumerate().take(100) {
         let number = format!("{}-y{n}", dice.number(8)).parse().unwrap();
-        orders[n] = OrderRepository::update(store, &Order { number, ..orders[n].clone() }, Expected::Any, &stamp(2))
-            .await
-            .unwrap();
+        let renumbered = Order { number, ..order.clone() };
+        *order = OrderRepository::update(store, &renumbered, Expected::Any, &stamp(2)).await.unwrap();
     }
     for order in orders.drain(350..) {
         OrderRepository::delete(store, order.id, Expected::Any, &stamp(3)).await.unwrap();
