@@ -135,7 +135,7 @@ impl OrderRepository for SqliteStore {
         loop {
             let count = self.writer.write(write::Detach { id, stamp: stamp.clone() }).await?;
             detached += count;
-            if count < write::DETACH_AT_ONCE {
+            if count < write::DETACH_AT_ONCE.into() {
                 return Ok(detached);
             }
         }
