@@ -26,10 +26,11 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<6>
     let mut batches = batches(file, move |record| check(record, &columns, now));
     while let Some(batch) = batches.next().await? {
         run.report.at(batch.consumed);
-        let rows = run.sift(&path, batch, "email", &mut seen, |row| row.email.folded(), &mut tally)?;
+        let rows = seen.sift(batch, "email", |row| row.email.folded());
+        run.report.bad_rows(&path, rows.bad, &mut tally)?;
         let run = &*run;
         let in_flight = if run.dry_run { LOOKUPS_IN_FLIGHT } else { INSERTS_IN_FLIGHT };
-        let mut fates = stream::iter(rows).map(|(_, row)| run.keep(row)).buffered(in_flight);
+        let mut fates = stream::iter(rows.good).map(|(_, row)| run.keep(row)).buffered(in_flight);
         while let Some(fate) = fates.try_next().await.map_err(ImportError::Clients)? {
             tally.count(fate);
         }

@@ -35,22 +35,18 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<7>
     let mut batches = batches(file, move |record| check(record, &columns, now));
     while let Some(batch) = batches.next().await? {
         run.report.at(batch.consumed);
-        let rows = run.sift(&path, batch, "order_number", &mut seen, |row| row.number.folded(), &mut tally)?;
-        owners.learn(run, rows.iter().filter_map(|(_, row)| row.client.as_ref())).await?;
-        let mut owned = Vec::with_capacity(rows.len());
-        for (line, row) in rows {
+        let mut rows = seen.sift(batch, "order_number", |row| row.number.folded());
+        owners.learn(run, rows.good.iter().filter_map(|(_, row)| row.client.as_ref())).await?;
+        let mut owned = Vec::with_capacity(rows.good.len());
+        for (line, row) in rows.good {
             match owners.of(&row) {
                 Some(owner) => owned.push((row, owner)),
                 None => {
-                    tally.failed += 1;
-                    run.report.faults(
-                        &path,
-                        line,
-                        &[Fault::new("client_email", "no client has this e-mail address")],
-                    )?;
+                    rows.bad.push((line, vec![Fault::new("client_email", "no client has this e-mail address")]));
                 }
             }
         }
+        run.report.bad_rows(&path, rows.bad, &mut tally)?;
         run.keep_orders(owned, &mut owners, &mut tally).await?;
     }
     run.report.file_done(size);
