@@ -14,6 +14,7 @@ mod values;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
+use std::time::Duration;
 use std::{io, thread};
 
 use provesi_core::{App, Caller, ObjectIds, StoreError, Timestamp};
@@ -206,6 +207,21 @@ fn batches<R: Send + 'static>(
         }
     });
     Batches(receiver)
+}
+
+/// Inserts, and tries again where the store does not answer: another process may be writing to the same file. Whether
+/// an insert that was not answered happened is not known; where it did, the next try finds its record there.
+async fn patiently<T>(insert: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut pauses = [100, 500, 2_000].into_iter();
+    loop {
+        match (insert().await, pauses.next()) {
+            (Err(error), Some(pause)) if error.is_transient() => {
+                tracing::debug!("the store does not answer; trying again");
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            (result, _) => return result,
+        }
+    }
 }
 
 /// What became of a good row.

@@ -7,7 +7,7 @@ use provesi_core::{Address, Client, ClientId, ClientName, Email, IdSource, Phone
 
 use super::csv::{Columns, CsvFile, Record};
 use super::values::{Fault, Faults};
-use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches, patiently};
 
 const COLUMNS: [&str; 6] = ["name", "email", "phone", "address", "created_at", "updated_at"];
 
@@ -78,7 +78,7 @@ impl Run<'_> {
         let client = row.with_id(self.ids.client_id(self.now));
         let clients = self.app.clients();
         if !self.dry_run {
-            match clients.insert(&client).await {
+            match patiently(|| clients.insert(&client)).await {
                 Ok(()) => return Ok(Fate::New),
                 Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
                 Err(error) => return Err(error),

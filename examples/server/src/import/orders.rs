@@ -11,7 +11,7 @@ use provesi_core::{
 
 use super::csv::{Columns, CsvFile, Record};
 use super::values::{self, Fault, Faults};
-use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches, patiently};
 
 const COLUMNS: [&str; 7] =
     ["order_number", "client_email", "status", "return_reason", "returned_at", "created_at", "updated_at"];
@@ -194,7 +194,8 @@ impl Run<'_> {
             created_at: row.created_at,
             updated_at: row.updated_at,
         };
-        match self.app.orders().insert(&order, &self.stamp()).await {
+        let stamp = self.stamp();
+        match patiently(|| self.app.orders().insert(&order, &stamp)).await {
             Ok(_) => Ok(Fate::New),
             // Somebody else made it since the look-up.
             Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {
