@@ -16,6 +16,9 @@ use crate::rows::{ClientRow, all};
 use crate::sql;
 use crate::store::{SqliteStore, ping};
 
+#[cfg(test)]
+pub(crate) use page::page_text;
+
 const GET: &str = "SELECT id, name, email, phone, address, created_at, updated_at FROM clients WHERE id = ?1";
 
 const GET_MANY: &str = "\
@@ -24,6 +27,10 @@ const GET_MANY: &str = "\
 
 const FIND_BY_EMAIL: &str =
     "SELECT id, name, email, phone, address, created_at, updated_at FROM clients WHERE email_folded = ?1";
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[GET, GET_MANY, FIND_BY_EMAIL];
 
 #[async_trait]
 impl ClientRepository for SqliteStore {

@@ -24,13 +24,13 @@ pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.kind() == ErrorKind::UniqueViolation)
 }
 
-/// Whether another connection is in the way: SQLITE_BUSY or LOCKED.
+/// Whether another connection is in the way: `SQLITE_BUSY` or `SQLITE_LOCKED`.
 pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| matches!(primary_code(error), 5 | 6))
 }
 
-/// Whether the error may be gone a little later: SQLITE_BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN and
-/// PROTOCOL (<https://www.sqlite.org/rescode.html>).
+/// Whether the error may be gone a little later: `SQLITE_BUSY`, `LOCKED`, `NOMEM`, `INTERRUPT`, `IOERR`, `FULL`,
+/// `CANTOPEN` and `PROTOCOL` (<https://www.sqlite.org/rescode.html>).
 const fn passes_by_itself(primary: u32) -> bool {
     matches!(primary, 5 | 6 | 7 | 9 | 10 | 13 | 14 | 15)
 }

@@ -96,6 +96,10 @@ pub(crate) async fn feed(
     all(rows)
 }
 
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[HISTORY, FEED];
+
 /// Ids are greater than 0.
 fn place(after: Option<EventId>) -> i64 {
     after.map_or(0, EventId::get)

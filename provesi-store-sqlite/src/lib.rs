@@ -7,6 +7,8 @@ mod events;
 mod migrations;
 mod options;
 mod orders;
+#[cfg(test)]
+mod plans;
 mod rows;
 mod sql;
 mod store;

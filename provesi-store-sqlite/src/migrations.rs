@@ -4,8 +4,10 @@ use provesi_core::StoreError;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, SqlSafeStr};
+use tokio::time::Instant;
 
-use crate::error::store_error;
+use crate::error::{is_busy, store_error};
+use crate::options::LOCK_PATIENCE;
 
 /// A table of our own name: the file may hold another program's tables and its migrations.
 const TABLE: &str = "_provesi_migrations";
@@ -25,11 +27,19 @@ pub(crate) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name(TABLE);
     let mut connection = writer.acquire().await.map_err(store_error)?;
-    // SQLite has no lock for migrations alone: with the lock for writing held from the start, a second process that
-    // migrates at the same moment finds the work done.
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-    migrator.run_direct(None, &mut *transaction, false).await.map_err(migrate_error)?;
-    transaction.commit().await.map_err(store_error)
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        // SQLite has no lock for migrations alone: with the lock for writing held from the start, a second process
+        // that migrates at the same moment finds the work done.
+        match connection.begin_with("BEGIN IMMEDIATE").await {
+            Ok(mut transaction) => {
+                migrator.run_direct(None, &mut *transaction, false).await.map_err(migrate_error)?;
+                return transaction.commit().await.map_err(store_error);
+            }
+            Err(error) if is_busy(&error) && Instant::now() < until => {}
+            Err(error) => return Err(store_error(error)),
+        }
+    }
 }
 
 /// The descriptions of the migrations that the file lacks, in their order.

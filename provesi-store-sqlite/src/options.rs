@@ -5,9 +5,17 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-/// How long SQLite itself waits for another process that writes. Shorter than [`WRITE_DEADLINE`], so that a caller
-/// hears of the lock rather than of the time.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the writer waits for another process that writes. Shorter than [`WRITE_DEADLINE`], so that a caller hears
+/// of the lock rather than of the time.
+pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long SQLite itself waits when the writer wants the lock. It looks less and less often, at last ten times a
+/// second, and against a process that writes without a break would seldom meet the gap. So this is short, and the
+/// writer asks again until [`LOCK_PATIENCE`] is over.
+const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// How long a reader waits where it has to, which is while another process recovers the file.
+const READER_BUSY_TIMEOUT: Duration = LOCK_PATIENCE;
 
 /// How long a caller waits for a write in all: for a place in the queue, its turn, and the commit.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(8);
@@ -20,6 +28,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn writer_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
     base(path)
+        .busy_timeout(WRITER_BUSY_TIMEOUT)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -34,13 +43,12 @@ pub fn writer_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
 /// opens first.
 #[must_use]
 pub fn reader_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
-    base(path).pragma("cache_size", "-2048").pragma("query_only", "ON")
+    base(path).busy_timeout(READER_BUSY_TIMEOUT).pragma("cache_size", "-2048").pragma("query_only", "ON")
 }
 
 fn base(path: impl AsRef<Path>) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
-        .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
         // A whole page of rows fits, so that SQLite's thread hands it over without waiting for the reader.
         .row_buffer_size(1_024)

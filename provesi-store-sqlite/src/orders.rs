@@ -18,6 +18,8 @@ use crate::store::{SqliteStore, ping};
 use crate::writer::InsertOrder;
 use crate::{events, sql};
 
+#[cfg(test)]
+pub(crate) use page::{Access, Statement};
 pub(crate) use write::insert_all;
 
 const GET: &str = "\
@@ -38,6 +40,10 @@ const COUNT_BY_CLIENT: &str = "\
 
 const CLIENT_IDS: &str = "\
     SELECT DISTINCT client_id FROM orders WHERE client_id > ?1 ORDER BY client_id LIMIT ?2";
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[GET, FIND_BY_NUMBER, FIND_BY_NUMBERS, COUNT_BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
@@ -129,7 +135,7 @@ impl OrderRepository for SqliteStore {
         loop {
             let count = self.writer.write(write::Detach { id, stamp: stamp.clone() }).await?;
             detached += count;
-            if count < write::DETACH_AT_ONCE {
+            if count < write::DETACH_AT_ONCE.into() {
                 return Ok(detached);
             }
         }

@@ -1,4 +1,4 @@
-//! Pages of clients: walks along the index of the names.
+//! Pages of clients: walks along the index of the names, which also holds what a search looks at.
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
@@ -46,7 +46,7 @@ async fn query(
 }
 
 /// Composed of constants.
-pub(super) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
+pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
     let (comparison, order) = match direction {
         Direction::Ascending => (">", "ASC"),
         Direction::Descending => ("<", "DESC"),

@@ -4,8 +4,9 @@
 //!   walk each, which SQLite merges as it goes; so is the sort by the date of the return without a status.
 //! - Of one client: by the latest change, a walk along the client's index. By another sort, a client with few orders
 //!   has them sorted; one with many is a walk along the index of the sort that leaves the others out.
-//! - By part of a number: where few orders match, these are sorted; where many do, one of the walks that leaves out
-//!   what does not match, and soon has a page together.
+//! - By part of a number: where few orders match, these are found by the trigrams of the part, a shorter one by
+//!   reading the index of the numbers, and sorted; where many do, one of the walks leaves out what does not match,
+//!   and soon has a page together.
 //!
 //! `INDEXED BY` holds SQLite to that: without statistics it would guess, and with them its choice could change from
 //! one day to the next.
@@ -22,7 +23,7 @@ use crate::error::store_error;
 use crate::rows::{OrderRow, all};
 use crate::sql;
 
-use statement::{Access, Statement};
+pub(crate) use statement::{Access, Statement};
 
 /// How many orders are few: that many are read and sorted in a few milliseconds.
 const FEW: usize = 2_000;
@@ -84,13 +85,29 @@ async fn has_few(readers: &SqlitePool, id: ClientId) -> Result<bool, StoreError>
 /// Reads the index alone, which is a small part of the table.
 const WITH_PART: &str = "SELECT id FROM orders INDEXED BY orders_number WHERE instr(number_folded, ?1) > 0 LIMIT ?2";
 
+/// Looks at the orders alone that have all trigrams of the part. (CROSS JOIN keeps SQLite from turning the two round.)
+const WITH_TRIGRAMS: &str = "\
+    SELECT orders.id FROM orders_trigrams CROSS JOIN orders ON orders.id = orders_trigrams.rowid \
+    WHERE orders_trigrams MATCH ?3 AND instr(orders.number_folded, ?1) > 0 LIMIT ?2";
+
 /// The ids of the orders whose number has this part, where they are few.
 async fn few_with(readers: &SqlitePool, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {
-    let ids: Vec<i64> = sqlx::query_scalar(WITH_PART)
+    let trigrams = trigrams(part);
+    let ids: Vec<i64> = sqlx::query_scalar(if trigrams.is_some() { WITH_TRIGRAMS } else { WITH_PART })
         .bind(part.as_str())
         .bind(sql::limit(FEW + 1))
+        .bind(trigrams)
         .fetch_all(readers)
         .await
         .map_err(store_error)?;
     Ok(Some(ids).filter(|ids| ids.len() <= FEW))
+}
+
+/// The part as a search for all its trigrams; none where it is shorter than one. A part holds letters, digits and
+/// hyphens alone, so quotes make each a word of FTS5's language.
+fn trigrams(part: &NumberPart) -> Option<String> {
+    let part = part.as_str();
+    let trigrams: Vec<String> =
+        (3..=part.len()).filter_map(|end| part.get(end - 3..end)).map(|trigram| format!("\"{trigram}\"")).collect();
+    if trigrams.is_empty() { None } else { Some(trigrams.join(" AND ")) }
 }

@@ -152,7 +152,7 @@ pub(super) struct Detach {
 }
 
 /// A client may have many orders; others get their turn in between.
-pub(super) const DETACH_AT_ONCE: u64 = 500;
+pub(super) const DETACH_AT_ONCE: u32 = 500;
 
 const ORDERS_OF_CLIENT: &str = "SELECT id, order_number, updated_at FROM orders WHERE client_id = ?1 LIMIT ?2";
 
@@ -167,7 +167,7 @@ impl Write for Detach {
     async fn run(&self, connection: &mut SqliteConnection) -> Result<u64, StoreError> {
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(ORDERS_OF_CLIENT)
             .bind(self.id.to_string())
-            .bind(sql::limit(DETACH_AT_ONCE as usize))
+            .bind(i64::from(DETACH_AT_ONCE))
             .fetch_all(&mut *connection)
             .await
             .map_err(store_error)?;

@@ -5,9 +5,11 @@ use provesi_core::{AuditRecord, Order, StoreError};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{InsertOrder, Job, Write};
-use crate::error::{Shared, store_error};
+use crate::error::{Shared, is_busy, store_error};
+use crate::options::LOCK_PATIENCE;
 use crate::{audit, orders};
 
 /// A write, who waits for it, and how it went until that may be told.
@@ -80,6 +82,7 @@ pub(super) struct Batch {
     inserts: Vec<Ticket<InsertOrder, Order>>,
     others: Vec<Box<dyn Waiting>>,
     audits: Vec<Audit>,
+    awaited: bool,
     /// Who waits for the end of the task.
     pub(super) closing: Option<oneshot::Sender<()>>,
 }
@@ -91,6 +94,7 @@ impl Batch {
     }
 
     pub(super) fn push(&mut self, job: Job) {
+        self.awaited |= !matches!(job, Job::Audit { committed: None, .. });
         match job {
             // Nobody waits for the answer, so nobody was promised anything: not worth a write.
             Job::InsertOrder(ticket) if ticket.caller.is_closed() => {}
@@ -112,9 +116,7 @@ impl Batch {
 
     /// Whether somebody waits for this batch.
     pub(super) fn is_awaited(&self) -> bool {
-        !(self.inserts.is_empty() && self.others.is_empty())
-            || self.audits.iter().any(|audit| audit.committed.is_some())
-            || self.closing.is_some()
+        self.awaited
     }
 
     /// Runs and commits all writes. On an error nothing is written.
@@ -130,10 +132,18 @@ impl Batch {
     }
 
     async fn transact(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        // IMMEDIATE, so that waiting for another process's write happens here and nowhere later.
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-        self.run(&mut transaction).await?;
-        transaction.commit().await.map_err(store_error)
+        let until = Instant::now() + LOCK_PATIENCE;
+        loop {
+            // IMMEDIATE, so that waiting for another process's write happens here and nowhere later.
+            match connection.begin_with("BEGIN IMMEDIATE").await {
+                Ok(mut transaction) => {
+                    self.run(&mut transaction).await?;
+                    return transaction.commit().await.map_err(store_error);
+                }
+                Err(error) if is_busy(&error) && Instant::now() < until => {}
+                Err(error) => return Err(store_error(error)),
+            }
+        }
     }
 
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {

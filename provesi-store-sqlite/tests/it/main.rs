@@ -1,4 +1,12 @@
 //! The store over real files.
-#![allow(missing_docs)]
+// clippy.toml allows unwrap within test functions only, not in what they share.
+#![allow(missing_docs, clippy::unwrap_used)]
 
-mod basics;
+mod audit;
+mod common;
+mod corrupt;
+mod crash;
+mod locking;
+mod migrations;
+mod search;
+mod writing;

@@ -12,7 +12,7 @@ use crate::sql;
 
 /// How the orders of a page are found.
 #[derive(Debug)]
-pub(super) enum Access {
+pub(crate) enum Access {
     /// Along the index of the sort.
     Sort,
     /// Along the index of the client's orders by `updated_at`.
@@ -24,13 +24,13 @@ pub(super) enum Access {
 /// `returned_key` of an order that did not come back, as in the schema.
 const NEVER_RETURNED: i64 = -4_611_686_018_427_387_904;
 
-pub(super) struct Statement {
-    pub(super) text: String,
-    pub(super) arguments: SqliteArguments,
+pub(crate) struct Statement {
+    pub(crate) text: String,
+    pub(crate) arguments: SqliteArguments,
 }
 
 impl Statement {
-    pub(super) fn page(
+    pub(crate) fn page(
         listing: &OrderListing,
         access: &Access,
         place: Option<&OrderPosition>,
@@ -64,7 +64,7 @@ impl Statement {
         Ok(Self { text, arguments: values.arguments })
     }
 
-    pub(super) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
+    pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
         let mut values = Values::default();
         let mut conditions = conditions(filter, &mut values)?;
         conditions.extend(one_of(&filter.statuses));
@@ -164,7 +164,9 @@ fn bind_place(place: &OrderPosition, values: &mut Values) -> Result<String, Stor
         OrderPosition::Number { folded, id } => (values.bind(folded.clone())?, None, id),
         _ => return Err(StoreError::InvalidCursor),
     };
-    let id = values.bind(id.get())?;
+    // A rowid has no collation of its own, and without one SQLite leaves it out of the range that it looks up: a
+    // page among many orders of one instant would start at the first of them.
+    let id = format!("{} COLLATE BINARY", values.bind(id.get())?);
     Ok(match second {
         Some(second) => format!("{first}, {second}, {id}"),
         None => format!("{first}, {id}"),

@@ -1,0 +1,49 @@
+//! The schema's versions.
+
+use std::error::Error;
+
+use provesi_core::StoreError;
+use provesi_store_sqlite::SqliteStore;
+
+use crate::common::Fixture;
+
+#[tokio::test]
+async fn migrating_twice_or_at_once_is_migrating_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new.db");
+    let stores: Vec<SqliteStore> =
+        futures_util::future::try_join_all((0..4).map(|_| SqliteStore::open(&path, 1))).await.unwrap();
+    assert_eq!(stores[0].pending_migrations().await.unwrap(), ["clients orders history audit"]);
+    futures_util::future::try_join_all(stores.iter().map(SqliteStore::migrate)).await.unwrap();
+    stores[0].migrate().await.unwrap();
+    assert!(stores[0].pending_migrations().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_file_that_a_newer_version_migrated_is_refused_and_left_alone() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    sqlx::query(
+        "INSERT INTO _provesi_migrations (version, description, success, checksum, execution_time) \
+         VALUES (999, 'of tomorrow', true, x'00', 0)",
+    )
+    .execute(&mut raw)
+    .await
+    .unwrap();
+    for refused in [fixture.store.migrate().await, fixture.store.pending_migrations().await.map(drop)] {
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, StoreError::Backend { .. }), "{refused:?}");
+        let said = refused.source().unwrap().to_string();
+        assert!(said.contains("newer version") && said.contains("999"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_a_fault_and_a_path_that_leads_nowhere_is_unavailable() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes.txt");
+    std::fs::write(&path, "no database ".repeat(100)).unwrap();
+    assert!(matches!(SqliteStore::open(&path, 1).await, Err(StoreError::Backend { .. })));
+    let nowhere = dir.path().join("none").join("a.db");
+    assert!(matches!(SqliteStore::open(&nowhere, 1).await, Err(StoreError::Unavailable { .. })));
+}
