@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use provesi_core::{App, AppError};
 
 use crate::HttpOptions;
@@ -12,6 +13,8 @@ use crate::error::ApiError;
 pub(crate) struct Api {
     pub(crate) app: App,
     pub(crate) options: Arc<HttpOptions>,
+    /// The OpenAPI document.
+    pub(crate) openapi: Bytes,
 }
 
 impl Api {

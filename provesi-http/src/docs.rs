@@ -4,7 +4,7 @@
 mod page;
 mod shapes;
 
-pub(crate) use page::routes;
+pub(crate) use page::{asset, openapi, page};
 pub(crate) use shapes::{
     ClientEdit, ClientList, Conflict, Deleted, EventList, NewClient, NewOrder, OneClient, OneClientWithOrders,
     OneOrder, OrderEdit, OrderList, Problem, Refusal, ReturnList,

@@ -1,7 +1,7 @@
-//! Reads JSON as CPython's decoder does: takes what it takes (`NaN`, halves of surrogate pairs), and says of a fault
-//! the same words and the same place. Slower than serde_json, so it reads only what serde_json refuses.
+//! Reads JSON as `CPython`'s decoder does: takes what it takes (`NaN`, halves of surrogate pairs), and says of a fault
+//! the same words and the same place. Slower than `serde_json`, so it reads only what `serde_json` refuses.
 //!
-//! The rules are those of CPython's `json` (`Modules/_json.c`, 3.11), found by asking it: the tests hold its answers.
+//! The rules are those of `CPython`'s `json` (`Modules/_json.c`, 3.11), found by asking it: the tests hold its answers.
 
 use crate::encoding::{CodePoint, is_surrogate};
 use crate::json::{Json, Object, Unread};

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, put};
+use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -32,6 +32,11 @@ fn table() -> (Router<Api>, Document) {
         .split_for_parts()
 }
 
+/// The documents, which the OpenAPI document does not list.
+fn documents() -> [(&'static str, MethodRouter<Api>); 3] {
+    [("/api/docs", get(docs::page)), ("/api/redoc", get(docs::page)), ("/openapi.json", get(docs::openapi))]
+}
+
 /// The OpenAPI 3.1 document of the API, as JSON.
 #[must_use]
 pub fn openapi_json() -> String {
@@ -43,33 +48,34 @@ fn written(document: &Document) -> String {
 }
 
 /// The REST API with the default options.
-#[must_use]
 pub fn router(app: App) -> Router {
     router_with(app, HttpOptions::default())
 }
 
 /// The REST API: `/api/…` and, with the documents, `/openapi.json`. Any other path stays the embedder's, who may
 /// `merge` this router into another, or `nest` it under a path.
-#[must_use]
 pub fn router_with(app: App, options: HttpOptions) -> Router {
     let (mut routes, document) = table();
-    let mut paths: Vec<String> = document.paths.paths.keys().cloned().collect();
+    let mut paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
     if options.docs {
-        let (documents, documents_paths) = docs::routes(written(&document));
-        routes = routes.merge(documents);
-        paths.extend(documents_paths.map(str::to_owned));
+        for (path, document) in documents() {
+            routes = routes.route(path, document);
+            paths.push(path);
+        }
+        routes = routes.route("/api/docs/{asset}", get(docs::asset));
     }
     // An order may have the number `returns`. It cannot be read by it, as in the Python system, but it can be edited.
     routes = routes.route("/api/orders/returns", put(orders::update::update).delete(orders::delete::delete));
     routes = routes.method_not_allowed_fallback(other_method);
     for path in paths {
-        routes = routes.route(&other_spelling(&path), any(redirect));
+        routes = routes.route(&other_spelling(path), any(redirect));
     }
     for unknown in ["/api", "/api/", "/api/{*rest}"] {
         routes = routes.route(unknown, any(no_route));
     }
     let options = Arc::new(options);
-    layers::apply(routes.with_state(Api { app, options: Arc::clone(&options) }), &options)
+    let openapi = written(&document).into();
+    layers::apply(routes.with_state(Api { app, options: Arc::clone(&options), openapi }), &options)
 }
 
 /// The path with a slash at its end where it has none, and without where it has one.

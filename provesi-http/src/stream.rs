@@ -47,7 +47,8 @@ pub(crate) async fn answer<R: Rows>(
             }
         }
     });
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, JSON)], Body::from_stream(chunks)).into_response())
+    // Compression asks once more after the end.
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, JSON)], Body::from_stream(chunks.fuse())).into_response())
 }
 
 struct Writer<R: Rows> {

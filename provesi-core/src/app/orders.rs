@@ -240,12 +240,23 @@ impl App {
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, AppError> {
         let result = match self.orders.history(number, after, limit).await {
-            // An order that the Python system made has no events, and yet it is there.
-            Ok(events) if events.is_empty() => self.find_order(number).await.map(|_| events),
+            Ok(events) if events.is_empty() => self.known_number(number, after).await.map(|()| events),
             result => result.map_err(AppError::Orders),
         };
         let access = Access::read(AuditAction::OrderHistory);
         self.audited(caller, access, |_| vec![Subject::Order(number.clone())], result).await
+    }
+
+    /// Whether an order has or had this number, where there are no events after `after`.
+    async fn known_number(&self, number: &OrderNumber, after: Option<EventId>) -> Result<(), AppError> {
+        if after.is_some() {
+            let one = PageLimit::new(1)?;
+            if !self.orders.history(number, None, one).await.map_err(AppError::Orders)?.is_empty() {
+                return Ok(());
+            }
+        }
+        // An order that the Python system made has no events, and yet it is there.
+        self.find_order(number).await.map(drop)
     }
 
     async fn find_order(&self, number: &OrderNumber) -> Result<Order, AppError> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::json::parse;
 
-/// Texts, with the place and the words of the fault that CPython 3.11 tells of each.
+/// Texts, with the place and the words of the fault that Python 3.11 tells of each.
 const FAULTS: &[(&str, usize, &str)] = &[
     ("", 0, "Expecting value"),
     ("  ", 2, "Expecting value"),

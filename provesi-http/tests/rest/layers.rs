@@ -1,0 +1,169 @@
+//! What every request goes through.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderName, Method, Request};
+use futures_util::stream;
+use provesi_http::{HttpOptions, Origins};
+
+use crate::log;
+use crate::store::SECRET;
+use crate::support::Bench;
+
+#[tokio::test]
+async fn a_request_id_is_taken_or_made_and_echoed() {
+    let bench = Bench::new();
+    let longest = "x".repeat(128);
+    for id in ["abc-123", "!~", &longest] {
+        let answer = bench.call("GET", "/api/health", &[("x-request-id", id)], "").await;
+        assert_eq!(answer.header("x-request-id"), id);
+    }
+    for id in ["", "a b", "a\tb", &"x".repeat(129)] {
+        let answer = bench.call("GET", "/api/x", &[("x-request-id", id)], "").await;
+        let made = answer.header("x-request-id");
+        assert!(made.len() == 32 && made.bytes().all(|byte| byte.is_ascii_hexdigit()), "{made}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_forbids_sniffing() {
+    let bench = Bench::new();
+    for path in ["/api/orders/", "/api/orders", "/api/x", "/api/docs", "/api/clients/abc"] {
+        assert_eq!(bench.get(path).await.header("x-content-type-options"), "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let bench = Bench::new();
+    let body = format!(r#"{{"order_number":"A-1","x":"{}"}}"#, "x".repeat(65_536));
+    let told = bench.post("/api/orders/", &body).await;
+    assert_eq!(told.error(), (413, "request.too_large".to_owned()));
+    let pieces = body.as_bytes().chunks(1_000).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece)));
+    let pieces = Body::from_stream(stream::iter(pieces.collect::<Vec<_>>()));
+    let found = bench.call("POST", "/api/orders/", &[], pieces).await;
+    assert_eq!(found.error(), (413, "request.too_large".to_owned()));
+
+    let exactly = |size: usize| {
+        let start = r#"{"order_number":"A-1","x":""#;
+        format!("{start}{}\"}}", "x".repeat(size - start.len() - 2))
+    };
+    assert_eq!(bench.post("/api/orders/", &exactly(65_537)).await.status, 413);
+    assert_eq!(bench.post("/api/orders/", &exactly(65_536)).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered() {
+    let mut options = HttpOptions::default();
+    options.timeout = Duration::from_millis(20);
+    let bench = Bench::with(options);
+    bench.store.slow.store(true, SeqCst);
+    let answer = bench.get("/api/clients/").await;
+    assert_eq!(answer.error(), (503, "request.timed_out".to_owned()));
+    assert_eq!(answer.header("retry-after"), "1");
+    let never = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+    assert_eq!(bench.call("POST", "/api/orders/", &[], never).await.error().0, 503);
+}
+
+#[tokio::test]
+async fn any_origin_may_read_by_default() {
+    let bench = Bench::new();
+    let origin = ("origin", "https://otra.example.com");
+    for path in ["/api/orders/", "/api/x", "/api/orders/NOPE"] {
+        let answer = bench.call("GET", path, &[origin], "").await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert!(answer.header("access-control-expose-headers").contains("etag"));
+    }
+    let preflight = [origin, ("access-control-request-method", "PUT")];
+    let answer = bench.call("OPTIONS", "/api/orders/A-1", &preflight, "").await;
+    assert_eq!(answer.header("access-control-allow-methods"), "GET,HEAD");
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn origins_methods_and_headers_can_be_chosen() {
+    let mut options = HttpOptions::default();
+    options.cors.origins = Origins::List(vec!["https://bodega.example.com".parse().unwrap()]);
+    options.cors.methods = vec![Method::PUT];
+    options.cors.headers = vec![HeaderName::from_static("x-other")];
+    let bench = Bench::with(options);
+    for (origin, allowed) in [("https://bodega.example.com", true), ("https://otra.example.com", false)] {
+        let headers = [("origin", origin), ("access-control-request-method", "PUT")];
+        let answer = bench.call("OPTIONS", "/api/orders/", &headers, "").await;
+        assert_eq!(answer.header("access-control-allow-origin"), if allowed { origin } else { "" });
+        assert_eq!(answer.header("access-control-allow-methods"), "PUT");
+        assert_eq!(answer.header("access-control-allow-headers"), "x-other");
+    }
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_those_who_take_it() {
+    let bench = Bench::new();
+    for number in 0..50 {
+        bench.order(&format!("A-{number}"), None).await;
+    }
+    for path in ["/api/orders/", "/api/orders/?limit=50", "/openapi.json"] {
+        let plain = bench.get(path).await;
+        let packed = bench.call("GET", path, &[("accept-encoding", "gzip")], "").await;
+        assert_eq!((plain.header("content-encoding"), packed.header("content-encoding")), ("", "gzip"), "{path}");
+        assert!(packed.bytes.starts_with(&[0x1f, 0x8b]) && packed.bytes.len() * 4 < plain.bytes.len(), "{path}");
+    }
+    let mut options = HttpOptions::default();
+    options.compression = false;
+    let answer = Bench::with(options).call("GET", "/openapi.json", &[("accept-encoding", "gzip")], "").await;
+    assert_eq!(answer.header("content-encoding"), "");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_an_error_of_ours() {
+    let bench = Bench::new();
+    bench.store.panics.store(true, SeqCst);
+    let answer = bench.get("/api/clients/").await;
+    assert_eq!(answer.error(), (500, "internal".to_owned()));
+    assert!(!answer.header("x-request-id").is_empty());
+    bench.store.panics.store(false, SeqCst);
+    assert_eq!(bench.get("/api/clients/").await.status, 200);
+}
+
+#[tokio::test]
+async fn events_tell_the_address_that_the_server_knows() {
+    let bench = Bench::new();
+    let mut request = Request::post("/api/orders/").body(Body::from(r#"{"order_number":"A-1"}"#)).unwrap();
+    let address: std::net::SocketAddr = "[::ffff:192.0.2.7]:4711".parse().unwrap();
+    request.extensions_mut().insert(ConnectInfo(address));
+    assert_eq!(bench.send(request).await.status, 201);
+    assert_eq!(bench.get("/api/orders/A-1/history").await.json()["data"][0]["address"], "192.0.2.7");
+}
+
+#[tokio::test]
+async fn the_log_names_the_route_and_the_request_and_nobody() {
+    let bench = Bench::new();
+    let id = bench.client("Ana Pérez", "ana@example.com").await;
+    bench.order("ORD-77", Some(&id)).await;
+    let named = [("x-request-id", "req-1")];
+    bench.call("GET", &format!("/api/clients/{id}?q=secreto"), &named, "").await;
+    bench.call("GET", "/api/orders/?q=ORD-77", &named, "").await;
+    bench.post("/api/clients/", r#"{"name":"Beto","email":"ANA@example.com"}"#).await;
+    bench.call("PUT", "/api/orders/ORD-77", &[("if-match", "x")], r#"{"return_reason":"mojado"}"#).await;
+    bench.store.panics.store(true, SeqCst);
+    bench.get("/api/clients/").await;
+    bench.store.panics.store(false, SeqCst);
+    bench.store.clients_down.store(true, SeqCst);
+    bench.call("GET", "/api/clients/", &[("x-request-id", "req-2")], "").await;
+
+    let log = log::captured();
+    for secret in ["Ana", "ana@", "ANA@", "Beto", "secreto", "ORD-77", "mojado", &id] {
+        assert!(!log.contains(secret), "{secret}:\n{log}");
+    }
+    let line = log.lines().find(|line| line.contains("req-1") && line.contains("/api/clients/{id}")).expect(&log);
+    for part in ["GET", "status=200", "latency_us="] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    // What the store said is told once, with the id of the request.
+    let told: Vec<_> = log.lines().filter(|line| line.contains(SECRET)).collect();
+    assert!(told.len() == 1 && told[0].contains("req-2") && told[0].contains("ERROR"), "{log}");
+}

@@ -1,0 +1,215 @@
+//! Lists: whole and by pages, filtered, and what happens when a store fails under them.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::ServiceExt;
+
+use crate::support::Bench;
+
+fn numbers(list: &Value) -> Vec<&str> {
+    list["data"].as_array().unwrap().iter().map(|order| order["order_number"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn clients_are_listed_by_name_with_the_numbers_of_their_orders() {
+    let bench = Bench::new();
+    for (name, email) in [("Óscar", "o@example.com"), ("ana", "a@example.com"), ("Nube", "n@example.com")] {
+        bench.client(name, email).await;
+    }
+    let nandu = bench.client("Ñandú", "nandu@example.com").await;
+    bench.order("A-1", Some(&nandu)).await;
+    let list = bench.get("/api/clients/").await.json();
+    let rows: Vec<_> =
+        list["data"].as_array().unwrap().iter().map(|row| (&row["name"], &row["orders_count"])).collect();
+    let expected =
+        [("ana", 0), ("Nube", 0), ("Ñandú", 1), ("Óscar", 0)].map(|(name, count)| (json!(name), json!(count)));
+    assert_eq!(rows, expected.iter().map(|(name, count)| (name, count)).collect::<Vec<_>>());
+
+    let found = bench.get("/api/clients/?q=nandu").await.json();
+    assert_eq!(found["data"][0]["name"], "Ñandú");
+    let first = bench.get("/api/clients/?limit=3&q=+").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = bench.get(&format!("/api/clients/?limit=3&cursor={cursor}")).await.json();
+    assert_eq!((&second["data"][0]["name"], &second["next_cursor"]), (&json!("Óscar"), &Value::Null));
+
+    bench.store.orders_down.store(true, SeqCst);
+    for path in ["/api/clients/", "/api/clients/?limit=9"] {
+        let list = bench.get(path).await.json();
+        assert_eq!(list["data"][0]["orders_count"], Value::Null);
+        assert_eq!(list["warnings"], json!(["orders_unavailable"]), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn orders_are_listed_latest_change_first_and_filtered() {
+    let bench = Bench::new();
+    let client = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&client)).await;
+    bench.order("A-2", None).await;
+    bench.order("B-1", Some(&client)).await;
+    bench.put("/api/orders/A-1", r#"{"status":"packing"}"#).await;
+    let get = async |query: &str| bench.get(&format!("/api/orders/{query}")).await.json();
+    let all = get("").await;
+    assert_eq!(numbers(&all), ["A-1", "B-1", "A-2"]);
+    assert_eq!(all.get("next_cursor"), None);
+    assert_eq!((all["data"][0]["client"]["name"].as_str(), all["data"][2].get("client")), (Some("Ana"), None));
+    assert_eq!(numbers(&get("?q=a-").await), ["A-1", "A-2"]);
+    assert_eq!(numbers(&get("?status=packing&status=shipped").await), ["A-1"]);
+    assert_eq!(numbers(&get("?status=packing&status=received&q=1").await), ["A-1", "B-1"]);
+    assert_eq!(numbers(&get(&format!("?client_id={}&unknown=1", client.to_uppercase())).await), ["A-1", "B-1"]);
+    assert_eq!(numbers(&get("?q=zzz&q=b").await), ["B-1"]);
+    assert_eq!(get("?q=zzz").await, json!({"status": "success", "data": []}));
+
+    let mut seen = Vec::new();
+    let mut path = "?limit=1".to_owned();
+    loop {
+        let page = get(&path).await;
+        seen.extend(numbers(&page).into_iter().map(str::to_owned));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("?limit=1&cursor={cursor}");
+    }
+    assert_eq!(seen, ["A-1", "B-1", "A-2"]);
+    let cursor = get("?limit=1").await["next_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(numbers(&get(&format!("?cursor={cursor}")).await), ["B-1", "A-2"]);
+    for query in [format!("?cursor={cursor}&q=a"), "?cursor=x".to_owned(), "?cursor=".to_owned()] {
+        let answer = bench.get(&format!("/api/orders/{query}")).await;
+        assert_eq!(answer.error(), (400, "cursor.invalid".to_owned()), "{query}");
+    }
+    let answer = bench.get(&format!("/api/clients/?cursor={cursor}")).await;
+    assert_eq!(answer.error(), (400, "cursor.invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn a_parameter_that_cannot_be_is_refused() {
+    let bench = Bench::new();
+    for (query, faults) in [
+        ("status=lost", &["enum query.status"][..]),
+        ("status=packing&status=", &["enum query.status"]),
+        ("client_id=abc", &["value_error query.client_id"]),
+        ("q=a_b", &["value_error query.q"]),
+        ("limit=", &["int_parsing query.limit"]),
+        ("limit=x", &["int_parsing query.limit"]),
+        ("limit=1.5", &["int_parsing query.limit"]),
+        ("limit=0", &["greater_than_equal query.limit"]),
+        ("limit=-99999999999999999999", &["greater_than_equal query.limit"]),
+        ("limit=1001", &["less_than_equal query.limit"]),
+        ("limit=99999999999999999999", &["less_than_equal query.limit"]),
+        (
+            "limit=0&client_id=x&status=x&q=%00&cursor=x",
+            &[
+                "value_error query.q",
+                "enum query.status",
+                "value_error query.client_id",
+                "greater_than_equal query.limit",
+            ],
+        ),
+    ] {
+        assert_eq!(bench.get(&format!("/api/orders/?{query}")).await.faults(), faults, "{query}");
+    }
+    let answer = bench.get(&format!("/api/clients/?q={}", "x".repeat(101))).await;
+    assert_eq!(answer.faults(), ["string_too_long query.q"]);
+    assert_eq!(bench.get("/api/orders/?limit=x&limit=+7+&%ff=%ff&&=").await.status, 200);
+}
+
+#[tokio::test]
+async fn returns_come_with_their_total() {
+    let bench = Bench::new();
+    for number in ["R-1", "R-2", "R-3"] {
+        bench.order(number, None).await;
+        bench.put(&format!("/api/orders/{number}"), r#"{"status":"returned","return_reason":"roto"}"#).await;
+    }
+    bench.put("/api/orders/R-1", r#"{"return_reason":"mojado"}"#).await;
+    bench.order("X-1", None).await;
+    let list = bench.get("/api/orders/returns").await.json();
+    assert_eq!(numbers(&list), ["R-3", "R-2", "R-1"]);
+    assert_eq!((&list["total"], &list["data"][2]["return_reason"]), (&json!(3), &json!("mojado")));
+}
+
+const MANY: usize = 2_500;
+
+async fn many_orders(bench: &Bench, client: Option<&str>) {
+    for number in 0..MANY {
+        bench.order(&format!("M-{number}"), client).await;
+    }
+}
+
+async fn body_of(bench: &Bench, path: &str) -> Body {
+    let answer = bench.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(!answer.headers().contains_key("content-length"));
+    answer.into_body()
+}
+
+#[tokio::test]
+async fn a_long_list_is_one_document_that_comes_in_pieces() {
+    let bench = Bench::new();
+    let client = bench.client("Ana", "ana@example.com").await;
+    many_orders(&bench, Some(&client)).await;
+    for (path, orders) in [("/api/orders/", "/data"), (&*format!("/api/clients/{client}"), "/data/orders")] {
+        let mut body = body_of(&bench, path).await;
+        let (mut text, mut frames) = (Vec::new(), 0);
+        while let Some(frame) = body.frame().await {
+            text.extend_from_slice(frame.unwrap().data_ref().unwrap());
+            frames += 1;
+        }
+        let document: Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(document.pointer(orders).unwrap().as_array().unwrap().len(), MANY);
+        assert!(frames > 2, "{path}: {frames}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_in_the_middle_breaks_the_transfer_off() {
+    let bench = Bench::new();
+    let client = bench.client("Ana", "ana@example.com").await;
+    many_orders(&bench, Some(&client)).await;
+    for path in ["/api/orders/", &format!("/api/clients/{client}")] {
+        bench.store.orders_down.store(false, SeqCst);
+        bench.store.orders_down_after_pages.store(1, SeqCst);
+        let mut body = body_of(&bench, path).await;
+        let mut last = None;
+        while let Some(frame) = body.frame().await {
+            last = Some(frame);
+        }
+        assert!(last.unwrap().is_err(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn with_the_clients_down_a_list_ends_with_a_warning() {
+    let bench = Bench::new();
+    let client = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&client)).await;
+    bench.put("/api/orders/A-1", r#"{"status":"returned","return_reason":"roto"}"#).await;
+    bench.store.clients_down.store(true, SeqCst);
+    for path in ["/api/orders/", "/api/orders/?limit=5", "/api/orders/returns"] {
+        let list = bench.get(path).await.json();
+        assert_eq!(list["warnings"], json!(["clients_unavailable"]), "{path}");
+        assert_eq!(list["data"][0]["client"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() {
+    let bench = Bench::new();
+    many_orders(&bench, None).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(axum::serve(listener, bench.router.clone()).into_future());
+    for (breaks, complete) in [(0, true), (1, false)] {
+        bench.store.orders_down_after_pages.store(breaks, SeqCst);
+        let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+        socket.write_all(b"GET /api/orders/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut answer = Vec::new();
+        // A reset is as good a sign as a missing end.
+        let _ = socket.read_to_end(&mut answer).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        assert_eq!(answer.ends_with(b"\r\n0\r\n\r\n"), complete);
+    }
+    server.abort();
+}

@@ -1,0 +1,14 @@
+//! The REST routes over a store in memory, one module per file of routes.
+
+mod bodies;
+mod clients;
+mod docs;
+mod health;
+mod layers;
+mod lists;
+mod log;
+mod orders;
+mod routing;
+mod store;
+mod support;
+mod transcript;
