@@ -1,7 +1,7 @@
 //! The schema and its versions. Migrations are part of the crate and run when the caller says so.
 
 use provesi_core::StoreError;
-use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, SqlSafeStr};
 use tokio::time::Instant;
@@ -47,21 +47,27 @@ pub(crate) async fn pending(pool: &SqlitePool) -> Result<Vec<String>, StoreError
     let mut connection = pool.acquire().await.map_err(store_error)?;
     let applied = applied(&mut connection).await?;
     let known = migrations();
-    if let Some(newer) = applied.iter().find(|version| known.iter().all(|migration| migration.version != **version)) {
-        return Err(newer_file(*newer));
+    for migration in &applied {
+        match known.iter().find(|known| known.version == migration.version) {
+            None => return Err(newer_file(migration.version)),
+            Some(known) if known.checksum != migration.checksum => {
+                return Err(StoreError::backend(MigrateError::VersionMismatch(migration.version)));
+            }
+            Some(_) => {}
+        }
     }
-    let lacking = known.into_iter().filter(|migration| !applied.contains(&migration.version));
+    let is_applied = |migration: &Migration| applied.iter().any(|applied| applied.version == migration.version);
+    let lacking = known.into_iter().filter(|migration| !is_applied(migration));
     Ok(lacking.map(|migration| migration.description.into_owned()).collect())
 }
 
-async fn applied(connection: &mut SqliteConnection) -> Result<Vec<i64>, StoreError> {
+async fn applied(connection: &mut SqliteConnection) -> Result<Vec<AppliedMigration>, StoreError> {
     let tables: i64 =
         sqlx::query_scalar(HAS_TABLE).bind(TABLE).fetch_one(&mut *connection).await.map_err(store_error)?;
     if tables == 0 {
         return Ok(Vec::new());
     }
-    let applied = connection.list_applied_migrations(TABLE).await.map_err(migrate_error)?;
-    Ok(applied.into_iter().map(|migration| migration.version).collect())
+    connection.list_applied_migrations(TABLE).await.map_err(migrate_error)
 }
 
 fn newer_file(version: i64) -> StoreError {

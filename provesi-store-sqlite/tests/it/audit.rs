@@ -7,7 +7,7 @@ use provesi_store_sqlite::AuditAck;
 
 use crate::common::{Fixture, at, client_id, order, stamp};
 
-fn record(n: u8) -> AuditRecord {
+pub(crate) fn record(n: u8) -> AuditRecord {
     let number = Subject::Order(format!("Ord-{n}").parse().unwrap());
     AuditRecord {
         at: at(n.into()),
@@ -20,7 +20,7 @@ fn record(n: u8) -> AuditRecord {
     }
 }
 
-async fn stored(fixture: &Fixture) -> Vec<(i64, String, String, String)> {
+pub(crate) async fn stored(fixture: &Fixture) -> Vec<(i64, String, String, String)> {
     // As the README says that one asks who saw an order.
     sqlx::query_as(
         "SELECT at, actor, action, fields FROM audit JOIN audit_subjects ON audit_id = id \

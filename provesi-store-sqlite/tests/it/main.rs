@@ -4,6 +4,7 @@
 
 mod audit;
 mod common;
+mod conformance;
 mod corrupt;
 mod crash;
 mod locking;

@@ -39,6 +39,13 @@ async fn a_file_that_a_newer_version_migrated_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_file_whose_schema_is_not_ours_under_our_number_is_refused() {
+    let fixture = Fixture::new().await;
+    sqlx::query("UPDATE _provesi_migrations SET checksum = x'00'").execute(&mut fixture.raw().await).await.unwrap();
+    assert!(matches!(fixture.store.migrate().await, Err(StoreError::Backend { .. })));
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_a_fault_and_a_path_that_leads_nowhere_is_unavailable() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");

@@ -36,6 +36,30 @@ async fn writes_that_fail_do_not_disturb_those_that_they_are_committed_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_the_database_itself_refuses_does_not_disturb_the_others_either() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    sqlx::raw_sql(
+        "CREATE TRIGGER refuse BEFORE INSERT ON orders WHEN new.number_folded = 'n-13' \
+         BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .execute(&mut fixture.raw().await)
+    .await
+    .unwrap();
+    let orders: Vec<NewOrder> = (0..50).map(|n| order(&format!("N-{n}"), OrderStatus::Received)).collect();
+    let stamp = stamp(1);
+    let results = join_all(orders.iter().map(|order| OrderRepository::insert(store, order, &stamp))).await;
+    for (n, result) in results.into_iter().enumerate() {
+        match result {
+            Err(StoreError::Backend { .. }) if n == 13 => {}
+            result => assert_eq!(result.unwrap().number.as_str(), format!("N-{n}")),
+        }
+    }
+    assert_eq!(OrderRepository::count(store, &OrderFilter::default()).await.unwrap(), 49);
+    assert_eq!(store.feed(None, PageLimit::MAX).await.unwrap().len(), 49);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
