@@ -71,6 +71,7 @@ pub(crate) struct SecurityStatus<'a> {
 #[utoipa::path(
     get,
     path = "/api/health",
+    operation_id = "get_health",
     tag = "health",
     responses((status = 200, description = "The state; `degraded` where a service does not work", body = Overview<'_>)),
 )]
@@ -89,6 +90,7 @@ pub(crate) async fn overview(State(api): State<Api>) -> Response {
 #[utoipa::path(
     get,
     path = "/api/clients/health/status",
+    operation_id = "get_clients_health",
     tag = "health",
     responses(
         (status = 200, description = "The store of clients answers", body = ServiceStatus),
@@ -103,6 +105,7 @@ pub(crate) async fn clients(State(api): State<Api>) -> Response {
 #[utoipa::path(
     get,
     path = "/api/orders/health/status",
+    operation_id = "get_orders_health",
     tag = "health",
     responses(
         (status = 200, description = "The store of orders answers", body = ServiceStatus),

@@ -19,6 +19,7 @@ use crate::wire::ClientBody;
 #[utoipa::path(
     post,
     path = "/api/clients/",
+    operation_id = "create_client",
     tag = "clients",
     request_body = NewClient,
     responses(

@@ -16,6 +16,7 @@ use crate::path::PathClient;
 #[utoipa::path(
     delete,
     path = "/api/clients/{id}",
+    operation_id = "delete_client",
     tag = "clients",
     params(
         ("id" = String, Path, description = "The client's id: 24 hexadecimal digits"),

@@ -21,6 +21,7 @@ use crate::wire::{ClientBody, OrderOfClient};
 #[utoipa::path(
     get,
     path = "/api/clients/{id}",
+    operation_id = "get_client",
     tag = "clients",
     params(("id" = String, Path, description = "The client's id: 24 hexadecimal digits")),
     responses(

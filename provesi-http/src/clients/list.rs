@@ -21,10 +21,11 @@ use crate::wire::ClientBody;
 #[utoipa::path(
     get,
     path = "/api/clients/",
+    operation_id = "list_clients",
     tag = "clients",
     params(
         ("q" = Option<String>, Query, description = "Part of the name, the e-mail address or the phone"),
-        ("limit" = Option<u16>, Query, description = "The size of a page, 1 to 1000"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000"),
         ("cursor" = Option<String>, Query, description = "Where the page starts: `next_cursor` of the one before"),
     ),
     responses(

@@ -22,6 +22,7 @@ use crate::wire::ClientBody;
 #[utoipa::path(
     put,
     path = "/api/clients/{id}",
+    operation_id = "update_client",
     tag = "clients",
     params(
         ("id" = String, Path, description = "The client's id: 24 hexadecimal digits"),

@@ -180,13 +180,14 @@ pub(crate) struct FieldFault {
     #[schema(example = "string_too_long")]
     r#type: String,
     /// The way to it: `body` or `query`, then the field, or the place in a text that is no JSON.
-    #[schema(value_type = Vec<Object>, example = json!(["body", "name"]))]
+    #[schema(value_type = Vec<Value>, example = json!(["body", "name"]))]
     loc: (),
     #[schema(example = "String should have at most 100 characters")]
     msg: String,
     /// What was sent.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     input: (),
-    #[schema(value_type = Option<Object>, required = false)]
+    /// What the message speaks of, by names of pydantic's.
+    #[schema(value_type = Object, required = false)]
     ctx: (),
 }

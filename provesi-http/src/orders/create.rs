@@ -19,6 +19,7 @@ use crate::wire::OrderBody;
 #[utoipa::path(
     post,
     path = "/api/orders/",
+    operation_id = "create_order",
     tag = "orders",
     request_body = NewOrder,
     responses(

@@ -16,6 +16,7 @@ use crate::path::PathNumber;
 #[utoipa::path(
     delete,
     path = "/api/orders/{number}",
+    operation_id = "delete_order",
     tag = "orders",
     params(
         ("number" = String, Path, description = "The order's number, in any letter case"),

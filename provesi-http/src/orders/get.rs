@@ -17,6 +17,7 @@ use crate::wire::OrderBody;
 #[utoipa::path(
     get,
     path = "/api/orders/{number}",
+    operation_id = "get_order",
     tag = "orders",
     params(("number" = String, Path, description = "The order's number, in any letter case")),
     responses(

@@ -20,10 +20,11 @@ use crate::wire::EventBody;
 #[utoipa::path(
     get,
     path = "/api/orders/{number}/history",
+    operation_id = "get_order_history",
     tag = "orders",
     params(
         ("number" = String, Path, description = "The order's number, in any letter case"),
-        ("limit" = Option<u16>, Query, description = "The size of a page, 1 to 1000; 100 where it is left out"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000; 100 where it is left out"),
         ("after" = Option<i64>, Query, description = "The id after which the page starts: `next_cursor` of the one before"),
     ),
     responses(

@@ -21,12 +21,13 @@ use crate::wire::OrderBody;
 #[utoipa::path(
     get,
     path = "/api/orders/",
+    operation_id = "list_orders",
     tag = "orders",
     params(
         ("q" = Option<String>, Query, description = "Part of the number, in any letter case"),
         ("status" = Option<Vec<crate::wire::Status>>, Query, description = "Only these statuses; may be repeated"),
         ("client_id" = Option<String>, Query, description = "Only the orders of this client"),
-        ("limit" = Option<u16>, Query, description = "The size of a page, 1 to 1000"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000"),
         ("cursor" = Option<String>, Query, description = "Where the page starts: `next_cursor` of the one before"),
     ),
     responses(

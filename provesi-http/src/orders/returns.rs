@@ -15,6 +15,7 @@ use crate::stream;
 #[utoipa::path(
     get,
     path = "/api/orders/returns",
+    operation_id = "list_returns",
     tag = "orders",
     responses(
         (status = 200, description = "The returned orders, streamed", body = ReturnList),

@@ -23,6 +23,7 @@ use crate::wire::OrderBody;
 #[utoipa::path(
     put,
     path = "/api/orders/{number}",
+    operation_id = "update_order",
     tag = "orders",
     params(
         ("number" = String, Path, description = "The order's number, in any letter case"),

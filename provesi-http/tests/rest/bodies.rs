@@ -158,7 +158,6 @@ async fn a_body_of_many_members_is_read_in_time_that_does_not_explode() {
     let bench = Bench::new();
     let members: String = (0..6_000).map(|at| format!("\"k{at}\":0,")).collect();
     let body = format!("{{{members}\"order_number\":\"M-1\"}}");
-    assert!(body.len() < 65_536 * 2);
     let answer = bench.post("/api/orders/", &body).await;
-    assert!([201, 413].contains(&answer.status.as_u16()));
+    assert_eq!(answer.status, 201);
 }

@@ -1,5 +1,7 @@
 //! The OpenAPI document and the page that shows it.
 
+use std::collections::HashSet;
+
 use provesi_http::HttpOptions;
 use serde_json::Value;
 
@@ -30,7 +32,11 @@ async fn the_document_describes_every_route() {
             assert!(item[*method]["responses"]["200"].is_object() || item[*method]["responses"]["201"].is_object());
         }
     }
-    assert_eq!(document["paths"].as_object().unwrap().len(), 9);
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 9);
+    let operations: Vec<_> = paths.values().flat_map(|item| item.as_object().unwrap().values()).collect();
+    let names: HashSet<_> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), operations.len());
 }
 
 #[tokio::test]

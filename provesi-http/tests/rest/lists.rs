@@ -208,8 +208,9 @@ async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() 
         let mut answer = Vec::new();
         // A reset is as good a sign as a missing end.
         let _ = socket.read_to_end(&mut answer).await;
-        assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
-        assert_eq!(answer.ends_with(b"\r\n0\r\n\r\n"), complete);
+        // What was written just before may be lost with the connection, the status line included.
+        let ends = answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"\r\n0\r\n\r\n");
+        assert_eq!(ends, complete, "{} bytes", answer.len());
     }
     server.abort();
 }

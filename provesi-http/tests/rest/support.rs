@@ -79,7 +79,7 @@ impl Bench {
         log::start();
         let store = Arc::new(Store::default());
         let clock = Arc::new(Ticking(AtomicI64::new(START)));
-        let app = App::new(store.clone(), store.clone()).with_clock(clock);
+        let app = App::new(Arc::<Store>::clone(&store), Arc::<Store>::clone(&store)).with_clock(clock);
         let router = provesi_http::router_with(app.clone(), options);
         Self { store, app, router }
     }
