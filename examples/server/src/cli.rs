@@ -1,6 +1,8 @@
 //! What the command line looks like. What its values mean is settled in `settings`: environment variables have the
 //! same rules, and a refusal names whichever of the two was used.
 
+#![expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};

@@ -13,7 +13,8 @@ mod values;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::Duration;
 use std::{io, thread};
 
 use provesi_core::{App, Caller, ObjectIds, StoreError, Timestamp};
@@ -208,6 +209,21 @@ fn batches<R: Send + 'static>(
     Batches(receiver)
 }
 
+/// Inserts, and tries again where the store does not answer: another process may be writing to the same file. Whether
+/// an insert that was not answered happened is not known; where it did, the next try finds its record there.
+async fn patiently<T>(insert: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut pauses = [100, 500, 2_000].into_iter();
+    loop {
+        match (insert().await, pauses.next()) {
+            (Err(error), Some(pause)) if error.is_transient() => {
+                tracing::debug!("the store does not answer; trying again");
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            (result, _) => return result,
+        }
+    }
+}
+
 /// What became of a good row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -215,33 +231,27 @@ enum Fate {
     AlreadyThere { differs: bool },
 }
 
-impl Run<'_> {
-    /// Takes the good rows of a batch whose key did not stand in the file before; reports and counts the others.
-    fn sift<R>(
-        &mut self,
-        path: &Path,
-        batch: Batch<R>,
-        key_column: &'static str,
-        seen: &mut Seen,
-        key: impl Fn(&R) -> String,
-        tally: &mut Tally,
-    ) -> Result<Vec<(u64, R)>, ImportError> {
-        let mut good = Vec::with_capacity(batch.rows.len());
+/// The rows of a batch, by whether there is anything wrong with them.
+struct Sifted<R> {
+    good: Vec<R>,
+    bad: Vec<(u64, Vec<Fault>)>,
+}
+
+impl Seen {
+    /// Takes out of a batch the rows with faults, and those whose key stood in the file before.
+    fn sift<R>(&mut self, batch: Batch<R>, key_column: &'static str, key: impl Fn(&R) -> String) -> Sifted<(u64, R)> {
+        let mut sifted = Sifted { good: Vec::with_capacity(batch.rows.len()), bad: Vec::new() };
         for Row { line, checked } in batch.rows {
-            let faults = match checked {
-                Err(faults) => faults,
-                Ok(row) => match seen.note(&key(&row), line) {
-                    None => {
-                        good.push((line, row));
-                        continue;
-                    }
-                    Some(first) => vec![Fault::new(key_column, format!("the same stands in line {first} already"))],
-                },
-            };
-            tally.failed += 1;
-            self.report.faults(path, line, &faults)?;
+            match checked.map(|row| (self.note(&key(&row), line), row)) {
+                Ok((None, row)) => sifted.good.push((line, row)),
+                Ok((Some(first), _)) => {
+                    let fault = Fault::new(key_column, format!("the same stands in line {first} already"));
+                    sifted.bad.push((line, vec![fault]));
+                }
+                Err(faults) => sifted.bad.push((line, faults)),
+            }
         }
-        Ok(good)
+        sifted
     }
 }
 

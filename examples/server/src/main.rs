@@ -161,5 +161,6 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         }
         source = error.source();
     }
-    told.replace(['\n', '\r'], " ")
+    // Names of files and of columns may hold anything; a terminal is to show them and not to obey them.
+    told.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -7,7 +7,7 @@ use provesi_core::{Address, Client, ClientId, ClientName, Email, IdSource, Phone
 
 use super::csv::{Columns, CsvFile, Record};
 use super::values::{Fault, Faults};
-use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches, patiently};
 
 const COLUMNS: [&str; 6] = ["name", "email", "phone", "address", "created_at", "updated_at"];
 
@@ -26,10 +26,11 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<6>
     let mut batches = batches(file, move |record| check(record, &columns, now));
     while let Some(batch) = batches.next().await? {
         run.report.at(batch.consumed);
-        let rows = run.sift(&path, batch, "email", &mut seen, |row| row.email.folded(), &mut tally)?;
+        let rows = seen.sift(batch, "email", |row| row.email.folded());
+        run.report.bad_rows(&path, rows.bad, &mut tally)?;
         let run = &*run;
         let in_flight = if run.dry_run { LOOKUPS_IN_FLIGHT } else { INSERTS_IN_FLIGHT };
-        let mut fates = stream::iter(rows).map(|(_, row)| run.keep(row)).buffered(in_flight);
+        let mut fates = stream::iter(rows.good).map(|(_, row)| run.keep(row)).buffered(in_flight);
         while let Some(fate) = fates.try_next().await.map_err(ImportError::Clients)? {
             tally.count(fate);
         }
@@ -77,7 +78,7 @@ impl Run<'_> {
         let client = row.with_id(self.ids.client_id(self.now));
         let clients = self.app.clients();
         if !self.dry_run {
-            match clients.insert(&client).await {
+            match patiently(|| clients.insert(&client)).await {
                 Ok(()) => return Ok(Fate::New),
                 Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
                 Err(error) => return Err(error),

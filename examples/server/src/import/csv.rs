@@ -115,7 +115,7 @@ impl CsvFile {
             return Err(ImportError::ColumnsMissing {
                 path: self.path.clone(),
                 missing: missing.join(", "),
-                found: self.header.join(", "),
+                found: self.header.join(", ").chars().take(200).collect(),
             });
         }
         Ok((Columns { places, width: self.header.len() }, unknown))

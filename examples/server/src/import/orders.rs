@@ -11,7 +11,7 @@ use provesi_core::{
 
 use super::csv::{Columns, CsvFile, Record};
 use super::values::{self, Fault, Faults};
-use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches};
+use super::{Fate, INSERTS_IN_FLIGHT, ImportError, LOOKUPS_IN_FLIGHT, Run, Seen, Tally, batches, patiently};
 
 const COLUMNS: [&str; 7] =
     ["order_number", "client_email", "status", "return_reason", "returned_at", "created_at", "updated_at"];
@@ -35,22 +35,18 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<7>
     let mut batches = batches(file, move |record| check(record, &columns, now));
     while let Some(batch) = batches.next().await? {
         run.report.at(batch.consumed);
-        let rows = run.sift(&path, batch, "order_number", &mut seen, |row| row.number.folded(), &mut tally)?;
-        owners.learn(run, rows.iter().filter_map(|(_, row)| row.client.as_ref())).await?;
-        let mut owned = Vec::with_capacity(rows.len());
-        for (line, row) in rows {
+        let mut rows = seen.sift(batch, "order_number", |row| row.number.folded());
+        owners.learn(run, rows.good.iter().filter_map(|(_, row)| row.client.as_ref())).await?;
+        let mut owned = Vec::with_capacity(rows.good.len());
+        for (line, row) in rows.good {
             match owners.of(&row) {
                 Some(owner) => owned.push((row, owner)),
                 None => {
-                    tally.failed += 1;
-                    run.report.faults(
-                        &path,
-                        line,
-                        &[Fault::new("client_email", "no client has this e-mail address")],
-                    )?;
+                    rows.bad.push((line, vec![Fault::new("client_email", "no client has this e-mail address")]));
                 }
             }
         }
+        run.report.bad_rows(&path, rows.bad, &mut tally)?;
         run.keep_orders(owned, &mut owners, &mut tally).await?;
     }
     run.report.file_done(size);
@@ -198,7 +194,8 @@ impl Run<'_> {
             created_at: row.created_at,
             updated_at: row.updated_at,
         };
-        match self.app.orders().insert(&order, &self.stamp()).await {
+        let stamp = self.stamp();
+        match patiently(|| self.app.orders().insert(&order, &stamp)).await {
             Ok(_) => Ok(Fate::New),
             // Somebody else made it since the look-up.
             Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {

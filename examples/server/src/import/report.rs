@@ -65,12 +65,21 @@ impl Report {
         self.line(format_args!("{}:1: warning: unknown columns are not read: {columns}", path.display()))
     }
 
-    /// A line for each fault of a row.
-    pub(super) fn faults(&mut self, path: &Path, line: u64, faults: &[Fault]) -> Result<(), ImportError> {
-        for Fault { column, why } in faults {
-            match column {
-                Some(column) => self.line(format_args!("{}:{line}: column {column}: {why}", path.display()))?,
-                None => self.line(format_args!("{}:{line}: {why}", path.display()))?,
+    /// Counts the bad rows of a batch, and tells each fault, in the order of the file.
+    pub(super) fn bad_rows(
+        &mut self,
+        path: &Path,
+        mut bad: Vec<(u64, Vec<Fault>)>,
+        tally: &mut Tally,
+    ) -> Result<(), ImportError> {
+        bad.sort_by_key(|(line, _)| *line);
+        for (line, faults) in bad {
+            tally.failed += 1;
+            for Fault { column, why } in faults {
+                match column {
+                    Some(column) => self.line(format_args!("{}:{line}: column {column}: {why}", path.display()))?,
+                    None => self.line(format_args!("{}:{line}: {why}", path.display()))?,
+                }
             }
         }
         Ok(())

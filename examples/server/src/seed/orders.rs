@@ -58,9 +58,9 @@ impl Orders {
         while self.owners.get(self.there).is_some_and(|owner| owner.since <= at) {
             self.there += 1;
         }
-        // Most orders are of few clients, as everywhere.
-        let share: f64 = self.rng.random_range(0.0..1.0);
-        let place = (share * share * self.there as f64) as usize;
+        // The smaller of two draws: those who came first order most.
+        let there = u32::try_from(self.there).unwrap_or(u32::MAX).max(1);
+        let place = self.rng.random_range(0..there).min(self.rng.random_range(0..there)) as usize;
         let is_anybodys = self.rng.random_bool(0.995);
         self.owners[..self.there].get(place).copied().filter(|_| is_anybodys)
     }

@@ -1,0 +1,277 @@
+//! The program as a process: what it prints, how it ends, and that it stops without dropping anybody.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provesi-server"));
+    command.args(args).current_dir(dir);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PROVESI_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    command(dir, args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Asserts that a start was refused with one line, and hands it back.
+fn refused(output: &Output, code: i32) -> &str {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    assert_eq!((stdout(output), stderr(output).lines().count()), ("", 1), "{output:?}");
+    stderr(output).trim_end()
+}
+
+/// A server on a free port. Killed when a test fails.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    dir: TempDir,
+}
+
+impl Server {
+    fn start(args: &[&str]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let args = [&["--listen", "127.0.0.1:0", "--log", "off"], args].concat();
+        let mut child = command(dir.path(), &args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.trim().strip_prefix("serving http://").unwrap_or_else(|| panic!("{line:?}")).parse().unwrap();
+        Self { child, address, dir }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end, and hands back the exit code.
+    fn ended(&mut self) -> Option<i32> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "the server does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const HEALTH: &str = "GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+#[test]
+fn serves_without_set_up_and_ends_with_0_on_both_signals() {
+    for signal in ["-TERM", "-INT"] {
+        let mut server = Server::start(&[]);
+        let answer = server.ask(HEALTH);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""status":"ok""#), "{answer}");
+        assert!(server.dir.path().join("provesi.db").is_file());
+        server.signal(signal);
+        assert_eq!(server.ended(), Some(0));
+        // The write-ahead log is in the file again.
+        assert!(!server.dir.path().join("provesi.db-wal").exists());
+    }
+}
+
+#[test]
+fn a_request_in_flight_ends_and_no_new_one_is_taken() {
+    let mut server = Server::start(&["serve"]);
+    let body = r#"{"name":"Ana Núñez","email":"ana@example.com"}"#;
+    let (first, rest) = body.split_at(10);
+    let mut stream = server.connect();
+    // Idle connections are in nobody's way.
+    let _idle = server.connect();
+    let head = "POST /api/clients/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length:";
+    write!(stream, "{head} {}\r\n\r\n{first}", body.len()).unwrap();
+    // The handler is there once it has read the start of the body; there is no sign of that to wait for.
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal("-TERM");
+    let started = Instant::now();
+    while TcpStream::connect(server.address).is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(5), "the port stays open");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(server.child.try_wait().unwrap().is_none());
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    assert_eq!(server.ended(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(5), "something else was waited for");
+}
+
+#[test]
+fn what_does_not_end_is_cut_after_the_drain_timeout_or_by_a_second_signal() {
+    for (drain, signals) in [("300ms", 1), ("1h", 2)] {
+        let mut server = Server::start(&["--drain-timeout", drain]);
+        let mut stream = server.connect();
+        stream.write_all(b"POST /api/clients/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        for _ in 0..signals {
+            server.signal("-TERM");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(server.ended(), Some(0));
+    }
+}
+
+#[test]
+fn a_head_that_does_not_come_is_not_waited_for() {
+    let server = Server::start(&["--idle-timeout", "300ms"]);
+    for start in ["", "GET /api/he"] {
+        let mut stream = server.connect();
+        stream.write_all(start.as_bytes()).unwrap();
+        let started = Instant::now();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(started.elapsed() < Duration::from_secs(5), "{start:?}");
+    }
+}
+
+#[test]
+fn more_connections_than_allowed_wait_their_turn() {
+    let server = Server::start(&["--max-connections", "1", "--idle-timeout", "500ms"]);
+    let _first = server.connect();
+    assert!(server.ask(HEALTH).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_taken_port_is_one_line() {
+    let dir = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(dir.path(), &["--listen", &address, "--log", "off"]);
+    let line = refused(&output, 1);
+    assert!(line.starts_with("provesi-server: --listen: ") && line.contains(&address), "{line}");
+}
+
+#[test]
+fn a_bad_setting_is_one_line_that_names_it() {
+    let dir = TempDir::new().unwrap();
+    let output = run(dir.path(), &["--body-limit", "much"]);
+    assert!(refused(&output, 2).starts_with("provesi-server: --body-limit: must be "));
+    let output = command(dir.path(), &["serve"]).env("PROVESI_LISTEN", "here").output().unwrap();
+    assert!(refused(&output, 2).starts_with("provesi-server: PROVESI_LISTEN: must be "));
+    let output = run(dir.path(), &["--clients", "sqlite:./no/such/dir/x.db"]);
+    assert!(refused(&output, 1).starts_with("provesi-server: --clients: ./no/such/dir/x.db: "));
+    std::fs::write(dir.path().join("text.db"), "no database at all, but a text that is long enough").unwrap();
+    let output = run(dir.path(), &["--orders", "sqlite:text.db"]);
+    assert!(refused(&output, 1).starts_with("provesi-server: --orders: text.db: "));
+}
+
+#[test]
+fn secrets_in_urls_are_never_printed() {
+    let dir = TempDir::new().unwrap();
+    let urls = ["postgres://ana:hunter2@h/db", "mongodb://ana:hunter2@h/db", "nonsense://ana:hunter2@h", "hunter2"];
+    for url in urls {
+        let outputs = [
+            run(dir.path(), &["--orders", url]),
+            command(dir.path(), &["migrate"]).env("PROVESI_CLIENTS_URL", url).output().unwrap(),
+        ];
+        for output in outputs {
+            assert!(!refused(&output, 2).contains("hunter2"), "{output:?}");
+        }
+    }
+    let output = run(dir.path(), &["serve", urls[0]]);
+    assert!(output.status.code() == Some(2) && !stderr(&output).contains("hunter2"), "{output:?}");
+}
+
+#[test]
+fn migrate_says_what_it_did_and_does_it_once() {
+    let dir = TempDir::new().unwrap();
+    let output = run(dir.path(), &["migrate", "--orders", "sqlite:orders.db"]);
+    assert!(output.status.success() && stdout(&output).lines().count() == 2, "{output:?}");
+    assert!(stdout(&output).lines().all(|line| line.contains(": applied: ")), "{output:?}");
+    let output = run(dir.path(), &["migrate", "--orders", "sqlite:./orders.db"]);
+    assert_eq!(stdout(&output), "./provesi.db: up to date\n./orders.db: up to date\n");
+}
+
+#[test]
+fn import_ends_with_1_where_a_row_failed_and_a_dry_run_makes_no_file() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("c.csv"), "name,email\nAna,ana@example.com\nLuz,\n").unwrap();
+    let output = run(dir.path(), &["import", "--clients", "c.csv", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "clients: 1 new, 0 already there, 1 failed\ndry run: nothing was written\n");
+    assert_eq!(stderr(&output), "c.csv:3: column email: must be an e-mail address: there is no @\n");
+    assert!(!dir.path().join("provesi.db").exists());
+    let output = run(dir.path(), &["import", "--clients", "c.csv"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(1), "clients: 1 new, 0 already there, 1 failed\n"));
+    let output = run(dir.path(), &["import", "--clients", "nothing.csv"]);
+    assert!(refused(&output, 1).starts_with("provesi-server: nothing.csv: cannot be read: "));
+}
+
+#[test]
+fn check_finds_orders_whose_client_is_gone_and_repairs_them() {
+    let dir = TempDir::new().unwrap();
+    let both = ["--clients-url", "sqlite:a.db", "--orders-url", "sqlite:b.db"];
+    assert!(run(dir.path(), &[&["seed", "--clients", "3", "--orders", "50"][..], &both].concat()).status.success());
+    let check = |args: &[&str]| {
+        run(dir.path(), &[&["--clients", "sqlite:a.db", "--orders", "sqlite:b.db", "check"], args].concat())
+    };
+    assert_eq!(check(&[]).status.code(), Some(0));
+    // A process that died in the middle of a deletion, made from a store that lost its clients.
+    for name in ["a.db", "a.db-wal", "a.db-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(name));
+    }
+    assert!(run(dir.path(), &["migrate", "--clients", "sqlite:a.db", "--orders", "sqlite:b.db"]).status.success());
+    let output = check(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stdout(&output).lines().count() > 1 && stdout(&output).contains(" orders dangling"), "{output:?}");
+    assert_eq!(check(&["--repair"]).status.code(), Some(0));
+    assert_eq!(check(&[]).status.code(), Some(0));
+    assert_eq!(run(TempDir::new().unwrap().path(), &["check"]).status.code(), Some(1));
+}
+
+#[test]
+fn openapi_prints_the_document_and_help_the_settings() {
+    let dir = TempDir::new().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&run(dir.path(), &["openapi"]).stdout).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let output = run(dir.path(), &["--help"]);
+    for word in ["PROVESI_LISTEN", "127.0.0.1:8000", "import", "Examples:"] {
+        assert!(stdout(&output).contains(word), "{word}");
+    }
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
+}
