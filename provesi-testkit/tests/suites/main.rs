@@ -1,5 +1,7 @@
 //! The suites on the reference store, and on a store that could fail but is not told to; and what the faults do.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod faults;
 
 use std::sync::Arc;
