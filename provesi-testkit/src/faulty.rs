@@ -38,6 +38,8 @@ pub enum Fault {
     FailAfter,
     /// Fails with [`StoreError::Backend`] before the inner store is asked.
     Break,
+    /// Panics, as a store with a bug would, before the inner store is asked.
+    Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`].
     Stall,
 }
@@ -61,20 +63,42 @@ struct Shared {
 struct Armed {
     /// What every method does.
     all: Option<Fault>,
-    /// What single methods do, and for how many calls more.
-    methods: HashMap<&'static str, (Fault, usize)>,
+    /// What single methods do.
+    methods: HashMap<&'static str, Plan>,
     stalling: usize,
 }
 
+/// A method's fault: so many calls are let through first, and so many meet it then.
+#[derive(Debug)]
+struct Plan {
+    fault: Fault,
+    skip: usize,
+    calls: usize,
+}
+
 impl Faults {
+    /// What the cause of every error says. As a driver's may, it holds what no answer to a client may.
+    pub const CAUSE: &str = "a fault on demand of db://user:secret@host";
+
     /// Makes every method fail, before anything happened, until [`clear`](Self::clear).
     pub fn fail_all(&self) {
-        self.with(|armed| armed.all = Some(Fault::FailBefore));
+        self.arm_all(Fault::FailBefore);
+    }
+
+    /// Arms a fault of every method, until [`clear`](Self::clear).
+    pub fn arm_all(&self, fault: Fault) {
+        self.with(|armed| armed.all = Some(fault));
     }
 
     /// Arms a fault of the method with this name, for its next `calls` calls.
     pub fn arm(&self, method: &'static str, fault: Fault, calls: usize) {
-        self.with(|armed| armed.methods.insert(method, (fault, calls)));
+        self.with(|armed| armed.methods.insert(method, Plan { fault, skip: 0, calls }));
+    }
+
+    /// Arms a fault of the method with this name that comes after `skip` calls, and stays until
+    /// [`clear`](Self::clear).
+    pub fn arm_after(&self, method: &'static str, fault: Fault, skip: usize) {
+        self.with(|armed| armed.methods.insert(method, Plan { fault, skip, calls: usize::MAX }));
     }
 
     /// Makes the next call of the method with this name wait until [`clear`](Self::clear).
@@ -104,11 +128,13 @@ impl Faults {
 
     fn next(&self, method: &'static str) -> Option<Fault> {
         self.with(|armed| {
-            if let Some((fault, calls)) = armed.methods.get_mut(method)
-                && *calls > 0
-            {
-                *calls -= 1;
-                return Some(*fault);
+            match armed.methods.get_mut(method) {
+                Some(plan) if plan.skip > 0 => plan.skip -= 1,
+                Some(plan) if plan.calls > 0 => {
+                    plan.calls -= 1;
+                    return Some(plan.fault);
+                }
+                _ => {}
             }
             armed.all
         })
@@ -120,7 +146,8 @@ impl Faults {
             None => Ok(false),
             Some(Fault::FailAfter) => Ok(true),
             Some(Fault::FailBefore) => Err(unavailable()),
-            Some(Fault::Break) => Err(StoreError::backend("broken on demand")),
+            Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
+            Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
                 // Asked for before anybody is told of the stall, so that no release is missed.
                 let released = self.shared.released.notified();
@@ -152,13 +179,15 @@ impl Faults {
             None | Some(Fault::Stall) => stream,
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
-            Some(_) => futures_util::stream::iter([Err(unavailable())]).boxed(),
+            Some(Fault::Panic) => panic!("{}", Self::CAUSE),
+            Some(Fault::Break) => futures_util::stream::iter([Err(StoreError::backend(Self::CAUSE))]).boxed(),
+            Some(Fault::FailBefore) => futures_util::stream::iter([Err(unavailable())]).boxed(),
         }
     }
 }
 
 fn unavailable() -> StoreError {
-    StoreError::unavailable("away on demand")
+    StoreError::unavailable(Faults::CAUSE)
 }
 
 #[async_trait]

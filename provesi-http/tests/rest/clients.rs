@@ -1,10 +1,8 @@
 //! `/api/clients/…`.
 
-use std::sync::atomic::Ordering::SeqCst;
-
+use provesi_testkit::{Fault, Faults};
 use serde_json::{Value, json};
 
-use crate::store::SECRET;
 use crate::support::Bench;
 
 const UNKNOWN: &str = "/api/clients/507f1f77bcf86cd799439011";
@@ -115,7 +113,7 @@ async fn with_the_orders_down_a_client_is_shown_and_deleted_with_a_warning() {
     let bench = Bench::new();
     let id = bench.client("Ana", "ana@example.com").await;
     bench.order("A-1", Some(&id)).await;
-    bench.store.orders_down.store(true, SeqCst);
+    bench.orders.fail_all();
     let path = format!("/api/clients/{id}");
     let read = bench.get(&path).await;
     assert_eq!((read.status.as_u16(), &read.json()["data"]["orders"]), (200, &Value::Null));
@@ -139,19 +137,18 @@ async fn a_store_that_fails_is_told_without_its_words() {
         ("PUT", path.as_str(), "{}"),
         ("DELETE", path.as_str(), ""),
     ];
-    bench.store.clients_down.store(true, SeqCst);
+    bench.clients.fail_all();
     for (method, path, body) in calls {
         let answer = bench.call(method, path, &[], body).await;
         assert_eq!(answer.error(), (503, "store.unavailable".to_owned()), "{method} {path}");
         assert_eq!(answer.header("retry-after"), "1");
-        assert!(!String::from_utf8_lossy(&answer.bytes).contains(SECRET));
+        assert!(!String::from_utf8_lossy(&answer.bytes).contains(Faults::CAUSE));
     }
-    bench.store.clients_down.store(false, SeqCst);
-    bench.store.clients_broken.store(true, SeqCst);
+    bench.clients.arm_all(Fault::Break);
     for (method, path, body) in calls {
         let answer = bench.call(method, path, &[], body).await;
         assert_eq!(answer.error(), (500, "internal".to_owned()), "{method} {path}");
         assert!(answer.header("retry-after").is_empty());
-        assert!(!String::from_utf8_lossy(&answer.bytes).contains(SECRET));
+        assert!(!String::from_utf8_lossy(&answer.bytes).contains(Faults::CAUSE));
     }
 }

@@ -1,9 +1,9 @@
 //! Health.
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use provesi_http::{HttpOptions, SecurityReport};
+use provesi_testkit::Fault;
 use serde_json::json;
 
 use crate::support::Bench;
@@ -13,12 +13,11 @@ async fn each_store_is_reported_with_its_name() {
     let bench = Bench::new();
     let expected = json!({"service": "clients", "status": "ok", "database": "memory", "connection": "connected"});
     assert_eq!(bench.get("/api/clients/health/status").await.json(), expected);
-    let expected =
-        json!({"service": "orders", "status": "ok", "database": "memory (orders)", "connection": "connected"});
+    let expected = json!({"service": "orders", "status": "ok", "database": "memory", "connection": "connected"});
     assert_eq!(bench.get("/api/orders/health/status").await.json(), expected);
     let expected = json!({"status": "ok", "services": {
         "clients": {"status": "ok", "database": "memory"},
-        "orders": {"status": "ok", "database": "memory (orders)"},
+        "orders": {"status": "ok", "database": "memory"},
         "security": {"status": "ok", "crypto": "not_configured"},
     }});
     assert_eq!(bench.get("/api/health").await.json(), expected);
@@ -27,7 +26,7 @@ async fn each_store_is_reported_with_its_name() {
 #[tokio::test]
 async fn a_store_that_is_down_is_named() {
     let bench = Bench::new();
-    bench.store.orders_down.store(true, SeqCst);
+    bench.orders.fail_all();
     let down = bench.get("/api/orders/health/status").await;
     assert_eq!(down.status, 503);
     assert_eq!((&down.json()["status"], &down.json()["connection"]), (&json!("error"), &json!("disconnected")));
@@ -44,7 +43,7 @@ async fn a_store_that_does_not_answer_in_time_is_down() {
     options.ping_timeout = Duration::from_millis(20);
     options.security = SecurityReport::new("ok", "working");
     let bench = Bench::with(options);
-    bench.store.slow.store(true, SeqCst);
+    bench.clients.arm_all(Fault::Stall);
     assert_eq!(bench.get("/api/clients/health/status").await.status, 503);
     let health = bench.get("/api/health").await.json();
     assert_eq!(health["services"]["clients"], json!({"status": "error", "database": "memory"}));

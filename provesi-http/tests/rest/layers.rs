@@ -1,6 +1,5 @@
 //! What every request goes through.
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -8,9 +7,9 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, Method, Request};
 use futures_util::stream;
 use provesi_http::{HttpOptions, Origins};
+use provesi_testkit::{Fault, Faults};
 
 use crate::log;
-use crate::store::SECRET;
 use crate::support::Bench;
 
 #[tokio::test]
@@ -60,7 +59,7 @@ async fn a_request_that_takes_too_long_is_answered() {
     let mut options = HttpOptions::default();
     options.timeout = Duration::from_millis(20);
     let bench = Bench::with(options);
-    bench.store.slow.store(true, SeqCst);
+    bench.clients.arm_all(Fault::Stall);
     let answer = bench.get("/api/clients/").await;
     assert_eq!(answer.error(), (503, "request.timed_out".to_owned()));
     assert_eq!(answer.header("retry-after"), "1");
@@ -121,11 +120,11 @@ async fn answers_are_compressed_for_those_who_take_it() {
 #[tokio::test]
 async fn a_handler_that_panics_is_an_error_of_ours() {
     let bench = Bench::new();
-    bench.store.panics.store(true, SeqCst);
+    bench.clients.arm_all(Fault::Panic);
     let answer = bench.get("/api/clients/").await;
     assert_eq!(answer.error(), (500, "internal".to_owned()));
     assert!(!answer.header("x-request-id").is_empty());
-    bench.store.panics.store(false, SeqCst);
+    bench.clients.clear();
     assert_eq!(bench.get("/api/clients/").await.status, 200);
 }
 
@@ -149,10 +148,9 @@ async fn the_log_names_the_route_and_the_request_and_nobody() {
     bench.call("GET", "/api/orders/?q=ORD-77", &named, "").await;
     bench.post("/api/clients/", r#"{"name":"Beto","email":"ANA@example.com"}"#).await;
     bench.call("PUT", "/api/orders/ORD-77", &[("if-match", "x")], r#"{"return_reason":"mojado"}"#).await;
-    bench.store.panics.store(true, SeqCst);
+    bench.clients.arm_all(Fault::Panic);
     bench.get("/api/clients/").await;
-    bench.store.panics.store(false, SeqCst);
-    bench.store.clients_down.store(true, SeqCst);
+    bench.clients.fail_all();
     bench.call("GET", "/api/clients/", &[("x-request-id", "req-2")], "").await;
 
     let log = log::captured();
@@ -164,6 +162,6 @@ async fn the_log_names_the_route_and_the_request_and_nobody() {
         assert!(line.contains(part), "{part}: {line}");
     }
     // What the store said is told once, with the id of the request.
-    let told: Vec<_> = log.lines().filter(|line| line.contains(SECRET)).collect();
+    let told: Vec<_> = log.lines().filter(|line| line.contains(Faults::CAUSE)).collect();
     assert!(told.len() == 1 && told[0].contains("req-2") && told[0].contains("ERROR"), "{log}");
 }

@@ -1,10 +1,9 @@
 //! Lists: whole and by pages, filtered, and what happens when a store fails under them.
 
-use std::sync::atomic::Ordering::SeqCst;
-
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
+use provesi_testkit::Fault;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
@@ -37,7 +36,7 @@ async fn clients_are_listed_by_name_with_the_numbers_of_their_orders() {
     let second = bench.get(&format!("/api/clients/?limit=3&cursor={cursor}")).await.json();
     assert_eq!((&second["data"][0]["name"], &second["next_cursor"]), (&json!("Óscar"), &Value::Null));
 
-    bench.store.orders_down.store(true, SeqCst);
+    bench.orders.fail_all();
     for path in ["/api/clients/", "/api/clients/?limit=9"] {
         let list = bench.get(path).await.json();
         assert_eq!(list["data"][0]["orders_count"], Value::Null);
@@ -169,8 +168,8 @@ async fn a_store_that_fails_in_the_middle_breaks_the_transfer_off() {
     let client = bench.client("Ana", "ana@example.com").await;
     many_orders(&bench, Some(&client)).await;
     for path in ["/api/orders/", &format!("/api/clients/{client}")] {
-        bench.store.orders_down.store(false, SeqCst);
-        bench.store.orders_down_after_pages.store(1, SeqCst);
+        bench.orders.clear();
+        bench.orders.arm_after("page", Fault::FailBefore, 1);
         let mut body = body_of(&bench, path).await;
         let mut last = None;
         while let Some(frame) = body.frame().await {
@@ -186,7 +185,7 @@ async fn with_the_clients_down_a_list_ends_with_a_warning() {
     let client = bench.client("Ana", "ana@example.com").await;
     bench.order("A-1", Some(&client)).await;
     bench.put("/api/orders/A-1", r#"{"status":"returned","return_reason":"roto"}"#).await;
-    bench.store.clients_down.store(true, SeqCst);
+    bench.clients.fail_all();
     for path in ["/api/orders/", "/api/orders/?limit=5", "/api/orders/returns"] {
         let list = bench.get(path).await.json();
         assert_eq!(list["warnings"], json!(["clients_unavailable"]), "{path}");
@@ -201,8 +200,10 @@ async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(axum::serve(listener, bench.router.clone()).into_future());
-    for (breaks, complete) in [(0, true), (1, false)] {
-        bench.store.orders_down_after_pages.store(breaks, SeqCst);
+    for complete in [true, false] {
+        if !complete {
+            bench.orders.arm_after("page", Fault::FailBefore, 1);
+        }
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         socket.write_all(b"GET /api/orders/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();

@@ -11,6 +11,4 @@ mod lists;
 mod log;
 mod orders;
 mod routing;
-mod store;
 mod support;
-mod transcript;

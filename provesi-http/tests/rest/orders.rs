@@ -1,7 +1,5 @@
 //! `/api/orders/…`.
 
-use std::sync::atomic::Ordering::SeqCst;
-
 use axum::Router;
 use provesi_core::{OrderStatus, StatusFlow};
 use serde_json::{Value, json};
@@ -153,7 +151,7 @@ async fn with_the_clients_down_orders_are_shown_and_writes_that_need_a_client_ar
     let client = bench.client("Ana", "ana@example.com").await;
     bench.order("A-1", Some(&client)).await;
     bench.order("A-2", None).await;
-    bench.store.clients_down.store(true, SeqCst);
+    bench.clients.fail_all();
     let read = bench.get("/api/orders/A-1").await;
     assert_eq!((read.status.as_u16(), &read.json()["data"]["client"]), (200, &Value::Null));
     assert!(read.json()["data"].as_object().unwrap().contains_key("client"));
@@ -171,7 +169,7 @@ async fn with_the_clients_down_orders_are_shown_and_writes_that_need_a_client_ar
 #[tokio::test]
 async fn with_the_orders_down_every_route_says_so() {
     let bench = Bench::new();
-    bench.store.orders_down.store(true, SeqCst);
+    bench.orders.fail_all();
     for (method, path) in [
         ("GET", "/api/orders/"),
         ("GET", "/api/orders/?limit=1"),

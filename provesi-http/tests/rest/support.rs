@@ -9,14 +9,16 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use provesi_core::{App, Clock, Timestamp};
 use provesi_http::HttpOptions;
+use provesi_testkit::{Faults, FaultyStore, MemoryStore};
 use serde_json::Value;
 use tower::ServiceExt;
 
 use crate::log;
-use crate::store::Store;
 
 pub(crate) struct Bench {
-    pub(crate) store: Arc<Store>,
+    /// What goes wrong in the store of clients, and in that of orders.
+    pub(crate) clients: Faults,
+    pub(crate) orders: Faults,
     pub(crate) app: App,
     pub(crate) router: Router,
 }
@@ -77,11 +79,13 @@ impl Bench {
 
     pub(crate) fn with(options: HttpOptions) -> Self {
         log::start();
-        let store = Arc::new(Store::default());
+        let memory = MemoryStore::new();
+        let (client_store, clients) = FaultyStore::new(memory.clone());
+        let (order_store, orders) = FaultyStore::new(memory);
         let clock = Arc::new(Ticking(AtomicI64::new(START)));
-        let app = App::new(Arc::<Store>::clone(&store), Arc::<Store>::clone(&store)).with_clock(clock);
+        let app = App::new(Arc::new(client_store), Arc::new(order_store)).with_clock(clock);
         let router = provesi_http::router_with(app.clone(), options);
-        Self { store, app, router }
+        Self { clients, orders, app, router }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

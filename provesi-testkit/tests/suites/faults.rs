@@ -66,3 +66,14 @@ async fn a_call_that_stalls_goes_on_when_it_is_let_go() {
     call.await.unwrap().unwrap();
     assert_eq!(kept(&inner).await, 1);
 }
+
+#[tokio::test]
+async fn a_fault_can_come_later_and_stay() {
+    let (_, store, faults) = store();
+    faults.arm_after("ping", Fault::FailBefore, 2);
+    for fails in [false, false, true, true] {
+        assert_eq!(store.ping().await.is_err(), fails);
+    }
+    faults.clear();
+    store.ping().await.unwrap();
+}

@@ -6,3 +6,4 @@ mod durability;
 mod races;
 mod server;
 mod stop;
+mod transcript;

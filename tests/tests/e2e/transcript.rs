@@ -1,12 +1,18 @@
-//! The exchanges recorded from the Python system, replayed. They lie beside the workspace and not in it, or where
-//! `PROVESI_TRANSCRIPTS` says; without them there is nothing to replay.
+//! The exchanges recorded from the Python system, replayed against the running server. They lie beside the workspace
+//! and not in it, or where `PROVESI_TRANSCRIPTS` says; without them there is nothing to replay.
 
 use std::collections::HashMap;
 use std::path::Path;
 
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::net::TcpStream;
 
-use crate::support::{Answer, Bench};
+use crate::server::Server;
 
 /// What is answered differently on purpose: the exchange, our status, and the reason. Nothing but the status of these
 /// is compared.
@@ -91,7 +97,31 @@ fn comparable(value: &Value, ids: &Ids) -> Value {
     }
 }
 
-async fn send(bench: &Bench, request: &Value, ids: &Ids) -> Answer {
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    bytes: Bytes,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A request with its path and its body as they are, on a connection of its own.
+async fn call(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    let stream = TokioIo::new(TcpStream::connect(server.address).await.unwrap());
+    let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::builder().method(method).uri(path).header(header::HOST, server.address.to_string());
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let answer = sender.send_request(request.body(Full::<Bytes>::from(body)).unwrap()).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    Answer { status: parts.status, headers: parts.headers, bytes: body.collect().await.unwrap().to_bytes() }
+}
+
+async fn send(server: &Server, request: &Value, ids: &Ids) -> Answer {
     let text = |name: &str| request[name].as_str().unwrap_or_default();
     let headers = request["headers"].as_object();
     let headers: Vec<_> =
@@ -100,7 +130,7 @@ async fn send(bench: &Bench, request: &Value, ids: &Ids) -> Answer {
         raw if raw.contains("\\x") => bytes(raw),
         plain => ids.translate(plain).into_bytes(),
     };
-    bench.call(text("method"), &ids.translate(text("path")), &headers, body).await
+    call(server, text("method"), &ids.translate(text("path")), &headers, body).await
 }
 
 #[tokio::test]
@@ -112,16 +142,16 @@ async fn the_recorded_exchanges_are_answered_alike() {
         return;
     };
     let recorded: Vec<Value> = serde_json::from_slice(&recorded).unwrap();
-    let bench = Bench::new();
+    let server = Server::start().await;
     let mut ids = Ids::default();
     let mut faults = Vec::new();
     for exchange in &recorded {
         let name = exchange["name"].as_str().unwrap();
         for (_, method, path, body) in UNRECORDED.iter().filter(|(before, ..)| *before == name) {
-            let answer = bench.call(method, &ids.translate(path), &[], ids.translate(body)).await;
+            let answer = call(&server, method, &ids.translate(path), &[], ids.translate(body).into_bytes()).await;
             assert!(answer.status.is_success(), "{name}: {:?}", answer.bytes);
         }
-        let answer = send(&bench, &exchange["request"], &ids).await;
+        let answer = send(&server, &exchange["request"], &ids).await;
         let body = serde_json::from_slice(&answer.bytes).unwrap_or(Value::from(""));
         if answer.status == 201 {
             ids.learn(&exchange["body"], &body);
