@@ -5,5 +5,4 @@
 mod durability;
 mod races;
 mod server;
-mod stop;
 mod transcript;
