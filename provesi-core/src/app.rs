@@ -18,8 +18,8 @@ pub use views::{ClientDeletion, ClientLink, ClientView, OrderView};
 use std::sync::Arc;
 
 use crate::{
-    AuditAction, AuditPolicy, AuditRecord, AuditSink, Caller, ClientRepository, Clock, Field, IdSource, ObjectIds,
-    OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, Subject, SystemClock, Timestamp,
+    AuditAction, AuditPolicy, AuditRecord, AuditSink, Caller, Chain, ClientRepository, Clock, Field, IdSource,
+    ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject, SystemClock, Timestamp,
 };
 
 /// How often an edit that names no version is tried again when another write came between its read and its write.
@@ -151,10 +151,19 @@ impl App {
             fields: access.fields.to_vec(),
         };
         match sink.record(record).await {
+            Ok(()) => result,
             Err(error) if self.audit_policy == AuditPolicy::Strict && access.is_read => Err(AppError::Audit(error)),
-            _ => result,
+            Err(error) => {
+                tell("a record of access was not kept", &error);
+                result
+            }
         }
     }
+}
+
+/// Logs a failure that the caller is not told as an error, since there is an answer without what failed.
+fn tell(what: &str, error: &StoreError) {
+    tracing::warn!(error = %Chain(error), transient = error.is_transient(), "{what}");
 }
 
 /// What [`App::audited`] is told of an access.

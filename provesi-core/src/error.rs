@@ -1,9 +1,40 @@
 //! What a store says when it cannot do what it was asked: a few meanings, whatever the database.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 /// The source of an error, kept for logs. Never part of an answer to a caller.
 pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// An error with all that led to it, on one line: for logs and terminals, and never for an answer, since what a driver
+/// says may hold what nobody outside should read.
+///
+/// ```
+/// use provesi_core::{Chain, StoreError};
+///
+/// let error = StoreError::unavailable("connection refused");
+/// assert_eq!(Chain(&error).to_string(), "the store does not answer: connection refused");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut told = self.0.to_string();
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Wrappers that repeat what they wrap are told once.
+            if !told.ends_with(&text) {
+                told.push_str(": ");
+                told.push_str(&text);
+            }
+            source = error.source();
+        }
+        // A cause may quote what somebody else wrote: a log keeps its line, a terminal shows and does not obey.
+        told.chars().try_for_each(|c| write!(f, "{}", if c.is_control() { ' ' } else { c }))
+    }
+}
 
 /// A field whose value only one record may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -35,7 +35,7 @@ pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 #[cfg(feature = "collation")]
 pub use collation::name_key;
 pub use email::Email;
-pub use error::{Source, StoreError, UniqueField};
+pub use error::{Chain, Source, StoreError, UniqueField};
 pub use event::{EventId, EventKind, OrderEvent};
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{

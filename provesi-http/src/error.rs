@@ -1,11 +1,8 @@
 //! What a request is answered when it was not done: the one place that knows status, text and code of each error.
 
-use std::error::Error;
-use std::fmt::Write;
-
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, Field, Invalid, Rule, StatusFlow, StoreError};
+use provesi_core::{AppError, Chain, Field, Invalid, Rule, StatusFlow, StoreError};
 use serde::Serialize;
 
 use crate::answer;
@@ -143,14 +140,7 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
 
 /// Logs a fault of ours with all that led to it, once, in the span of its request, which holds the request id.
 pub(crate) fn log(error: &AppError) {
-    let mut causes = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a String cannot fail.
-        let _ = write!(causes, ": {error}");
-        cause = error.source();
-    }
-    tracing::error!(error = %causes, transient = error.is_transient(), "a request failed");
+    tracing::error!(error = %Chain(error), transient = error.is_transient(), "a request failed");
 }
 
 fn told((status, code, detail): Told) -> Response {

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use provesi_core::{AppError, BoxStream};
 use serde::Serialize;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::answer::{JSON, Warning};
 use crate::error;
@@ -63,7 +63,7 @@ struct Writer<R: Rows> {
 impl<R: Rows> Writer<R> {
     /// A page of items; `None` after the last one.
     async fn chunk(&mut self) -> Result<Option<Bytes>, AppError> {
-        let Some(page) = self.pages.next().await.transpose()? else { return Ok(None) };
+        let Some(page) = self.pages.next().instrument(self.span.clone()).await.transpose()? else { return Ok(None) };
         let mut chunk = self.begun.take().unwrap_or_default();
         for item in &page {
             if self.count > 0 {

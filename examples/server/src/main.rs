@@ -17,7 +17,7 @@ use std::{env, thread};
 use clap::Parser;
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressDrawTarget};
-use provesi_core::Caller;
+use provesi_core::{Caller, Chain};
 
 use cli::{Cli, Command, ImportArgs, SeedArgs, ServeCommand, StoreArgs};
 use settings::{Env, SettingError};
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "provesi-server: {}", chain(&*error));
+            let _ = writeln!(io::stderr(), "provesi-server: {}", Chain(&*error));
             if error.is::<SettingError>() { ExitCode::from(BAD_SETTING) } else { ExitCode::FAILURE }
         }
     }
@@ -147,20 +147,4 @@ async fn seed(stores: Stores, args: &SeedArgs, until: provesi_core::Timestamp) -
     stores.close().await;
     let _ = write!(io::stdout(), "{}", seeded?);
     Ok(true)
-}
-
-/// An error with all its sources, on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut told = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let text = error.to_string();
-        // Wrappers that repeat what they wrap are told once.
-        if !told.ends_with(&text) {
-            told = format!("{told}: {text}");
-        }
-        source = error.source();
-    }
-    // Names of files and of columns may hold anything; a terminal is to show them and not to obey them.
-    told.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

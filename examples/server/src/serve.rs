@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
-use provesi_core::{App, Caller};
+use provesi_core::{App, Caller, Chain};
 use provesi_http::{HttpOptions, router_with};
 use tokio::net::TcpListener;
 
@@ -92,6 +92,6 @@ async fn sweep(app: App, caller: Caller) {
             dangling_orders = report.dangling_orders,
             "integrity checked"
         ),
-        Err(error) => tracing::error!(error = crate::chain(&error), "the integrity check failed"),
+        Err(error) => tracing::error!(error = %Chain(&error), "the integrity check failed"),
     }
 }

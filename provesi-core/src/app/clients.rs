@@ -1,6 +1,6 @@
 //! Make, read, edit and delete a client.
 
-use crate::app::{Access, EDIT_ATTEMPTS};
+use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     Address, App, AppError, AuditAction, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName, Email,
     Expected, Field, Order, OrderListing, PageLimit, PageRequest, Phone, StoreError, Subject, UniqueField,
@@ -162,7 +162,8 @@ impl App {
     ) -> Result<ClientDeletion, AppError> {
         let result = match self.clients.delete(id, expected).await {
             Ok(client) => {
-                let detached = self.orders.detach_client(id, &self.stamp(caller)).await.ok();
+                let detached = self.orders.detach_client(id, &self.stamp(caller)).await;
+                let detached = detached.inspect_err(|error| tell("a deleted client is still on orders", error)).ok();
                 Ok(ClientDeletion { client, detached })
             }
             Err(StoreError::VersionConflict) => match self.find_client(id).await {

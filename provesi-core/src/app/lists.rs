@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::app::{Access, orders::subjects};
+use crate::app::{Access, orders::subjects, tell};
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, ClientCursor, ClientId, ClientLink, ClientListing, ClientView,
     Order, OrderCursor, OrderListing, OrderView, Page, PageLimit, PageRequest, Subject, stream_pages,
@@ -99,7 +99,7 @@ impl App {
     async fn count_orders(&self, page: Page<crate::Client, ClientCursor>) -> Page<ClientView, ClientCursor> {
         let ids: Vec<ClientId> = page.items.iter().map(|client| client.id).collect();
         let counts = if ids.is_empty() { Ok(HashMap::new()) } else { self.orders.count_by_client(&ids).await };
-        let counts = counts.ok();
+        let counts = counts.inspect_err(|error| tell("clients are listed without their orders", error)).ok();
         let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
         let view = |client: crate::Client| ClientView { orders_count: count(client.id), client };
         Page { items: page.items.into_iter().map(view).collect(), next: page.next }
@@ -110,6 +110,7 @@ impl App {
         ids.sort_unstable();
         ids.dedup();
         let clients = if ids.is_empty() { Ok(Vec::new()) } else { self.clients.get_many(&ids).await };
+        let clients = clients.inspect_err(|error| tell("orders are listed without their clients", error));
         let clients: Option<HashMap<ClientId, _>> =
             clients.ok().map(|clients| clients.into_iter().map(|client| (client.id, client)).collect());
         let link = |id: ClientId| match &clients {

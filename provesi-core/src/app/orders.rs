@@ -3,7 +3,7 @@
 //! The inputs are texts as they came: the contract says which fault is told first where there are several (number,
 //! status, client), so they are parsed here and in that order.
 
-use crate::app::{Access, EDIT_ATTEMPTS};
+use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, EventId, Expected, Field, NewOrder, Order,
     OrderEvent, OrderNumber, OrderState, OrderStatus, OrderView, PageLimit, ReasonRequired, ReturnReason, StoreError,
@@ -297,14 +297,18 @@ impl App {
         let link = match self.clients.get(client.id).await {
             Ok(Some(client)) => ClientLink::Known(Box::new(client)),
             Ok(None) => {
-                if self.orders.detach_client(client.id, &self.stamp(caller)).await.is_err() {
+                if let Err(error) = self.orders.detach_client(client.id, &self.stamp(caller)).await {
+                    tell("a deleted client is still on an order", &error);
                     return Ok(OrderView { order, client: ClientLink::Gone(client.id), next_statuses });
                 }
                 let order = self.orders.get(order.id).await.map_err(AppError::Orders)?;
                 let order = order.ok_or(AppError::OrderNotFound)?;
                 return Ok(OrderView { order, client: ClientLink::Nobody, next_statuses });
             }
-            Err(_) => ClientLink::Known(Box::new(client)),
+            Err(error) => {
+                tell("whether an order's client is still there is not known", &error);
+                ClientLink::Known(Box::new(client))
+            }
         };
         Ok(OrderView { order, client: link, next_statuses })
     }
@@ -316,7 +320,10 @@ impl App {
             Some(id) => match self.clients.get(id).await {
                 Ok(Some(client)) => ClientLink::Known(Box::new(client)),
                 Ok(None) => ClientLink::Gone(id),
-                Err(_) => ClientLink::Unavailable(id),
+                Err(error) => {
+                    tell("an order is shown without its client", &error);
+                    ClientLink::Unavailable(id)
+                }
             },
         };
         let next_statuses = self.next_statuses(order.status());

@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
-use provesi_testkit::Fault;
+use provesi_testkit::{Fault, Faults};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
+use crate::log;
 use crate::support::Bench;
 
 fn numbers(list: &Value) -> Vec<&str> {
@@ -191,6 +192,13 @@ async fn with_the_clients_down_a_list_ends_with_a_warning() {
         assert_eq!(list["warnings"], json!(["clients_unavailable"]), "{path}");
         assert_eq!(list["data"][0]["client"], Value::Null);
     }
+    // Each time the cause is in the log, in the span of its request.
+    let told = log::captured();
+    let told: Vec<_> = told.lines().filter(|line| line.contains(Faults::CAUSE)).collect();
+    assert!(
+        told.len() == 3 && told.iter().all(|line| line.contains("WARN") && line.contains("request_id")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
