@@ -14,7 +14,7 @@ use provesi_core::{
 use crate::error::store_error;
 use crate::rows::{ClientRow, all};
 use crate::sql;
-use crate::store::{SqliteStore, ping};
+use crate::store::SqliteStore;
 
 #[cfg(test)]
 pub(crate) use page::page_text;
@@ -98,6 +98,6 @@ impl ClientRepository for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        ping(&self.readers).await
+        self.ping().await
     }
 }

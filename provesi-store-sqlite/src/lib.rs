@@ -4,6 +4,7 @@ mod audit;
 mod clients;
 mod error;
 mod events;
+mod file;
 mod migrations;
 mod options;
 mod orders;

@@ -14,7 +14,7 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
 use crate::rows::{OrderRow, all};
-use crate::store::{SqliteStore, ping};
+use crate::store::SqliteStore;
 use crate::writer::InsertOrder;
 use crate::{events, sql};
 
@@ -163,7 +163,7 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        ping(&self.readers).await
+        self.ping().await
     }
 }
 

@@ -8,6 +8,7 @@ use provesi_core::StoreError;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::{is_busy, store_error};
+use crate::file::OpenFile;
 use crate::writer::Writer;
 use crate::{migrations, options};
 
@@ -35,6 +36,7 @@ pub struct SqliteStore {
     pub(crate) writer: Writer,
     pub(crate) audit_ack: AuditAck,
     writers: SqlitePool,
+    file: OpenFile,
 }
 
 impl SqliteStore {
@@ -48,7 +50,13 @@ impl SqliteStore {
     /// Outside a tokio runtime: the writer is a task.
     #[must_use]
     pub fn new(writer: SqlitePool, readers: SqlitePool) -> Self {
-        Self { readers, writer: Writer::spawn(writer.clone()), audit_ack: AuditAck::default(), writers: writer }
+        let file = OpenFile::new(writer.connect_options().get_filename());
+        Self::over(writer, readers, file)
+    }
+
+    fn over(writers: SqlitePool, readers: SqlitePool, file: OpenFile) -> Self {
+        let writer = Writer::spawn(writers.clone(), file.clone());
+        Self { readers, writer, audit_ack: AuditAck::default(), writers, file }
     }
 
     /// A store over the file at `path`, made where there is none: [`new`](Self::new) with this crate's options and at
@@ -60,8 +68,18 @@ impl SqliteStore {
     pub async fn open(path: impl AsRef<Path>, readers: u32) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let writer = connect(path).await?;
-        let readers = options::reader_pool_options(readers).connect_lazy_with(options::reader_options(path));
-        Ok(Self::new(writer, readers))
+        let file = OpenFile::new(path);
+        file.check()?;
+        let same = file.clone();
+        let readers = options::reader_pool_options(readers)
+            // All of them soon, and none of them of another file.
+            .min_connections(readers)
+            .after_connect(move |_, _| {
+                let looked = same.look();
+                Box::pin(async { looked.map_err(sqlx::Error::Io) })
+            })
+            .connect_lazy_with(options::reader_options(path));
+        Ok(Self::over(writer, readers, file))
     }
 
     /// The same store, with another moment at which records of access are acknowledged.
@@ -84,6 +102,18 @@ impl SqliteStore {
     /// - [`StoreError::Backend`] where a newer version of this crate migrated the file.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         migrations::pending(&self.writers).await
+    }
+
+    /// Whether the file is where it was, and its tables can be read.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.file.check()?;
+        sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.readers).await.map_err(|error| {
+            match store_error(error) {
+                StoreError::Backend { source } => StoreError::Unavailable { source },
+                other => other,
+            }
+        })?;
+        Ok(())
     }
 
     /// Writes all that was accepted, records of access too, and closes both pools, which other handles then cannot
@@ -119,13 +149,6 @@ async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     }
 }
 
-const PING: &str = "SELECT count(*) FROM sqlite_schema";
-
-/// Reads the file, if only its schema: a connection alone would not notice that it is gone.
-pub(crate) async fn ping(readers: &SqlitePool) -> Result<(), StoreError> {
-    sqlx::query_scalar::<_, i64>(PING).fetch_one(readers).await.map_err(|error| match store_error(error) {
-        StoreError::Backend { source } => StoreError::Unavailable { source },
-        other => other,
-    })?;
-    Ok(())
-}
+/// A row of each table, where there is one: a connection alone tells nothing of them.
+const PING: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM clients LIMIT 1)) + \
+    (SELECT count(*) FROM (SELECT 1 FROM orders LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM order_events LIMIT 1))";

@@ -10,6 +10,7 @@ use provesi_core::{AuditRecord, NewOrder, Order, Stamp, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::file::OpenFile;
 use crate::options::WRITE_DEADLINE;
 use batch::{Ticket, Waiting};
 
@@ -35,6 +36,12 @@ pub(crate) struct InsertOrder {
     pub(crate) stamp: Stamp,
 }
 
+/// Where the writes go: the connection, and the file that it must be a connection to.
+struct Target {
+    pool: SqlitePool,
+    file: OpenFile,
+}
+
 /// What waits in the queue.
 enum Job {
     InsertOrder(Ticket<InsertOrder, Order>),
@@ -51,9 +58,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the task. Must be called within a tokio runtime.
-    pub(crate) fn spawn(pool: SqlitePool) -> Self {
+    pub(crate) fn spawn(pool: SqlitePool, file: OpenFile) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(task::run(pool, jobs));
+        tokio::spawn(task::run(Target { pool, file }, jobs));
         Self { queue }
     }
 

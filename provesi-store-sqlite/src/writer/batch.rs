@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use provesi_core::{AuditRecord, Order, StoreError};
 use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{InsertOrder, Job, Write};
+use super::{InsertOrder, Job, Target, Write};
 use crate::error::{Shared, is_busy, store_error};
+use crate::file::OpenFile;
 use crate::options::LOCK_PATIENCE;
 use crate::{audit, orders};
 
@@ -120,9 +121,9 @@ impl Batch {
     }
 
     /// Runs and commits all writes. On an error nothing is written.
-    pub(super) async fn commit(&mut self, pool: &SqlitePool) -> Result<(), Shared> {
-        let mut connection = pool.acquire().await.map_err(|error| Shared::new(store_error(error)))?;
-        let result = self.transact(&mut connection).await.map_err(Shared::new);
+    pub(super) async fn commit(&mut self, target: &Target) -> Result<(), Shared> {
+        let mut connection = target.pool.acquire().await.map_err(|error| Shared::new(store_error(error)))?;
+        let result = self.transact(&mut connection, &target.file).await.map_err(Shared::new);
         if result.is_err() {
             // SQLite ends a transaction by itself on some errors, which the driver does not notice: it would take
             // the next BEGIN for a nested one. A new connection knows.
@@ -131,13 +132,15 @@ impl Batch {
         result
     }
 
-    async fn transact(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn transact(&mut self, connection: &mut SqliteConnection, file: &OpenFile) -> Result<(), StoreError> {
         let until = Instant::now() + LOCK_PATIENCE;
         loop {
             // IMMEDIATE, so that waiting for another process's write happens here and nowhere later.
             match connection.begin_with("BEGIN IMMEDIATE").await {
                 Ok(mut transaction) => {
                     self.run(&mut transaction).await?;
+                    // Last, so that as little as can be comes between the look and the commit.
+                    file.check()?;
                     return transaction.commit().await.map_err(store_error);
                 }
                 Err(error) if is_busy(&error) && Instant::now() < until => {}

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use sqlx::sqlite::SqlitePool;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Job;
 use super::batch::Batch;
+use super::{Job, Target};
 
 /// The most writes of one transaction: what bounds how long the first of them waits for the others.
 const MAX_BATCH: usize = 1_024;
@@ -21,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How often they are tried again once the store is being closed.
 const TRIES_AT_THE_END: u32 = 8;
 
-pub(super) async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
+pub(super) async fn run(target: Target, mut jobs: mpsc::Receiver<Job>) {
     // Audit records whose transaction failed. While there are many, the queue is left to fill up, so that whoever
     // records more is slowed down instead of a record being dropped.
     let mut left = Batch::default();
@@ -42,9 +41,9 @@ pub(super) async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
         if batch.closing.is_some() {
             jobs.close();
         }
-        left = write(batch, &pool).await;
+        left = write(batch, &target).await;
         if let Some(done) = left.closing.take() {
-            finish(left, &pool, &mut jobs).await;
+            finish(left, &target, &mut jobs).await;
             let _ = done.send(());
             return;
         }
@@ -52,7 +51,7 @@ pub(super) async fn run(pool: SqlitePool, mut jobs: mpsc::Receiver<Job>) {
             break;
         }
     }
-    finish(left, &pool, &mut jobs).await;
+    finish(left, &target, &mut jobs).await;
 }
 
 /// Takes what waits, and waits a little itself where nobody waits for the batch.
@@ -70,11 +69,11 @@ async fn fill(batch: &mut Batch, jobs: &mut mpsc::Receiver<Job>) {
 }
 
 /// Writes a batch and answers it. Gives back the audit records that are to be tried again.
-async fn write(mut batch: Batch, pool: &SqlitePool) -> Batch {
+async fn write(mut batch: Batch, target: &Target) -> Batch {
     if batch.is_empty() {
         return batch;
     }
-    let Err(failure) = batch.commit(pool).await else { return batch.answer(None) };
+    let Err(failure) = batch.commit(target).await else { return batch.answer(None) };
     if failure.is_transient() || batch.len() == 1 {
         tracing::warn!(error = &failure as &dyn std::error::Error, writes = batch.len(), "a transaction failed");
         let mut left = batch.answer(Some(&failure));
@@ -88,13 +87,13 @@ async fn write(mut batch: Batch, pool: &SqlitePool) -> Batch {
     // One of the writes is at fault: the others are not to suffer from it.
     let mut left = Batch::closing(batch.closing.take());
     for batch in batch.apart() {
-        left.absorb(Box::pin(write(batch, pool)).await);
+        left.absorb(Box::pin(write(batch, target)).await);
     }
     left
 }
 
 /// Writes what is left once nothing more can come.
-async fn finish(mut left: Batch, pool: &SqlitePool, jobs: &mut mpsc::Receiver<Job>) {
+async fn finish(mut left: Batch, target: &Target, jobs: &mut mpsc::Receiver<Job>) {
     for tries in 0..TRIES_AT_THE_END {
         while let Ok(job) = jobs.try_recv() {
             left.push(job);
@@ -105,7 +104,7 @@ async fn finish(mut left: Batch, pool: &SqlitePool, jobs: &mut mpsc::Receiver<Jo
         if tries > 0 {
             sleep(RETRY).await;
         }
-        left = write(left, pool).await;
+        left = write(left, target).await;
     }
     if !left.is_empty() {
         tracing::error!(records = left.len(), "audit records could not be written before the end");

@@ -7,6 +7,8 @@ mod common;
 mod conformance;
 mod corrupt;
 mod crash;
+#[cfg(unix)]
+mod file;
 mod locking;
 mod migrations;
 mod search;
