@@ -4,11 +4,12 @@
 //! 2. [`request_log`]: one line per request, and the span in which everything below logs.
 //! 3. `nosniff`: browsers take answers for what they say they are.
 //! 4. [`cors`]: outside of what may answer with an error, so that web pages can read errors.
-//! 5. compression.
+//! 5. compression, which is not to refuse anybody: [`accept_encoding`].
 //! 6. [`panics`]: a handler that panics is a 500, not a connection that breaks.
 //! 7. [`timeout`]: inside of the above, since dropping a handler must not drop its log line.
 //! 8. [`body_limit`]: the innermost, since it wraps the body for whoever reads it.
 
+mod accept_encoding;
 mod body_limit;
 mod cors;
 mod panics;
@@ -35,7 +36,11 @@ pub(crate) fn apply(routes: Router, options: &HttpOptions) -> Router {
         .layer(from_fn_with_state(options.timeout, timeout::cut))
         .layer(from_fn(panics::catch));
     // Only where it is wanted: what a layer costs is paid by every request.
-    let routes = if options.compression { routes.layer(CompressionLayer::new()) } else { routes };
+    let routes = if options.compression {
+        routes.layer(CompressionLayer::new()).layer(from_fn(accept_encoding::allow_identity))
+    } else {
+        routes
+    };
     routes
         .layer(cors::layer(&options.cors))
         .layer(nosniff)

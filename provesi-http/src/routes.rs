@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::OriginalUri;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
@@ -97,7 +97,7 @@ async fn no_route() -> ApiError {
     ApiError::NoRoute
 }
 
-/// axum adds `Allow`.
-async fn other_method(method: Method) -> Response {
-    if method == Method::OPTIONS { StatusCode::NO_CONTENT.into_response() } else { ApiError::NoMethod.into_response() }
+/// axum adds `Allow`. As in the Python system, an OPTIONS request that is no preflight is no exception.
+async fn other_method() -> ApiError {
+    ApiError::NoMethod
 }

@@ -33,7 +33,10 @@ pub(crate) async fn page() -> Response {
         return ApiError::NoRoute.into_response();
     };
     // The page names its assets beside itself, and has no slash at its end: they are one level down.
-    let page = String::from_utf8_lossy(&page).replace("\"./", "\"docs/");
+    let page = String::from_utf8_lossy(&page)
+        .replace("\"./", "\"docs/")
+        .replace("\"index.css\"", "\"docs/index.css\"")
+        .replace("<head>", "<head>\n    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     ([(header::CONTENT_TYPE, content_type)], page).into_response()
 }
 

@@ -70,11 +70,16 @@ async fn the_page_and_all_that_it_needs_come_from_us() {
         assert!(page.header("content-type").starts_with("text/html"));
         let text = String::from_utf8(page.bytes.to_vec()).unwrap();
         assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
-        let assets: Vec<_> = text.split("\"docs/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
-        assert!(assets.len() >= 4, "{text}");
+        let assets: Vec<_> = ["href=\"", "src=\""]
+            .iter()
+            .flat_map(|attribute| text.split(attribute).skip(1))
+            .map(|rest| rest.split('"').next().unwrap())
+            .collect();
+        assert!(assets.len() >= 6, "{text}");
         for asset in assets {
-            assert_eq!(bench.get(&format!("/api/docs/{asset}")).await.status, 200, "{asset}");
+            assert_eq!(bench.get(&format!("/api/{asset}")).await.status, 200, "{asset}");
         }
+        assert!(text.contains("name=\"viewport\""));
     }
     let script = bench.get("/api/docs/swagger-initializer.js").await;
     let script = String::from_utf8(script.bytes.to_vec()).unwrap();

@@ -118,6 +118,26 @@ async fn answers_are_compressed_for_those_who_take_it() {
 }
 
 #[tokio::test]
+async fn nobody_is_refused_for_the_encodings_they_take() {
+    let bench = Bench::new();
+    for (number, (accepts, encoding)) in [
+        ("br, identity;q=0", ""),
+        ("*;q=0", ""),
+        ("identity; Q=0.0, gzip", "gzip"),
+        ("gzip;q=0, *;q=0.000", ""),
+        ("gzip;q=0", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body =
+            format!(r#"{{"order_number":"A-{number}","status":"returned","return_reason":"{}"}}"#, "x".repeat(99));
+        let answer = bench.call("POST", "/api/orders/", &[("accept-encoding", accepts)], body).await;
+        assert_eq!((answer.status.as_u16(), answer.header("content-encoding")), (201, encoding), "{accepts}");
+    }
+}
+
+#[tokio::test]
 async fn a_handler_that_panics_is_an_error_of_ours() {
     let bench = Bench::new();
     bench.clients.arm_all(Fault::Panic);

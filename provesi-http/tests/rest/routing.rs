@@ -96,12 +96,11 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
             methods.sort();
             methods.join(",")
         };
-        let refused = bench.call("PATCH", path, &[], "").await;
-        assert_eq!((refused.status.as_u16(), allow(&refused)), (405, allowed.to_owned()), "{path}");
-        assert_eq!(refused.json()["detail"], "Method Not Allowed");
-        let options = bench.call("OPTIONS", path, &[], "").await;
-        assert_eq!((options.status.as_u16(), allow(&options)), (204, allowed.to_owned()), "{path}");
-        assert!(options.bytes.is_empty());
+        for method in ["PATCH", "OPTIONS"] {
+            let refused = bench.call(method, path, &[], "").await;
+            assert_eq!((refused.status.as_u16(), allow(&refused)), (405, allowed.to_owned()), "{method} {path}");
+            assert_eq!(refused.json()["detail"], "Method Not Allowed");
+        }
     }
 }
 
