@@ -5,21 +5,23 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
+/// Lines of at most 80 characters, so that no terminal breaks them elsewhere.
 const EXAMPLES: &str = "\
 A flag wins over its environment variable, which wins over the default.
 
 Examples:
-  provesi-server                                      serve ./provesi.db on http://127.0.0.1:8000
-  provesi-server --listen 0.0.0.0:80 --flow strict    serve on all addresses, statuses in the order of the work
+  provesi-server                            serve ./provesi.db on 127.0.0.1:8000
+  provesi-server --listen 0.0.0.0:80        serve on all addresses
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
-  provesi-server seed --clients 500 --orders 20000    data to try it with
-  provesi-server check --repair                       take clients who are gone off their orders
+  provesi-server seed --orders 20000        data to try it with
+  provesi-server check --repair             take clients who are gone off orders
 
-Exit codes: 0 done, 1 failed (or rows failed, or orders are dangling), 2 a bad setting or command line.";
+Exit codes: 0 done; 1 failed, rows failed, or orders are dangling; 2 a setting
+or a command line that cannot be used.";
 
-/// Orders and clients of a warehouse: REST API, pages and the work around them, over an embedded database.
+/// Orders and clients of a warehouse: a REST API and the work around it, over an embedded database.
 #[derive(Debug, Parser)]
 #[command(name = "provesi-server", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -35,8 +37,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API and the pages; what is done when no command is given
-    Serve(ServeCommand),
+    /// Serve the API; what is done when no command is given
+    Serve(Box<ServeCommand>),
     /// Bring the tables of the stores to what this version needs, making the file if it is missing
     Migrate(StoreArgs),
     /// Bring clients and orders in from CSV files
@@ -60,7 +62,7 @@ pub(crate) struct StoreArgs {
     /// sqlite:./provesi.db]
     #[arg(long = "orders", id = "orders_url", value_name = "URL")]
     pub(crate) orders: Option<String>,
-    /// Connections that read, for each file; opened as they are needed [env: PROVESI_READERS] [default: 4]
+    /// Connections that read, for each file [env: PROVESI_READERS] [default: 4]
     #[arg(long, value_name = "N")]
     pub(crate) readers: Option<String>,
 }
@@ -92,14 +94,21 @@ pub(crate) struct ServeArgs {
     /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) cors: Option<String>,
+    /// The methods by which they may, with commas [env: PROVESI_CORS_METHODS] [default: GET,HEAD]
+    #[arg(long, value_name = "METHODS")]
+    pub(crate) cors_methods: Option<String>,
+    /// The request headers that they may send, with commas [env: PROVESI_CORS_HEADERS] [default:
+    /// content-type,if-match,x-request-id]
+    #[arg(long, value_name = "HEADERS")]
+    pub(crate) cors_headers: Option<String>,
     /// The largest request body, in bytes or with KiB or MiB [env: PROVESI_BODY_LIMIT] [default: 64KiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) body_limit: Option<String>,
     /// How long a request may take, as 500ms, 30s or 2m [env: PROVESI_REQUEST_TIMEOUT] [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) request_timeout: Option<String>,
-    /// How long a connection may be idle or be sending the head of a request [env: PROVESI_IDLE_TIMEOUT]
-    /// [default: 30s]
+    /// How long a connection may be idle, be sending the head of a request, or take nothing of an answer [env:
+    /// PROVESI_IDLE_TIMEOUT] [default: 30s]
     #[arg(long, value_name = "TIME")]
     pub(crate) idle_timeout: Option<String>,
     /// How long requests in flight may go on after SIGTERM or SIGINT [env: PROVESI_DRAIN_TIMEOUT] [default: 10s]
@@ -121,7 +130,7 @@ pub(crate) struct LogArgs {
     pub(crate) log_format: Option<String>,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct ServeCommand {
     #[command(flatten)]
     pub(crate) stores: StoreArgs,
@@ -130,22 +139,35 @@ pub(crate) struct ServeCommand {
 }
 
 const IMPORT_HELP: &str = "\
-The files are CSV with a header: UTF-8 or windows-1252, comma or semicolon, columns in any order.
-  clients  name, email; and if there: phone, address, created_at, updated_at
-  orders   order_number, client_email (blank: nobody's); and if there: status (received or Recibido, …; blank:
-           received), return_reason (needed for returned), returned_at, created_at, updated_at
-Instants are RFC 3339 (2026-01-31T15:00:00Z), or 2026-01-31 10:00[:00] or 2026-01-31 in the time of Bogotá (UTC-5).
-Missing ones: created_at is now, updated_at is created_at, returned_at is updated_at.
+At least one of the two files is needed. They are CSV with a header: UTF-8 or
+windows-1252, comma or semicolon, columns in any order.
 
-Good rows come in, each fault of a bad row is a line on standard error (FILE:LINE: column COLUMN: why), and the exit
-code is then 1. What is there already (client by e-mail, order by number) is left as it is: running an import again
-changes nothing.";
+Clients:
+  name, email             needed
+  phone, address          may be left out, or blank
+  created_at, updated_at  now, and as created_at, where left out or blank
+
+Orders:
+  order_number            needed
+  client_email            needed; blank where the order is nobody's
+  status                  such as received or Recibido, which blank means too
+  return_reason           needed for a returned order
+  returned_at             as updated_at, where left out or blank
+  created_at, updated_at  now, and as created_at, where left out or blank
+
+Instants: 2026-01-31T15:00:00Z, or in Bogotá's time 2026-01-31 10:00[:00] or
+2026-01-31.
+
+Good rows come in. Each fault of a bad row is a line on standard error,
+FILE:LINE: column COLUMN: why, and the exit code is then 1. What is there
+already (a client by its e-mail address, an order by its number) is left as it
+is: running an import again changes nothing.";
 
 #[derive(Args, Debug)]
-#[command(after_help = IMPORT_HELP)]
+#[command(after_help = IMPORT_HELP, group(ArgGroup::new("files").args(["clients", "orders"]).required(true).multiple(true)))]
 pub(crate) struct ImportArgs {
     /// The file of clients
-    #[arg(long, value_name = "FILE", required_unless_present = "orders")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) clients: Option<PathBuf>,
     /// The file of orders
     #[arg(long, value_name = "FILE")]
@@ -214,6 +236,8 @@ impl ServeArgs {
             flow,
             audit,
             cors,
+            cors_methods,
+            cors_headers,
             body_limit,
             request_timeout,
             idle_timeout,

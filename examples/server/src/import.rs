@@ -20,7 +20,7 @@ use std::{io, thread};
 use provesi_core::{App, Caller, ObjectIds, StoreError, Timestamp};
 use tokio::sync::mpsc;
 
-use csv::{CsvFile, Record};
+use csv::{Broken, CsvFile, Record};
 pub(crate) use report::{Report, Summary, Tally};
 use values::Fault;
 pub(crate) use values::instant;
@@ -64,12 +64,8 @@ pub(crate) enum ImportError {
     ColumnsMissing { path: PathBuf, missing: String, found: String },
     #[error("{}:1: names the column {column} twice", path.display())]
     ColumnTwice { path: PathBuf, column: String },
-    #[error("{}:{line}: a row longer than {} KiB; is a quote left open?", path.display(), csv::MAX_RECORD_BYTES / 1024)]
-    RecordTooLong { path: PathBuf, line: u64 },
-    #[error("{}:{line}: a row with far too many fields", path.display())]
-    TooManyFields { path: PathBuf, line: u64 },
-    #[error("{}:{line}: a quote that is opened here is never closed", path.display())]
-    OpenQuote { path: PathBuf, line: u64 },
+    #[error("{}:{line}: {broken}", path.display())]
+    BrokenHeader { path: PathBuf, line: u64, broken: Broken },
     #[error("the store of clients failed")]
     Clients(#[source] StoreError),
     #[error("the store of orders failed")]
@@ -102,10 +98,12 @@ pub(crate) async fn import(
     };
     let mut summary = Summary { dry_run: what.dry_run, ..Summary::default() };
     if let Some((file, columns, unknown)) = clients {
+        run.report.read_as(file.path(), file.encoding())?;
         run.report.unknown_columns(file.path(), &unknown)?;
         summary.clients = Some(clients::import(&mut run, file, columns).await?);
     }
     if let Some((file, columns, unknown)) = orders {
+        run.report.read_as(file.path(), file.encoding())?;
         run.report.unknown_columns(file.path(), &unknown)?;
         summary.orders = Some(orders::import(&mut run, file, columns).await?);
     }

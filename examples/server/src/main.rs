@@ -19,7 +19,7 @@ use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use provesi_core::{Caller, Chain};
 
-use cli::{Cli, Command, ImportArgs, SeedArgs, ServeCommand, StoreArgs};
+use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
 use settings::{Env, SettingError};
 use stores::{Opening, Stores};
 
@@ -65,8 +65,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         .worker_threads(thread::available_parallelism().map_or(2, usize::from))
         .max_blocking_threads(8)
         .build()?;
-    let command = command
-        .unwrap_or(Command::Serve(ServeCommand { stores: StoreArgs::default(), serve: cli::ServeArgs::default() }));
+    let command = command.unwrap_or_else(|| Command::Serve(Box::default()));
     let done = match command {
         Command::Serve(args) => {
             let settings = env.serve(args.serve.over(serve))?;

@@ -92,7 +92,10 @@ pub(crate) async fn seed(app: &App, caller: &Caller, seed: &Seed, bar: &Progress
         let (size, missing) = (batch.len() as u64, missing_orders(app, batch).await?);
         seeded.orders.already_there += size - missing.len() as u64;
         bar.inc(size - missing.len() as u64);
-        let mut made = stream::iter(missing).map(|order| keep_order(app, caller, order)).buffer_unordered(IN_FLIGHT);
+        // The store gives ids in the order in which the inserts reach it: that of their first polls, which the buffer
+        // keeps as long as none of them is made to wait its turn.
+        let keep = |order| tokio::task::unconstrained(keep_order(app, caller, order));
+        let mut made = stream::iter(missing).map(keep).buffered(IN_FLIGHT);
         while let Some(is_new) = made.try_next().await? {
             seeded.orders.count(is_new);
             bar.inc(1);

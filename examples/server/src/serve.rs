@@ -74,6 +74,8 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
                 .collect(),
         ),
     };
+    options.cors.methods.clone_from(&settings.cors_methods);
+    options.cors.headers.clone_from(&settings.cors_headers);
     options
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::http::{HeaderName, Method};
 use provesi_core::{StatusFlow, Timestamp};
 use tracing_subscriber::EnvFilter;
 
@@ -64,6 +65,8 @@ pub(crate) struct ServeSettings {
     pub(crate) flow: StatusFlow,
     pub(crate) audit: Audit,
     pub(crate) origins: Origins,
+    pub(crate) cors_methods: Vec<Method>,
+    pub(crate) cors_headers: Vec<HeaderName>,
     pub(crate) body_limit: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -128,6 +131,18 @@ impl Env<'_> {
                 one_of(text, [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store)])
             })?,
             origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
+            cors_methods: self.setting(
+                ("--cors-methods", "PROVESI_CORS_METHODS"),
+                args.cors_methods,
+                "GET,HEAD",
+                methods,
+            )?,
+            cors_headers: self.setting(
+                ("--cors-headers", "PROVESI_CORS_HEADERS"),
+                args.cors_headers,
+                "content-type,if-match,x-request-id",
+                header_names,
+            )?,
             body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "64KiB", size)?,
             request_timeout: self.setting(
                 ("--request-timeout", "PROVESI_REQUEST_TIMEOUT"),
@@ -256,6 +271,20 @@ fn origins(text: &str) -> Result<Origins, String> {
     list.collect::<Result<_, _>>().map(Origins::List)
 }
 
+/// The methods that the API has.
+const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+
+fn methods(text: &str) -> Result<Vec<Method>, String> {
+    let method = |name: &str| METHODS.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(name.trim()));
+    let found: Option<_> = text.split(',').map(method).collect();
+    found.ok_or("must be some of GET, HEAD, POST, PUT and DELETE, with commas".into())
+}
+
+fn header_names(text: &str) -> Result<Vec<HeaderName>, String> {
+    let found: Result<_, _> = text.split(',').map(|name| name.trim().parse()).collect();
+    found.map_err(|_| "must be names of request headers, with commas, such as content-type,if-match".into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,5 +347,9 @@ mod tests {
             Origins::List(vec!["https://a.example".into(), "http://b:1".into()])
         );
         assert!(origins("a.example").is_err() && origins("https://a/b").is_err());
+        assert_eq!(methods("get, PUT").unwrap(), [Method::GET, Method::PUT]);
+        assert!(methods("PATCH").is_err() && methods("").is_err());
+        assert_eq!(header_names("If-Match, x-a").unwrap(), ["if-match", "x-a"]);
+        assert!(header_names("a b").is_err() && header_names("").is_err());
     }
 }

@@ -177,6 +177,27 @@ fn more_connections_than_allowed_wait_their_turn() {
 }
 
 #[test]
+fn who_takes_nothing_of_an_answer_does_not_keep_the_others_out() {
+    let server = Server::start(&["--max-connections", "1", "--idle-timeout", "500ms"]);
+    let mut slow = server.connect();
+    // Far more than the sockets between the two hold.
+    let asked = "GET /api/docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n".repeat(40);
+    slow.write_all(asked.as_bytes()).unwrap();
+    assert!(server.ask(HEALTH).starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn who_closes_their_half_after_the_request_gets_the_answer() {
+    let server = Server::start(&[]);
+    let mut stream = server.connect();
+    stream.write_all(HEALTH.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+}
+
+#[test]
 fn a_taken_port_is_one_line() {
     let dir = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::ImportError;
-use super::decode::Text;
+use super::decode::{Encoding, Text};
 
 /// The most bytes that the fields of one record may have together: far above what the rules allow, far below what
 /// would hurt. A quote that nobody closed ends here rather than in the whole file in memory.
@@ -23,17 +23,30 @@ pub(crate) struct Columns<const N: usize> {
 }
 
 /// One record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     /// The line on which it starts; the header is on line 1.
     pub(crate) line: u64,
-    /// Its fields, in the order of the file.
-    pub(crate) fields: Vec<Box<str>>,
+    /// Its fields, in the order of the file; or why they were not kept. The file goes on after the record's end.
+    pub(crate) fields: Result<Vec<Box<str>>, Broken>,
+}
+
+/// Why the fields of a record were not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the row is longer than {} KiB; is a quote left open?", MAX_RECORD_BYTES / 1024)]
+    TooLong,
+    #[error("the row has more than {MAX_FIELDS} fields")]
+    TooWide,
+    #[error("a quote that is opened in this row is never closed, so all that follows is part of it")]
+    OpenQuote,
+    #[error("the row is not text")]
+    NotText,
 }
 
 impl Record {
     fn is_blank(&self) -> bool {
-        self.fields.iter().all(|field| field.trim().is_empty())
+        self.fields.as_ref().is_ok_and(|fields| fields.iter().all(|field| field.trim().is_empty()))
     }
 }
 
@@ -41,6 +54,7 @@ impl Record {
 pub(crate) struct CsvFile {
     path: PathBuf,
     text: Text,
+    encoding: Encoding,
     reader: Reader,
     chunk: Box<[u8]>,
     unread: std::ops::Range<usize>,
@@ -55,10 +69,11 @@ pub(crate) struct CsvFile {
 impl CsvFile {
     /// Opens a file and reads its header.
     pub(crate) fn open(path: &Path) -> Result<Self, ImportError> {
-        let (text, _) = Text::open(path)?;
+        let (text, encoding) = Text::open(path)?;
         let mut file = Self {
             path: path.to_owned(),
             text,
+            encoding,
             reader: Reader::new(),
             chunk: vec![0; CHUNK].into(),
             unread: 0..0,
@@ -73,7 +88,10 @@ impl CsvFile {
         let delimiter = delimiter(&file.chunk[file.unread.clone()]);
         file.reader = ReaderBuilder::new().delimiter(delimiter).build();
         match file.next()? {
-            Some(record) => file.header = record.fields,
+            Some(Record { fields: Ok(fields), .. }) => file.header = fields,
+            Some(Record { fields: Err(broken), line }) => {
+                return Err(ImportError::BrokenHeader { path: path.to_owned(), line, broken });
+            }
             None => return Err(ImportError::NoHeader { path: path.to_owned() }),
         }
         Ok(file)
@@ -82,6 +100,11 @@ impl CsvFile {
     /// The path as it was given.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How its bytes are read.
+    pub(crate) const fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// The size of the file in bytes, and how many of them were read.
@@ -136,7 +159,7 @@ impl CsvFile {
             return Ok(None);
         }
         let line = self.line;
-        let (mut written, mut fields) = (0, 0);
+        let (mut written, mut fields, mut broken) = (0, 0, None);
         loop {
             // The end of the file ends the last record as a line break would; where that does not, a quote is open.
             let at_end = self.unread.is_empty();
@@ -149,32 +172,31 @@ impl CsvFile {
             written += wrote;
             fields += ended;
             match result {
-                ReadRecordResult::Record => return self.record(line, fields),
+                ReadRecordResult::Record => {
+                    let fields = broken.map_or_else(|| self.fields(fields), Err);
+                    return Ok(Some(Record { line, fields }));
+                }
                 ReadRecordResult::InputEmpty if at_end => {
-                    return Err(ImportError::OpenQuote { path: self.path.clone(), line });
+                    return Ok(Some(Record { line, fields: Err(Broken::OpenQuote) }));
                 }
                 ReadRecordResult::InputEmpty => self.fill()?,
-                ReadRecordResult::OutputFull => {
-                    return Err(ImportError::RecordTooLong { path: self.path.clone(), line });
-                }
-                ReadRecordResult::OutputEndsFull => {
-                    return Err(ImportError::TooManyFields { path: self.path.clone(), line });
-                }
+                // What comes of the record is read all the same, over what was kept, to find where it ends.
+                ReadRecordResult::OutputFull => (broken, written) = (broken.or(Some(Broken::TooLong)), 0),
+                ReadRecordResult::OutputEndsFull => (broken, fields) = (broken.or(Some(Broken::TooWide)), 0),
                 ReadRecordResult::End => return Ok(None),
             }
         }
     }
 
-    fn record(&self, line: u64, fields: usize) -> Result<Option<Record>, ImportError> {
+    fn fields(&self, count: usize) -> Result<Vec<Box<str>>, Broken> {
         let mut start = 0;
-        let mut record = Record { line, fields: Vec::with_capacity(fields) };
-        for &end in &self.ends[..fields] {
-            let text = std::str::from_utf8(&self.output[start..end])
-                .map_err(|_| ImportError::NotText { path: self.path.clone(), line })?;
-            record.fields.push(text.into());
+        let mut fields = Vec::with_capacity(count);
+        for &end in &self.ends[..count] {
+            let text = std::str::from_utf8(&self.output[start..end]).map_err(|_| Broken::NotText)?;
+            fields.push(text.into());
             start = end;
         }
-        Ok(Some(record))
+        Ok(fields)
     }
 
     /// Goes to where the next record starts, so that its line is known. False at the end of the file.
@@ -224,11 +246,11 @@ impl<const N: usize> Columns<N> {
     /// The fields of a record in the order in which the import names the columns, `""` where the file has no such
     /// column. An error says how the record does not fit the header.
     pub(crate) fn pick<'r>(&self, record: &'r Record) -> Result<[&'r str; N], String> {
-        let count = record.fields.len();
-        if count != self.width {
-            return Err(format!("the row has {count} fields, the header has {}", self.width));
+        let fields = record.fields.as_ref().map_err(Broken::to_string)?;
+        if fields.len() != self.width {
+            return Err(format!("the row has {} fields, the header has {}", fields.len(), self.width));
         }
-        Ok(self.places.map(|place| place.map_or("", |at| &*record.fields[at])))
+        Ok(self.places.map(|place| place.map_or("", |at| &*fields[at])))
     }
 }
 
@@ -262,7 +284,7 @@ mod tests {
     fn records(bytes: &[u8]) -> Vec<(u64, Vec<String>)> {
         let mut file = open(bytes).unwrap();
         std::iter::from_fn(|| file.next().unwrap())
-            .map(|record| (record.line, record.fields.iter().map(ToString::to_string).collect()))
+            .map(|record| (record.line, record.fields.unwrap().iter().map(ToString::to_string).collect()))
             .collect()
     }
 
@@ -305,12 +327,21 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_is_an_error_in_small_files_and_large_ones() {
-        assert!(matches!(open(b"a\n1\n\"2\n3\n").unwrap().last(), Err(ImportError::OpenQuote { line: 3, .. })));
-        let large = [b"a\n\"".as_slice(), &b"x\n".repeat(MAX_RECORD_BYTES)].concat();
-        assert!(matches!(open(&large).unwrap().last(), Err(ImportError::RecordTooLong { line: 2, .. })));
-        let wide = [b"a\n".as_slice(), &b",".repeat(1_000)].concat();
-        assert!(matches!(open(&wide).unwrap().last(), Err(ImportError::TooManyFields { line: 2, .. })));
+    fn a_record_that_is_too_much_is_left_out_and_the_file_goes_on() {
+        let outcome = |bytes: &[u8]| {
+            let mut file = open(bytes).unwrap();
+            let next = || file.next().unwrap().map(|record| (record.line, record.fields.map(|fields| fields.len())));
+            std::iter::from_fn(next).collect::<Vec<_>>()
+        };
+        assert_eq!(outcome(b"a\n1\n\"2\n3\n"), [(2, Ok(1)), (3, Err(Broken::OpenQuote))]);
+        let long = [b"a\n\"".as_slice(), &b"x\n".repeat(MAX_RECORD_BYTES), b"\"\n1\n"].concat();
+        let after = 3 + MAX_RECORD_BYTES as u64;
+        assert_eq!(outcome(&long), [(2, Err(Broken::TooLong)), (after, Ok(1))]);
+        let wide = [b"a\n".as_slice(), &b",".repeat(1_000), b"\n1\n"].concat();
+        assert_eq!(outcome(&wide), [(2, Err(Broken::TooWide)), (3, Ok(1))]);
+        let never_closed = [b"a\n\"".as_slice(), &b"x\n".repeat(MAX_RECORD_BYTES)].concat();
+        assert_eq!(outcome(&never_closed), [(2, Err(Broken::OpenQuote))]);
+        assert!(matches!(open(b"\"a\n1\n"), Err(ImportError::BrokenHeader { broken: Broken::OpenQuote, line: 1, .. })));
     }
 
     #[test]
@@ -319,12 +350,5 @@ mod tests {
         let text = format!("a;b\n1;\"{long}\"\n2;{long}\n");
         let read = records(text.as_bytes());
         assert_eq!((read[0].1[1].as_str(), read[1].1[1].as_str()), (long.as_str(), long.as_str()));
-    }
-
-    impl CsvFile {
-        fn last(&mut self) -> Result<(), ImportError> {
-            while self.next()?.is_some() {}
-            Ok(())
-        }
     }
 }

@@ -101,13 +101,14 @@ fn sniff(file: &mut File) -> io::Result<Sniffed> {
     let mut buf = vec![0; CHUNK];
     // The bytes of a character that the last chunk cut.
     let mut cut = 0;
-    let (mut utf8, mut line, mut first) = (true, 1, true);
+    let (mut utf8, mut line, mut first, mut has_bom) = (true, 1, true, false);
     loop {
         let read = read_full(file, &mut buf[cut..])?;
         let (fresh, end) = (&buf[cut..cut + read], cut + read);
         if first && (fresh.starts_with(b"\xff\xfe") || fresh.starts_with(b"\xfe\xff")) {
             return Ok(Sniffed::Utf16);
         }
+        has_bom |= first && fresh.starts_with(BOM);
         first = false;
         if let Some(at) = fresh.iter().position(|&byte| byte == 0) {
             return Ok(Sniffed::Binary { line: line + newlines(&fresh[..at]) });
@@ -120,6 +121,11 @@ fn sniff(file: &mut File) -> io::Result<Sniffed> {
                     let kept = error.valid_up_to()..end;
                     cut = kept.len();
                     buf.copy_within(kept, 0);
+                }
+                // A byte order mark says that it is UTF-8.
+                Err(error) if has_bom => {
+                    let good = newlines(&buf[..error.valid_up_to()]);
+                    return Ok(Sniffed::Binary { line: line - newlines(&buf[..end]) + good });
                 }
                 Err(_) => (utf8, cut) = (false, 0),
             }
@@ -194,6 +200,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_text_is_refused_with_the_line() {
         assert!(matches!(opened(b"a\nb\nc\0d"), Err(ImportError::NotText { line: 3, .. })));
+        assert!(matches!(opened(b"\xef\xbb\xbfa\nb\xf1\nc"), Err(ImportError::NotText { line: 2, .. })));
         assert!(matches!(opened(b"\xff\xfea\0"), Err(ImportError::Utf16 { .. })));
         assert!(matches!(Text::open(Path::new("/")), Err(ImportError::NotAFile { .. })));
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ImportError;
+use super::decode::Encoding;
 use super::values::Fault;
 
 /// Where faults are told, and how far the import is.
@@ -55,6 +56,16 @@ impl Report {
     fn line(&mut self, text: fmt::Arguments<'_>) -> Result<(), ImportError> {
         let out = &mut self.out;
         self.bar.suspend(|| writeln!(out, "{text}")).map_err(ImportError::Report)
+    }
+
+    /// Says where letters may come out wrong: a file that is UTF-8 but for one byte is windows-1252 as well.
+    pub(super) fn read_as(&mut self, path: &Path, encoding: Encoding) -> Result<(), ImportError> {
+        match encoding {
+            Encoding::Utf8 => Ok(()),
+            Encoding::Windows1252 => {
+                self.line(format_args!("{}: note: it is not UTF-8, so it is read as windows-1252", path.display()))
+            }
+        }
     }
 
     pub(super) fn unknown_columns(&mut self, path: &Path, columns: &[Box<str>]) -> Result<(), ImportError> {

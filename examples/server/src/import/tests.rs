@@ -197,8 +197,21 @@ async fn a_dry_run_writes_nothing_and_knows_the_clients_it_would_make() {
 async fn windows_1252_with_semicolons_and_crlf_comes_in_as_it_was_meant() {
     let bench = Bench::new().await;
     let clients = bench.file("c.csv", b"name;email\r\nPe\xf1a & C\xeda;x@example.com\r\n");
-    bench.run(&Import { clients: Some(clients), ..Import::default() }).await.unwrap();
+    let (_, told) = bench.run(&Import { clients: Some(clients), ..Import::default() }).await.unwrap();
+    assert_eq!(told, ["c.csv: note: it is not UTF-8, so it is read as windows-1252"]);
     assert_eq!(bench.content().await.clients[0].name.as_str(), "Peña & Cía");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_kept_is_a_bad_row_and_no_more() {
+    let bench = Bench::new().await;
+    let rows = format!("a,a@example.com\n{},b@example.com\nc,c@example.com{}\n", "b".repeat(300_000), ",".repeat(300));
+    let file = bench.file("c.csv", format!("name,email\n{rows}d,d@example.com\n\"e,e@example.com\n"));
+    let (summary, told) = bench.run(&Import { clients: Some(file), ..Import::default() }).await.unwrap();
+    assert_eq!(summary.clients, tally(2, 0, 0, 3));
+    let lines: Vec<_> = told.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(lines, ["c.csv:3", "c.csv:4", "c.csv:6"], "{told:?}");
+    assert!(told[2].contains("never closed"), "{told:?}");
 }
 
 #[tokio::test]

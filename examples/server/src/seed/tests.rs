@@ -82,26 +82,43 @@ fn addresses_and_numbers_are_unique() {
     assert_eq!(numbers.len(), 4_000);
 }
 
-#[tokio::test]
-async fn seeding_twice_adds_nothing_the_second_time() {
+/// An application over a new store, and the folder of its file.
+async fn app() -> (App, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path().join("t.db"), 2).await.unwrap();
     store.migrate().await.unwrap();
     let store = Arc::new(store);
-    let app = App::new(Arc::clone(&store) as _, store as _);
+    (App::new(Arc::clone(&store) as _, store as _), dir)
+}
+
+async fn content(app: &App) -> (Vec<Client>, Vec<provesi_core::Order>) {
+    let clients = app.clients().stream(&ClientListing::default()).try_collect().await.unwrap();
+    (clients, app.orders().stream(&OrderListing::default()).try_collect().await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_seed_fills_two_stores_alike_ids_included() {
+    let caller = Caller::system("seed").unwrap();
+    let mut contents = Vec::new();
+    for _ in 0..2 {
+        let (app, _dir) = app().await;
+        seed(&app, &caller, &SEED, &ProgressBar::hidden()).await.unwrap();
+        contents.push(content(&app).await);
+    }
+    assert_eq!(contents[0].1.len(), 4_000);
+    assert!(contents[0] == contents[1]);
+}
+
+#[tokio::test]
+async fn seeding_twice_adds_nothing_the_second_time() {
+    let (app, _dir) = app().await;
     let caller = Caller::system("seed").unwrap();
     let small = Seed { clients: 50, orders: 1_200, ..SEED };
     let run = async || seed(&app, &caller, &small, &ProgressBar::hidden()).await.unwrap();
-    let content = async || {
-        let clients: Vec<Client> = app.clients().stream(&ClientListing::default()).try_collect().await.unwrap();
-        let orders: Vec<provesi_core::Order> =
-            app.orders().stream(&OrderListing::default()).try_collect().await.unwrap();
-        (clients, orders)
-    };
     assert_eq!(run().await.to_string(), "clients: 50 new, 0 already there\norders: 1200 new, 0 already there\n");
-    let before = content().await;
+    let before = content(&app).await;
     assert_eq!((before.0.len(), before.1.len()), (50, 1_200));
     assert!(run().await.to_string().ends_with("nothing was added: these data were seeded before\n"));
-    assert_eq!(content().await, before);
+    assert_eq!(content(&app).await, before);
     assert!(app.check_integrity(&caller, false, |_| {}).await.unwrap().dangling_orders == 0);
 }

@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 /// How long to wait after an error that is likely to come again, such as too many open files.
@@ -34,7 +35,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// At most `max` at once. Each is closed when the head of a request is not there within `idle_timeout`, from its
-    /// start or from the end of the last answer.
+    /// start or from the end of the last answer, and when nothing of an answer could be sent for that long.
     pub(super) fn new(max: usize, idle_timeout: Duration) -> Self {
         Self { permits: Arc::new(Semaphore::new(max)), idle_timeout, stop: watch::Sender::new(false) }
     }
@@ -88,11 +89,15 @@ async fn serve(
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(idle_timeout));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(idle_timeout)
-            .serve_connection(TokioIo::new(stream), service)
+            // Who has sent all and closed that way still reads the answer.
+            .half_close(true)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
     );
     // Ends also where the server itself is gone. The lock on the value is not held on to.
     let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
