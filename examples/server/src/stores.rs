@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use provesi_core::{App, AuditPolicy, StoreError};
-use provesi_store_sqlite::SqliteStore;
+use provesi_store_sqlite::{AuditAck, SqliteStore};
 use tempfile::TempDir;
 
 use crate::logging::LogAudit;
@@ -92,8 +92,12 @@ impl Stores {
         match audit {
             Audit::Off => app,
             Audit::Log => app.with_audit(Arc::new(LogAudit), AuditPolicy::BestEffort),
-            // A read whose record the full disk does not take is not handed out.
-            Audit::Store => app.with_audit(Arc::new(self.orders().store.clone()), AuditPolicy::Strict),
+            // What is handed out is on record: a read waits until its record is on the disk, and is not handed out where
+            // the disk does not take it.
+            Audit::Store => {
+                let sink = self.orders().store.clone().with_audit_ack(AuditAck::Committed);
+                app.with_audit(Arc::new(sink), AuditPolicy::Strict)
+            }
         }
     }
 
