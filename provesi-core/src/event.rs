@@ -75,6 +75,13 @@ pub enum EventKind {
         /// The reason since.
         to: ReturnReason,
     },
+    /// Reason or date of a return changed otherwise, which no use case does: by a program that has the store.
+    ReturnChanged {
+        /// Reason and date before.
+        from: Option<ReturnInfo>,
+        /// Reason and date since.
+        to: Option<ReturnInfo>,
+    },
     /// The order went to another client, to one, or to none.
     ClientChanged {
         /// The client before.
@@ -110,6 +117,7 @@ impl EventKind {
             Self::StatusChanged { .. } => "status_changed",
             Self::Returned { .. } => "returned",
             Self::ReasonChanged { .. } => "reason_changed",
+            Self::ReturnChanged { .. } => "return_changed",
             Self::ClientChanged { .. } => "client_changed",
             Self::Renumbered { .. } => "renumbered",
             Self::Deleted { .. } => "deleted",
@@ -156,10 +164,20 @@ impl EventKind {
                 // Only a store that is handed such a state by hand gets here.
                 None => Some(Self::StatusChanged { from, to: OrderStatus::Returned, cleared: None }),
             },
-            OrderStatus::Returned => match (reason(before), reason(after)) {
-                (from, Some(to)) if from.as_ref() != Some(&to) => Some(Self::ReasonChanged { from, to }),
-                _ => None,
-            },
+            OrderStatus::Returned => {
+                let date = |order: &Order| order.return_info().map(|info| info.returned_at);
+                let keeps_date = date(before).is_none() || date(before) == date(after);
+                match (reason(before), reason(after)) {
+                    (from, Some(to)) if from.as_ref() != Some(&to) && keeps_date => {
+                        Some(Self::ReasonChanged { from, to })
+                    }
+                    _ if before.return_info() != after.return_info() => Some(Self::ReturnChanged {
+                        from: before.return_info().cloned(),
+                        to: after.return_info().cloned(),
+                    }),
+                    _ => None,
+                }
+            }
             to if to != from => Some(Self::StatusChanged { from, to, cleared: before.return_info().cloned() }),
             _ => None,
         }
@@ -239,6 +257,24 @@ mod tests {
         let before = order(OrderStatus::Returned, Some("roto"), 1);
         let after = order(OrderStatus::Returned, Some("mojado"), 1);
         assert_eq!(EventKind::changes(&before, &after)[0].name(), "reason_changed");
+    }
+
+    #[test]
+    fn every_change_of_a_return_is_an_event() {
+        let one = order(OrderStatus::Returned, Some("roto"), 1);
+        let bare = Order { state: OrderState::restore(OrderStatus::Returned, None), ..one.clone() };
+        let later = order(OrderStatus::Returned, Some("roto"), 2);
+        let both = order(OrderStatus::Returned, Some("mojado"), 2);
+        for (before, after, name) in [
+            (&one, &later, "return_changed"),
+            (&one, &both, "return_changed"),
+            (&one, &bare, "return_changed"),
+            (&bare, &one, "reason_changed"),
+        ] {
+            let names: Vec<_> = EventKind::changes(before, after).iter().map(EventKind::name).collect();
+            assert_eq!(names, [name]);
+            assert!(!before.same_content(after));
+        }
     }
 
     #[test]

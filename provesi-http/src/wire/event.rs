@@ -10,8 +10,8 @@ use super::shown;
 
 /// Something that happened to an order. Which further fields there are goes by `type`: `created` and `deleted` have
 /// `status`, `client_id` and, of a return, `return_info`; `status_changed` has `from`, `to` and, on leaving a return,
-/// `cleared`; `returned` has `from` and `reason`; `reason_changed`, `client_changed` and `renumbered` have `from` and
-/// `to`.
+/// `cleared`; `returned` has `from` and `reason`; `reason_changed`, `return_changed`, `client_changed` and `renumbered`
+/// have `from` and `to`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderEvent)]
 pub(crate) struct EventBody<'a> {
