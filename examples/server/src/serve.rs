@@ -79,15 +79,25 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     options
 }
 
-/// Finishes deletions of clients that the end of an earlier process cut short. Begins once the server answers, and
-/// takes the time that it takes.
+/// Finishes deletions of clients that were cut short: by the end of an earlier process, or by a store of orders that did
+/// not answer. Begins once the server answers, and comes again for as long as it serves.
 async fn sweep(app: App, caller: Caller) {
     // The first requests after a start go first.
     tokio::time::sleep(Duration::from_millis(500)).await;
+    loop {
+        sweep_once(&app, &caller).await;
+        tokio::time::sleep(SWEEP_AGAIN).await;
+    }
+}
+
+/// Reads one entry of an index for each client with orders: little enough.
+const SWEEP_AGAIN: Duration = Duration::from_secs(600);
+
+async fn sweep_once(app: &App, caller: &Caller) {
     let found = |gone: provesi_core::DanglingClient| {
         tracing::warn!(client = %gone.id, orders = gone.orders, "orders named a client who is gone; it was taken off them");
     };
-    match app.check_integrity(&caller, true, found).await {
+    match app.check_integrity(caller, true, found).await {
         Ok(report) => tracing::info!(
             clients = report.clients,
             dangling_clients = report.dangling_clients,

@@ -35,7 +35,7 @@ pub(crate) async fn create(
     By(caller): By,
     Payload(draft): Payload<ClientDraft>,
 ) -> Result<Response, ApiError> {
-    let client = api.app.create_client(&caller, draft).await.map_err(|error| api.error(error))?;
+    let client = api.finish(|api| async move { api.app.create_client(&caller, draft).await }).await?;
     let mut answer = answer::json(StatusCode::CREATED, &Success::new(ClientBody::of(&client), &[]));
     etag::tag(&mut answer, client.version());
     Ok(answer)

@@ -37,11 +37,11 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
-    let deleted = async {
+    let deleted = api.finish(|api| async move {
         let expected = super::expected(&api, &caller, id, &if_match).await?;
         api.app.delete_client(&caller, id, expected).await
-    };
-    let deletion = deleted.await.map_err(|error| api.error(error))?;
+    });
+    let deletion = deleted.await?;
     let warnings = Warning::OrdersUnavailable.only(deletion.detached.is_none());
     Ok(answer::json(StatusCode::OK, &Done::new("Cliente eliminado", warnings)))
 }

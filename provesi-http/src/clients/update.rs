@@ -47,11 +47,11 @@ pub(crate) async fn update(
     Payload(change): Payload<ClientChange>,
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
-    let edited = async {
+    let edited = api.finish(|api| async move {
         let expected = super::expected(&api, &caller, id, &if_match).await?;
         api.app.edit_client(&caller, id, &change, expected).await
-    };
-    let client = edited.await.map_err(|error| api.error(error))?;
+    });
+    let client = edited.await?;
     let mut answer = answer::json(StatusCode::OK, &Success::new(ClientBody::of(&client), &[]));
     etag::tag(&mut answer, client.version());
     Ok(answer)

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::error::ApiError;
 
-/// Drops a handler that takes too long. A change that it was making is there as a whole or not at all, as the ports
-/// promise.
+/// Drops a handler that takes too long. A write that it waited for goes on to its end, see
+/// [`Api::finish`](crate::api::Api::finish): whether it happened is not known here.
 pub(crate) async fn cut(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
         tracing::error!(?limit, "a request took too long");

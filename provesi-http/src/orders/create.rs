@@ -35,7 +35,7 @@ pub(crate) async fn create(
     By(caller): By,
     Payload(draft): Payload<OrderDraft>,
 ) -> Result<Response, ApiError> {
-    let view = api.app.create_order(&caller, &draft).await.map_err(|error| api.error(error))?;
+    let view = api.finish(|api| async move { api.app.create_order(&caller, &draft).await }).await?;
     let body = OrderBody::of(&view.order, &view.next_statuses);
     let mut answer = answer::json(StatusCode::CREATED, &Success::new(body, &[]));
     etag::tag(&mut answer, view.order.version());

@@ -36,10 +36,10 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let deleted = async {
+    let deleted = api.finish(|api| async move {
         let expected = super::expected(&api, &caller, &number, &if_match).await?;
         api.app.delete_order(&caller, &number, expected).await
-    };
-    deleted.await.map_err(|error| api.error(error))?;
+    });
+    deleted.await?;
     Ok(answer::json(StatusCode::OK, &Done::new("Orden eliminada", &[])))
 }

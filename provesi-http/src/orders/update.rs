@@ -48,11 +48,11 @@ pub(crate) async fn update(
     Payload(change): Payload<OrderChange>,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let edited = async {
+    let edited = api.finish(|api| async move {
         let expected = super::expected(&api, &caller, &number, &if_match).await?;
         api.app.edit_order(&caller, &number, &change, expected).await
-    };
-    let view = edited.await.map_err(|error| api.error(error))?;
+    });
+    let view = edited.await?;
     let body = OrderBody::of(&view.order, &view.next_statuses);
     let mut answer = answer::json(StatusCode::OK, &Success::new(body, &[]));
     etag::tag(&mut answer, view.order.version());

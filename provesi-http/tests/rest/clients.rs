@@ -1,5 +1,8 @@
 //! `/api/clients/…`.
 
+use std::time::Duration;
+
+use provesi_http::HttpOptions;
 use provesi_testkit::{Fault, Faults};
 use serde_json::{Value, json};
 
@@ -151,4 +154,24 @@ async fn a_store_that_fails_is_told_without_its_words() {
         assert!(answer.header("retry-after").is_empty());
         assert!(!String::from_utf8_lossy(&answer.bytes).contains(Faults::CAUSE));
     }
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_cut_goes_on_to_its_end() {
+    let mut options = HttpOptions::default();
+    options.timeout = Duration::from_millis(50);
+    let bench = Bench::with(options);
+    let id = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&id)).await;
+    bench.orders.stall("detach_client");
+    let cut = bench.call("DELETE", &format!("/api/clients/{id}"), &[], "").await;
+    assert_eq!(cut.error(), (503, "request.timed_out".to_owned()));
+    assert_eq!(bench.get("/api/orders/A-1").await.json()["data"]["client_id"], id);
+    bench.orders.clear();
+    let detached = async {
+        while bench.get("/api/orders/A-1").await.json()["data"]["client_id"] != Value::Null {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), detached).await.expect("the order is taken off the client");
 }

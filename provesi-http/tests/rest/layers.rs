@@ -141,9 +141,12 @@ async fn nobody_is_refused_for_the_encodings_they_take() {
 async fn a_handler_that_panics_is_an_error_of_ours() {
     let bench = Bench::new();
     bench.clients.arm_all(Fault::Panic);
-    let answer = bench.get("/api/clients/").await;
-    assert_eq!(answer.error(), (500, "internal".to_owned()));
-    assert!(!answer.header("x-request-id").is_empty());
+    for method in ["GET", "POST"] {
+        let body = r#"{"name":"B","email":"b@example.com"}"#;
+        let answer = bench.call(method, "/api/clients/", &[], body).await;
+        assert_eq!(answer.error(), (500, "internal".to_owned()), "{method}");
+        assert!(!answer.header("x-request-id").is_empty());
+    }
     bench.clients.clear();
     assert_eq!(bench.get("/api/clients/").await.status, 200);
 }
