@@ -126,7 +126,8 @@ impl App {
     }
 
     /// Leaves a record of what `result` tells, and hands the result on. Under [`AuditPolicy::Strict`] a read whose
-    /// record cannot be kept is not handed out; a write that is done stays done.
+    /// record cannot be kept is not handed out, nor the record that a refused write shows; a write that is done stays
+    /// done.
     async fn audited<T>(
         &self,
         caller: &Caller,
@@ -152,13 +153,19 @@ impl App {
         };
         match sink.record(record).await {
             Ok(()) => result,
-            Err(error) if self.audit_policy == AuditPolicy::Strict && access.is_read => Err(AppError::Audit(error)),
+            Err(error) if self.audit_policy == AuditPolicy::Strict && (access.is_read || shows_a_record(&result)) => {
+                Err(AppError::Audit(error))
+            }
             Err(error) => {
                 tell("a record of access was not kept", &error);
                 result
             }
         }
     }
+}
+
+const fn shows_a_record<T>(result: &Result<T, AppError>) -> bool {
+    matches!(result, Err(AppError::ClientChanged { .. } | AppError::OrderChanged { .. }))
 }
 
 /// Logs a failure that the caller is not told as an error, since there is an answer without what failed.

@@ -140,14 +140,3 @@ pub enum AuditPolicy {
     /// What was read is not handed out; a write that is done stays done.
     Strict,
 }
-
-/// Keeps no records.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoAudit;
-
-#[async_trait]
-impl AuditSink for NoAudit {
-    async fn record(&self, _record: AuditRecord) -> Result<(), StoreError> {
-        Ok(())
-    }
-}

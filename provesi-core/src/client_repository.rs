@@ -18,21 +18,29 @@ use crate::{
 ///   gets [`StoreError::AlreadyExists`]. Looking before writing is not enough.
 /// - A future that is dropped leaves its change there as a whole or not at all.
 /// - No method waits without end: [`StoreError::Unavailable`] after a time of the store's choice, a few seconds.
-/// - Instants come back to the microsecond as they were given.
+/// - Instants come back as they were given, cut to whole milliseconds where the store keeps no more: MongoDB does not.
+///   Versions are compared as they come back.
+/// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
+///   [`StoreError::AlreadyExists`]. Each leaves everything as it was.
+/// - A record that somebody else wrote may break the rules of the domain. Methods that are asked for one record say
+///   [`StoreError::Corrupt`], and neither change nor delete it. Methods that read many leave it out and log which it is,
+///   so that one record does not take a whole list with it; a page is filled up with those that follow.
+/// - A store MAY take more addresses for equal than [`Email::folded`] does, such as one whose collation knows no
+///   difference between `ß` and `ss`; never fewer.
 ///
-/// `provesi-testkit` holds the conformance suite: a store that passes it keeps to this.
+/// `provesi-testkit` holds what of this can be tested as a conformance suite.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `MongoDB`. No secret, no address.
     fn database(&self) -> String;
 
-    /// Keeps a new client as it is given, instants included.
+    /// Keeps a new client as it is given, instants included, and returns it as it was kept.
     ///
     /// # Errors
     /// - [`StoreError::AlreadyExists`] with the field, where another client has the id or, in any letter case, the
     ///   e-mail address. Where both are taken, either may be named.
-    async fn insert(&self, client: &Client) -> Result<(), StoreError>;
+    async fn insert(&self, client: &Client) -> Result<Client, StoreError>;
 
     /// The client with this id, `None` where there is none.
     ///
@@ -41,10 +49,12 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
 
     /// The clients with these ids, in no particular order: each once, however often it is asked for; the unknown are
-    /// left out. At least 1,000 ids are accepted, in one query per 1,000; no ids give no clients, without a query.
+    /// left out, and so are records that cannot be read: who is missing here may still be there, which
+    /// [`get`](Self::get) tells. At least 1,000 ids are accepted, in one query per 1,000; no ids give no clients,
+    /// without a query.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where a record breaks the rules of the domain.
+    /// Those of every method, see above.
     async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError>;
 
     /// The client with this e-mail address in any letter case, `None` where there is none.

@@ -19,7 +19,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // A machine whose clock stands past the year 9999 gets the last instant there is.
-        Timestamp::try_from(chrono::Utc::now()).map_or(Timestamp::MAX, Timestamp::to_millis)
+        Timestamp::try_from(chrono::Utc::now()).unwrap_or(Timestamp::MAX).to_millis()
     }
 }
 

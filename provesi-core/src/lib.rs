@@ -27,7 +27,7 @@ pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, DanglingClient,
     Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
 };
-pub use audit::{AuditAction, AuditPolicy, AuditRecord, AuditSink, NoAudit, Outcome, Subject};
+pub use audit::{AuditAction, AuditPolicy, AuditRecord, AuditSink, Outcome, Subject};
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};
 pub use client_repository::ClientRepository;

@@ -23,9 +23,14 @@ use crate::{
 /// - A future that is dropped leaves its change there as a whole or not at all.
 /// - No method waits without end: [`StoreError::Unavailable`] after a time of the store's choice, a few seconds.
 /// - Instants come back to the microsecond as they were given.
+/// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
+///   [`StoreError::AlreadyExists`]. Each leaves everything as it was, and no event.
+/// - A record that somebody else wrote may break the rules of the domain. Methods that are asked for one record say
+///   [`StoreError::Corrupt`], and neither change nor delete it. Methods that read many leave it out and log which it is,
+///   so that one record does not take a whole list with it; a page is filled up with those that follow.
 ///
-/// Orders know clients by id only; a client may be gone. `provesi-testkit` holds the conformance suite: a store that
-/// passes it keeps to this.
+/// Orders know clients by id only; a client may be gone. `provesi-testkit` holds what of this can be tested as a
+/// conformance suite.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Debug + Send + Sync + 'static {
@@ -58,7 +63,7 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// per 1,000; no numbers give no orders, without a query.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where a record breaks the rules of the domain.
+    /// Those of every method, see above.
     async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError>;
 
     /// Replaces number, client and state of the order `order.id` by those given, if its version is the expected one,
@@ -96,7 +101,8 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     ) -> Result<Page<Order, OrderCursor>, StoreError>;
 
     /// All orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
-    /// that it was asked from, and holds no connection while nobody polls it. An error ends it.
+    /// that it was asked from, and holds no connection while nobody polls it. An error ends it. As with the pages, an
+    /// order that is changed meanwhile may come twice or not at all: it moves within the listing.
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>>;
 
     /// How many orders pass the filter. May take time in proportion to the table: not for lists.
@@ -128,10 +134,11 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
 
     /// The events of one order, oldest first: at most `limit` of them, those after the event `after` where it is
     /// given. The order is the one that has this number now, in any letter case, else the one that had it last; its
-    /// events under other numbers are among them. A number that no order ever had has no events.
+    /// events under other numbers are among them. A number that no order ever had has no events. Who asks for what
+    /// follows an event looks at [`OrderEvent::order_id`]: the number may have gone to another order meanwhile.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where an event cannot be read.
+    /// Those of every method, see above.
     async fn history(
         &self,
         number: &OrderNumber,
@@ -144,7 +151,7 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// again after the last id that they saw misses nothing.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where an event cannot be read.
+    /// Those of every method, see above.
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError>;
 
     /// Whether the store answers.

@@ -47,7 +47,8 @@ impl Timestamp {
     /// The `updated_at` of a change at `now` to a row that was last changed at `self`: `now`, or the first whole
     /// millisecond after `self` where `now` is not later.
     ///
-    /// Every store uses this, so that a version strictly grows even if a clock stands still or runs back.
+    /// Every store uses this, so that a version strictly grows even if a clock stands still or runs back. It cannot
+    /// grow past [`MAX`](Self::MAX), so a record must not be made with an instant that far ahead.
     #[must_use]
     pub const fn next(self, now: Self) -> Self {
         if now.0 > self.0 {

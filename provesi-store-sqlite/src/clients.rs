@@ -12,7 +12,7 @@ use provesi_core::{
 };
 
 use crate::error::store_error;
-use crate::rows::{ClientRow, all};
+use crate::rows::{ClientRow, readable};
 use crate::sql;
 use crate::store::SqliteStore;
 
@@ -38,7 +38,7 @@ impl ClientRepository for SqliteStore {
         "SQLite".to_owned()
     }
 
-    async fn insert(&self, client: &Client) -> Result<(), StoreError> {
+    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
         self.writer.write(write::Insert { client: client.clone() }).await
     }
 
@@ -55,7 +55,7 @@ impl ClientRepository for SqliteStore {
         for chunk in ids.chunks(sql::CHUNK) {
             let rows: Vec<ClientRow> =
                 sqlx::query_as(GET_MANY).bind(sql::json(chunk)?).fetch_all(&self.readers).await.map_err(store_error)?;
-            clients.append(&mut all(rows)?);
+            clients.append(&mut readable(rows)?);
         }
         Ok(clients)
     }

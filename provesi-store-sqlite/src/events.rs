@@ -4,7 +4,7 @@ use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLim
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use crate::error::store_error;
-use crate::rows::{EventRow, all};
+use crate::rows::{EventRow, filled};
 use crate::sql;
 
 /// An event that has no id yet.
@@ -68,14 +68,17 @@ pub(crate) async fn history(
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
-        .bind(number.folded())
-        .bind(place(after))
-        .bind(sql::limit(limit.get()))
-        .fetch_all(readers)
-        .await
-        .map_err(store_error)?;
-    all(rows)
+    let events = filled(limit.get(), |limit| async move {
+        let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
+            .bind(number.folded())
+            .bind(place(after))
+            .bind(sql::limit(limit))
+            .fetch_all(readers)
+            .await
+            .map_err(store_error)?;
+        Ok(rows)
+    });
+    events.await
 }
 
 const FEED: &str = "\
@@ -87,13 +90,16 @@ pub(crate) async fn feed(
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let rows: Vec<EventRow> = sqlx::query_as(FEED)
-        .bind(place(after))
-        .bind(sql::limit(limit.get()))
-        .fetch_all(readers)
-        .await
-        .map_err(store_error)?;
-    all(rows)
+    let events = filled(limit.get(), |limit| async move {
+        let rows: Vec<EventRow> = sqlx::query_as(FEED)
+            .bind(place(after))
+            .bind(sql::limit(limit))
+            .fetch_all(readers)
+            .await
+            .map_err(store_error)?;
+        Ok(rows)
+    });
+    events.await
 }
 
 /// The statements whose plans a test looks at.

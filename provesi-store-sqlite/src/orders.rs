@@ -13,7 +13,7 @@ use provesi_core::{
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
-use crate::rows::{OrderRow, all};
+use crate::rows::{ClientIdRow, OrderRow, filled, readable};
 use crate::store::SqliteStore;
 use crate::writer::InsertOrder;
 use crate::{events, sql};
@@ -80,7 +80,7 @@ impl OrderRepository for SqliteStore {
                 .fetch_all(&self.readers)
                 .await
                 .map_err(store_error)?;
-            orders.append(&mut all(rows)?);
+            orders.append(&mut readable(rows)?);
         }
         Ok(orders)
     }
@@ -133,10 +133,13 @@ impl OrderRepository for SqliteStore {
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
         let mut detached = 0;
         loop {
-            let count = self.writer.write(write::Detach { id, stamp: stamp.clone() }).await?;
-            detached += count;
-            if count < write::DETACH_AT_ONCE.into() {
+            let batch = self.writer.write(write::Detach { id, stamp: stamp.clone() }).await?;
+            detached += batch.changed;
+            if !batch.is_full {
                 return Ok(detached);
+            }
+            if batch.changed == 0 {
+                return Err(StoreError::corrupt("none of the orders that are left of the client can be read"));
             }
         }
     }
@@ -169,12 +172,15 @@ impl OrderRepository for SqliteStore {
 
 async fn client_ids(readers: &SqlitePool, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
     let limit = PageLimit::MAX;
-    let ids: Vec<String> = sqlx::query_scalar(CLIENT_IDS)
-        .bind(after.map_or_else(String::new, |id| id.to_string()))
-        .bind(sql::limit(limit.get() + 1))
-        .fetch_all(readers)
-        .await
-        .map_err(store_error)?;
-    let ids = ids.iter().map(|id| id.parse::<ClientId>().map_err(StoreError::corrupt)).collect::<Result<_, _>>()?;
+    let ids = filled(limit.get() + 1, |limit| async move {
+        let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(sql::limit(limit))
+            .fetch_all(readers)
+            .await
+            .map_err(store_error)?;
+        Ok(ids)
+    })
+    .await?;
     Ok(Page::from_one_more(ids, limit, |last| *last))
 }

@@ -104,9 +104,10 @@ impl SqliteStore {
         migrations::pending(&self.writers).await
     }
 
-    /// Whether the file is where it was, and its tables can be read.
+    /// Whether the file is where it was, its tables can be read, and writes are taken.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.file.check()?;
+        self.writer.check()?;
         sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.readers).await.map_err(|error| {
             match store_error(error) {
                 StoreError::Backend { source } => StoreError::Unavailable { source },

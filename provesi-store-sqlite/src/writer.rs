@@ -85,6 +85,14 @@ impl Writer {
         self.within_deadline(self.send(Job::Audit { record, committed: None })).await
     }
 
+    /// Whether writes are taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] once the task has ended, closed or by a bug.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.queue.is_closed() { Err(ended()) } else { Ok(()) }
+    }
+
     /// Has all that waits written, and the task ended. Nothing is accepted afterwards.
     pub(crate) async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -115,5 +123,5 @@ impl Writer {
 }
 
 fn ended() -> StoreError {
-    StoreError::unavailable("the store was closed")
+    StoreError::unavailable("the store was closed: nothing is written any more")
 }

@@ -196,7 +196,7 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
         self.inner.database()
     }
 
-    async fn insert(&self, client: &Client) -> Result<(), StoreError> {
+    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
         self.faults.around("insert", self.inner.insert(client)).await
     }
 

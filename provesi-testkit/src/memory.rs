@@ -89,7 +89,7 @@ impl ClientRepository for MemoryStore {
         "memory".to_owned()
     }
 
-    async fn insert(&self, client: &Client) -> Result<(), StoreError> {
+    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
         let mut state = self.lock();
         if state.clients.contains_key(&client.id) {
             return Err(StoreError::AlreadyExists { field: UniqueField::ClientId });
@@ -98,7 +98,7 @@ impl ClientRepository for MemoryStore {
             return Err(StoreError::AlreadyExists { field: UniqueField::Email });
         }
         state.clients.insert(client.id, client.clone());
-        Ok(())
+        Ok(client.clone())
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {

@@ -125,7 +125,7 @@ struct Owner {
 async fn keep_client(app: &App, client: Client) -> Result<(Owner, bool), SeedError> {
     let owner = |id| Owner { id, since: client.created_at };
     match app.clients().insert(&client).await {
-        Ok(()) => Ok((owner(client.id), true)),
+        Ok(kept) => Ok((owner(kept.id), true)),
         Err(StoreError::AlreadyExists { field: UniqueField::ClientId }) => Ok((owner(client.id), false)),
         Err(StoreError::AlreadyExists { .. }) => {
             // Somebody else's client has the address: the orders go to it, so that none names a client who is not there.

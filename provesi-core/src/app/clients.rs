@@ -80,7 +80,7 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        let result = self.clients.insert(&client).await.map_err(client_error).map(|()| client);
+        let result = self.clients.insert(&client).await.map_err(client_error);
         let access =
             Access::write(AuditAction::ClientCreate, &[Field::Name, Field::Email, Field::Phone, Field::Address]);
         self.audited(caller, access, |made| made.map(subject).into_iter().collect(), result).await

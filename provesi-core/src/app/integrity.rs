@@ -3,7 +3,7 @@
 use futures_util::stream::StreamExt;
 
 use crate::app::Access;
-use crate::{App, AppError, AuditAction, Caller, ClientId, Subject};
+use crate::{App, AppError, AuditAction, Caller, ClientId, StoreError, Subject};
 
 /// A client who is gone, with the orders that still name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +40,16 @@ impl App {
         let mut report = IntegrityReport::default();
         // An order names a client only after the client was made, so who is missing here, after the order was read,
         // was deleted.
-        let mut chunks = self.orders.client_ids().ready_chunks(1_000);
+        let mut chunks = self.orders.client_ids().chunks(1_000);
         while let Some(chunk) = chunks.next().await {
             let ids: Vec<ClientId> = chunk.into_iter().collect::<Result<_, _>>().map_err(AppError::Orders)?;
             report.clients += ids.len() as u64;
             let there = self.clients.get_many(&ids).await.map_err(AppError::Clients)?;
             let there: std::collections::HashSet<_> = there.into_iter().map(|client| client.id).collect();
             for id in ids.into_iter().filter(|id| !there.contains(id)) {
+                if self.is_there(id).await? {
+                    continue;
+                }
                 let orders = if repair { self.detach_gone(caller, id).await? } else { self.orders_naming(id).await? };
                 if orders == 0 {
                     continue;
@@ -57,6 +60,15 @@ impl App {
             }
         }
         Ok(report)
+    }
+
+    /// Whether there is such a client, if only as a record that cannot be read: no order is taken off it.
+    async fn is_there(&self, id: ClientId) -> Result<bool, AppError> {
+        match self.clients.get(id).await {
+            Ok(client) => Ok(client.is_some()),
+            Err(StoreError::Corrupt { .. }) => Ok(true),
+            Err(error) => Err(AppError::Clients(error)),
+        }
     }
 
     async fn orders_naming(&self, id: ClientId) -> Result<u64, AppError> {

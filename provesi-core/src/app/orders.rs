@@ -3,15 +3,17 @@
 //! The inputs are texts as they came: the contract says which fault is told first where there are several (number,
 //! status, client), so they are parsed here and in that order.
 
+use std::fmt;
+
 use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, EventId, Expected, Field, NewOrder, Order,
     OrderEvent, OrderNumber, OrderState, OrderStatus, OrderView, PageLimit, ReasonRequired, ReturnReason, StoreError,
-    Subject, UniqueField,
+    Subject, Timestamp, UniqueField,
 };
 
-/// An order to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An order to be made. `Debug` shows how long the reason is, and not what it says.
+#[derive(Clone, PartialEq, Eq)]
 pub struct OrderDraft {
     /// The number.
     pub number: String,
@@ -35,8 +37,8 @@ pub enum ClientChoice {
     Attach(String),
 }
 
-/// A change of an order: what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A change of an order: what is `None` stays. `Debug` shows how long the reason is, and not what it says.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct OrderChange {
     /// The new number.
     pub number: Option<String>,
@@ -46,6 +48,30 @@ pub struct OrderChange {
     pub status: Option<OrderStatus>,
     /// The reason, for a return; not kept in any other status.
     pub return_reason: Option<String>,
+}
+
+impl fmt::Debug for OrderDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, client_id, status, return_reason } = self;
+        f.debug_struct("OrderDraft")
+            .field("number", number)
+            .field("client_id", client_id)
+            .field("status", status)
+            .field("return_reason_bytes", &return_reason.as_ref().map(String::len))
+            .finish()
+    }
+}
+
+impl fmt::Debug for OrderChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, client, status, return_reason } = self;
+        f.debug_struct("OrderChange")
+            .field("number", number)
+            .field("client", client)
+            .field("status", status)
+            .field("return_reason_bytes", &return_reason.as_ref().map(String::len))
+            .finish()
+    }
 }
 
 impl OrderChange {
@@ -80,7 +106,8 @@ impl App {
 
     async fn try_create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
         let number = OrderNumber::parse(&draft.number)?;
-        let now = self.now();
+        let stamp = self.stamp(caller);
+        let now = stamp.at;
         let checked = async {
             let reason = given_reason(draft.status, draft.return_reason.as_deref())?;
             let state = OrderState::new(draft.status, reason, now)?;
@@ -96,8 +123,8 @@ impl App {
         };
         let client_id = client.as_ref().map(|client| client.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
-        let order = self.orders.insert(&order, &self.stamp(caller)).await.map_err(order_error)?;
-        self.with_client_seen_again(caller, order, client).await
+        let order = self.orders.insert(&order, &stamp).await.map_err(order_error)?;
+        Ok(self.with_client_seen_again(caller, order, client).await)
     }
 
     /// The order with this number in any letter case, with its client.
@@ -151,11 +178,14 @@ impl App {
             if !expected.allows(current.version()) {
                 return Err(AppError::OrderChanged { current: Box::new(current) });
             }
-            let (changed, attached) = self.changed_order(&current, change).await?;
-            match self.orders.update(&changed, current.version().into(), &self.stamp(caller)).await {
+            let stamp = self.stamp(caller);
+            let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
+            match self.orders.update(&changed, current.version().into(), &stamp).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
-                Ok(order) if attached.is_some() => return self.with_client_seen_again(caller, order, attached).await,
+                Ok(order) if attached.is_some() => {
+                    return Ok(self.with_client_seen_again(caller, order, attached).await);
+                }
                 Ok(order) => return Ok(self.view(order).await),
             }
             current = self.orders.get(current.id).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)?;
@@ -163,8 +193,13 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// What `change` makes of `current`, and the client that it attaches.
-    async fn changed_order(&self, current: &Order, change: &OrderChange) -> Result<(Order, Option<Client>), AppError> {
+    /// What `change` makes of `current` at `now`, and the client that it attaches.
+    async fn changed_order(
+        &self,
+        current: &Order,
+        change: &OrderChange,
+        now: Timestamp,
+    ) -> Result<(Order, Option<Client>), AppError> {
         let mut changed = current.clone();
         if let Some(number) = &change.number {
             changed.number = OrderNumber::parse(number)?;
@@ -176,7 +211,7 @@ impl App {
                 return Err(AppError::TransitionRefused { from, to });
             }
             let reason = given_reason(to, change.return_reason.as_deref())?;
-            let state = current.state.edited(to, reason, self.now())?;
+            let state = current.state.edited(to, reason, now)?;
             let client = match &change.client {
                 ClientChoice::Attach(id) => Some(self.named_client(id).await?),
                 ClientChoice::Keep | ClientChoice::Detach => None,
@@ -282,35 +317,43 @@ impl App {
     }
 
     /// Looks at an order's client once more after it was written. A client who was deleted meanwhile, whose orders may
-    /// have been detached just before this one came, is taken off it. Where that fails, the order is there all the same, and
-    /// the integrity check will see to it.
-    async fn with_client_seen_again(
-        &self,
-        caller: &Caller,
-        order: Order,
-        client: Option<Client>,
-    ) -> Result<OrderView, AppError> {
+    /// have been detached just before this one came, is taken off it. The order is written whatever comes of that: where
+    /// a store fails here, the integrity check will see to the rest.
+    async fn with_client_seen_again(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
         let next_statuses = self.next_statuses(order.status());
         let Some(client) = client else {
-            return Ok(OrderView { order, client: ClientLink::Nobody, next_statuses });
+            return OrderView { order, client: ClientLink::Nobody, next_statuses };
         };
-        let link = match self.clients.get(client.id).await {
+        let client = match self.clients.get(client.id).await {
             Ok(Some(client)) => ClientLink::Known(Box::new(client)),
-            Ok(None) => {
-                if let Err(error) = self.orders.detach_client(client.id, &self.stamp(caller)).await {
-                    tell("a deleted client is still on an order", &error);
-                    return Ok(OrderView { order, client: ClientLink::Gone(client.id), next_statuses });
+            Ok(None) => match self.orders.detach_client(client.id, &self.stamp(caller)).await {
+                Ok(_) => {
+                    let order = self.detached(order).await;
+                    return OrderView { order, client: ClientLink::Nobody, next_statuses };
                 }
-                let order = self.orders.get(order.id).await.map_err(AppError::Orders)?;
-                let order = order.ok_or(AppError::OrderNotFound)?;
-                return Ok(OrderView { order, client: ClientLink::Nobody, next_statuses });
-            }
+                Err(error) => {
+                    tell("a deleted client is still on an order", &error);
+                    ClientLink::Gone(client.id)
+                }
+            },
             Err(error) => {
                 tell("whether an order's client is still there is not known", &error);
                 ClientLink::Known(Box::new(client))
             }
         };
-        Ok(OrderView { order, client: link, next_statuses })
+        OrderView { order, client, next_statuses }
+    }
+
+    /// The order as it is once its client was taken off it; where that cannot be read, as far as it is known.
+    async fn detached(&self, order: Order) -> Order {
+        match self.orders.get(order.id).await {
+            Ok(Some(order)) => order,
+            Ok(None) => Order { client_id: None, ..order },
+            Err(error) => {
+                tell("an order is shown as it was before its client was taken off it", &error);
+                Order { client_id: None, ..order }
+            }
+        }
     }
 
     /// The order with its client.

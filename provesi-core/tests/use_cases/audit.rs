@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     App, AppError, AuditAction, AuditPolicy, AuditSink, ClientChange, ClientId, Field, OrderListing, Outcome,
-    PageLimit, PageRequest, Phone, Subject,
+    PageLimit, PageRequest, Phone, Subject, Version,
 };
 use provesi_testkit::FaultyStore;
 
@@ -54,6 +54,14 @@ async fn a_strict_audit_that_fails_holds_back_what_was_read_and_not_what_was_wri
     let refused = strict.client(&world.caller, client.id).await.unwrap_err();
     assert!(matches!(refused, AppError::Audit(_)), "{refused:?}");
     strict.edit_client(&world.caller, client.id, &ClientChange::default(), ANY).await.unwrap();
+    // A refusal that shows the record is a way to read it.
+    let stale = Version::new("2020-01-01T00:00:00Z".parse().unwrap()).into();
+    for refused in [
+        strict.edit_client(&world.caller, client.id, &ClientChange::default(), stale).await.map(drop),
+        strict.delete_client(&world.caller, client.id, stale).await.map(drop),
+    ] {
+        assert!(matches!(refused, Err(AppError::Audit(_))), "{refused:?}");
+    }
     let lenient = world.app.clone().with_audit(sink, AuditPolicy::BestEffort);
     assert_eq!(lenient.client(&world.caller, client.id).await.unwrap(), client);
 }

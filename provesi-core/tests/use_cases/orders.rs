@@ -4,6 +4,7 @@ use provesi_core::{
     AppError, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
     OrderRepository, OrderStatus, PageLimit, StatusFlow,
 };
+use provesi_testkit::Fault;
 
 use crate::{ANY, World, number, order_draft};
 
@@ -162,4 +163,56 @@ async fn an_order_made_while_its_client_is_deleted_is_taken_off_it() {
     assert_eq!((made.order.client_id, &made.client), (None, &ClientLink::Nobody));
     let stored = OrderRepository::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
     assert_eq!(stored.client_id, None);
+}
+
+/// The order is made whatever fails afterwards. On one thread, so that nothing goes on between clearing the one fault and
+/// arming the next.
+#[tokio::test]
+async fn an_order_whose_client_went_meanwhile_is_told_as_made_also_where_it_cannot_be_read_again() {
+    for (method, client_id) in [("get", false), ("detach_client", true)] {
+        let world = World::new();
+        let client = world.client("ana@example.com").await;
+        let (orders, faults) = provesi_testkit::FaultyStore::new(world.store.clone());
+        let app = provesi_core::App::new(Arc::new(world.store.clone()), Arc::new(orders));
+        faults.stall("insert");
+        let making = {
+            let (app, caller, draft) = (app.clone(), world.caller.clone(), order_draft("A-1", Some(&client)));
+            tokio::spawn(async move { app.create_order(&caller, &draft).await })
+        };
+        faults.stalled().await;
+        world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
+        faults.clear();
+        faults.arm(method, Fault::FailBefore, 1);
+        let made = making.await.unwrap().unwrap();
+        assert_eq!(made.order.number, number("A-1"), "{method}");
+        assert_eq!(made.order.client_id.is_some(), client_id, "{method}");
+        assert!(OrderRepository::get(&world.store, made.order.id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn one_instant_is_told_of_a_change_by_the_order_and_its_event() {
+    #[derive(Debug, Default)]
+    struct Ticking(std::sync::atomic::AtomicI64);
+    impl provesi_core::Clock for Ticking {
+        fn now(&self) -> provesi_core::Timestamp {
+            let ticks = self.0.fetch_add(1_000, std::sync::atomic::Ordering::Relaxed);
+            provesi_core::Timestamp::from_micros(ticks).unwrap()
+        }
+    }
+    let world = World::new();
+    let app = world.app.clone().with_clock(Arc::new(Ticking::default()));
+    let made = app.create_order(&world.caller, &order_draft("A-1", None)).await.unwrap().order;
+    let returned = app.edit_order(&world.caller, &number("A-1"), &returned("roto"), ANY).await.unwrap().order;
+    let events = OrderRepository::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
+    assert_eq!(events[0].at, made.created_at);
+    let returned_at = returned.return_info().unwrap().returned_at;
+    assert_eq!((events[1].at, returned.updated_at), (returned_at, returned_at));
+}
+
+#[test]
+fn what_a_caller_wrote_as_a_reason_is_not_shown_by_debug() {
+    let draft = OrderDraft { return_reason: Some("secreto".to_owned()), ..order_draft("A-1", None) };
+    let change = OrderChange { return_reason: draft.return_reason.clone(), ..OrderChange::default() };
+    assert!(!format!("{draft:?} {change:?}").contains("secreto"));
 }

@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
-use crate::rows::{CLIENT_COLUMNS, ClientRow, all};
+use crate::rows::{CLIENT_COLUMNS, ClientRow, filled};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
@@ -22,8 +22,8 @@ pub(super) async fn read(
     request: &PageRequest<ClientCursor>,
 ) -> Result<Page<Client, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let rows: Vec<ClientRow> = query(listing, place, request.limit.get() + 1, readers).await?;
-    Ok(Page::from_one_more(all(rows)?, request.limit, |last| listing.cursor_at(last)))
+    let clients = filled(request.limit.get() + 1, |limit| query(listing, place, limit, readers)).await?;
+    Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
 
 async fn query(
@@ -61,14 +61,10 @@ pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> S
 
 const COUNT: &str = "SELECT count(*) FROM clients";
 
-const COUNT_MATCHES: &str = "\
-    SELECT count(*) FROM clients \
-    WHERE (instr(name_search, ?1) > 0 OR instr(email_search, ?1) > 0 \
-    OR (?2 IS NOT NULL AND phone_digits IS NOT NULL AND instr(phone_digits, ?2) > 0))";
-
 pub(super) async fn count(readers: &SqlitePool, filter: &ClientFilter) -> Result<u64, StoreError> {
     let query = filter.query.as_ref();
-    let count: i64 = sqlx::query_scalar(if query.is_some() { COUNT_MATCHES } else { COUNT })
+    let text = if query.is_some() { format!("{COUNT} WHERE {MATCHES}") } else { COUNT.to_owned() };
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(query.map(ClientQuery::folded))
         .bind(query.and_then(ClientQuery::digits))
         .fetch_one(readers)

@@ -22,9 +22,9 @@ const HAS_ID: &str = "SELECT count(*) FROM clients WHERE id = ?1";
 
 #[async_trait]
 impl Write for Insert {
-    type Output = ();
+    type Output = Client;
 
-    async fn run(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Client, StoreError> {
         let client = &self.client;
         let phone = client.phone.as_ref().map(provesi_core::Phone::as_str);
         let inserted = sqlx::query(INSERT)
@@ -44,7 +44,7 @@ impl Write for Insert {
             .await
             .map_err(store_error)?;
         if inserted.rows_affected() == 1 {
-            return Ok(());
+            return Ok(client.clone());
         }
         // SQLite names the constraint in the text of an error only. The row that is in the way tells as well: within
         // this transaction it cannot have gone.

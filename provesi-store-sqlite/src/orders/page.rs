@@ -20,7 +20,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
-use crate::rows::{OrderRow, all};
+use crate::rows::{OrderRow, filled};
 use crate::sql;
 
 pub(crate) use statement::{Access, Statement};
@@ -35,12 +35,17 @@ pub(super) async fn read(
 ) -> Result<Page<Order, OrderCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let access = access(readers, listing).await?;
-    let statement = Statement::page(listing, &access, place, request.limit.get() + 1)?;
-    let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
-        .fetch_all(readers)
-        .await
-        .map_err(store_error)?;
-    Ok(Page::from_one_more(all(rows)?, request.limit, |last| listing.cursor_at(last)))
+    let access = &access;
+    let orders = filled(request.limit.get() + 1, |limit| async move {
+        let statement = Statement::page(listing, access, place, limit)?;
+        let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
+            .fetch_all(readers)
+            .await
+            .map_err(store_error)?;
+        Ok(rows)
+    })
+    .await?;
+    Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 
 pub(super) async fn count(readers: &SqlitePool, filter: &OrderFilter) -> Result<u64, StoreError> {

@@ -144,15 +144,21 @@ impl Write for Delete {
     }
 }
 
-/// Takes a client off some of its orders, and says how many these were: less than [`DETACH_AT_ONCE`] where none is
-/// left.
+/// Takes a client off some of its orders. One that cannot be read is left as it is: its event could not be written.
 pub(super) struct Detach {
     pub(super) id: ClientId,
     pub(super) stamp: Stamp,
 }
 
+/// What became of some orders of a client.
+pub(super) struct Detached {
+    pub(super) changed: u64,
+    /// Whether there may be more.
+    pub(super) is_full: bool,
+}
+
 /// A client may have many orders; others get their turn in between.
-pub(super) const DETACH_AT_ONCE: u32 = 500;
+const DETACH_AT_ONCE: u32 = 500;
 
 const ORDERS_OF_CLIENT: &str = "SELECT id, order_number, updated_at FROM orders WHERE client_id = ?1 LIMIT ?2";
 
@@ -162,24 +168,29 @@ const DETACH: &str = "\
 
 #[async_trait]
 impl Write for Detach {
-    type Output = u64;
+    type Output = Detached;
 
-    async fn run(&self, connection: &mut SqliteConnection) -> Result<u64, StoreError> {
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Detached, StoreError> {
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(ORDERS_OF_CLIENT)
             .bind(self.id.to_string())
             .bind(i64::from(DETACH_AT_ONCE))
             .fetch_all(&mut *connection)
             .await
             .map_err(store_error)?;
+        let is_full = rows.len() == DETACH_AT_ONCE as usize;
         let mut changes = Vec::with_capacity(rows.len());
         let mut numbers = Vec::with_capacity(rows.len());
         for (id, number, updated_at) in rows {
-            let updated_at = Timestamp::from_micros(updated_at).map_err(StoreError::corrupt)?;
+            let (Ok(updated_at), Ok(number)) = (Timestamp::from_micros(updated_at), OrderNumber::try_from(number))
+            else {
+                tracing::error!(order = id, "an order of a deleted client cannot be read, and keeps it");
+                continue;
+            };
             changes.push((id, updated_at.next(self.stamp.at).micros()));
-            numbers.push((OrderId::new(id), OrderNumber::try_from(number).map_err(StoreError::corrupt)?));
+            numbers.push((OrderId::new(id), number));
         }
         if changes.is_empty() {
-            return Ok(0);
+            return Ok(Detached { changed: 0, is_full });
         }
         sqlx::query(DETACH).bind(sql::json(&changes)?).execute(&mut *connection).await.map_err(store_error)?;
         let event = |(order_id, number)| {
@@ -188,6 +199,6 @@ impl Write for Detach {
         };
         let events: Vec<_> = numbers.iter().map(|(id, number)| event((*id, number))).collect();
         events::insert_all(connection, &events).await?;
-        Ok(changes.len() as u64)
+        Ok(Detached { changed: changes.len() as u64, is_full })
     }
 }

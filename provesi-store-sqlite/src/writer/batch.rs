@@ -85,12 +85,12 @@ pub(super) struct Batch {
     audits: Vec<Audit>,
     awaited: bool,
     /// Who waits for the end of the task.
-    pub(super) closing: Option<oneshot::Sender<()>>,
+    pub(super) closing: Vec<oneshot::Sender<()>>,
 }
 
 impl Batch {
     /// No writes, and who waits for the end of the task.
-    pub(super) fn closing(closing: Option<oneshot::Sender<()>>) -> Self {
+    pub(super) fn closing(closing: Vec<oneshot::Sender<()>>) -> Self {
         Self { closing, ..Self::default() }
     }
 
@@ -103,7 +103,7 @@ impl Batch {
             Job::InsertOrder(ticket) => self.inserts.push(ticket),
             Job::Other(ticket) => self.others.push(ticket),
             Job::Audit { record, committed } => self.audits.push(Audit { record, committed }),
-            Job::Close(done) => self.closing = Some(done),
+            Job::Close(done) => self.closing.push(done),
         }
     }
 
@@ -188,7 +188,7 @@ impl Batch {
         self.inserts.extend(other.inserts);
         self.others.extend(other.others);
         self.audits.extend(other.audits);
-        self.closing = other.closing.or(self.closing.take());
+        self.closing.extend(other.closing);
     }
 
     /// The same writes, each in a batch of its own.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::batch::Batch;
@@ -38,26 +38,26 @@ pub(super) async fn run(target: Target, mut jobs: mpsc::Receiver<Job>) {
         let mut batch = std::mem::take(&mut left);
         received.drain(..).for_each(|job| batch.push(job));
         fill(&mut batch, &mut jobs).await;
-        if batch.closing.is_some() {
+        if !batch.closing.is_empty() {
             jobs.close();
         }
         left = write(batch, &target).await;
-        if let Some(done) = left.closing.take() {
-            finish(left, &target, &mut jobs).await;
-            let _ = done.send(());
+        if !left.closing.is_empty() {
+            let closing = std::mem::take(&mut left.closing);
+            finish(left, &target, &mut jobs, closing).await;
             return;
         }
         if jobs.is_closed() && jobs.is_empty() {
             break;
         }
     }
-    finish(left, &target, &mut jobs).await;
+    finish(left, &target, &mut jobs, Vec::new()).await;
 }
 
 /// Takes what waits, and waits a little itself where nobody waits for the batch.
 async fn fill(batch: &mut Batch, jobs: &mut mpsc::Receiver<Job>) {
     let until = Instant::now() + GATHER;
-    while batch.len() < MAX_BATCH && batch.closing.is_none() {
+    while batch.len() < MAX_BATCH && batch.closing.is_empty() {
         let job = match jobs.try_recv() {
             Ok(job) => Some(job),
             Err(_) if batch.is_awaited() => None,
@@ -85,21 +85,27 @@ async fn write(mut batch: Batch, target: &Target) -> Batch {
         return left;
     }
     // One of the writes is at fault: the others are not to suffer from it.
-    let mut left = Batch::closing(batch.closing.take());
+    let mut left = Batch::closing(std::mem::take(&mut batch.closing));
     for batch in batch.apart() {
         left.absorb(Box::pin(write(batch, target)).await);
     }
     left
 }
 
-/// Writes what is left once nothing more can come.
-async fn finish(mut left: Batch, target: &Target, jobs: &mut mpsc::Receiver<Job>) {
+/// Writes what is left once nothing more can come, and tells those who wait for the end, who may come until then.
+async fn finish(
+    mut left: Batch,
+    target: &Target,
+    jobs: &mut mpsc::Receiver<Job>,
+    mut closing: Vec<oneshot::Sender<()>>,
+) {
     for tries in 0..TRIES_AT_THE_END {
         while let Ok(job) = jobs.try_recv() {
             left.push(job);
         }
+        closing.append(&mut left.closing);
         if left.is_empty() {
-            return;
+            break;
         }
         if tries > 0 {
             sleep(RETRY).await;
@@ -108,5 +114,8 @@ async fn finish(mut left: Batch, target: &Target, jobs: &mut mpsc::Receiver<Job>
     }
     if !left.is_empty() {
         tracing::error!(records = left.len(), "audit records could not be written before the end");
+    }
+    for done in closing.into_iter().chain(left.closing) {
+        let _ = done.send(());
     }
 }

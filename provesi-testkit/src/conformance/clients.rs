@@ -18,7 +18,8 @@ macro_rules! __client_cases {
             round_trip:
                 every_field_comes_back_as_it_was_given,
                 the_longest_fields_come_back,
-                instants_come_back_to_the_microsecond,
+                instants_come_back_to_the_millisecond,
+                what_is_finer_than_a_store_keeps_is_cut_and_told,
                 an_update_replaces_every_field;
             uniqueness:
                 an_id_is_taken_once,
@@ -34,7 +35,7 @@ macro_rules! __client_cases {
                 a_second_delete_finds_nothing,
                 updated_at_strictly_grows_whatever_the_clock_says,
                 an_update_that_changes_nothing_keeps_the_version,
-                a_version_is_compared_to_the_microsecond;
+                a_version_is_compared_as_it_comes_back;
             races:
                 conditional_updates_at_once_are_all_counted,
                 one_of_many_inserts_of_an_email_wins,

@@ -79,7 +79,7 @@ impl Run<'_> {
         let clients = self.app.clients();
         if !self.dry_run {
             match patiently(|| clients.insert(&client)).await {
-                Ok(()) => return Ok(Fate::New),
+                Ok(_) => return Ok(Fate::New),
                 Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
                 Err(error) => return Err(error),
             }

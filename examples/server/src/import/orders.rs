@@ -84,7 +84,7 @@ fn check(record: &Record, columns: &Columns<7>, now: Timestamp) -> Result<OrderR
         Some(OrderStatus::Returned) => faults.take("return_reason", ReturnReason::parse_optional(reason)),
         _ => Some(None),
     };
-    let returned_at = faults.take_instant("returned_at", returned_at);
+    let returned_at = faults.take_instant("returned_at", returned_at, now);
     let (created_at, updated_at) = faults.take_instants(created_at, updated_at, now);
     let state = match (status, reason) {
         (Some(status), Some(reason)) => OrderState::new(status, reason, returned_at.flatten().unwrap_or(updated_at))

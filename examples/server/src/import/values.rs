@@ -36,12 +36,24 @@ impl Faults {
     }
 
     /// An instant, `Some(None)` for a blank field, or `None` with the fault noted.
-    pub(super) fn take_instant(&mut self, column: &'static str, text: &str) -> Option<Option<Timestamp>> {
+    ///
+    /// The clock of another machine may be ahead; a date far ahead is a slip of the pen, after which a record's version
+    /// could no longer grow for as long.
+    pub(super) fn take_instant(
+        &mut self,
+        column: &'static str,
+        text: &str,
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
         match text.trim() {
             "" => Some(None),
             text => match instant(text) {
                 None => {
                     self.add(column, "must be an instant such as 2026-01-31T15:00:00Z, 2026-01-31 10:00 or 2026-01-31");
+                    None
+                }
+                Some(at) if at.micros() - now.micros() > YEAR => {
+                    self.add(column, "must not be more than a year ahead");
                     None
                 }
                 at => Some(at),
@@ -51,8 +63,8 @@ impl Faults {
 
     /// When the record was made and last changed. What is missing is told by the other, or is `now`.
     pub(super) fn take_instants(&mut self, created: &str, updated: &str, now: Timestamp) -> (Timestamp, Timestamp) {
-        let created = self.take_instant("created_at", created);
-        let updated = self.take_instant("updated_at", updated);
+        let created = self.take_instant("created_at", created, now);
+        let updated = self.take_instant("updated_at", updated, now);
         let (created, updated) = (created.flatten(), updated.flatten());
         let created_at = created.or_else(|| updated.map(|updated| updated.min(now))).unwrap_or(now);
         let updated_at = updated.unwrap_or(created_at);
@@ -70,6 +82,9 @@ impl Faults {
         }
     }
 }
+
+/// Microseconds in a year.
+const YEAR: i64 = 365 * 24 * 60 * 60 * 1_000_000;
 
 /// An instant: RFC 3339, or without an offset the time of Bogotá, which has none of daylight saving.
 pub(crate) fn instant(text: &str) -> Option<Timestamp> {
@@ -149,5 +164,6 @@ mod tests {
         assert_eq!(taken("", "2027-01-01T00:00:00Z"), ((now, at("2027-01-01T00:00:00Z")), 0));
         assert_eq!(taken(old, "2019-01-01T00:00:00Z").1, 1);
         assert_eq!(taken("x", "y").1, 2);
+        assert_eq!(taken("9999-12-31T23:59:59Z", "2028-01-01T00:00:00Z").1, 2);
     }
 }

@@ -60,7 +60,7 @@ async fn answer(
     expected: Expected,
 ) -> Result<Option<Client>, StoreError> {
     match command {
-        Command::Insert(client) => store.insert(client).await.map(|()| None),
+        Command::Insert(client) => store.insert(client).await.map(Some),
         Command::Update(client, _, now) => store.update(client, expected, at(*now)).await.map(Some),
         Command::Delete(id, _) => store.delete(client_id(*id), expected).await.map(Some),
         Command::Read(id) => store.get(client_id(*id)).await,

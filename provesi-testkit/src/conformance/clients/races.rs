@@ -44,7 +44,7 @@ pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
         let inserts = (0..).zip(spellings).map(|(writer, email)| {
             let given = Client { email: email.parse().expect("an address"), ..client(round * 10 + writer, "Ana") };
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.insert(&given).await.map(|()| given) })
+            tokio::spawn(async move { store.insert(&given).await })
         });
         let results = join_all(inserts).await.into_iter().map(|insert| insert.expect("it ends well")).collect();
         let won = winners(results);

@@ -1,6 +1,6 @@
 //! What goes in comes out.
 
-use provesi_core::{Client, Expected, Timestamp};
+use provesi_core::{Client, ClientName, Expected, Timestamp};
 
 use crate::conformance::support::Clients;
 use crate::data::{address, at, client, phone};
@@ -36,14 +36,27 @@ pub async fn the_longest_fields_come_back(store: Clients) {
 }
 
 /// Case.
-pub async fn instants_come_back_to_the_microsecond(store: Clients) {
-    let micros = Timestamp::from_micros(at(0).micros() + 123_457).expect("an instant");
+pub async fn instants_come_back_to_the_millisecond(store: Clients) {
+    let updated_at = Timestamp::from_micros(at(0).micros() + 123_000).expect("an instant");
     for (number, instant) in (1..).zip(["1996-07-04T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59Z"]) {
         let instant: Timestamp = instant.parse().expect("an instant");
-        let given = Client { created_at: instant, updated_at: micros, ..client(number, "Ana") };
-        store.insert(&given).await.expect("kept");
+        let given = Client { created_at: instant, updated_at, ..client(number, "Ana") };
+        assert_eq!(store.insert(&given).await.expect("kept"), given);
         assert_eq!(store.get(given.id).await.expect("read"), Some(given));
     }
+}
+
+/// Case.
+pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
+    let micros = Timestamp::from_micros(at(0).micros() + 123_457).expect("an instant");
+    let given = Client { created_at: micros, updated_at: micros, ..client(1, "Ana") };
+    let kept = store.insert(&given).await.expect("kept");
+    let cut = Client { created_at: micros.to_millis(), updated_at: micros.to_millis(), ..given.clone() };
+    assert!(kept == given || kept == cut, "{kept:?}");
+    assert_eq!(store.get(given.id).await.expect("read"), Some(kept.clone()));
+    // What it told is the version that it goes by.
+    let renamed = Client { name: ClientName::parse("Bea").expect("a name"), ..kept.clone() };
+    store.update(&renamed, kept.version().into(), at(5)).await.expect("changed");
 }
 
 /// Case.

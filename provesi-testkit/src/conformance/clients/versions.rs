@@ -84,11 +84,10 @@ pub async fn an_update_that_changes_nothing_keeps_the_version(store: Clients) {
 }
 
 /// Case.
-pub async fn a_version_is_compared_to_the_microsecond(store: Clients) {
+pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
     let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
-    let first = Client { updated_at: micros(123), ..client(1, "Ana") };
-    store.insert(&first).await.expect("kept");
-    for near in [micros(122), micros(124), at(0)] {
+    let first = store.insert(&Client { updated_at: micros(123), ..client(1, "Ana") }).await.expect("kept");
+    for near in [micros(122), micros(124), at(1)] {
         let refused = store.update(&named(&first, "Bea"), Version::new(near).into(), at(5)).await;
         assert_refused!(refused, StoreError::VersionConflict);
     }
