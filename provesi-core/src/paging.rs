@@ -19,10 +19,6 @@ impl PageLimit {
     /// The largest page.
     pub const MAX: Self = Self(1_000);
 
-    /// The page in which a use case reads a whole listing: large enough that a query per page costs little, small
-    /// enough that a page in every layer on its way out, and an audit event that names all in it, stay small.
-    pub(crate) const STREAMED: Self = Self(200);
-
     /// A page of at most `limit` items.
     ///
     /// # Errors

@@ -50,8 +50,8 @@ fn base(path: impl AsRef<Path>) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(true)
-        // A whole page of rows fits, so that SQLite's thread hands it over without waiting for the reader.
-        .row_buffer_size(1_024)
+        // Enough that SQLite's thread seldom waits for the reader; a whole page in it would cost memory and gain nothing.
+        .row_buffer_size(256)
 }
 
 /// A pool of the one connection that writes.

@@ -43,7 +43,7 @@ impl App {
         stream_pages(move |after| {
             let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
             async move {
-                let request = PageRequest { limit: PageLimit::STREAMED, after };
+                let request = PageRequest { limit: PageLimit::MAX, after };
                 app.list_clients(&caller, &listing, &request).await
             }
         })
@@ -82,7 +82,7 @@ impl App {
         stream_pages(move |after| {
             let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
             async move {
-                let request = PageRequest { limit: PageLimit::STREAMED, after };
+                let request = PageRequest { limit: PageLimit::MAX, after };
                 app.list_orders(&caller, &listing, &request).await
             }
         })
