@@ -42,6 +42,7 @@ macro_rules! __order_cases {
                 a_version_is_compared_to_the_microsecond;
             races:
                 conditional_updates_at_once_are_all_counted,
+                unconditional_updates_at_once_follow_each_other,
                 one_of_many_inserts_of_a_number_wins,
                 one_of_two_renames_to_a_number_wins,
                 an_update_and_a_delete_at_once_leave_no_half_order,

@@ -1,10 +1,11 @@
 //! Several writers at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{Expected, Order, OrderState, OrderStatus, StoreError};
+use provesi_core::{EventKind, Expected, Order, OrderState, OrderStatus, StoreError};
 
 use crate::conformance::support::{Orders, all_events, all_orders, story, winners};
 use crate::data::{at, in_status, new_order, reason, stamp, version_of};
@@ -43,6 +44,52 @@ pub async fn conditional_updates_at_once_are_all_counted(store: Orders) {
     let counted = store.get(made.id).await.expect("read").expect("there");
     assert_eq!(count(&counted), WRITERS * UPDATES);
     assert_eq!(story(&store, "A-1").await.len(), 1 + WRITERS * UPDATES);
+}
+
+/// The statuses before and after a change.
+fn change_of_status(kind: &EventKind) -> (OrderStatus, OrderStatus) {
+    match kind {
+        EventKind::StatusChanged { from, to, .. } => (*from, *to),
+        EventKind::Returned { from, .. } => (*from, OrderStatus::Returned),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Case.
+pub async fn unconditional_updates_at_once_follow_each_other(store: Orders) {
+    const WRITERS: usize = 8;
+    const UPDATES: usize = 20;
+    const STATUSES: [OrderStatus; 3] = [OrderStatus::Packing, OrderStatus::Returned, OrderStatus::Shipped];
+    let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept");
+    let writers = (0..WRITERS).map(|writer| {
+        let (store, made) = (Arc::clone(&store), made.clone());
+        tokio::spawn(async move {
+            let mut written = Vec::new();
+            for update in 0..UPDATES {
+                let changed = in_status(&made, STATUSES[(writer + update) % STATUSES.len()]);
+                written.push(store.update(&changed, Expected::Any, &stamp(1)).await.expect("changed"));
+            }
+            assert!(written.is_sorted_by_key(|order| order.updated_at), "{written:?}");
+            written
+        })
+    });
+    // Each version is one change, whoever made it; whoever found nothing to change was told of the version before.
+    let mut versions = BTreeMap::new();
+    for writer in join_all(writers).await {
+        for order in writer.expect("the writer ends well") {
+            let status = order.status();
+            assert_eq!(*versions.entry(order.updated_at).or_insert(status), status, "{order:?}");
+        }
+    }
+    let changes: Vec<_> = all_events(&store).await[1..].iter().map(|event| change_of_status(&event.kind)).collect();
+    let (from, to): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+    assert_eq!(to, versions.into_values().collect::<Vec<_>>());
+    assert_eq!(from[0], made.status());
+    assert_eq!(from[1..], to[..to.len() - 1]);
+    // The clock stands still: each change moves the version on by a millisecond.
+    let now = at(i64::try_from(to.len()).expect("a small number"));
+    let expected = Order { updated_at: now, ..in_status(&made, to[to.len() - 1]) };
+    assert_eq!(store.get(made.id).await.expect("read"), Some(expected));
 }
 
 /// Case.
