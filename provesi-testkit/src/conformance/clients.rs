@@ -49,6 +49,7 @@ macro_rules! __client_cases {
                 the_store_answers_and_has_a_name;
             listing:
                 names_are_in_the_order_that_spanish_readers_expect,
+                names_that_sort_alike_are_in_the_order_of_their_ids,
                 pages_of_any_size_cover_each_client_once,
                 the_reversed_listing_walks_back_with_the_same_cursors,
                 a_cursor_of_another_listing_is_refused,

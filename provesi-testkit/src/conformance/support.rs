@@ -8,19 +8,19 @@ use futures_util::TryStreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
-    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, PageLimit, PageRequest,
-    StoreError,
+    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, Page, PageLimit,
+    PageRequest, StoreError,
 };
 
 pub(super) type Clients = Arc<dyn ClientRepository>;
 pub(super) type Orders = Arc<dyn OrderRepository>;
 
 /// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
-pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
+async fn pages<T, C>(limit: u32, page: impl AsyncFn(PageRequest<C>) -> Result<Page<T, C>, StoreError>) -> Vec<T> {
     let limit = PageLimit::new(limit).expect("a limit");
     let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
     loop {
-        let page = store.page(listing, &request).await.expect("a page");
+        let page = page(request).await.expect("a page");
         assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
         assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
         all.extend(page.items);
@@ -29,26 +29,28 @@ pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit
     }
 }
 
-/// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
+pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
+    pages(limit, async |request| store.page(listing, &request).await).await
+}
+
 pub(super) async fn order_pages(store: &Orders, listing: &OrderListing, limit: u32) -> Vec<Order> {
-    let limit = PageLimit::new(limit).expect("a limit");
-    let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
-    loop {
-        let page = store.page(listing, &request).await.expect("a page");
-        assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
-        assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
-        all.extend(page.items);
-        let Some(next) = page.next else { return all };
-        request = PageRequest::after(limit, next);
-    }
+    pages(limit, async |request| store.page(listing, &request).await).await
+}
+
+pub(super) async fn streamed_clients(store: &Clients, listing: &ClientListing) -> Vec<Client> {
+    store.stream(listing).try_collect().await.expect("the clients of the listing")
+}
+
+pub(super) async fn streamed_orders(store: &Orders, listing: &OrderListing) -> Vec<Order> {
+    store.stream(listing).try_collect().await.expect("the orders of the listing")
 }
 
 pub(super) async fn all_clients(store: &Clients) -> Vec<Client> {
-    store.stream(&ClientListing::default()).try_collect().await.expect("all clients")
+    streamed_clients(store, &ClientListing::default()).await
 }
 
 pub(super) async fn all_orders(store: &Orders) -> Vec<Order> {
-    store.stream(&OrderListing::default()).try_collect().await.expect("all orders")
+    streamed_orders(store, &OrderListing::default()).await
 }
 
 pub(super) async fn all_events(store: &Orders) -> Vec<OrderEvent> {
