@@ -38,8 +38,10 @@ macro_rules! __client_cases {
             races:
                 conditional_updates_at_once_are_all_counted,
                 one_of_many_inserts_of_an_email_wins,
+                one_of_two_updates_to_an_email_wins,
                 an_update_and_a_delete_at_once_leave_no_half_client,
-                a_dropped_insert_is_there_as_a_whole_or_not_at_all;
+                a_dropped_insert_is_there_as_a_whole_or_not_at_all,
+                a_dropped_change_is_there_as_a_whole_or_not_at_all;
             lookup:
                 get_many_gives_each_known_client_once,
                 get_many_of_none_is_empty,

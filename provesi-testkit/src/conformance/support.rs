@@ -1,8 +1,10 @@
 //! What the cases share.
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
@@ -106,6 +108,21 @@ pub(super) fn assert_same<T: Debug + PartialEq>(
     };
     prop_assert!(same, "{command:?}\n  the store: {ours:?}\n  the reference store: {theirs:?}");
     Ok(())
+}
+
+/// Polls a call until it is done or waits for the `waits`th time, and drops it there: every place where a call may be
+/// dropped half-way, whatever the speed of the store. A time-out cannot do it: the timer counts whole milliseconds.
+pub(super) async fn drop_at_wait(waits: usize, call: impl Future) {
+    let mut call = pin!(call);
+    let mut left = waits;
+    let polled = |context: &mut Context<'_>| {
+        left -= 1;
+        match call.as_mut().poll(context) {
+            Poll::Pending if left > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    };
+    poll_fn(polled).await;
 }
 
 /// How many random cases there are, unless `PROVESI_TESTKIT_CASES` says.

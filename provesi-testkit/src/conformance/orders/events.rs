@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use provesi_core::{EventKind, Expected, Order, OrderEvent, OrderStatus, PageLimit, StoreError};
+use provesi_core::{
+    Actor, ActorName, EventKind, Expected, NewOrder, Order, OrderEvent, OrderStatus, PageLimit, Stamp, StoreError,
+};
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};
-use crate::data::{client_id, in_status, new_order, stamp, version_of};
+use crate::data::{at, client_id, in_status, new_order, stamp, version_of};
 
 async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
@@ -63,14 +65,23 @@ pub async fn one_update_may_leave_several_events(store: Orders) {
 
 /// Case.
 pub async fn events_carry_the_stamp(store: Orders) {
-    let made = kept(&store, "A-1").await;
-    let (by, quiet) = (stamp(5), provesi_core::Stamp { address: None, ..stamp(6) });
-    store.update(&in_status(&made, OrderStatus::Packing), Expected::Any, &by).await.expect("changed");
-    store.update(&in_status(&made, OrderStatus::Shipped), Expected::Any, &quiet).await.expect("changed");
-    let events = all_events(&store).await;
-    for (event, stamp) in events[1..].iter().zip([by, quiet]) {
-        assert_eq!((event.at, &event.actor, event.address), (stamp.at, &stamp.actor, stamp.address));
-        assert_eq!(event.number, made.number);
+    // The name looks like the text form of another actor.
+    let name = ActorName::parse("system: Ñ 🚚 '\"\\%").expect("a name");
+    let actors = [Actor::Anonymous, Actor::User(name.clone()), Actor::Service(name.clone()), Actor::System(name)];
+    for (round, (actor, address)) in actors.into_iter().zip(["192.0.2.1", "2001:db8::1f", "::1", "none"]).enumerate() {
+        let stamp = Stamp { at: at(5), actor, address: address.parse().ok() };
+        let number = format!("A-{round}");
+        let given = NewOrder { client_id: Some(client_id(1)), ..new_order(&number) };
+        let made = store.insert(&given, &stamp).await.expect("kept");
+        store.update(&in_status(&made, OrderStatus::Packing), Expected::Any, &stamp).await.expect("changed");
+        assert_eq!(store.detach_client(client_id(1), &stamp).await.expect("detached"), 1);
+        store.delete(made.id, Expected::Any, &stamp).await.expect("deleted");
+        let events = store.history(&made.number, None, PageLimit::MAX).await.expect("the history");
+        assert_eq!(events.len(), 4);
+        for event in events {
+            assert_eq!((event.at, &event.actor, event.address), (stamp.at, &stamp.actor, stamp.address));
+            assert_eq!(event.number, made.number);
+        }
     }
 }
 

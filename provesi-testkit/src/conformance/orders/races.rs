@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{EventKind, Expected, Order, OrderState, OrderStatus, StoreError};
+use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus, StoreError};
 
-use crate::conformance::support::{Orders, all_events, all_orders, story, winners};
-use crate::data::{at, in_status, new_order, reason, stamp, version_of};
+use crate::conformance::support::{Orders, all_events, all_orders, drop_at_wait, story, winners};
+use crate::data::{at, client_id, in_status, new_order, reason, stamp, version_of};
 
 fn counting(order: &Order, count: usize) -> Order {
     let state = OrderState::new(OrderStatus::Returned, Some(reason(&count.to_string())), at(0));
@@ -153,16 +153,52 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_order(store: Orders) {
 
 /// Case.
 pub async fn a_dropped_write_is_there_as_a_whole_or_not_at_all(store: Orders) {
-    for round in 0..20 {
-        let wait = Duration::from_micros(round * 40);
-        let _ = tokio::time::timeout(wait, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
+    for round in 1..=20 {
+        drop_at_wait(round, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
     }
     // Whoever was dropped may still be written: until the store is done, nothing can be said.
     tokio::time::sleep(Duration::from_millis(100)).await;
+    store.insert(&new_order("B-1"), &stamp(0)).await.expect("writes go on");
     let orders = all_orders(&store).await;
     for order in &orders {
         assert_eq!(store.find_by_number(&order.number).await.expect("read").as_ref(), Some(order));
         assert_eq!(story(&store, order.number.as_str()).await, ["created"]);
     }
     assert_eq!(all_events(&store).await.len(), orders.len());
+}
+
+/// Case.
+pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store: Orders) {
+    let mut orders = Vec::new();
+    for (round, name) in (1..=8).flat_map(|round| ["update", "delete", "detach"].map(|name| (round, name))) {
+        let client = client_id(orders.len() as u64);
+        let given = NewOrder { client_id: Some(client), ..new_order(&format!("{name}-{round}")) };
+        let order = store.insert(&given, &stamp(0)).await.expect("kept");
+        match name {
+            "update" => {
+                let changed = in_status(&order, OrderStatus::Shipped);
+                drop_at_wait(round, store.update(&changed, Expected::Any, &stamp(5))).await;
+            }
+            "delete" => drop_at_wait(round, store.delete(order.id, Expected::Any, &stamp(5))).await,
+            _ => drop_at_wait(round, store.detach_client(client, &stamp(5))).await,
+        }
+        orders.push(order);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    store.insert(&new_order("B-1"), &stamp(0)).await.expect("writes go on");
+    for before in orders {
+        let after = store.get(before.id).await.expect("read");
+        let change = match &after {
+            Some(after) if *after == before => None,
+            Some(after) if after.client_id.is_none() => Some("client_changed"),
+            Some(_) => Some("status_changed"),
+            None => Some("deleted"),
+        };
+        let told = story(&store, before.number.as_str()).await;
+        assert_eq!(told, ["created"].into_iter().chain(change).collect::<Vec<_>>(), "{before:?} became {after:?}");
+        // Nobody holds it still.
+        if let Some(after) = after {
+            store.delete(after.id, version_of(&after), &stamp(9)).await.expect("deleted");
+        }
+    }
 }
