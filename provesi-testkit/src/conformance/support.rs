@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
@@ -128,6 +129,11 @@ pub(super) async fn drop_at_wait(waits: usize, call: impl Future) {
 /// How many random cases there are, unless `PROVESI_TESTKIT_CASES` says.
 const CASES: u32 = 48;
 
+/// How long one random case may take, and how long it takes at most to shrink one that failed, in milliseconds:
+/// together less than the time that a case of the suite has, which cannot end what blocks.
+const RANDOM_TIMEOUT: Duration = Duration::from_secs(20);
+const SHRINKING_MILLIS: u32 = 60_000;
+
 /// Plays random cases, each on a store of its own, and shrinks one that fails to the least that fails.
 pub(super) async fn check_random<S, F, Fut, R, G, P, Played>(strategy: S, fixture: F, play: P)
 where
@@ -139,14 +145,17 @@ where
     Played: Future<Output = Result<(), TestCaseError>>,
 {
     let cases = std::env::var("PROVESI_TESTKIT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let config = Config { cases, failure_persistence: None, max_shrink_time: SHRINKING_MILLIS, ..Config::default() };
+    let mut runner = TestRunner::new(config);
     let runtime = tokio::runtime::Handle::current();
     let result = tokio::task::block_in_place(|| {
         runner.run(&strategy, |commands| {
-            runtime.block_on(async {
+            let played = async {
                 let (store, _guard) = fixture().await;
                 play(store, commands).await
-            })
+            };
+            let in_time = runtime.block_on(async { tokio::time::timeout(RANDOM_TIMEOUT, played).await });
+            in_time.unwrap_or_else(|_| Err(TestCaseError::fail(format!("no end within {RANDOM_TIMEOUT:?}"))))
         })
     });
     if let Err(failure) = result {
