@@ -11,8 +11,21 @@ mod support;
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Runtime;
+
 /// How long a case may take: a store that hangs is a store that fails.
 const CASE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Ends a runtime, also where the case failed, without waiting for ever for a thread in which the store hangs.
+struct EndedInTime(Option<Runtime>);
+
+impl Drop for EndedInTime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(Duration::from_secs(10));
+        }
+    }
+}
 
 /// Runs a case on a runtime of its own with several threads, and ends it as failed where it takes too long.
 ///
@@ -20,8 +33,9 @@ const CASE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Where the case fails.
 pub fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    let runtime = EndedInTime(Some(runtime.expect("a runtime")));
     let in_time = async { tokio::time::timeout(CASE_TIMEOUT, case).await };
-    runtime.expect("a runtime").block_on(in_time).expect("the case ends in time");
+    runtime.0.as_ref().expect("it has not ended").block_on(in_time).expect("the case ends in time");
 }
 
 /// Makes a test of each case that a list hands over.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use provesi_core::{
     AuditRecord, AuditSink, BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository,
     Email, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
@@ -40,7 +40,7 @@ pub enum Fault {
     Break,
     /// Panics, as a store with a bug would, before the inner store is asked.
     Panic,
-    /// Waits, before the inner store is asked, until [`Faults::clear`].
+    /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
     Stall,
 }
 
@@ -56,7 +56,7 @@ struct Shared {
     /// Somebody stalls.
     stalled: Notify,
     /// Nobody is to stall any more.
-    released: Notify,
+    released: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +66,23 @@ struct Armed {
     /// What single methods do.
     methods: HashMap<&'static str, Plan>,
     stalling: usize,
+}
+
+/// Counts a call among those that stall, until it goes on or is dropped.
+struct Stalling(Faults);
+
+impl Stalling {
+    fn begin(faults: Faults) -> Self {
+        faults.with(|armed| armed.stalling += 1);
+        faults.shared.stalled.notify_one();
+        Self(faults)
+    }
+}
+
+impl Drop for Stalling {
+    fn drop(&mut self) {
+        self.0.with(|armed| armed.stalling -= 1);
+    }
 }
 
 /// A method's fault: so many calls are let through first, and so many meet it then.
@@ -149,14 +166,20 @@ impl Faults {
             Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
-                // Asked for before anybody is told of the stall, so that no release is missed.
-                let released = self.shared.released.notified();
-                self.with(|armed| armed.stalling += 1);
-                self.shared.stalled.notify_one();
-                released.await;
-                self.with(|armed| armed.stalling -= 1);
+                self.stall_here().await;
                 Ok(false)
             }
+        }
+    }
+
+    /// What stalls from its first poll on, until the faults are cleared.
+    fn stall_here(&self) -> impl Future<Output = ()> + Send + use<> {
+        // Asked for before anybody is told of the stall, and before a stream is polled, so that no release is missed.
+        let released = Arc::clone(&self.shared.released).notified_owned();
+        let faults = self.clone();
+        async move {
+            let _stalling = Stalling::begin(faults);
+            released.await;
         }
     }
 
@@ -176,7 +199,8 @@ impl Faults {
         stream: BoxStream<Result<T, StoreError>>,
     ) -> BoxStream<Result<T, StoreError>> {
         match self.next(method) {
-            None | Some(Fault::Stall) => stream,
+            None => stream,
+            Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),

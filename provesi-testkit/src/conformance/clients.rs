@@ -39,8 +39,10 @@ macro_rules! __client_cases {
             races:
                 conditional_updates_at_once_are_all_counted,
                 one_of_many_inserts_of_an_email_wins,
+                one_of_two_updates_to_an_email_wins,
                 an_update_and_a_delete_at_once_leave_no_half_client,
-                a_dropped_insert_is_there_as_a_whole_or_not_at_all;
+                a_dropped_insert_is_there_as_a_whole_or_not_at_all,
+                a_dropped_change_is_there_as_a_whole_or_not_at_all;
             lookup:
                 get_many_gives_each_known_client_once,
                 get_many_of_none_is_empty,
@@ -50,6 +52,7 @@ macro_rules! __client_cases {
                 the_store_answers_and_has_a_name;
             listing:
                 names_are_in_the_order_that_spanish_readers_expect,
+                names_that_sort_alike_are_in_the_order_of_their_ids,
                 pages_of_any_size_cover_each_client_once,
                 the_reversed_listing_walks_back_with_the_same_cursors,
                 a_cursor_of_another_listing_is_refused,

@@ -42,10 +42,12 @@ macro_rules! __order_cases {
                 a_version_is_compared_to_the_microsecond;
             races:
                 conditional_updates_at_once_are_all_counted,
+                unconditional_updates_at_once_follow_each_other,
                 one_of_many_inserts_of_a_number_wins,
                 one_of_two_renames_to_a_number_wins,
                 an_update_and_a_delete_at_once_leave_no_half_order,
-                a_dropped_write_is_there_as_a_whole_or_not_at_all;
+                a_dropped_write_is_there_as_a_whole_or_not_at_all,
+                dropped_changes_and_their_events_are_there_both_or_not_at_all;
             returns:
                 reason_and_date_are_kept_and_cleared_together,
                 a_return_without_a_reason_stays_readable;
@@ -77,9 +79,12 @@ macro_rules! __order_cases {
             detach:
                 a_client_is_taken_off_its_orders_and_no_others,
                 a_second_detach_finds_nothing,
-                more_than_a_thousand_orders_are_detached;
+                more_than_a_thousand_orders_are_detached,
+                a_detach_and_updates_at_once_lose_nothing;
             listing:
                 pages_of_any_size_cover_each_order_once_by_every_sort,
+                a_stream_is_the_pages_of_every_listing,
+                numbers_are_sorted_byte_by_byte,
                 every_combination_of_filters_finds_what_matches,
                 parts_of_numbers_are_found_in_any_letter_case,
                 the_reversed_listing_walks_back_with_the_same_cursors,

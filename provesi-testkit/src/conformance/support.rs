@@ -1,26 +1,29 @@
 //! What the cases share.
 
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
-    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, PageLimit, PageRequest,
-    StoreError,
+    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, Page, PageLimit,
+    PageRequest, StoreError,
 };
 
 pub(super) type Clients = Arc<dyn ClientRepository>;
 pub(super) type Orders = Arc<dyn OrderRepository>;
 
 /// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
-pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
+async fn pages<T, C>(limit: u32, page: impl AsyncFn(PageRequest<C>) -> Result<Page<T, C>, StoreError>) -> Vec<T> {
     let limit = PageLimit::new(limit).expect("a limit");
     let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
     loop {
-        let page = store.page(listing, &request).await.expect("a page");
+        let page = page(request).await.expect("a page");
         assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
         assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
         all.extend(page.items);
@@ -29,26 +32,28 @@ pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit
     }
 }
 
-/// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
+pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
+    pages(limit, async |request| store.page(listing, &request).await).await
+}
+
 pub(super) async fn order_pages(store: &Orders, listing: &OrderListing, limit: u32) -> Vec<Order> {
-    let limit = PageLimit::new(limit).expect("a limit");
-    let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
-    loop {
-        let page = store.page(listing, &request).await.expect("a page");
-        assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
-        assert!(page.next.is_none() || page.items.len() == limit.get(), "only the last page is short");
-        all.extend(page.items);
-        let Some(next) = page.next else { return all };
-        request = PageRequest::after(limit, next);
-    }
+    pages(limit, async |request| store.page(listing, &request).await).await
+}
+
+pub(super) async fn streamed_clients(store: &Clients, listing: &ClientListing) -> Vec<Client> {
+    store.stream(listing).try_collect().await.expect("the clients of the listing")
+}
+
+pub(super) async fn streamed_orders(store: &Orders, listing: &OrderListing) -> Vec<Order> {
+    store.stream(listing).try_collect().await.expect("the orders of the listing")
 }
 
 pub(super) async fn all_clients(store: &Clients) -> Vec<Client> {
-    store.stream(&ClientListing::default()).try_collect().await.expect("all clients")
+    streamed_clients(store, &ClientListing::default()).await
 }
 
 pub(super) async fn all_orders(store: &Orders) -> Vec<Order> {
-    store.stream(&OrderListing::default()).try_collect().await.expect("all orders")
+    streamed_orders(store, &OrderListing::default()).await
 }
 
 pub(super) async fn all_events(store: &Orders) -> Vec<OrderEvent> {
@@ -106,8 +111,28 @@ pub(super) fn assert_same<T: Debug + PartialEq>(
     Ok(())
 }
 
+/// Polls a call until it is done or waits for the `waits`th time, and drops it there: every place where a call may be
+/// dropped half-way, whatever the speed of the store. A time-out cannot do it: the timer counts whole milliseconds.
+pub(super) async fn drop_at_wait(waits: usize, call: impl Future) {
+    let mut call = pin!(call);
+    let mut left = waits;
+    let polled = |context: &mut Context<'_>| {
+        left -= 1;
+        match call.as_mut().poll(context) {
+            Poll::Pending if left > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    };
+    poll_fn(polled).await;
+}
+
 /// How many random cases there are, unless `PROVESI_TESTKIT_CASES` says.
 const CASES: u32 = 48;
+
+/// How long one random case may take, and how long it takes at most to shrink one that failed, in milliseconds:
+/// together less than the time that a case of the suite has, which cannot end what blocks.
+const RANDOM_TIMEOUT: Duration = Duration::from_secs(20);
+const SHRINKING_MILLIS: u32 = 60_000;
 
 /// Plays random cases, each on a store of its own, and shrinks one that fails to the least that fails.
 pub(super) async fn check_random<S, F, Fut, R, G, P, Played>(strategy: S, fixture: F, play: P)
@@ -120,14 +145,17 @@ where
     Played: Future<Output = Result<(), TestCaseError>>,
 {
     let cases = std::env::var("PROVESI_TESTKIT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let config = Config { cases, failure_persistence: None, max_shrink_time: SHRINKING_MILLIS, ..Config::default() };
+    let mut runner = TestRunner::new(config);
     let runtime = tokio::runtime::Handle::current();
     let result = tokio::task::block_in_place(|| {
         runner.run(&strategy, |commands| {
-            runtime.block_on(async {
+            let played = async {
                 let (store, _guard) = fixture().await;
                 play(store, commands).await
-            })
+            };
+            let in_time = runtime.block_on(async { tokio::time::timeout(RANDOM_TIMEOUT, played).await });
+            in_time.unwrap_or_else(|_| Err(TestCaseError::fail(format!("no end within {RANDOM_TIMEOUT:?}"))))
         })
     });
     if let Err(failure) = result {

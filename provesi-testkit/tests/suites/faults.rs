@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use provesi_core::{OrderListing, OrderRepository, StoreError};
 use provesi_testkit::data::{new_order, stamp};
 use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
@@ -65,6 +65,40 @@ async fn a_call_that_stalls_goes_on_when_it_is_let_go() {
     faults.clear();
     call.await.unwrap().unwrap();
     assert_eq!(kept(&inner).await, 1);
+}
+
+#[tokio::test]
+async fn a_stream_stalls_at_its_first_poll_until_it_is_let_go() {
+    let (_, store, faults) = store();
+    store.insert(&new_order("A-1"), &stamp(0)).await.unwrap();
+    faults.stall("stream");
+    let stream = store.stream(&OrderListing::default());
+    assert!(faults.stalled().now_or_never().is_none(), "nobody has polled it");
+    let items = tokio::spawn(stream.try_collect::<Vec<_>>());
+    faults.stalled().await;
+    assert!(!items.is_finished());
+    faults.clear();
+    assert_eq!(items.await.unwrap().unwrap().len(), 1);
+    // Cleared before the first poll, the fault is gone.
+    faults.stall("stream");
+    let stream = store.stream(&OrderListing::default());
+    faults.clear();
+    assert_eq!(stream.try_collect::<Vec<_>>().now_or_never().unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stalled_call_that_is_dropped_stalls_no_more() {
+    let (_, store, faults) = store();
+    faults.stall("ping");
+    assert!(store.ping().now_or_never().is_none());
+    faults.stall("stream");
+    assert!(store.stream(&OrderListing::default()).next().now_or_never().is_none());
+    assert!(faults.stalled().now_or_never().is_none(), "both calls are gone");
+    faults.stall("ping");
+    let call = tokio::spawn(async move { store.ping().await });
+    faults.stalled().await;
+    faults.clear();
+    call.await.unwrap().unwrap();
 }
 
 #[tokio::test]

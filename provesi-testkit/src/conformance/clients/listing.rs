@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use provesi_core::{Client, ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest, StoreError};
 
-use crate::conformance::support::{Clients, assert_refused, client_pages};
+use crate::conformance::support::{Clients, assert_refused, client_pages, streamed_clients};
 use crate::data::{client, phone};
 
 /// Names in the order of CLDR's collation for Spanish.
@@ -56,6 +56,19 @@ pub async fn names_are_in_the_order_that_spanish_readers_expect(store: Clients) 
 }
 
 /// Case.
+pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients) {
+    // One name to the collation, in three spellings: composed, decomposed, with a soft hyphen.
+    let kept = keep(&store, &["Jos\u{e9}", "Jose\u{301}", "Jos\u{e9}\u{ad}"].repeat(5)).await;
+    for listing in both_directions() {
+        let expected = in_order(kept.clone(), &listing);
+        assert!(expected.is_sorted_by(|a, b| listing.direction.apply(a.id.cmp(&b.id)).is_lt()), "they sort alike");
+        for limit in [1, 4, 1_000] {
+            assert_eq!(client_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+        }
+    }
+}
+
+/// Case.
 pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     // Ties by the dozen.
     let names: Vec<&str> = ["Ana", "Ñandú", "ana", "Ana", "Nube"].into_iter().cycle().take(57).collect();
@@ -65,6 +78,7 @@ pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
         for limit in [1, 2, 7, 19, 56, 57, 58, 1_000] {
             assert_eq!(client_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
         }
+        assert_eq!(streamed_clients(&store, &listing).await, expected, "{listing:?}");
     }
 }
 
@@ -138,6 +152,7 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
             for limit in [3, 1_000] {
                 assert_eq!(client_pages(&store, &listing, limit).await, expected, "{text:?} by {limit}");
             }
+            assert_eq!(streamed_clients(&store, &listing).await, expected, "{text:?}");
             let count = store.count(&listing.filter).await.expect("counted");
             assert_eq!(count, expected.len() as u64, "{text:?}");
         }
@@ -148,12 +163,16 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
 pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Clients) {
     let names: Vec<&str> = NAMES.into_iter().cycle().take(1_100).collect();
     keep_at_once(&store, &names).await;
-    let listing = ClientListing::default();
-    let pages = client_pages(&store, &listing, 450).await;
-    assert_eq!(pages.len(), 1_100);
-    let stream = store.stream(&listing);
+    let mut streams = Vec::new();
+    for listing in both_directions() {
+        let pages = client_pages(&store, &listing, 450).await;
+        assert_eq!(pages.len(), 1_100);
+        streams.push((store.stream(&listing), pages));
+    }
     drop(store);
-    assert_eq!(stream.try_collect::<Vec<_>>().await.expect("all clients"), pages);
+    for (stream, pages) in streams {
+        assert_eq!(stream.try_collect::<Vec<_>>().await.expect("all clients"), pages);
+    }
 }
 
 async fn keep_at_once(store: &Clients, names: &[&str]) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use provesi_core::{Client, ClientName, Expected, StoreError};
 
-use crate::conformance::support::{Clients, all_clients, winners};
+use crate::conformance::support::{Clients, all_clients, drop_at_wait, winners};
 use crate::data::{at, client, client_id};
 
 /// Case.
@@ -55,6 +55,29 @@ pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
 }
 
 /// Case.
+pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
+    for round in 0..10_u64 {
+        let clients = [client(round * 10, "Ana"), client(round * 10 + 1, "Bea")];
+        for client in &clients {
+            store.insert(client).await.expect("kept");
+        }
+        let updates = clients.iter().zip(["goal", "GOAL"]).map(|(client, goal)| {
+            let email = format!("{goal}-{round}@example.com").parse().expect("an address");
+            let (store, changed) = (Arc::clone(&store), Client { email, ..client.clone() });
+            tokio::spawn(async move { store.update(&changed, Expected::Any, at(1)).await })
+        });
+        let results = join_all(updates).await.into_iter().map(|update| update.expect("it ends well")).collect();
+        let won = winners(results);
+        assert_eq!(won.len(), 1, "round {round}");
+        for before in clients {
+            let expected = if before.id == won[0].id { won[0].clone() } else { before };
+            assert_eq!(store.get(expected.id).await.expect("read").as_ref(), Some(&expected));
+            assert_eq!(store.find_by_email(&expected.email).await.expect("read"), Some(expected));
+        }
+    }
+}
+
+/// Case.
 pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients) {
     for number in 0..20 {
         let given = client(number, "Ana");
@@ -71,15 +94,37 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients)
 
 /// Case.
 pub async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all(store: Clients) {
-    for number in 0..20 {
-        let given = client(number, "Ana");
-        let wait = Duration::from_micros(number * 40);
-        let _ = tokio::time::timeout(wait, store.insert(&given)).await;
+    for number in 1..=20 {
+        drop_at_wait(number, store.insert(&client(number as u64, "Ana"))).await;
     }
     // Whoever was dropped may still be written: until the store is done, nothing can be said.
     tokio::time::sleep(Duration::from_millis(100)).await;
+    store.insert(&client(100, "Ana")).await.expect("writes go on");
     for kept in all_clients(&store).await {
         assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
         assert_eq!(store.find_by_email(&kept.email).await.expect("read"), Some(kept));
+    }
+}
+
+/// Case.
+pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) {
+    for number in 1..=8 {
+        let before = client(number as u64, "Ana");
+        store.insert(&before).await.expect("kept");
+        let email = format!("bea-{number}@example.com").parse().expect("an address");
+        let changed = Client { name: ClientName::parse("Bea").expect("a name"), email, ..before.clone() };
+        drop_at_wait(number, store.update(&changed, Expected::Any, at(5))).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let after = store.get(before.id).await.expect("read").expect("there");
+        assert!(after == before || after == Client { updated_at: at(5), ..changed.clone() }, "{after:?}");
+        drop_at_wait(number, store.delete(before.id, Expected::Any)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let left = store.get(before.id).await.expect("read");
+        assert!(left.is_none() || left.as_ref() == Some(&after), "{left:?}");
+        for email in [&before.email, &changed.email] {
+            let expected = left.clone().filter(|left| left.email == *email);
+            assert_eq!(store.find_by_email(email).await.expect("read"), expected, "{email:?}");
+        }
+        store.insert(&client(100 + number as u64, "Clara")).await.expect("writes go on");
     }
 }

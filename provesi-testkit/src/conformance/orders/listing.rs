@@ -7,7 +7,7 @@ use provesi_core::{
     PageRequest, StoreError,
 };
 
-use crate::conformance::support::{Orders, assert_refused, order_pages};
+use crate::conformance::support::{Orders, assert_refused, order_pages, streamed_orders};
 use crate::data::{at, client_id, new_order, reason, stamp, state};
 
 const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
@@ -62,6 +62,38 @@ pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders
     assert_eq!(order_pages(&store, &returns, 2).await, in_order(&kept, &returns));
     let of_client = OrderListing::of_client(client_id(1));
     assert_eq!(order_pages(&store, &of_client, 3).await, in_order(&kept, &of_client));
+}
+
+/// Case.
+pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
+    let kept = keep(&store, 60).await;
+    let mut search = OrderFilter::default();
+    search.number_part = NumberPart::parse("1").ok();
+    let mut all = search.clone();
+    all.statuses = BTreeSet::from([OrderStatus::Received, OrderStatus::Returned]);
+    all.client_id = Some(client_id(1));
+    for filter in [OrderFilter::default(), OrderListing::returns().filter, search, all] {
+        for listing in listings(&filter) {
+            assert_eq!(streamed_orders(&store, &listing).await, in_order(&kept, &listing), "{listing:?}");
+        }
+    }
+}
+
+/// Case.
+pub async fn numbers_are_sorted_byte_by_byte(store: Orders) {
+    // A sort by the rules of a language passes over hyphens, and puts letters before digits or upper case apart.
+    let numbers = ["-9", "10", "9", "a", "a--", "A-1", "a-1x", "A-b", "a1", "A1-", "ab", "AC", "Z"];
+    for at in 0..numbers.len() {
+        // Kept in another order than the one asked for.
+        store.insert(&new_order(numbers[at * 5 % numbers.len()]), &stamp(0)).await.expect("kept");
+    }
+    let by_number = OrderListing::new(OrderFilter::default(), OrderSort::Number, Direction::Ascending);
+    for limit in [1, 3, 1_000] {
+        let listed = order_pages(&store, &by_number, limit).await;
+        assert_eq!(listed.iter().map(|order| order.number.as_str()).collect::<Vec<_>>(), numbers, "pages of {limit}");
+        let back = order_pages(&store, &by_number.reversed(), limit).await;
+        assert!(back.iter().eq(listed.iter().rev()), "{back:?}");
+    }
 }
 
 /// Case.

@@ -1,13 +1,14 @@
 //! Several writers at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{Expected, Order, OrderState, OrderStatus, StoreError};
+use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus, StoreError};
 
-use crate::conformance::support::{Orders, all_events, all_orders, story, winners};
-use crate::data::{at, in_status, new_order, reason, stamp, version_of};
+use crate::conformance::support::{Orders, all_events, all_orders, drop_at_wait, story, winners};
+use crate::data::{at, client_id, in_status, new_order, reason, stamp, version_of};
 
 fn counting(order: &Order, count: usize) -> Order {
     let state = OrderState::new(OrderStatus::Returned, Some(reason(&count.to_string())), at(0));
@@ -43,6 +44,52 @@ pub async fn conditional_updates_at_once_are_all_counted(store: Orders) {
     let counted = store.get(made.id).await.expect("read").expect("there");
     assert_eq!(count(&counted), WRITERS * UPDATES);
     assert_eq!(story(&store, "A-1").await.len(), 1 + WRITERS * UPDATES);
+}
+
+/// The statuses before and after a change.
+fn change_of_status(kind: &EventKind) -> (OrderStatus, OrderStatus) {
+    match kind {
+        EventKind::StatusChanged { from, to, .. } => (*from, *to),
+        EventKind::Returned { from, .. } => (*from, OrderStatus::Returned),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Case.
+pub async fn unconditional_updates_at_once_follow_each_other(store: Orders) {
+    const WRITERS: usize = 8;
+    const UPDATES: usize = 20;
+    const STATUSES: [OrderStatus; 3] = [OrderStatus::Packing, OrderStatus::Returned, OrderStatus::Shipped];
+    let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept");
+    let writers = (0..WRITERS).map(|writer| {
+        let (store, made) = (Arc::clone(&store), made.clone());
+        tokio::spawn(async move {
+            let mut written = Vec::new();
+            for update in 0..UPDATES {
+                let changed = in_status(&made, STATUSES[(writer + update) % STATUSES.len()]);
+                written.push(store.update(&changed, Expected::Any, &stamp(1)).await.expect("changed"));
+            }
+            assert!(written.is_sorted_by_key(|order| order.updated_at), "{written:?}");
+            written
+        })
+    });
+    // Each version is one change, whoever made it; whoever found nothing to change was told of the version before.
+    let mut versions = BTreeMap::new();
+    for writer in join_all(writers).await {
+        for order in writer.expect("the writer ends well") {
+            let status = order.status();
+            assert_eq!(*versions.entry(order.updated_at).or_insert(status), status, "{order:?}");
+        }
+    }
+    let changes: Vec<_> = all_events(&store).await[1..].iter().map(|event| change_of_status(&event.kind)).collect();
+    let (from, to): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+    assert_eq!(to, versions.into_values().collect::<Vec<_>>());
+    assert_eq!(from[0], made.status());
+    assert_eq!(from[1..], to[..to.len() - 1]);
+    // The clock stands still: each change moves the version on by a millisecond.
+    let now = at(i64::try_from(to.len()).expect("a small number"));
+    let expected = Order { updated_at: now, ..in_status(&made, to[to.len() - 1]) };
+    assert_eq!(store.get(made.id).await.expect("read"), Some(expected));
 }
 
 /// Case.
@@ -106,16 +153,52 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_order(store: Orders) {
 
 /// Case.
 pub async fn a_dropped_write_is_there_as_a_whole_or_not_at_all(store: Orders) {
-    for round in 0..20 {
-        let wait = Duration::from_micros(round * 40);
-        let _ = tokio::time::timeout(wait, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
+    for round in 1..=20 {
+        drop_at_wait(round, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
     }
     // Whoever was dropped may still be written: until the store is done, nothing can be said.
     tokio::time::sleep(Duration::from_millis(100)).await;
+    store.insert(&new_order("B-1"), &stamp(0)).await.expect("writes go on");
     let orders = all_orders(&store).await;
     for order in &orders {
         assert_eq!(store.find_by_number(&order.number).await.expect("read").as_ref(), Some(order));
         assert_eq!(story(&store, order.number.as_str()).await, ["created"]);
     }
     assert_eq!(all_events(&store).await.len(), orders.len());
+}
+
+/// Case.
+pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store: Orders) {
+    let mut orders = Vec::new();
+    for (round, name) in (1..=8).flat_map(|round| ["update", "delete", "detach"].map(|name| (round, name))) {
+        let client = client_id(orders.len() as u64);
+        let given = NewOrder { client_id: Some(client), ..new_order(&format!("{name}-{round}")) };
+        let order = store.insert(&given, &stamp(0)).await.expect("kept");
+        match name {
+            "update" => {
+                let changed = in_status(&order, OrderStatus::Shipped);
+                drop_at_wait(round, store.update(&changed, Expected::Any, &stamp(5))).await;
+            }
+            "delete" => drop_at_wait(round, store.delete(order.id, Expected::Any, &stamp(5))).await,
+            _ => drop_at_wait(round, store.detach_client(client, &stamp(5))).await,
+        }
+        orders.push(order);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    store.insert(&new_order("B-1"), &stamp(0)).await.expect("writes go on");
+    for before in orders {
+        let after = store.get(before.id).await.expect("read");
+        let change = match &after {
+            Some(after) if *after == before => None,
+            Some(after) if after.client_id.is_none() => Some("client_changed"),
+            Some(_) => Some("status_changed"),
+            None => Some("deleted"),
+        };
+        let told = story(&store, before.number.as_str()).await;
+        assert_eq!(told, ["created"].into_iter().chain(change).collect::<Vec<_>>(), "{before:?} became {after:?}");
+        // Nobody holds it still.
+        if let Some(after) = after {
+            store.delete(after.id, version_of(&after), &stamp(9)).await.expect("deleted");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, NewOrder, Order, OrderListing};
+use provesi_core::{ClientId, Direction, NewOrder, Order, OrderFilter, OrderListing, OrderSort};
 
 use crate::conformance::support::{Orders, order_pages};
 use crate::data::{client_id, new_order, stamp};
@@ -23,17 +23,27 @@ async fn keep(store: &Orders) {
 /// Case.
 pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Orders) {
     keep(&store).await;
-    let listing = OrderListing::default();
-    let pages = order_pages(&store, &listing, 450).await;
-    assert_eq!(pages.len() as u64, MANY);
-    let stream = store.stream(&listing);
+    let by_number = OrderListing::new(OrderFilter::default(), OrderSort::Number, Direction::Ascending);
+    let mut streams = Vec::new();
+    for listing in [OrderListing::default(), by_number] {
+        let pages = order_pages(&store, &listing, 450).await;
+        assert_eq!(pages.len() as u64, MANY);
+        streams.push((store.stream(&listing), pages));
+    }
     drop(store);
-    assert_eq!(stream.try_collect::<Vec<Order>>().await.expect("all orders"), pages);
+    for (stream, pages) in streams {
+        assert_eq!(stream.try_collect::<Vec<Order>>().await.expect("all orders"), pages);
+    }
 }
 
 /// Case.
 pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
     keep(&store).await;
+    // Clients with a second order, also where a page ends and the next one starts, be it of ids or of orders.
+    for count in (0..MANY).filter(|count| *count < 9 || (990..1_010).contains(count)) {
+        let given = NewOrder { client_id: Some(client_id(count)), ..new_order(&format!("B-{count}")) };
+        store.insert(&given, &stamp(0)).await.expect("kept");
+    }
     let stream = store.client_ids();
     drop(store);
     let ids: Vec<ClientId> = stream.try_collect().await.expect("all ids");
