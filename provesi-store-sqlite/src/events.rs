@@ -68,30 +68,31 @@ pub(crate) async fn history(
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let events = filled(limit.get(), |limit| async move {
-        let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
-            .bind(number.folded())
-            .bind(place(after))
-            .bind(sql::limit(limit))
-            .fetch_all(readers)
-            .await
-            .map_err(store_error)?;
-        Ok(rows)
-    });
-    events.await
+    read(readers, HISTORY, Some(number), after, limit).await
 }
 
 const FEED: &str = "\
     SELECT id, order_id, order_number, at, actor, address, detail FROM order_events \
-    WHERE id > ?1 ORDER BY id LIMIT ?2";
+    WHERE id > ?2 ORDER BY id LIMIT ?3";
 
 pub(crate) async fn feed(
     readers: &SqlitePool,
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
+    read(readers, FEED, None, after, limit).await
+}
+
+async fn read(
+    readers: &SqlitePool,
+    statement: &'static str,
+    number: Option<&OrderNumber>,
+    after: Option<EventId>,
+    limit: PageLimit,
+) -> Result<Vec<OrderEvent>, StoreError> {
     let events = filled(limit.get(), |limit| async move {
-        let rows: Vec<EventRow> = sqlx::query_as(FEED)
+        let rows: Vec<EventRow> = sqlx::query_as(statement)
+            .bind(number.map(OrderNumber::folded))
             .bind(place(after))
             .bind(sql::limit(limit))
             .fetch_all(readers)
