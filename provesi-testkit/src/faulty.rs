@@ -1,6 +1,6 @@
 //! A store that fails or stalls on demand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -66,6 +66,8 @@ struct Armed {
     /// What single methods do.
     methods: HashMap<&'static str, Plan>,
     stalling: usize,
+    /// How often each method was called.
+    calls: BTreeMap<&'static str, usize>,
 }
 
 /// Counts a call among those that stall, until it goes on or is dropped.
@@ -130,6 +132,12 @@ impl Faults {
         }
     }
 
+    /// How often each method was called since this was last asked, faults or not.
+    #[must_use]
+    pub fn take_calls(&self) -> BTreeMap<&'static str, usize> {
+        self.with(|armed| std::mem::take(&mut armed.calls))
+    }
+
     /// Disarms all faults, and lets go whoever stalls.
     pub fn clear(&self) {
         self.with(|armed| {
@@ -145,6 +153,7 @@ impl Faults {
 
     fn next(&self, method: &'static str) -> Option<Fault> {
         self.with(|armed| {
+            *armed.calls.entry(method).or_default() += 1;
             match armed.methods.get_mut(method) {
                 Some(plan) if plan.skip > 0 => plan.skip -= 1,
                 Some(plan) if plan.calls > 0 => {

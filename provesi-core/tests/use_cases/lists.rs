@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, ClientLink, ClientListing, OrderListing, OrderRepository, PageLimit, PageRequest, StoreError,
+    App, AppError, ClientLink, ClientListing, OrderDraft, OrderListing, OrderRepository, PageLimit, PageRequest,
+    StoreError,
 };
+use provesi_testkit::data::client_id;
 use provesi_testkit::{Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World};
@@ -77,4 +79,40 @@ async fn a_cursor_of_another_list_is_refused() {
     let request = PageRequest::after(PageLimit::MAX, cursor);
     let refused = world.app.list_orders(&world.caller, &OrderListing::default(), &request).await.unwrap_err();
     assert!(matches!(refused, AppError::Orders(StoreError::InvalidCursor)) && !refused.is_fault(), "{refused:?}");
+}
+
+/// What each request asks of the stores: a page costs one call of each, whatever its length, and so does each thousand of
+/// a whole list.
+#[tokio::test]
+async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
+    const MANY: u64 = 1_001;
+    let world = World::new();
+    for number in 0..MANY {
+        world.client(&format!("ana-{number}@example.com")).await;
+        let client = client_id(number + 1).to_string();
+        let draft = OrderDraft { client_id: Some(client), ..crate::order_draft(&format!("A-{number}"), None) };
+        world.app.create_order(&world.caller, &draft).await.unwrap();
+    }
+    let (clients, client_calls) = FaultyStore::<MemoryStore>::new(world.store.clone());
+    let (orders, order_calls) = FaultyStore::<MemoryStore>::new(world.store.clone());
+    let app = App::new(Arc::new(clients), Arc::new(orders));
+    let calls = || {
+        let told = |calls: &Faults| calls.take_calls().into_iter().collect::<Vec<_>>();
+        (told(&order_calls), told(&client_calls))
+    };
+    let caller = &world.caller;
+
+    let request = PageRequest::first(PageLimit::MAX);
+    app.list_orders(caller, &OrderListing::default(), &request).await.unwrap();
+    assert_eq!(calls(), (vec![("page", 1)], vec![("get_many", 1)]));
+    app.stream_orders(caller, &OrderListing::default()).try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(calls(), (vec![("page", 2)], vec![("get_many", 2)]));
+    let request = PageRequest::first(PageLimit::MAX);
+    app.list_clients(caller, &ClientListing::default(), &request).await.unwrap();
+    assert_eq!(calls(), (vec![("count_by_client", 1)], vec![("page", 1)]));
+    app.order(caller, &"A-1".parse().unwrap()).await.unwrap();
+    assert_eq!(calls(), (vec![("find_by_number", 1)], vec![("get", 1)]));
+    let draft = OrderDraft { client_id: Some(client_id(1).to_string()), ..crate::order_draft("B-1", None) };
+    app.create_order(caller, &draft).await.unwrap();
+    assert_eq!(calls(), (vec![("insert", 1)], vec![("get", 2)]));
 }
