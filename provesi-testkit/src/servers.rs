@@ -1,4 +1,23 @@
-#![doc = include_str!("../docs/servers.md")]
+//! PostgreSQL and MongoDB servers for tests.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use provesi_testkit::servers;
+//!
+//! let database = servers::postgres().await;
+//! let url = database.url(); // postgres://…/provesi_test_…, an empty database of this test's own
+//! # let _ = url;
+//! # }
+//! ```
+//!
+//! A server is started at the first call and shared by all tests of the process, whatever runtimes they are on. Each
+//! call gives another empty database, dropped with its [`TestDatabase`]. [`OwnServer`] is a server that one test has for
+//! itself, to stop it, let it crash, and start it again.
+//!
+//! When the process has ended, in whatever way, a small keeper process ends its servers and removes their data. Should
+//! that be killed too, the next run removes what it left.
+//!
+//! Where servers come from, and the variables that say so, are in the crate's README, under "Servers for tests".
 
 #[cfg(not(unix))]
 compile_error!("the feature `servers` of provesi-testkit starts servers by Unix means; leave it out here");

@@ -104,6 +104,7 @@ fn end_server_in(folder: &Path) {
     // The number may be another program's by now: ours has its folder among its arguments.
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     if String::from_utf8_lossy(&command).contains(&*folder.to_string_lossy()) {
-        let _ = Command::new("/bin/sh").args(["-c", "kill -s QUIT \"$0\"; sleep 1; kill -s KILL \"$0\"", pid]).output();
+        let _ =
+            Command::new("/bin/sh").args(["-c", "kill -s QUIT \"$0\"; sleep 0.5; kill -s KILL \"$0\"", pid]).output();
     }
 }

@@ -48,7 +48,10 @@ pub(super) fn postgres(folder: &Folder, user: Option<RunAs>) -> Result<PathBuf, 
     // The target folder may be where only its owner comes, such as below /root.
     let copy = folder.path().join("programs");
     run(Command::new("cp").arg("-R").arg(&programs).arg(&copy))?;
-    folder.give_to(user).map_err(|error| error.to_string())?;
+    if let Some(user) = user {
+        // The keeper runs as that user too, and has to remove it.
+        run(Command::new("chown").arg("-R").arg(format!("{}:{}", user.uid, user.gid)).arg(folder.path()))?;
+    }
     Ok(only_folder(&copy)?.join("bin"))
 }
 

