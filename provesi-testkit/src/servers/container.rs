@@ -161,6 +161,11 @@ impl Drop for Container {
     }
 }
 
+/// Whether another program took the port after it was found free. The engine says so in words only.
+pub(super) fn is_port_taken(error: &str) -> bool {
+    ["port is already allocated", "address already in use"].iter().any(|words| error.contains(words))
+}
+
 /// The first image that the engine has, else the first: testcontainers pulls it.
 async fn choose_image(engine: &Docker, kind: Kind) -> String {
     let images = images(kind);

@@ -1,5 +1,6 @@
 //! A server of a test's own, to be stopped and started while the test looks on.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::background;
@@ -9,9 +10,15 @@ use super::{Kind, NoServer, TestDatabase, Way};
 /// A server that no other test uses, gone with this value and the databases on it.
 ///
 /// Never one that was given by URL: such a server is not ours to stop.
-#[derive(Debug)]
 pub struct OwnServer {
     server: Arc<Server>,
+}
+
+/// Without the URL, which has the password.
+impl fmt::Debug for OwnServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnServer").field("origin", &self.origin()).finish_non_exhaustive()
+    }
 }
 
 /// How a server of a test's own is to be.

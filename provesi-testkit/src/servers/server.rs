@@ -43,9 +43,13 @@ impl Run {
             Self::Container(container) => container.failure().await,
         }
     }
+
+    /// Ends it with its data. It is dropped where it may block: it waits for work of the background's threads.
+    async fn end(self) {
+        background::blocking(move || drop(self)).await;
+    }
 }
 
-#[derive(Debug)]
 pub(super) struct Server {
     kind: Kind,
     way: Way,
@@ -112,11 +116,17 @@ impl Server {
                     let url = own_url(kind, container.host(), port, &password);
                     let image = container.image().to_owned();
                     let mut run = Run::Container(Box::new(container));
-                    let version = ready(kind, &url, &mut run).await?;
+                    let version = match ready(kind, &url, &mut run).await {
+                        Ok(version) => version,
+                        Err(error) => {
+                            run.end().await;
+                            return Err(error);
+                        }
+                    };
                     let origin = format!("{kind} {version} in a container of {image}");
                     return Ok(Self::new(kind, Way::Container, origin, url, run));
                 }
-                Err(error) if attempt == ATTEMPTS || !error.contains("port") => return Err(error),
+                Err(error) if attempt == ATTEMPTS || !container::is_port_taken(&error) => return Err(error),
                 Err(_) => attempt += 1,
             }
         }
@@ -138,8 +148,13 @@ impl Server {
                     };
                     return Ok(Self::new(kind, way, origin, url, run));
                 }
-                Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(_) => attempt += 1,
+                Err(error) => {
+                    run.end().await;
+                    if attempt == ATTEMPTS {
+                        return Err(error);
+                    }
+                    attempt += 1;
+                }
             }
         }
     }
