@@ -5,6 +5,8 @@ pub mod data;
 mod faulty;
 mod fixed;
 mod memory;
+#[cfg(feature = "servers")]
+pub mod servers;
 
 pub use faulty::{Fault, Faults, FaultyStore};
 pub use fixed::{CountingIds, FixedClock};
