@@ -1,0 +1,12 @@
+//! The store over a real server: the one of `PROVESI_TEST_MONGODB_URL`.
+// clippy.toml allows unwrap within test functions only, not in what they share.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod careless;
+mod common;
+mod conformance;
+mod migrations;
+mod order;
+mod outage;
+mod search;
+mod writing;
