@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod careless;
+mod commands;
 mod common;
 mod conformance;
 mod migrations;
