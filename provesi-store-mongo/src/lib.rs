@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod clients;
+mod collations;
+mod documents;
+mod error;
+mod migrations;
+mod options;
+mod store;
+
+pub use options::{client_options, with_defaults};
+pub use store::MongoStore;

@@ -1,0 +1,176 @@
+//! The indexes that the store needs, and how they come to be. They stand beside those that MongoEngine made, which it
+//! would make again.
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{Collation, IndexOptions};
+use mongodb::{Collection, IndexModel};
+use provesi_core::StoreError;
+
+use crate::collations;
+use crate::error::{is_duplicate, server_code, store_error};
+
+type Clients = Collection<RawDocumentBuf>;
+
+/// How many addresses, and how many clients of each, are listed where addresses are not unique.
+const LISTED: i32 = 20;
+
+/// `NamespaceNotFound`: there is no collection yet.
+const NAMESPACE_NOT_FOUND: i32 = 26;
+
+/// An index that the store needs.
+struct Needed {
+    name: &'static str,
+    key: Document,
+    collation: Collation,
+    unique: bool,
+}
+
+fn needed() -> [Needed; 2] {
+    [
+        Needed { name: "provesi_email", key: doc! { "email": 1 }, collation: collations::emails(), unique: true },
+        Needed {
+            name: "provesi_name",
+            key: doc! { "name": 1, "_id": 1 },
+            collation: collations::names(),
+            unique: false,
+        },
+    ]
+}
+
+impl Needed {
+    fn model(&self) -> IndexModel {
+        let options = IndexOptions::builder()
+            .name(self.name.to_owned())
+            .collation(self.collation.clone())
+            .unique(self.unique.then_some(true))
+            .build();
+        IndexModel::builder().keys(self.key.clone()).options(options).build()
+    }
+
+    /// Whether an index does what this one is needed for. Servers tell a collation with all that goes without saying.
+    fn is_met_by(&self, index: &IndexModel) -> bool {
+        let options = index.options.clone().unwrap_or_default();
+        let same_collation = options.collation.is_some_and(|collation| {
+            collation.locale == self.collation.locale
+                && strength(&collation) == strength(&self.collation)
+                && collation.normalization == self.collation.normalization
+        });
+        same_collation
+            && same_key(&index.keys, &self.key)
+            && options.unique.unwrap_or(false) == self.unique
+            && options.partial_filter_expression.is_none()
+            && !options.sparse.unwrap_or(false)
+            && !options.hidden.unwrap_or(false)
+    }
+}
+
+fn strength(collation: &Collation) -> Option<u32> {
+    collation.strength.map(u32::from)
+}
+
+/// Whether the fields are the same in the same order; servers tell a direction as a number of any kind.
+fn same_key(a: &Document, b: &Document) -> bool {
+    let fields = |key: &Document| -> Vec<(String, bool)> {
+        key.iter().map(|(field, direction)| (field.clone(), is_ascending(direction))).collect()
+    };
+    fields(a) == fields(b)
+}
+
+fn is_ascending(direction: &Bson) -> bool {
+    match direction {
+        Bson::Int32(direction) => *direction == 1,
+        Bson::Int64(direction) => *direction == 1,
+        Bson::Double(direction) => *direction == 1.0,
+        _ => false,
+    }
+}
+
+async fn missing(clients: &Clients) -> Result<Vec<Needed>, StoreError> {
+    let existing: Vec<IndexModel> = match clients.list_indexes().await {
+        Ok(indexes) => indexes.try_collect().await.map_err(store_error)?,
+        Err(error) if server_code(&error) == Some(NAMESPACE_NOT_FOUND) => Vec::new(),
+        Err(error) => return Err(store_error(error)),
+    };
+    let mut missing = Vec::new();
+    for needed in needed() {
+        if existing.iter().any(|index| needed.is_met_by(index)) {
+            continue;
+        }
+        let name_of = |index: &IndexModel| index.options.as_ref().and_then(|options| options.name.clone());
+        if existing.iter().any(|index| name_of(index).as_deref() == Some(needed.name)) {
+            return Err(StoreError::backend(format!(
+                "the index {} is not the one that this version makes; drop it, and migrate again",
+                needed.name
+            )));
+        }
+        missing.push(needed);
+    }
+    Ok(missing)
+}
+
+/// The names of the indexes that are missing.
+pub(crate) async fn pending(clients: &Clients) -> Result<Vec<String>, StoreError> {
+    Ok(missing(clients).await?.iter().map(|needed| needed.name.to_owned()).collect())
+}
+
+/// Makes the indexes that are missing: all of them, or none where one cannot be.
+pub(crate) async fn run(clients: &Clients) -> Result<(), StoreError> {
+    let models: Vec<IndexModel> = missing(clients).await?.iter().map(Needed::model).collect();
+    if models.is_empty() {
+        return Ok(());
+    }
+    // Checked before, not to have an index built on many machines in vain; the build has the last word.
+    refuse_duplicates(clients).await?;
+    match clients.create_indexes(models).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            if is_duplicate(&error) {
+                refuse_duplicates(clients).await?;
+            }
+            Err(match store_error(error) {
+                // No record was to be written: it came and went between the build and the list.
+                StoreError::AlreadyExists { .. } => StoreError::backend("an e-mail address is not unique"),
+                other => other,
+            })
+        }
+    }
+}
+
+/// # Errors
+/// [`StoreError::Backend`] with the first of those that have an address in common.
+async fn refuse_duplicates(clients: &Clients) -> Result<(), StoreError> {
+    let groups = vec![
+        doc! { "$group": { "_id": "$email", "clients": { "$sum": 1 } } },
+        doc! { "$match": { "clients": { "$gt": 1 } } },
+        doc! { "$limit": LISTED },
+    ];
+    let groups = clients.aggregate(groups).collation(collations::emails()).allow_disk_use(true);
+    let groups: Vec<Document> = groups.await.map_err(store_error)?.try_collect().await.map_err(store_error)?;
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let documents = clients.clone_with_type::<Document>();
+    let mut lines = Vec::new();
+    for group in groups {
+        // Bound as a value: null finds those without an address, as the index sees them.
+        let same = doc! { "email": { "$eq": group.get("_id").cloned().unwrap_or(Bson::Null) } };
+        let same = documents.find(same).collation(collations::emails());
+        let same = same.projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 }).limit(LISTED.into());
+        let same: Vec<Document> = same.await.map_err(store_error)?.try_collect().await.map_err(store_error)?;
+        let ids: Vec<String> = same.iter().filter_map(|client| client.get("_id")).map(id_text).collect();
+        lines.push(ids.join(" "));
+    }
+    Err(StoreError::backend(format!(
+        "clients have one e-mail address in several letter cases, or none; nothing was changed. \
+         At most {LISTED} addresses, and at most {LISTED} clients of each, by their ids: {}",
+        lines.join("; ")
+    )))
+}
+
+fn id_text(id: &Bson) -> String {
+    match id {
+        Bson::ObjectId(id) => id.to_hex(),
+        other => format!("(an id of type {:?})", other.element_type()),
+    }
+}

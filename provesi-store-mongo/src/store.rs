@@ -1,0 +1,148 @@
+//! The store: its collection, how long its calls take, and whether the server compares names as it should.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::{Collection, Database};
+use provesi_core::StoreError;
+
+use crate::error::store_error;
+use crate::{collations, migrations, options};
+
+/// The collection, as MongoEngine named it.
+const CLIENTS: &str = "clients";
+
+/// Clients in the collection `clients` of a MongoDB database.
+///
+/// Handles are cheap to clone and share the caller's client, which they neither make nor close.
+#[derive(Clone)]
+pub struct MongoStore {
+    pub(crate) clients: Collection<RawDocumentBuf>,
+    pub(crate) time_limit: Duration,
+    order: Arc<AtomicU8>,
+}
+
+/// Who brings names in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameOrder {
+    /// The server, by its collation.
+    Server,
+    /// This crate: the server has no collation for Spanish.
+    Ours,
+}
+
+/// [`MongoStore::order`] before the server was asked, and what it said.
+const UNKNOWN: u8 = 0;
+const SERVER: u8 = 1;
+const OURS: u8 = 2;
+
+impl MongoStore {
+    /// A store over the caller's database, whose client is to be set up as
+    /// [`client_options`](crate::client_options) does. Nothing is read or written yet.
+    ///
+    /// Whatever the client is set to, writes are acknowledged by a majority that has them in its journal, and reads ask
+    /// the primary for what a majority has.
+    #[must_use]
+    pub fn new(database: &Database) -> Self {
+        let write_concern = WriteConcern::builder()
+            .w(mongodb::options::Acknowledgment::Majority)
+            .journal(true)
+            .w_timeout(options::TIME_LIMIT)
+            .build();
+        let options = CollectionOptions::builder()
+            .write_concern(write_concern)
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .build();
+        let clients = database.collection_with_options(CLIENTS, options);
+        Self { clients, time_limit: options::TIME_LIMIT, order: Arc::new(AtomicU8::new(UNKNOWN)) }
+    }
+
+    /// The same store, with another time that a call may take in all (2.8 seconds by default), a page of a search
+    /// among them; [`StoreError::Unavailable`] where it takes longer. Migrations take as long as they take.
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    /// Makes the indexes that the store needs, where they are missing: that of the names in their order, and the one
+    /// that keeps e-mail addresses unique in any letter case. Documents are left as they are. Several processes may
+    /// call it at once, and others may read and write meanwhile.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where clients have one e-mail address in several letter cases: the source lists the
+    ///   first of them by their ids, and nothing was changed; also where an index has a name of ours and is another,
+    ///   or where the collection is sharded, see the crate's page.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::run(&self.clients).await
+    }
+
+    /// What [`migrate`](Self::migrate) would do: the names of the indexes that the collection lacks.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where an index has a name of ours and is another.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrations::pending(&self.clients).await
+    }
+
+    /// Whether the server brings names in their order by itself, as MongoDB does; the same asked of other servers that
+    /// speak its protocol tells whether every page of clients reads all of them, see the crate's page.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where it does not answer.
+    pub async fn server_sorts_names(&self) -> Result<bool, StoreError> {
+        Ok(self.in_time(self.name_order()).await? == NameOrder::Server)
+    }
+
+    /// Waits for a call no longer than it may take. The driver has no time-out for a connection that says nothing.
+    pub(crate) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let late = |_| StoreError::unavailable(format!("no answer within {:?}", self.time_limit));
+        tokio::time::timeout(self.time_limit, call).await.map_err(late)?
+    }
+
+    /// Who brings names in order. The server is asked once.
+    pub(crate) async fn name_order(&self) -> Result<NameOrder, StoreError> {
+        match self.order.load(Ordering::Relaxed) {
+            SERVER => return Ok(NameOrder::Server),
+            OURS => return Ok(NameOrder::Ours),
+            _ => {}
+        }
+        let asked = self.clients.aggregate(collations::probe()).collation(collations::names());
+        let answer = asked.max_time(self.time_limit).await.map_err(store_error)?;
+        let answer: Vec<Document> = answer.try_collect().await.map_err(store_error)?;
+        if answer.is_empty() {
+            // Routers of a sharded cluster answer nothing where there is no database yet. Nothing to be learnt, and
+            // nothing to be listed.
+            return Ok(NameOrder::Server);
+        }
+        let (order, known) =
+            if collations::knows_names(&answer) { (SERVER, NameOrder::Server) } else { (OURS, NameOrder::Ours) };
+        if self.order.swap(order, Ordering::Relaxed) == UNKNOWN && known == NameOrder::Ours {
+            tracing::warn!("this server does not know the order of Spanish names: each page of clients reads them all");
+        }
+        Ok(known)
+    }
+
+    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+        let any = self.clients.find_one(doc! {}).projection(doc! { "_id": 1 }).max_time(self.time_limit);
+        self.in_time(async { any.await.map(drop).map_err(store_error) }).await.map_err(|error| match error {
+            StoreError::Backend { source } => StoreError::Unavailable { source },
+            other => other,
+        })
+    }
+}
+
+/// The client knows credentials, so not even its name is shown.
+impl fmt::Debug for MongoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoStore").field("time_limit", &self.time_limit).finish_non_exhaustive()
+    }
+}

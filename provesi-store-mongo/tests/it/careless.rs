@@ -1,0 +1,194 @@
+//! Documents that others wrote: what MongoEngine leaves out, and what breaks the rules.
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, doc};
+use provesi_core::{
+    Address, Client, ClientListing, ClientName, ClientRepository, Expected, PageLimit, PageRequest, Phone, StoreError,
+};
+
+use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
+
+fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    let Err(StoreError::Corrupt { source }) = &result else { panic!("{result:?}") };
+    assert!(source.to_string().contains("client 0"), "it says which: {source}");
+    assert!(!source.to_string().contains("example"), "it does not say what is in it: {source}");
+}
+
+#[tokio::test]
+async fn a_document_of_mongoengine_is_read_as_it_is_and_written_back_in_its_fields() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let before = mongoengine(1, "muestra@example.com");
+    fixture.raw().insert_one(&before).await.unwrap();
+    let read = store.get(client(1).id).await.unwrap().unwrap();
+    assert_eq!((read.name.as_str(), read.email.as_str()), ("Ana 001", "muestra@example.com"));
+    assert_eq!(read.phone.as_ref().map(Phone::as_str), Some("(+57) 300 123 4567"));
+    assert_eq!(read.address.as_ref().map(Address::as_str), Some("Cra 7 # 1-23"));
+    assert_eq!((read.created_at, read.updated_at), (at(0), at(0)));
+
+    let changed = Client { name: ClientName::parse("Bea").unwrap(), ..read.clone() };
+    store.update(&changed, read.version().into(), at(5)).await.unwrap();
+    let mut expected = before;
+    expected.insert("name", "Bea");
+    expected.insert("updated_at", date(at(5)));
+    assert_eq!(fixture.document(read.id).await, expected);
+}
+
+#[tokio::test]
+async fn a_client_is_kept_in_the_fields_that_mongoengine_knows_and_in_no_other() {
+    let fixture = Fixture::new().await;
+    let whole = Client { phone: Phone::parse_optional("300").unwrap(), ..client(1) };
+    let whole = Client { address: Address::parse_optional("Cra 7").unwrap(), ..whole };
+    fixture.store.insert(&whole).await.unwrap();
+    let fields: Vec<String> = fixture.document(whole.id).await.keys().cloned().collect();
+    assert_eq!(fields, ["_id", "name", "email", "phone", "address", "created_at", "updated_at"]);
+
+    // What is not there is not there, as where MongoEngine saves `None`: neither null nor blank.
+    fixture.store.insert(&client(2)).await.unwrap();
+    let cleared = Client { phone: None, address: None, ..whole };
+    fixture.store.update(&cleared, Expected::Any, at(5)).await.unwrap();
+    for id in [client(1).id, client(2).id] {
+        let fields: Vec<String> = fixture.document(id).await.keys().cloned().collect();
+        assert_eq!(fields, ["_id", "name", "email", "created_at", "updated_at"]);
+    }
+}
+
+#[tokio::test]
+async fn a_phone_or_address_that_is_missing_null_or_blank_is_none_and_can_be_set() {
+    let fixture = Fixture::new().await;
+    for (n, nothing) in (1..).zip([None, Some(Bson::Null), Some("".into()), Some("  ".into())]) {
+        let mut document = mongoengine(n, &format!("a{n}@example.com"));
+        for field in ["phone", "address"] {
+            document.remove(field);
+            document.extend(nothing.clone().map(|nothing| (field.to_owned(), nothing)));
+        }
+        fixture.raw().insert_one(&document).await.unwrap();
+        let read = fixture.store.get(client(n).id).await.unwrap().unwrap();
+        assert_eq!((&read.phone, &read.address), (&None, &None));
+        // Nothing is nothing: no change, nothing written.
+        assert_eq!(fixture.store.update(&read, Expected::Any, at(5)).await.unwrap(), read);
+        assert_eq!(fixture.document(read.id).await, document);
+        let changed = Client { phone: Phone::parse_optional("300").unwrap(), ..read };
+        let changed = fixture.store.update(&changed, Expected::Any, at(6)).await.unwrap();
+        assert_eq!(fixture.store.get(changed.id).await.unwrap(), Some(changed));
+    }
+    assert_eq!(fixture.store.count(&filter("300")).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn fields_that_nobody_knows_stay_and_are_no_fault() {
+    let fixture = Fixture::new().await;
+    let mut document = mongoengine(1, "a@example.com");
+    document.insert("loyalty", doc! { "points": 7 });
+    fixture.raw().insert_one(&document).await.unwrap();
+    let read = fixture.store.get(client(1).id).await.unwrap().unwrap();
+    let changed = Client { name: ClientName::parse("Bea").unwrap(), phone: None, ..read };
+    fixture.store.update(&changed, Expected::Any, at(5)).await.unwrap();
+    assert_eq!(fixture.document(changed.id).await.get_document("loyalty").unwrap(), &doc! { "points": 7 });
+}
+
+#[tokio::test]
+async fn an_address_in_upper_case_is_found_and_taken() {
+    let fixture = Fixture::new().await;
+    fixture.raw().insert_one(mongoengine(1, "ANA@EXAMPLE.COM")).await.unwrap();
+    let found = fixture.store.find_by_email(&"ana@example.com".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.email.as_str(), "ANA@example.com");
+    let taken = Client { email: found.email.clone(), ..client(2) };
+    assert!(matches!(fixture.store.insert(&taken).await, Err(StoreError::AlreadyExists { .. })));
+    // The domain is read in lower case; that alone is no change.
+    fixture.store.update(&found, found.version().into(), at(5)).await.unwrap();
+    assert_eq!(fixture.document(found.id).await.get_str("email").unwrap(), "ANA@EXAMPLE.COM");
+}
+
+#[tokio::test]
+async fn a_date_is_read_whatever_its_fraction() {
+    let fixture = Fixture::new().await;
+    for (n, millis) in (1..).zip([0_i64, 1_700_000_000_000, 1_795_493_050_781, -1]) {
+        let mut document = mongoengine(n, &format!("a{n}@example.com"));
+        document.insert("updated_at", mongodb::bson::DateTime::from_millis(millis));
+        fixture.raw().insert_one(document).await.unwrap();
+        let read = fixture.store.get(client(n).id).await.unwrap().unwrap();
+        assert_eq!(read.updated_at.micros(), millis * 1_000);
+        fixture.store.delete(read.id, read.version().into()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let broken: Vec<(&str, Option<Bson>)> = vec![
+        ("name", Some(Bson::Int32(7))),
+        ("name", Some("  ".into())),
+        ("name", Some("x".repeat(101).into())),
+        ("name", None),
+        ("email", Some("nobody".into())),
+        ("phone", Some(Bson::Int64(3_001_234_567))),
+        ("phone", Some("1".repeat(21).into())),
+        ("address", Some(Bson::Array(vec!["Cra 7".into()]))),
+        ("created_at", Some("2026-11-24".into())),
+        ("updated_at", None),
+        ("updated_at", Some(Bson::Int64(1_700_000_000_000))),
+    ];
+    let count = u8::try_from(broken.len()).unwrap();
+    for (n, (field, value)) in (1..).zip(broken) {
+        let mut document = mongoengine(n, &format!("a{n}@example.com"));
+        document.remove(field);
+        document.extend(value.map(|value| (field.to_owned(), value)));
+        fixture.raw().insert_one(&document).await.unwrap();
+        let id = client(n).id;
+        assert_corrupt(store.get(id).await);
+        for expected in [Expected::Any, Expected::Version(client(n).version())] {
+            assert_corrupt(store.update(&client(n), expected, at(5)).await);
+            assert_corrupt(store.delete(id, expected).await);
+        }
+        assert_eq!(fixture.document(id).await, document, "nothing was changed");
+    }
+    assert_corrupt(store.find_by_email(&"A1@example.com".parse().unwrap()).await);
+    for n in [101, 102, 103] {
+        store.insert(&client(n)).await.unwrap();
+    }
+    let ids: Vec<_> = (1..=count).chain([101, 103]).map(|n| client(n).id).collect();
+    assert_eq!(store.get_many(&ids).await.unwrap().len(), 2);
+    for listing in [ClientListing::default(), ClientListing::default().reversed()] {
+        let all: Vec<Client> = store.stream(&listing).try_collect().await.unwrap();
+        assert_eq!(all.len(), 3);
+        // A page has as many as it should, whatever is left out of it.
+        let limit = PageLimit::new(2).unwrap();
+        let page = store.page(&listing, &PageRequest::first(limit)).await.unwrap();
+        assert_eq!((&page.items[..], page.next.is_some()), (&all[..2], true));
+        let page = store.page(&listing, &PageRequest::after(limit, page.next.unwrap())).await.unwrap();
+        assert_eq!((&page.items[..], page.next.is_some()), (&all[2..], false));
+    }
+    assert_eq!(store.count(&filter("ana")).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_of_ours_disturbs_nobody() {
+    let fixture = Fixture::new().await;
+    for id in [Bson::from("ana@example.com"), Bson::Int32(7)] {
+        let mut document = mongoengine(1, &format!("{id}x@example.com").replace('"', ""));
+        document.insert("_id", id);
+        fixture.raw().insert_one(document).await.unwrap();
+    }
+    fixture.store.insert(&client(2)).await.unwrap();
+    let all: Vec<Client> = fixture.store.stream(&ClientListing::default()).try_collect().await.unwrap();
+    assert_eq!(all, [client(2)]);
+}
+
+#[tokio::test]
+async fn a_change_beside_ours_is_noticed() {
+    let fixture = Fixture::new().await;
+    fixture.raw().insert_one(mongoengine(1, "a@example.com")).await.unwrap();
+    let read = fixture.store.get(client(1).id).await.unwrap().unwrap();
+    // As MongoEngine's `save()` does it.
+    let same: Document = doc! { "_id": object_id(read.id) };
+    let save = doc! { "$set": { "phone": "3001234567", "updated_at": date(at(1)) } };
+    fixture.raw().update_one(same, save).await.unwrap();
+    let changed = Client { name: ClientName::parse("Bea").unwrap(), ..read.clone() };
+    let refused = fixture.store.update(&changed, read.version().into(), at(5)).await;
+    assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
+    let refused = fixture.store.delete(read.id, read.version().into()).await;
+    assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
+    assert_eq!(fixture.document(read.id).await.get_str("phone").unwrap(), "3001234567");
+}

@@ -1,0 +1,90 @@
+//! What the tests share: a store over a database of its own, and things to put in it.
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::{Client as Driver, Collection, Database};
+use provesi_core::{Client, ClientFilter, ClientId, ClientQuery, Timestamp};
+use provesi_store_mongo::{MongoStore, client_options};
+use provesi_testkit::servers::{self, TestDatabase};
+
+/// An empty database of a server, for one test.
+async fn database() -> (Database, TestDatabase) {
+    if !servers::wanted("mongodb") {
+        // Left out by name, which `wanted` has said. This program tests nothing else.
+        std::process::exit(0);
+    }
+    let server = servers::mongodb().await;
+    let client = Driver::with_options(client_options(server.url()).await.unwrap()).unwrap();
+    (client.database(server.name()), server)
+}
+
+pub(crate) struct Fixture {
+    pub(crate) store: MongoStore,
+    pub(crate) database: Database,
+    server: TestDatabase,
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        let fixture = Self::unmigrated().await;
+        fixture.store.migrate().await.unwrap();
+        fixture
+    }
+
+    pub(crate) async fn unmigrated() -> Self {
+        let (database, server) = database().await;
+        Self { store: MongoStore::new(&database), database, server }
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> &str {
+        self.server.url()
+    }
+
+    /// The collection as another program sees it.
+    pub(crate) fn raw(&self) -> Collection<Document> {
+        self.database.collection("clients")
+    }
+
+    pub(crate) async fn document(&self, id: ClientId) -> Document {
+        self.raw().find_one(doc! { "_id": object_id(id) }).await.unwrap().unwrap()
+    }
+}
+
+pub(crate) fn object_id(id: ClientId) -> ObjectId {
+    ObjectId::from_bytes(*id.as_bytes())
+}
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_micros(1_700_000_000_000_000 + second * 1_000_000).unwrap()
+}
+
+pub(crate) fn date(at: Timestamp) -> DateTime {
+    DateTime::from_millis(at.micros() / 1_000)
+}
+
+pub(crate) fn client(n: u8) -> Client {
+    Client {
+        id: ClientId::from_bytes([n; 12]),
+        name: provesi_core::ClientName::parse(format!("Ana {n:03}")).unwrap(),
+        email: format!("Ana{n}@ejemplo.co").parse().unwrap(),
+        phone: None,
+        address: None,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+/// A document as MongoEngine writes it.
+pub(crate) fn mongoengine(n: u8, email: &str) -> Document {
+    doc! {
+        "_id": ObjectId::from_bytes([n; 12]), "name": format!("Ana {n:03}"), "email": email,
+        "phone": "(+57) 300 123 4567", "address": "Cra 7 # 1-23", "created_at": date(at(0)), "updated_at": date(at(0)),
+    }
+}
+
+pub(crate) fn filter(text: &str) -> ClientFilter {
+    let mut filter = ClientFilter::default();
+    filter.query = ClientQuery::parse(text).ok();
+    filter
+}

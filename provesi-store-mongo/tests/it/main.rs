@@ -1,0 +1,13 @@
+//! The store over a server, see `provesi_testkit::servers`.
+// clippy.toml allows unwrap within test functions only, not in what they share.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod careless;
+mod commands;
+mod common;
+mod conformance;
+mod migrations;
+mod order;
+mod outage;
+mod search;
+mod writing;
