@@ -1,0 +1,82 @@
+//! Pages of clients: walks along the index of the names. A text that few clients have is found by trigrams where
+//! PostgreSQL has them, and what was found is sorted; PostgreSQL chooses, with the text before it.
+
+use provesi_core::{
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
+    StoreError, name_key,
+};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgPool;
+
+use crate::error::store_error;
+use crate::rows::{ClientRow, filled};
+use crate::sql::{self, client_columns};
+
+/// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
+macro_rules! matches {
+    ($text:literal, $digits:literal) => {
+        concat!("(name_search LIKE ", $text, " OR email_search LIKE ", $text, " OR phone_digits LIKE ", $digits, ")")
+    };
+}
+
+pub(super) async fn read(
+    pool: &PgPool,
+    listing: &ClientListing,
+    request: &PageRequest<ClientCursor>,
+) -> Result<Page<Client, ClientCursor>, StoreError> {
+    let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+    let clients = filled(request.limit.get() + 1, |limit| query(listing, place, limit, pool)).await?;
+    Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
+}
+
+async fn query(
+    listing: &ClientListing,
+    place: Option<&ClientPosition>,
+    limit: usize,
+    pool: &PgPool,
+) -> Result<Vec<ClientRow>, StoreError> {
+    let query = listing.filter.query.as_ref();
+    let text = page_text(listing.direction, place.is_some(), query.is_some());
+    sqlx::query_as(AssertSqlSafe(text))
+        .bind(sql::limit(limit))
+        .bind(place.map(|place| name_key(&place.name)))
+        .bind(place.map(|place| place.id.to_string()))
+        .bind(query.map(|query| sql::containing(query.folded())))
+        .bind(query.and_then(ClientQuery::digits).map(sql::containing))
+        .persistent(false)
+        .fetch_all(pool)
+        .await
+        .map_err(store_error)
+}
+
+/// Composed of constants.
+pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
+    let (comparison, order) = match direction {
+        Direction::Ascending => (">", "ASC"),
+        Direction::Descending => ("<", "DESC"),
+    };
+    let matches = if searched { matches!("$4", "$5") } else { "true" };
+    let after = if placed { format!(" AND (name_key, id) {comparison} ($2, $3)") } else { String::new() };
+    format!(
+        concat!("SELECT ", client_columns!(), " FROM provesi_clients WHERE {}{} ORDER BY name_key {}, id {} LIMIT $1"),
+        matches, after, order, order
+    )
+}
+
+const COUNT: &str = "SELECT count(*) FROM provesi_clients";
+
+const COUNT_MATCHING: &str = concat!("SELECT count(*) FROM provesi_clients WHERE ", matches!("$1", "$2"));
+
+pub(super) async fn count(pool: &PgPool, filter: &ClientFilter) -> Result<u64, StoreError> {
+    let mut transaction = pool.begin().await.map_err(store_error)?;
+    sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
+    let count = match &filter.query {
+        Some(query) => sqlx::query_scalar(COUNT_MATCHING)
+            .bind(sql::containing(query.folded()))
+            .bind(query.digits().map(sql::containing)),
+        None => sqlx::query_scalar(COUNT),
+    };
+    let count: i64 = count.persistent(false).fetch_one(&mut *transaction).await.map_err(store_error)?;
+    transaction.rollback().await.map_err(store_error)?;
+    Ok(count.unsigned_abs())
+}

@@ -1,0 +1,147 @@
+//! What happened to orders: how it is written, the history of one order, the feed of all.
+//!
+//! Ids come from a sequence, so an event may get its id before another one and be committed after it. That the feed
+//! hands out neither too early is settled between those who write and those who read it:
+//! - Who writes an event takes a lock for the rest of the transaction ([`take_turn`]) *before* its id is assigned. The
+//!   lock is shared: writers do not wait for each other, nor for a reader.
+//! - Who reads the feed looks at the last id that was assigned, then at who holds the lock, waits until all of these are
+//!   done, and reads no further than that id. Whoever has a smaller id either held the lock when it was looked at, or
+//!   was done before; whoever comes later gets a larger one.
+//!
+//! So the feed is late by what the transactions of that moment take, and complete: it has every change that was
+//! acknowledged before it was asked. And since a change holds its order's row from before its ids are assigned until it
+//! is committed, the ids of one order's events are in the order of its changes.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use provesi_core::{EventId, EventKind, OrderEvent, OrderNumber, PageLimit, Stamp, StoreError};
+use sqlx::postgres::PgPool;
+
+use crate::error::store_error;
+use crate::instant::Instant;
+use crate::rows::{EventRow, filled};
+use crate::sql::{self, event_columns, folded};
+
+#[cfg(doc)]
+use crate::sql::take_turn;
+
+/// The part of an event that comes from its stamp, as it is bound.
+pub(crate) struct StampRow {
+    pub(crate) at: Instant,
+    pub(crate) actor: String,
+    pub(crate) address: Option<String>,
+}
+
+impl From<&Stamp> for StampRow {
+    fn from(stamp: &Stamp) -> Self {
+        let address = stamp.address.as_ref().map(IpAddr::to_string);
+        Self { at: stamp.at.into(), actor: stamp.actor.to_string(), address }
+    }
+}
+
+/// What happened, as it is bound.
+pub(crate) fn detail(kind: &EventKind) -> Result<String, StoreError> {
+    serde_json::to_string(kind).map_err(StoreError::backend)
+}
+
+/// The order that has the number, else the one that had it last: events tell the number that the order had since, so
+/// that one is the order of the last event with this number, also where the Python system deleted it and left none.
+const HISTORY: &str = concat!(
+    "SELECT ",
+    event_columns!(),
+    " FROM provesi_order_events WHERE order_id = coalesce((SELECT id FROM orders_order WHERE ",
+    folded!(),
+    " = $1), (SELECT order_id FROM provesi_order_events WHERE ",
+    folded!(),
+    " = $1 ORDER BY id DESC LIMIT 1)) AND id > $2 ORDER BY id LIMIT $3"
+);
+
+pub(crate) async fn history(
+    pool: &PgPool,
+    number: &OrderNumber,
+    after: Option<EventId>,
+    limit: PageLimit,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    let events = filled(limit.get(), |limit| async move {
+        let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
+            .bind(number.folded())
+            .bind(place(after))
+            .bind(sql::limit(limit))
+            .fetch_all(pool)
+            .await
+            .map_err(store_error)?;
+        Ok(rows)
+    });
+    events.await
+}
+
+const FEED: &str =
+    concat!("SELECT ", event_columns!(), " FROM provesi_order_events WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3");
+
+/// The last id that was assigned.
+const LAST: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM provesi_order_events_id_seq";
+
+/// The transactions that hold the lock of those who write events. (With two keys, `objsubid` is 2.)
+const WRITERS: &str = "\
+    SELECT virtualtransaction FROM pg_locks \
+    WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND granted \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+/// How long is waited between two looks at the writers, at first and at last.
+const FIRST_WAIT: Duration = Duration::from_millis(1);
+const LAST_WAIT: Duration = Duration::from_millis(32);
+
+pub(crate) async fn feed(
+    pool: &PgPool,
+    after: Option<EventId>,
+    limit: PageLimit,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    let last: i64 = sqlx::query_scalar(LAST).fetch_one(pool).await.map_err(store_error)?;
+    if last <= place(after) {
+        return Ok(Vec::new());
+    }
+    wait_for_writers(pool).await?;
+    let events = filled(limit.get(), |limit| async move {
+        let rows: Vec<EventRow> = sqlx::query_as(FEED)
+            .bind(place(after))
+            .bind(last)
+            .bind(sql::limit(limit))
+            .fetch_all(pool)
+            .await
+            .map_err(store_error)?;
+        Ok(rows)
+    });
+    events.await
+}
+
+/// Waits until every transaction is done that is writing events now.
+async fn wait_for_writers(pool: &PgPool) -> Result<(), StoreError> {
+    let mut awaited = writers(pool).await?;
+    let mut wait = FIRST_WAIT;
+    while !awaited.is_empty() {
+        tokio::time::sleep(wait).await;
+        wait = LAST_WAIT.min(wait * 2);
+        let left = writers(pool).await?;
+        awaited.retain(|writer| left.contains(writer));
+    }
+    Ok(())
+}
+
+async fn writers(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar(WRITERS)
+        .bind(i64::from(sql::LOCKS))
+        .bind(i64::from(sql::LOCK_OF_EVENTS))
+        .fetch_all(pool)
+        .await
+        .map_err(store_error)
+}
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[HISTORY, FEED];
+
+/// Ids are greater than 0.
+fn place(after: Option<EventId>) -> i64 {
+    after.map_or(0, EventId::get)
+}

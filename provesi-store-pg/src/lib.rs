@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod clients;
+mod error;
+mod events;
+pub mod in_transaction;
+mod instant;
+mod migrations;
+mod options;
+mod orders;
+mod patience;
+#[cfg(test)]
+mod plans;
+mod rows;
+mod sql;
+mod store;
+
+pub use options::{connect_options, pool_options};
+pub use store::PgStore;

@@ -1,0 +1,166 @@
+//! What the schema should be, and what of it is there.
+
+use std::collections::HashMap;
+
+use provesi_core::StoreError;
+use sqlx::postgres::PgConnection;
+
+use crate::error::store_error;
+use crate::sql::{client, created_in_status, folded, returned_key, updated_in_status};
+
+/// Django's table, for a database that has none.
+pub(super) const ORDERS_TABLE: &str = include_str!("../../migrations/orders_order.sql");
+
+/// Tables of our own.
+pub(super) struct Script {
+    pub(super) version: i32,
+    pub(super) description: &'static str,
+    pub(super) text: &'static str,
+}
+
+pub(super) static SCRIPTS: &[Script] = &[Script {
+    version: 1,
+    description: "the tables of history, clients and audit",
+    text: include_str!("../../migrations/0001_history_clients_audit.sql"),
+}];
+
+/// An index of a table that others write to meanwhile.
+pub(super) struct Index {
+    pub(super) name: &'static str,
+    pub(super) create: &'static str,
+    pub(super) drop: &'static str,
+    /// The one that two numbers may forbid.
+    pub(super) is_of_numbers: bool,
+    /// Whether it is only there where the extension `pg_trgm` can be had.
+    pub(super) needs_trigrams: bool,
+}
+
+macro_rules! index {
+    ($kind:literal, $name:literal, $needs_trigrams:literal, $($on:expr),+) => {
+        Index {
+            name: $name,
+            create: concat!("CREATE ", $kind, " CONCURRENTLY IF NOT EXISTS ", $name, " ON ", $($on),+),
+            drop: concat!("DROP INDEX CONCURRENTLY IF EXISTS ", $name),
+            is_of_numbers: false,
+            needs_trigrams: $needs_trigrams,
+        }
+    };
+}
+
+static INDEXES: &[Index] = &[
+    Index {
+        is_of_numbers: true,
+        ..index!("UNIQUE INDEX", "provesi_orders_number", false, "orders_order (", folded!(), ")")
+    },
+    index!("INDEX", "provesi_orders_updated", false, "orders_order (updated_at, id)"),
+    index!("INDEX", "provesi_orders_created", false, "orders_order (created_at, id)"),
+    index!("INDEX", "provesi_orders_status_updated", false, "orders_order (status, ", updated_in_status!(), ", id)"),
+    index!("INDEX", "provesi_orders_status_created", false, "orders_order (status, ", created_in_status!(), ", id)"),
+    index!("INDEX", "provesi_orders_status_number", false, "orders_order (status, ", folded!(), ")"),
+    index!(
+        "INDEX",
+        "provesi_orders_returned",
+        false,
+        "orders_order ((",
+        returned_key!(),
+        "), updated_at, id) WHERE status = 'returned'"
+    ),
+    index!("INDEX", "provesi_orders_client", false, "orders_order (", client!(), ", updated_at, id)"),
+    index!("INDEX", "provesi_orders_trigrams", true, "orders_order USING gin (", folded!(), " gin_trgm_ops)"),
+    index!(
+        "INDEX",
+        "provesi_clients_trigrams",
+        true,
+        "provesi_clients USING gin \
+            (name_search gin_trgm_ops, email_search gin_trgm_ops, phone_digits gin_trgm_ops)"
+    ),
+];
+
+/// Trusted since PostgreSQL 13: who may create in the database may have it.
+pub(super) const MAKE_TRIGRAMS: &str = "CREATE EXTENSION IF NOT EXISTS pg_trgm";
+
+const HAS_TRIGRAMS: &str = "\
+    SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') OR EXISTS ( \
+        SELECT 1 FROM pg_available_extension_versions WHERE name = 'pg_trgm' AND ( \
+            trusted AND has_database_privilege(current_database(), 'CREATE') \
+            OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)))";
+
+const HAS_INDEX: &str =
+    "SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1)::oid AND indisvalid AND indisready)";
+
+/// The indexes that are not there, or not in working order, and can be had.
+pub(super) async fn lacking(connection: &mut PgConnection) -> Result<Vec<&'static Index>, StoreError> {
+    let can_have_trigrams: bool =
+        sqlx::query_scalar(HAS_TRIGRAMS).fetch_one(&mut *connection).await.map_err(store_error)?;
+    let mut lacking = Vec::new();
+    for index in INDEXES {
+        let is_there: bool =
+            sqlx::query_scalar(HAS_INDEX).bind(index.name).fetch_one(&mut *connection).await.map_err(store_error)?;
+        if !is_there && (can_have_trigrams || !index.needs_trigrams) {
+            lacking.push(index);
+        }
+    }
+    Ok(lacking)
+}
+
+const HAS_TABLE: &str = "SELECT to_regclass($1) IS NOT NULL";
+
+async fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar(HAS_TABLE).bind(name).fetch_one(connection).await.map_err(store_error)
+}
+
+pub(super) async fn has_orders(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    has_table(connection, "orders_order").await
+}
+
+const APPLIED: &str = "SELECT version FROM provesi_migrations";
+
+/// The scripts that were run.
+///
+/// # Errors
+/// [`StoreError::Backend`] where one of them is not known here.
+pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<i32>, StoreError> {
+    if !has_table(connection, "provesi_migrations").await? {
+        return Ok(Vec::new());
+    }
+    let applied: Vec<i32> = sqlx::query_scalar(APPLIED).fetch_all(connection).await.map_err(store_error)?;
+    match applied.iter().find(|version| SCRIPTS.iter().all(|known| known.version != **version)) {
+        Some(version) => Err(StoreError::backend(format!(
+            "the database was migrated by a newer version of this program: its migration {version} is unknown here"
+        ))),
+        None => Ok(applied),
+    }
+}
+
+/// The columns of `orders_order` and what is read from them.
+const COLUMNS: [(&str, &[&str]); 8] = [
+    ("id", &["int8"]),
+    ("order_number", &["varchar", "text"]),
+    ("client_id", &["varchar", "text"]),
+    ("status", &["varchar", "text"]),
+    ("return_reason", &["text", "varchar"]),
+    ("returned_at", &["timestamptz"]),
+    ("created_at", &["timestamptz"]),
+    ("updated_at", &["timestamptz"]),
+];
+
+const COLUMN_TYPES: &str = "\
+    SELECT attname::text, typname::text FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid \
+    WHERE attrelid = to_regclass('orders_order')::oid AND attnum > 0 AND NOT attisdropped";
+
+/// # Errors
+/// [`StoreError::Backend`] where the table is another one than Django's.
+pub(super) async fn check_orders(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let types: Vec<(String, String)> = sqlx::query_as(COLUMN_TYPES).fetch_all(connection).await.map_err(store_error)?;
+    let types: HashMap<String, String> = types.into_iter().collect();
+    for (column, known) in COLUMNS {
+        let found = types.get(column).map_or("missing", String::as_str);
+        if !known.contains(&found) {
+            return Err(StoreError::backend(format!(
+                "orders_order is not the table that it should be: its column {column} is {found}, not {}",
+                known[0]
+            )));
+        }
+    }
+    Ok(())
+}

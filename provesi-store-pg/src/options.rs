@@ -1,0 +1,60 @@
+//! How connections to a store's database are to be set up.
+
+use std::time::Duration;
+
+use provesi_core::StoreError;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+/// How long PostgreSQL works on a statement, and how long it lets one wait for a lock. Below
+/// [`DEADLINE`](crate::patience::DEADLINE), so that a caller hears of the lock rather than of the time, and that what
+/// nobody waits for any more is ended.
+const STATEMENT_TIMEOUT_MS: &str = "2500";
+const LOCK_TIMEOUT_MS: &str = "2000";
+
+/// How long PostgreSQL keeps a transaction, and with it its locks, of a process that does not go on with it.
+const IDLE_IN_TRANSACTION_MS: &str = "10000";
+
+/// How long a caller waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection that was not used for so long is asked whether it still works before it is: that costs a round trip,
+/// and the server may have been restarted. One in use all the time shows it by itself.
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
+
+/// How a connection to the database at `url` (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`) is to be set up:
+/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, and an `application_name` where the URL
+/// has none.
+///
+/// # Errors
+/// - [`StoreError::Backend`] where `url` is none. Says nothing of it: it may hold a password.
+pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options: PgConnectOptions =
+        url.parse().map_err(|_| StoreError::backend("not the URL of a PostgreSQL database"))?;
+    let options = match options.get_application_name() {
+        Some(_) => options,
+        None => options.application_name("provesi"),
+    };
+    Ok(options.options([
+        ("statement_timeout", STATEMENT_TIMEOUT_MS),
+        ("lock_timeout", LOCK_TIMEOUT_MS),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+    ]))
+}
+
+/// A pool of at most `connections`, each opened when it is first needed. A caller waits for a free one for two seconds.
+#[must_use]
+pub fn pool_options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}

@@ -1,0 +1,225 @@
+//! The port of orders.
+
+mod page;
+pub(crate) mod write;
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use provesi_core::{
+    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
+    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, stream_items,
+};
+use sqlx::PgExecutor;
+use sqlx::postgres::PgPool;
+
+use crate::error::store_error;
+use crate::patience::{read, write};
+use crate::rows::{ClientIdRow, OrderRow, filled, readable};
+use crate::sql::{self, client, folded, order_columns};
+use crate::store::PgStore;
+use crate::{events, patience};
+
+#[cfg(test)]
+pub(crate) use page::{Access, Statement, with_part};
+
+const GET: &str = concat!("SELECT ", order_columns!(), " FROM orders_order WHERE id = $1");
+
+const FIND_BY_NUMBER: &str = concat!("SELECT ", order_columns!(), " FROM orders_order WHERE ", folded!(), " = $1");
+
+const FIND_BY_NUMBERS: &str =
+    concat!("SELECT ", order_columns!(), " FROM orders_order WHERE ", folded!(), " = ANY($1)");
+
+const COUNT_BY_CLIENT: &str =
+    concat!("SELECT ", client!(), ", count(*) FROM orders_order WHERE ", client!(), " = ANY($1) GROUP BY ", client!());
+
+/// Jumps from client to client along the index, whatever the number of orders that each has.
+const CLIENT_IDS: &str = concat!(
+    "WITH RECURSIVE ids (client_id) AS (\
+        (SELECT ",
+    client!(),
+    " FROM orders_order WHERE ",
+    client!(),
+    " > $1 ORDER BY ",
+    client!(),
+    " LIMIT 1) UNION ALL \
+        SELECT (SELECT ",
+    client!(),
+    " FROM orders_order WHERE ",
+    client!(),
+    " > ids.client_id ORDER BY ",
+    client!(),
+    " LIMIT 1) FROM ids WHERE ids.client_id IS NOT NULL) \
+     SELECT client_id FROM ids WHERE client_id IS NOT NULL LIMIT $2"
+);
+
+/// A look at each table that orders need.
+const PING: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM orders_order LIMIT 1) AS one) + \
+    (SELECT count(*) FROM (SELECT 1 FROM provesi_order_events LIMIT 1) AS one)";
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[GET, FIND_BY_NUMBER, FIND_BY_NUMBERS, COUNT_BY_CLIENT, CLIENT_IDS];
+
+#[async_trait]
+impl OrderRepository for PgStore {
+    fn database(&self) -> String {
+        self.name()
+    }
+
+    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
+        write(|| write::insert(&self.pool, order, stamp)).await
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        read(|| get(&self.pool, id)).await
+    }
+
+    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        read(|| find_by_number(&self.pool, number)).await
+    }
+
+    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
+        let numbers: HashSet<String> = numbers.iter().map(OrderNumber::folded).collect();
+        let numbers: Vec<String> = numbers.into_iter().collect();
+        let mut orders = Vec::with_capacity(numbers.len());
+        for chunk in numbers.chunks(sql::CHUNK) {
+            let rows: Vec<OrderRow> = read(|| async {
+                sqlx::query_as(FIND_BY_NUMBERS).bind(chunk).fetch_all(&self.pool).await.map_err(store_error)
+            })
+            .await?;
+            orders.append(&mut readable(rows)?);
+        }
+        Ok(orders)
+    }
+
+    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        write(|| async {
+            let mut transaction = self.pool.begin().await.map_err(store_error)?;
+            let after = write::update(&mut transaction, order, expected, stamp).await?;
+            transaction.commit().await.map_err(store_error)?;
+            Ok(after)
+        })
+        .await
+    }
+
+    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        write(|| async {
+            let mut transaction = self.pool.begin().await.map_err(store_error)?;
+            let deleted = write::delete(&mut transaction, id, expected, stamp).await?;
+            transaction.commit().await.map_err(store_error)?;
+            Ok(deleted)
+        })
+        .await
+    }
+
+    async fn page(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+        read(|| page::read(&self.pool, listing, request)).await
+    }
+
+    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
+        let (pool, listing) = (self.pool.clone(), listing.clone());
+        stream_items(move |after| {
+            let (pool, listing) = (pool.clone(), listing.clone());
+            async move {
+                let request = PageRequest { limit: PageLimit::MAX, after };
+                read(|| page::read(&pool, &listing, &request)).await
+            }
+        })
+    }
+
+    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
+        patience::within(patience::LONG_DEADLINE, page::count(&self.pool, filter)).await
+    }
+
+    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
+        let mut counts: HashMap<ClientId, u64> = ids.iter().map(|id| (*id, 0)).collect();
+        let ids: Vec<String> = counts.keys().map(ClientId::to_string).collect();
+        for chunk in ids.chunks(sql::CHUNK) {
+            let rows: Vec<(String, i64)> = read(|| async {
+                sqlx::query_as(COUNT_BY_CLIENT).bind(chunk).fetch_all(&self.pool).await.map_err(store_error)
+            })
+            .await?;
+            for (id, count) in rows {
+                counts.insert(id.parse().map_err(StoreError::corrupt)?, count.unsigned_abs());
+            }
+        }
+        Ok(counts)
+    }
+
+    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
+        let (mut detached, mut after) = (0, None);
+        loop {
+            let batch = write(|| async {
+                let mut transaction = self.pool.begin().await.map_err(store_error)?;
+                let batch = write::detach(&mut transaction, id, after, stamp).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(batch)
+            })
+            .await?;
+            detached += batch.changed;
+            let Some(last) = batch.last else { return Ok(detached) };
+            after = Some(last);
+        }
+    }
+
+    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
+        let pool = self.pool.clone();
+        stream_items(move |after| {
+            let pool = pool.clone();
+            async move { read(|| client_ids(&pool, after)).await }
+        })
+    }
+
+    async fn history(
+        &self,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        limit: PageLimit,
+    ) -> Result<Vec<OrderEvent>, StoreError> {
+        read(|| events::history(&self.pool, number, after, limit)).await
+    }
+
+    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
+        read(|| events::feed(&self.pool, after, limit)).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.ping(PING).await
+    }
+}
+
+pub(crate) async fn get(executor: impl PgExecutor<'_>, id: OrderId) -> Result<Option<Order>, StoreError> {
+    let row: Option<OrderRow> =
+        sqlx::query_as(GET).bind(id.get()).fetch_optional(executor).await.map_err(store_error)?;
+    row.map(Order::try_from).transpose()
+}
+
+pub(crate) async fn find_by_number(
+    executor: impl PgExecutor<'_>,
+    number: &OrderNumber,
+) -> Result<Option<Order>, StoreError> {
+    let row: Option<OrderRow> =
+        sqlx::query_as(FIND_BY_NUMBER).bind(number.folded()).fetch_optional(executor).await.map_err(store_error)?;
+    row.map(Order::try_from).transpose()
+}
+
+async fn client_ids(pool: &PgPool, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+    let limit = PageLimit::MAX;
+    let ids = filled(limit.get() + 1, |limit| async move {
+        let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
+            // The empty text, where nobody was chosen, is no client's.
+            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(sql::limit(limit))
+            .fetch_all(pool)
+            .await
+            .map_err(store_error)?;
+        Ok(ids)
+    })
+    .await?;
+    Ok(Page::from_one_more(ids, limit, |last| *last))
+}

@@ -1,0 +1,114 @@
+//! How long a call may take, and how often it is tried.
+
+use std::time::Duration;
+
+use provesi_core::StoreError;
+
+use crate::error::{is_conflict, is_lost};
+
+/// How long a caller waits in all: for a connection, for locks, for the answer. PostgreSQL itself gives a statement up a
+/// little earlier (see [`connect_options`](crate::connect_options)); this is for a server that says nothing at all.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(2_900);
+
+/// As [`DEADLINE`], for what takes time in proportion to the table.
+pub(crate) const LONG_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often one thing is tried. Who meets another transaction this often meets a fault, or a rush.
+const TRIES: u32 = 6;
+
+/// How often a read is tried where connections are broken: a pool may be full of such, after the server was restarted.
+const TRIES_OF_READS: u32 = 200;
+
+/// What `run` gives, within the deadline. Where another transaction got in the way or the connection broke, it is run
+/// again: it must change nothing.
+pub(crate) async fn read<T, F, Fut>(run: F) -> Result<T, StoreError>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, StoreError>>,
+{
+    within(DEADLINE, again(run, TRIES_OF_READS)).await
+}
+
+/// What `run` gives, within the deadline. Where PostgreSQL undid its transaction because of another one, it is run
+/// again; not where the connection broke, since the change may have been made.
+pub(crate) async fn write<T, F, Fut>(run: F) -> Result<T, StoreError>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, StoreError>>,
+{
+    within(DEADLINE, again(run, 0)).await
+}
+
+/// What `run` gives, within `deadline`.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    run: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let late = |_| StoreError::unavailable(format!("no answer within {} ms", deadline.as_millis()));
+    tokio::time::timeout(deadline, run).await.map_err(late)?
+}
+
+async fn again<T, F, Fut>(run: F, tries_of_lost: u32) -> Result<T, StoreError>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, StoreError>>,
+{
+    let (mut conflicts, mut lost) = (0, 0);
+    loop {
+        let longest = match run().await {
+            // Those who met are not to meet again: each waits for a time of its own, and longer every time.
+            Err(error) if is_conflict(&error) && conflicts + 1 < TRIES => {
+                conflicts += 1;
+                10_u64 << conflicts
+            }
+            Err(error) if is_lost(&error) && lost < tries_of_lost => {
+                lost += 1;
+                5
+            }
+            result => return result,
+        };
+        tokio::time::sleep(Duration::from_millis(rand::random_range(1..=longest))).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+
+    use super::*;
+
+    fn lost() -> StoreError {
+        crate::error::store_error(sqlx::Error::Io(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    #[tokio::test]
+    async fn a_read_is_run_again_and_a_write_is_not_where_the_connection_broke() {
+        let tries = Cell::new(0);
+        let failing = || {
+            tries.set(tries.get() + 1);
+            async { if tries.get() < 3 { Err(lost()) } else { Ok(tries.get()) } }
+        };
+        assert_eq!(read(failing).await.unwrap(), 3);
+        tries.set(0);
+        assert!(write(failing).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_is_not_tried_without_end() {
+        let tries = Cell::new(0);
+        let failing = || {
+            tries.set(tries.get() + 1);
+            async { Err::<(), _>(lost()) }
+        };
+        assert!(read(failing).await.unwrap_err().is_transient());
+        assert_eq!(tries.get(), TRIES_OF_READS + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_without_end() {
+        let refused = read(std::future::pending::<Result<(), StoreError>>).await.unwrap_err();
+        assert!(refused.is_transient());
+    }
+}

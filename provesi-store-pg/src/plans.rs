@@ -1,0 +1,207 @@
+//! Tests that PostgreSQL reads every page along an index: no scan of a table, no sort but of what is a page or few.
+
+#[path = "../tests/it/database.rs"]
+mod database;
+
+use std::collections::BTreeSet;
+
+use provesi_core::{
+    ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus,
+    Timestamp,
+};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
+
+use crate::PgStore;
+use crate::clients::page_text;
+use crate::orders::{Access, Statement, with_part};
+use database::{Database, database};
+
+const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
+const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
+
+struct Planner {
+    connection: PgConnection,
+    store: PgStore,
+    _database: Database,
+}
+
+impl Planner {
+    /// With so many rows that scanning them would not pay, as the planner knows. None where PostgreSQL is left out of the
+    /// tests.
+    async fn new() -> Option<Self> {
+        let database = database().await?;
+        let store = PgStore::open(database.url(), 1).unwrap();
+        store.migrate().await.unwrap();
+        let mut connection = store.pool.acquire().await.unwrap().detach();
+        connection
+            .execute(
+                "INSERT INTO orders_order \
+                     (order_number, client_id, status, return_reason, returned_at, created_at, updated_at) \
+                 SELECT 'Ord-' || n, lpad(to_hex(n % 2000), 24, '0'), \
+                     ('{received,picking,packing,shipped,delivered,returned,cancelled}'::text[])[1 + n % 7], \
+                     CASE WHEN n % 7 = 5 THEN 'roto' END, CASE WHEN n % 7 = 5 THEN now() - n * interval '1 s' END, \
+                     now() - n * interval '1 s', now() - n * interval '2 s' \
+                 FROM generate_series(1, 30000) AS n; \
+                 INSERT INTO provesi_clients \
+                     (id, name, name_key, name_search, email, email_folded, email_search, created_at, updated_at) \
+                 SELECT lpad(to_hex(n), 24, '0'), n, n::text::bytea, n, n, n, n, now(), now() \
+                 FROM generate_series(1, 5000) AS n; \
+                 INSERT INTO provesi_order_events (order_id, order_number, at, actor, detail) \
+                 SELECT id, order_number, now(), 'anonymous', '{}' FROM orders_order",
+            )
+            .await
+            .unwrap();
+        connection.execute("VACUUM (ANALYZE)").await.unwrap();
+        Some(Self { connection, store, _database: database })
+    }
+
+    async fn plan(&mut self, text: &str, arguments: PgArguments) -> String {
+        let text = format!("EXPLAIN (COSTS OFF) {text}");
+        let lines: Vec<String> = sqlx::query_scalar_with(AssertSqlSafe(text.clone()), arguments)
+            .persistent(false)
+            .fetch_all(&mut self.connection)
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {text}"));
+        lines.join("\n")
+    }
+
+    async fn plan_of(&mut self, listing: &OrderListing, access: &Access, place: Option<&OrderPosition>) -> String {
+        let statement = Statement::page(listing, access, place, 51).unwrap();
+        self.plan(&statement.text, statement.arguments).await
+    }
+}
+
+/// Somewhere in the middle.
+fn place(sort: OrderSort, came_back: bool) -> OrderPosition {
+    let at = provesi_core::Clock::now(&provesi_core::SystemClock);
+    let at = Timestamp::from_micros(at.micros() - 15_000_000_000).unwrap();
+    let id = OrderId::new(15_000);
+    match sort {
+        OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at, id },
+        OrderSort::CreatedAt => OrderPosition::CreatedAt { at, id },
+        OrderSort::ReturnedAt => OrderPosition::ReturnedAt { returned_at: came_back.then_some(at), updated_at: at, id },
+        _ => OrderPosition::Number { folded: "ord-2".to_owned(), id },
+    }
+}
+
+fn listing(
+    sort: OrderSort,
+    direction: Direction,
+    statuses: &[OrderStatus],
+    client_id: Option<ClientId>,
+) -> OrderListing {
+    let mut filter = OrderFilter::default();
+    filter.statuses = BTreeSet::from_iter(statuses.iter().copied());
+    filter.client_id = client_id;
+    OrderListing::new(filter, sort, direction)
+}
+
+#[tokio::test]
+async fn every_page_is_a_walk_along_an_index() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let some = [OrderStatus::Packing, OrderStatus::Returned, OrderStatus::Cancelled];
+    for sort in SORTS {
+        for direction in DIRECTIONS {
+            for statuses in [&[][..], &some[..1], &some[1..2], &some[..2], &some, &OrderStatus::ALL] {
+                let listing = listing(sort, direction, statuses, None);
+                for place in [None, Some(place(sort, false)), Some(place(sort, true))] {
+                    let plan = planner.plan_of(&listing, &Access::Sort, place.as_ref()).await;
+                    if plan.contains("One-Time Filter: false") {
+                        // Before a return there is nothing that did not come back.
+                        continue;
+                    }
+                    let case = format!("{listing:?} {place:?}:\n{plan}");
+                    assert!(!plan.contains("Seq Scan"), "{case}");
+                    // What is sorted is pages that are put together, never what one walk finds.
+                    let is_one_walk = plan.matches("provesi_orders").count() <= 1;
+                    assert!(!(is_one_walk && plan.contains("Sort")), "{case}");
+                    let walks = plan.matches("Index Scan").count();
+                    assert_eq!(plan.matches("Limit").count(), if walks > 1 { walks + 1 } else { 1 }, "{case}");
+                    assert!(!plan.contains("Filter:"), "{case}");
+                    if place.is_some() && sort == OrderSort::UpdatedAt {
+                        assert!(plan.contains("Index Cond") && plan.contains("ROW("), "{case}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_orders_of_a_client_are_a_walk_by_the_latest_change_and_few_to_sort_otherwise() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let client = Some("00000000000000000000000a".parse().unwrap());
+    for sort in SORTS {
+        for direction in DIRECTIONS {
+            let listing = listing(sort, direction, &[OrderStatus::Packing, OrderStatus::Shipped], client);
+            let is_walk = sort == OrderSort::UpdatedAt;
+            let access = if is_walk { Access::Client } else { Access::Sorted };
+            let plan = planner.plan_of(&listing, &access, Some(&place(sort, false))).await;
+            assert!(
+                plan.contains("on provesi_orders_client") || plan.contains("using provesi_orders_client"),
+                "{plan}"
+            );
+            assert!(is_walk || plan.contains("Sort"), "{plan}");
+        }
+    }
+    let listing = listing(OrderSort::Number, Direction::Ascending, &[], None);
+    let plan = planner.plan_of(&listing, &Access::Ids(vec![1, 2, 3]), None).await;
+    assert!(plan.contains("orders_order_pkey"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_part_of_a_number_is_looked_up_by_its_trigrams() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let mut arguments = PgArguments::default();
+    arguments.add(crate::sql::containing(NumberPart::parse("29871").unwrap().as_str())).unwrap();
+    arguments.add(2_001_i64).unwrap();
+    let plan = planner.plan(with_part(), arguments).await;
+    assert!(plan.contains("provesi_orders_trigrams"), "{plan}");
+}
+
+#[tokio::test]
+async fn clients_are_a_walk_along_their_names() {
+    let Some(mut planner) = Planner::new().await else { return };
+    for direction in DIRECTIONS {
+        for placed in [false, true] {
+            let mut arguments = PgArguments::default();
+            arguments.add(51_i64).unwrap();
+            arguments.add(&b"3000"[..]).unwrap();
+            arguments.add("00000000000000000000000a").unwrap();
+            arguments.add("%4321%").unwrap();
+            arguments.add("%4321%").unwrap();
+            let plan = planner.plan(&page_text(direction, placed, false), arguments.clone()).await;
+            assert!(plan.contains("provesi_clients_name") && !plan.contains("Sort"), "{plan}");
+            assert_eq!(plan.contains("ROW(name_key, id)"), placed, "{plan}");
+            let plan = planner.plan(&page_text(direction, placed, true), arguments).await;
+            assert!(plan.contains("provesi_clients_trigrams"), "{plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_other_read_is_a_lookup() {
+    let Some(mut planner) = Planner::new().await else { return };
+    // Whatever the values are: that is how a statement is planned that is kept prepared for long.
+    planner.connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    for text in crate::orders::READS.iter().chain(crate::clients::READS).chain(crate::events::READS) {
+        planner.connection.execute(AssertSqlSafe(format!("PREPARE asked AS {text}"))).await.unwrap();
+        let nulls = vec!["NULL"; text.matches('$').count().min(3)];
+        // Names of parameters may be there twice: as many NULLs as PostgreSQL counts.
+        let count: i32 = sqlx::query_scalar(
+            "SELECT cardinality(parameter_types)::int FROM pg_prepared_statements WHERE name = 'asked'",
+        )
+        .fetch_one(&mut planner.connection)
+        .await
+        .unwrap();
+        let nulls = nulls.iter().cycle().take(usize::try_from(count).unwrap()).copied().collect::<Vec<_>>().join(", ");
+        let text_of_plan = format!("EXPLAIN (COSTS OFF) EXECUTE asked({nulls})");
+        let lines: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(text_of_plan)).fetch_all(&mut planner.connection).await.unwrap();
+        let plan = lines.join("\n");
+        assert!(!plan.contains("Seq Scan"), "{text}:\n{plan}");
+        planner.connection.execute("DEALLOCATE asked").await.unwrap();
+    }
+    planner.store.close().await;
+}

@@ -1,0 +1,111 @@
+//! Expressions that statements and indexes share. PostgreSQL uses an index on an expression only where the statement has
+//! the very same one, so each stands here once, as text to be put together by `concat!`.
+
+/// The number as numbers are compared. Under the collation `C`, `lower` changes A to Z and nothing else, whatever the
+/// language of the database, and the result is compared byte by byte.
+macro_rules! folded {
+    () => {
+        "lower(order_number COLLATE \"C\")"
+    };
+}
+
+/// The client's id as ids are compared: the Python system kept the letter case in which they came.
+macro_rules! client {
+    () => {
+        "lower(client_id COLLATE \"C\")"
+    };
+}
+
+/// By what returns are sorted: what [`OrderState::restore`](provesi_core::OrderState::restore) leaves of the date. An
+/// order without one comes before all others, and a cursor compares without NULL. The Python system let blank reasons
+/// pass; blank is what `str::trim` cuts.
+macro_rules! returned_key {
+    () => {
+        "coalesce(CASE WHEN status = 'returned' AND btrim(return_reason, E' \\t\\n\\u000b\\f\\r\\u0085\\u00a0\\u1680\
+        \\u2000\\u2001\\u2002\\u2003\\u2004\\u2005\\u2006\\u2007\\u2008\\u2009\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000') <> '' \
+        THEN returned_at END, '-infinity'::timestamptz)"
+    };
+}
+
+/// `updated_at` where the orders of one status are sorted by it. The detour through another type does not change the
+/// order, and only the index that begins with the status has it: by the bare column PostgreSQL might walk along the index
+/// of all orders and pass over those of other statuses, which takes long where these are not mixed evenly.
+macro_rules! updated_in_status {
+    () => {
+        "(updated_at AT TIME ZONE 'UTC')"
+    };
+}
+
+/// `created_at`, likewise.
+macro_rules! created_in_status {
+    () => {
+        "(created_at AT TIME ZONE 'UTC')"
+    };
+}
+
+/// The columns of [`OrderRow`](crate::rows::OrderRow).
+macro_rules! order_columns {
+    () => {
+        "id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at"
+    };
+}
+
+/// The columns of [`ClientRow`](crate::rows::ClientRow).
+macro_rules! client_columns {
+    () => {
+        "id, name, email, phone, address, created_at, updated_at"
+    };
+}
+
+/// The columns of [`EventRow`](crate::rows::EventRow).
+macro_rules! event_columns {
+    () => {
+        "id, order_id, order_number, at, actor, address, detail::text AS detail"
+    };
+}
+
+/// What a statement that writes an event does before its ids are assigned, see [`events`](crate::events).
+macro_rules! take_turn {
+    () => {
+        "pg_advisory_xact_lock_shared(1347571542, 1)"
+    };
+}
+
+pub(crate) use {
+    client, client_columns, created_in_status, event_columns, folded, order_columns, returned_key, take_turn,
+    updated_in_status,
+};
+
+/// The first part of the keys of our advisory locks: `PROV` in ASCII.
+pub(crate) const LOCKS: i32 = 1_347_571_542;
+
+/// The lock that who writes an event shares.
+pub(crate) const LOCK_OF_EVENTS: i32 = 1;
+
+/// The lock that who migrates holds alone.
+pub(crate) const LOCK_OF_MIGRATIONS: i32 = 0;
+
+/// The most values that one statement is asked for.
+pub(crate) const CHUNK: usize = 1_000;
+
+/// For one transaction: counting a large table takes longer than anything else.
+pub(crate) const PATIENT: &str = "SET LOCAL statement_timeout = '30s'";
+
+/// A number of rows. All of ours are small.
+pub(crate) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// A pattern for LIKE that finds `text` anywhere.
+pub(crate) fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

@@ -1,0 +1,221 @@
+//! Rows as the Python system and others leave them.
+
+use futures_util::TryStreamExt;
+use provesi_core::{
+    ClientListing, ClientRepository, Direction, Expected, Order, OrderFilter, OrderListing, OrderRepository, OrderSort,
+    OrderStatus, PageLimit, PageRequest, StoreError, Timestamp,
+};
+use provesi_store_pg::PgStore;
+use sqlx::{AssertSqlSafe, Executor, PgConnection};
+
+use crate::common::{Fixture, at, client, client_id, order, stamp};
+use crate::migrations::DJANGO;
+
+const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
+
+fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{result:?}");
+}
+
+/// Runs a statement of somebody else's.
+async fn run(raw: &mut PgConnection, statement: impl Into<String>) {
+    raw.execute(AssertSqlSafe(statement.into())).await.unwrap();
+}
+
+/// A row of the Python system: what it says after the number.
+async fn row(raw: &mut PgConnection, number: &str, rest: &str) {
+    run(
+        raw,
+        format!(
+            "INSERT INTO orders_order (order_number, client_id, status, return_reason, returned_at, created_at, \
+             updated_at) VALUES ('{number}', {rest})"
+        ),
+    )
+    .await;
+}
+
+async fn find(store: &PgStore, number: &str) -> Order {
+    store.find_by_number(&number.parse().unwrap()).await.unwrap().unwrap()
+}
+
+/// All orders of a listing, read two at a time.
+async fn listed(store: &PgStore, listing: &OrderListing) -> Vec<Order> {
+    let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(2).unwrap()));
+    loop {
+        let page = OrderRepository::page(store, listing, &request).await.unwrap();
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        request.after = Some(next);
+    }
+}
+
+#[tokio::test]
+async fn what_the_python_system_leaves_is_read_as_what_it_means() {
+    let fixture = Fixture::empty().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    run(&mut raw, DJANGO).await;
+    const TIMES: &str = "'2026-01-02 03:04:05.678901+00', '2026-01-02 03:04:05.678901-05'";
+    row(&mut raw, "Micros", &format!("NULL, 'packing', NULL, NULL, {TIMES}")).await;
+    row(&mut raw, "Upper", &format!("'{}', 'received', NULL, NULL, {TIMES}", "0A".repeat(12))).await;
+    row(&mut raw, "Nobody", &format!("'', 'received', '', NULL, {TIMES}")).await;
+    row(&mut raw, "Left-over", &format!("NULL, 'shipped', 'Caja rota', now(), {TIMES}")).await;
+    row(&mut raw, "No-reason", &format!("NULL, 'returned', NULL, now(), {TIMES}")).await;
+    row(&mut raw, "Blank", &format!("NULL, 'returned', E' \\u00a0\\t\\u3000', now(), {TIMES}")).await;
+    row(&mut raw, "No-date", &format!("NULL, 'returned', 'Caja rota', NULL, {TIMES}")).await;
+    row(&mut raw, "Whole", &format!("NULL, 'returned', 'Caja rota', '2026-01-01', {TIMES}")).await;
+    store.migrate().await.unwrap();
+
+    let micros = find(store, "micros").await;
+    assert_eq!(micros.created_at.to_string(), "2026-01-02T03:04:05.678901Z");
+    assert_eq!(micros.updated_at.to_string(), "2026-01-02T08:04:05.678901Z");
+    let near: Timestamp = "2026-01-02T08:04:05.678Z".parse().unwrap();
+    let stale = Expected::Version(provesi_core::Version::new(near));
+    let refused = OrderRepository::delete(store, micros.id, stale, &stamp(1)).await;
+    assert!(matches!(refused, Err(StoreError::VersionConflict)));
+    for number in ["left-over", "no-reason", "blank", "no-date"] {
+        assert_eq!(find(store, number).await.return_info(), None, "{number}");
+    }
+    assert!(find(store, "whole").await.return_info().is_some());
+    assert_eq!(find(store, "nobody").await.client_id, None);
+
+    // A client's orders are found whatever the letter case of its id.
+    let id = client_id(10);
+    assert_eq!(find(store, "upper").await.client_id, Some(id));
+    assert_eq!(listed(store, &OrderListing::of_client(id)).await.len(), 1);
+    assert_eq!(store.count_by_client(&[id]).await.unwrap()[&id], 1);
+    assert_eq!(store.client_ids().try_collect::<Vec<_>>().await.unwrap(), [id]);
+
+    // What is shown is what is sorted by.
+    for sort in SORTS {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let mut filter = OrderFilter::default();
+            for returned in [false, true] {
+                if returned {
+                    filter.statuses.insert(OrderStatus::Returned);
+                }
+                let listing = OrderListing::new(filter.clone(), sort, direction);
+                let found = listed(store, &listing).await;
+                assert_eq!(found.len(), if returned { 4 } else { 8 });
+                assert!(found.is_sorted_by(|a, b| listing.compare(a, b).is_lt()), "{listing:?} {found:#?}");
+            }
+        }
+    }
+    assert_eq!(store.detach_client(id, &stamp(1)).await.unwrap(), 1);
+    assert_eq!(find(store, "upper").await.client_id, None);
+    // What was left over is gone with the next change.
+    let left = find(store, "left-over").await;
+    let changed = Order { number: "Changed".parse().unwrap(), ..left };
+    OrderRepository::update(store, &changed, Expected::Any, &stamp(1)).await.unwrap();
+    let reasons: i64 =
+        sqlx::query_scalar("SELECT count(return_reason) FROM orders_order WHERE order_number = 'Changed'")
+            .fetch_one(&mut raw)
+            .await
+            .unwrap();
+    assert_eq!(reasons, 0);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    let mut kept = Vec::new();
+    for number in 0..10 {
+        let given = order(&format!("K-{number}"), OrderStatus::Returned);
+        kept.push(OrderRepository::insert(store, &given, &stamp(1)).await.unwrap());
+    }
+    let broken = [
+        "order_number = 'a b'",
+        "client_id = 'no hex at all, 24 chars.'",
+        "updated_at = 'infinity'",
+        "created_at = '-infinity'",
+        "created_at = '4000-01-01 BC'",
+        "returned_at = '20000-01-01'",
+        "status = 'lost'",
+        "return_reason = repeat('x', 2001)",
+    ];
+    for (at, broken) in (2..10).rev().zip(broken) {
+        let order = &kept[at];
+        run(&mut raw, format!("UPDATE orders_order SET {broken} WHERE id = {}", order.id)).await;
+        assert_corrupt(OrderRepository::get(store, order.id).await);
+        if !broken.starts_with("order_number") {
+            assert_corrupt(store.find_by_number(&order.number).await);
+        }
+        assert_corrupt(OrderRepository::update(store, order, Expected::Any, &stamp(2)).await);
+        assert_corrupt(OrderRepository::delete(store, order.id, Expected::Any, &stamp(2)).await);
+        let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
+        assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
+        for sort in SORTS {
+            let mut listing = OrderListing::default();
+            listing.sort = sort;
+            assert_eq!(listed(store, &listing).await, listed(store, &listing).await);
+            assert_eq!(listed(store, &listing).await.len(), at, "{broken} {sort:?}");
+            let stream = OrderRepository::stream(store, &listing);
+            assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
+        }
+        let events = store.history(&kept[at].number, None, PageLimit::MAX).await.unwrap();
+        assert_eq!(events.len(), 1, "no event of what was refused");
+    }
+    assert_eq!(store.client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
+    // Those of the client's orders that no event could be written of keep it, and do not keep the others from losing it.
+    assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    for number in 0..5 {
+        let given = order(&format!("K-{number}"), OrderStatus::Received);
+        OrderRepository::insert(store, &given, &stamp(1)).await.unwrap();
+    }
+    run(&mut raw, "UPDATE provesi_order_events SET actor = 'root' WHERE id = 1").await;
+    run(&mut raw, "UPDATE provesi_order_events SET detail = '{\"type\": \"eaten\"}' WHERE id IN (2, 3)").await;
+    let one = PageLimit::new(1).unwrap();
+    let feed = store.feed(None, one).await.unwrap();
+    assert_eq!(feed[0].number.as_str(), "K-3");
+    assert_eq!(store.feed(Some(feed[0].id), one).await.unwrap()[0].number.as_str(), "K-4");
+    assert_eq!(store.history(&"K-0".parse().unwrap(), None, one).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    for number in 1..=4 {
+        ClientRepository::insert(store, &client(number)).await.unwrap();
+    }
+    for (left, broken) in [(3, "email = 'nobody'"), (2, "name = '  '"), (1, "created_at = 'infinity'")] {
+        let id = client(left + 1).id;
+        run(&mut raw, format!("UPDATE provesi_clients SET {broken} WHERE id = '{id}'")).await;
+        assert_corrupt(ClientRepository::get(store, id).await);
+        assert_corrupt(ClientRepository::delete(store, id, Expected::Any).await);
+        assert_corrupt(ClientRepository::update(store, &client(left + 1), Expected::Any, at(1)).await);
+        assert_eq!(ClientRepository::get_many(store, &[id, client(1).id]).await.unwrap().len(), 1);
+        let request = PageRequest::first(PageLimit::new(1).unwrap());
+        let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
+        assert_eq!((page.items[0].id, page.next.is_some()), (client(1).id, left > 1));
+    }
+}
+
+#[tokio::test]
+async fn the_history_of_an_order_that_the_python_system_deleted_is_there() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    OrderRepository::insert(store, &order("Gone", OrderStatus::Received), &stamp(1)).await.unwrap();
+    run(&mut raw, "DELETE FROM orders_order").await;
+    assert_eq!(store.history(&"GONE".parse().unwrap(), None, PageLimit::MAX).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn ids_that_others_took_are_passed_over() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    run(
+        &mut raw,
+        "INSERT INTO orders_order (id, order_number, status, created_at, updated_at) \
+         SELECT n, 'Own-' || n, 'received', now(), now() FROM generate_series(1, 30) AS n",
+    )
+    .await;
+    let made = OrderRepository::insert(store, &order("Ours", OrderStatus::Received), &stamp(1)).await.unwrap();
+    assert!(made.id.get() > 30);
+}

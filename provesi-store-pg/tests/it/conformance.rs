@@ -1,0 +1,25 @@
+//! The suites of the testkit, each case in a database of its own.
+
+use std::sync::Arc;
+
+use provesi_core::{ClientRepository, OrderRepository};
+
+use crate::common::Fixture;
+
+async fn clients() -> (Arc<dyn ClientRepository>, Fixture) {
+    let fixture = Fixture::new().await;
+    (Arc::new(fixture.store.clone()), fixture)
+}
+
+async fn orders() -> (Arc<dyn OrderRepository>, Fixture) {
+    let fixture = Fixture::new().await;
+    (Arc::new(fixture.store.clone()), fixture)
+}
+
+mod of_clients {
+    provesi_testkit::client_repository_suite!(super::clients);
+}
+
+mod of_orders {
+    provesi_testkit::order_repository_suite!(super::orders);
+}
