@@ -20,23 +20,25 @@ const INSERT: &str = "\
 #[async_trait]
 impl AuditSink for PgStore {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
-        let subjects: Vec<String> = record.subjects.iter().map(Subject::to_string).collect();
-        let (fields, subjects, record) = (&fields, &subjects, &record);
-        write(|| async move {
-            sqlx::query(INSERT)
-                .bind(Instant::from(record.at))
-                .bind(record.caller.actor.to_string())
-                .bind(record.caller.address.map(|address| address.to_string()))
-                .bind(record.caller.request_id.as_deref())
-                .bind(record.action.as_str())
-                .bind(record.outcome.as_str())
-                .bind(fields)
-                .bind(subjects)
-                .execute(&self.pool)
-                .await
-                .map_err(store_error)?;
-            Ok(())
+        self.apart(|store| async move {
+            let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
+            let subjects: Vec<String> = record.subjects.iter().map(Subject::to_string).collect();
+            write(|| async {
+                sqlx::query(INSERT)
+                    .bind(Instant::from(record.at))
+                    .bind(record.caller.actor.to_string())
+                    .bind(record.caller.address.map(|address| address.to_string()))
+                    .bind(record.caller.request_id.as_deref())
+                    .bind(record.action.as_str())
+                    .bind(record.outcome.as_str())
+                    .bind(&fields)
+                    .bind(&subjects)
+                    .execute(&store.pool)
+                    .await
+                    .map_err(store_error)?;
+                Ok(())
+            })
+            .await
         })
         .await
     }

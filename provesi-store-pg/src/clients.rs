@@ -41,11 +41,12 @@ impl ClientRepository for PgStore {
     }
 
     async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        write(|| write::insert(&self.pool, client)).await
+        let client = client.clone();
+        self.apart(|store| async move { write(|| write::insert(&store.pool, &client)).await }).await
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        read(|| get(&self.pool, id)).await
+        self.apart(move |store| async move { read(|| get(&store.pool, id)).await }).await
     }
 
     async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
@@ -53,35 +54,47 @@ impl ClientRepository for PgStore {
         let ids: Vec<String> = ids.iter().map(ClientId::to_string).collect();
         let mut clients = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<ClientRow> = read(|| async {
-                sqlx::query_as(GET_MANY).bind(chunk).fetch_all(&self.pool).await.map_err(store_error)
-            })
-            .await?;
-            clients.append(&mut readable(rows)?);
+            let chunk = chunk.to_vec();
+            let found = self.apart(|store| async move {
+                let rows: Vec<ClientRow> = read(|| async {
+                    sqlx::query_as(GET_MANY).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+                })
+                .await?;
+                readable(rows)
+            });
+            clients.append(&mut found.await?);
         }
         Ok(clients)
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        read(|| find_by_email(&self.pool, email)).await
+        let email = email.clone();
+        self.apart(|store| async move { read(|| find_by_email(&store.pool, &email)).await }).await
     }
 
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        write(|| async {
-            let mut transaction = self.pool.begin().await.map_err(store_error)?;
-            let after = write::update(&mut transaction, client, expected, at).await?;
-            transaction.commit().await.map_err(store_error)?;
-            Ok(after)
+        let client = client.clone();
+        self.apart(move |store| async move {
+            write(|| async {
+                let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                let after = write::update(&mut transaction, &client, expected, at).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(after)
+            })
+            .await
         })
         .await
     }
 
     async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        write(|| async {
-            let mut transaction = self.pool.begin().await.map_err(store_error)?;
-            let deleted = write::delete(&mut transaction, id, expected).await?;
-            transaction.commit().await.map_err(store_error)?;
-            Ok(deleted)
+        self.apart(move |store| async move {
+            write(|| async {
+                let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                let deleted = write::delete(&mut transaction, id, expected).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(deleted)
+            })
+            .await
         })
         .await
     }
@@ -91,22 +104,21 @@ impl ClientRepository for PgStore {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
-        read(|| page::read(&self.pool, listing, request)).await
+        let (listing, request) = (listing.clone(), request.clone());
+        self.apart(|store| async move { read(|| page::read(&store.pool, &listing, &request)).await }).await
     }
 
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (pool, listing) = (self.pool.clone(), listing.clone());
+        let (store, listing) = (self.clone(), listing.clone());
         stream_items(move |after| {
-            let (pool, listing) = (pool.clone(), listing.clone());
-            async move {
-                let request = PageRequest { limit: PageLimit::MAX, after };
-                read(|| page::read(&pool, &listing, &request)).await
-            }
+            let (store, listing) = (store.clone(), listing.clone());
+            async move { ClientRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
-        patience::within(patience::LONG_DEADLINE, page::count(&self.pool, filter)).await
+        let (pool, filter) = (self.pool.clone(), filter.clone());
+        patience::to_its_end(patience::LONG_DEADLINE, async move { page::count(&pool, &filter).await }).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -68,15 +68,17 @@ impl OrderRepository for PgStore {
     }
 
     async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        write(|| write::insert(&self.pool, order, stamp)).await
+        let (order, stamp) = (order.clone(), stamp.clone());
+        self.apart(|store| async move { write(|| write::insert(&store.pool, &order, &stamp)).await }).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        read(|| get(&self.pool, id)).await
+        self.apart(move |store| async move { read(|| get(&store.pool, id)).await }).await
     }
 
     async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        read(|| find_by_number(&self.pool, number)).await
+        let number = number.clone();
+        self.apart(|store| async move { read(|| find_by_number(&store.pool, &number)).await }).await
     }
 
     async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
@@ -84,31 +86,43 @@ impl OrderRepository for PgStore {
         let numbers: Vec<String> = numbers.into_iter().collect();
         let mut orders = Vec::with_capacity(numbers.len());
         for chunk in numbers.chunks(sql::CHUNK) {
-            let rows: Vec<OrderRow> = read(|| async {
-                sqlx::query_as(FIND_BY_NUMBERS).bind(chunk).fetch_all(&self.pool).await.map_err(store_error)
-            })
-            .await?;
-            orders.append(&mut readable(rows)?);
+            let chunk = chunk.to_vec();
+            let found = self.apart(|store| async move {
+                let rows: Vec<OrderRow> = read(|| async {
+                    sqlx::query_as(FIND_BY_NUMBERS).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+                })
+                .await?;
+                readable(rows)
+            });
+            orders.append(&mut found.await?);
         }
         Ok(orders)
     }
 
     async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        write(|| async {
-            let mut transaction = self.pool.begin().await.map_err(store_error)?;
-            let after = write::update(&mut transaction, order, expected, stamp).await?;
-            transaction.commit().await.map_err(store_error)?;
-            Ok(after)
+        let (order, stamp) = (order.clone(), stamp.clone());
+        self.apart(move |store| async move {
+            write(|| async {
+                let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                let after = write::update(&mut transaction, &order, expected, &stamp).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(after)
+            })
+            .await
         })
         .await
     }
 
     async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        write(|| async {
-            let mut transaction = self.pool.begin().await.map_err(store_error)?;
-            let deleted = write::delete(&mut transaction, id, expected, stamp).await?;
-            transaction.commit().await.map_err(store_error)?;
-            Ok(deleted)
+        let stamp = stamp.clone();
+        self.apart(move |store| async move {
+            write(|| async {
+                let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                let deleted = write::delete(&mut transaction, id, expected, &stamp).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(deleted)
+            })
+            .await
         })
         .await
     }
@@ -118,32 +132,35 @@ impl OrderRepository for PgStore {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, StoreError> {
-        read(|| page::read(&self.pool, listing, request)).await
+        let (listing, request) = (listing.clone(), request.clone());
+        self.apart(|store| async move { read(|| page::read(&store.pool, &listing, &request)).await }).await
     }
 
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
-        let (pool, listing) = (self.pool.clone(), listing.clone());
+        let (store, listing) = (self.clone(), listing.clone());
         stream_items(move |after| {
-            let (pool, listing) = (pool.clone(), listing.clone());
-            async move {
-                let request = PageRequest { limit: PageLimit::MAX, after };
-                read(|| page::read(&pool, &listing, &request)).await
-            }
+            let (store, listing) = (store.clone(), listing.clone());
+            async move { OrderRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
     }
 
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        patience::within(patience::LONG_DEADLINE, page::count(&self.pool, filter)).await
+        let (pool, filter) = (self.pool.clone(), filter.clone());
+        patience::to_its_end(patience::LONG_DEADLINE, async move { page::count(&pool, &filter).await }).await
     }
 
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
         let mut counts: HashMap<ClientId, u64> = ids.iter().map(|id| (*id, 0)).collect();
         let ids: Vec<String> = counts.keys().map(ClientId::to_string).collect();
         for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<(String, i64)> = read(|| async {
-                sqlx::query_as(COUNT_BY_CLIENT).bind(chunk).fetch_all(&self.pool).await.map_err(store_error)
-            })
-            .await?;
+            let chunk = chunk.to_vec();
+            let rows = self.apart(|store| async move {
+                read(|| async {
+                    sqlx::query_as(COUNT_BY_CLIENT).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+                })
+                .await
+            });
+            let rows: Vec<(String, i64)> = rows.await?;
             for (id, count) in rows {
                 counts.insert(id.parse().map_err(StoreError::corrupt)?, count.unsigned_abs());
             }
@@ -154,13 +171,17 @@ impl OrderRepository for PgStore {
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
         let (mut detached, mut after) = (0, None);
         loop {
-            let batch = write(|| async {
-                let mut transaction = self.pool.begin().await.map_err(store_error)?;
-                let batch = write::detach(&mut transaction, id, after, stamp).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(batch)
-            })
-            .await?;
+            let stamp = stamp.clone();
+            let batch = self.apart(move |store| async move {
+                write(|| async {
+                    let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                    let batch = write::detach(&mut transaction, id, after, &stamp).await?;
+                    transaction.commit().await.map_err(store_error)?;
+                    Ok(batch)
+                })
+                .await
+            });
+            let batch = batch.await?;
             detached += batch.changed;
             let Some(last) = batch.last else { return Ok(detached) };
             after = Some(last);
@@ -168,10 +189,10 @@ impl OrderRepository for PgStore {
     }
 
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
-        let pool = self.pool.clone();
+        let store = self.clone();
         stream_items(move |after| {
-            let pool = pool.clone();
-            async move { read(|| client_ids(&pool, after)).await }
+            let store = store.clone();
+            async move { store.apart(move |store| async move { read(|| client_ids(&store.pool, after)).await }).await }
         })
     }
 
@@ -181,11 +202,12 @@ impl OrderRepository for PgStore {
         after: Option<EventId>,
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, StoreError> {
-        read(|| events::history(&self.pool, number, after, limit)).await
+        let number = number.clone();
+        self.apart(move |store| async move { read(|| events::history(&store.pool, &number, after, limit)).await }).await
     }
 
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        read(|| events::feed(&self.pool, after, limit)).await
+        self.apart(move |store| async move { read(|| events::feed(&store.pool, after, limit)).await }).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use provesi_core::StoreError;
+use tracing::Instrument;
 
 use crate::error::{is_conflict, is_lost};
 
@@ -19,33 +20,39 @@ const TRIES: u32 = 6;
 /// How often a read is tried where connections are broken: a pool may be full of such, after the server was restarted.
 const TRIES_OF_READS: u32 = 200;
 
-/// What `run` gives, within the deadline. Where another transaction got in the way or the connection broke, it is run
-/// again: it must change nothing.
+/// What `run` gives. Where another transaction got in the way or the connection broke, it is run again: it must change
+/// nothing.
 pub(crate) async fn read<T, F, Fut>(run: F) -> Result<T, StoreError>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, StoreError>>,
 {
-    within(DEADLINE, again(run, TRIES_OF_READS)).await
+    again(run, TRIES_OF_READS).await
 }
 
-/// What `run` gives, within the deadline. Where PostgreSQL undid its transaction because of another one, it is run
+/// What `run` gives. Where PostgreSQL undid its transaction because of another one, it is run
 /// again; not where the connection broke, since the change may have been made.
 pub(crate) async fn write<T, F, Fut>(run: F) -> Result<T, StoreError>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<T, StoreError>>,
 {
-    within(DEADLINE, again(run, 0)).await
+    again(run, 0).await
 }
 
-/// What `run` gives, within `deadline`.
-pub(crate) async fn within<T>(
+/// What `call` gives, within `deadline`. The call is a task of its own, which goes on to its end where the deadline is
+/// over or the caller stops waiting: a connection whose statement is dropped half-way hands the answer to whoever uses it
+/// next, who then reads what is not so.
+pub(crate) async fn to_its_end<T: Send + 'static>(
     deadline: Duration,
-    run: impl Future<Output = Result<T, StoreError>>,
+    call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let late = |_| StoreError::unavailable(format!("no answer within {} ms", deadline.as_millis()));
-    tokio::time::timeout(deadline, run).await.map_err(late)?
+    match tokio::time::timeout(deadline, tokio::spawn(call.in_current_span())).await {
+        Ok(Ok(answer)) => answer,
+        // A bug of ours, or the end of the runtime.
+        Ok(Err(ended)) => Err(StoreError::backend(ended)),
+        Err(_) => Err(StoreError::unavailable(format!("no answer within {} ms", deadline.as_millis()))),
+    }
 }
 
 async fn again<T, F, Fut>(run: F, tries_of_lost: u32) -> Result<T, StoreError>
@@ -108,7 +115,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_without_end() {
-        let refused = read(std::future::pending::<Result<(), StoreError>>).await.unwrap_err();
+        let refused = to_its_end(DEADLINE, std::future::pending::<Result<(), StoreError>>()).await.unwrap_err();
         assert!(refused.is_transient());
     }
 }

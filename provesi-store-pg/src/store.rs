@@ -62,7 +62,16 @@ impl PgStore {
     /// # Errors
     /// - [`StoreError::Backend`] where a newer version of this crate migrated the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        patience::read(|| migrations::pending(&self.pool)).await
+        self.apart(|store| async move { patience::read(|| migrations::pending(&store.pool)).await }).await
+    }
+
+    /// What `call` gives, within the deadline of all calls, see [`patience::to_its_end`].
+    pub(crate) async fn apart<T, F>(&self, call: impl FnOnce(Self) -> F + Send) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        patience::to_its_end(patience::DEADLINE, call(self.clone())).await
     }
 
     /// `PostgreSQL (DATABASE)`.
@@ -75,8 +84,11 @@ impl PgStore {
 
     /// Whether a statement that needs the tables is answered.
     pub(crate) async fn ping(&self, statement: &'static str) -> Result<(), StoreError> {
-        let answer = patience::read(|| async {
-            sqlx::query_scalar::<_, i64>(statement).fetch_one(&self.pool).await.map_err(store_error)
+        let answer = self.apart(move |store| async move {
+            patience::read(|| async {
+                sqlx::query_scalar::<_, i64>(statement).fetch_one(&store.pool).await.map_err(store_error)
+            })
+            .await
         });
         match answer.await {
             Ok(_) => Ok(()),
