@@ -14,6 +14,7 @@ A flag wins over its environment variable, which wins over the default.
 Examples:
   provesi-server                            serve ./provesi.db on 127.0.0.1:8000
   provesi-server --listen 0.0.0.0:80        serve on all addresses
+  provesi-server --clients mongodb://HOST/DB --orders postgres://HOST/DB
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
   provesi-server seed --orders 20000        data to try it with
   provesi-server check --repair             take clients who are gone off orders
@@ -21,7 +22,7 @@ Examples:
 Exit codes: 0 done; 1 failed, rows failed, or orders are dangling; 2 a setting
 or a command line that cannot be used.";
 
-/// Orders and clients of a warehouse: a REST API and the work around it, over an embedded database.
+/// Orders and clients of a warehouse: a REST API and the work around it, over an embedded database, or over PostgreSQL and MongoDB.
 #[derive(Debug, Parser)]
 #[command(name = "provesi-server", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -40,7 +41,7 @@ pub(crate) enum Command {
     /// Serve the API; what is done when no command is given
     Serve(Box<ServeCommand>),
     /// Bring the tables of the stores to what this version needs, making the file if it is missing
-    Migrate(StoreArgs),
+    Migrate(MigrateArgs),
     /// Bring clients and orders in from CSV files
     Import(ImportArgs),
     /// Fill the stores with made-up data to try the system with
@@ -55,26 +56,31 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Stores")]
 pub(crate) struct StoreArgs {
-    /// Where clients are kept: sqlite:PATH [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
+    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_CLIENTS_URL] [default:
+    /// sqlite:./provesi.db]
     #[arg(long = "clients", id = "clients_url", value_name = "URL")]
     pub(crate) clients: Option<String>,
-    /// Where orders are kept; the same file as clients, or another [env: PROVESI_ORDERS_URL] [default:
-    /// sqlite:./provesi.db]
+    /// Where orders are kept: sqlite:PATH or postgres://…; the same database as clients, or another [env:
+    /// PROVESI_ORDERS_URL] [default: sqlite:./provesi.db]
     #[arg(long = "orders", id = "orders_url", value_name = "URL")]
     pub(crate) orders: Option<String>,
     /// Connections that read, for each file [env: PROVESI_READERS] [default: 4]
     #[arg(long, value_name = "N")]
     pub(crate) readers: Option<String>,
+    /// The most connections to each server [env: PROVESI_POOL] [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) pool: Option<String>,
 }
 
 /// The same where `--clients` and `--orders` are something else.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Stores")]
 pub(crate) struct StoreUrlArgs {
-    /// Where clients are kept: sqlite:PATH [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
+    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_CLIENTS_URL] [default:
+    /// sqlite:./provesi.db]
     #[arg(long, value_name = "URL")]
     pub(crate) clients_url: Option<String>,
-    /// Where orders are kept [env: PROVESI_ORDERS_URL] [default: sqlite:./provesi.db]
+    /// Where orders are kept: sqlite:PATH or postgres://… [env: PROVESI_ORDERS_URL] [default: sqlite:./provesi.db]
     #[arg(long, value_name = "URL")]
     pub(crate) orders_url: Option<String>,
 }
@@ -136,6 +142,15 @@ pub(crate) struct ServeCommand {
     pub(crate) stores: StoreArgs,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct MigrateArgs {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
 }
 
 const IMPORT_HELP: &str = "\
@@ -216,13 +231,13 @@ macro_rules! over {
 impl StoreArgs {
     /// These flags where they are given, else those.
     pub(crate) fn over(self, below: Self) -> Self {
-        over!(self, below, clients, orders, readers)
+        over!(self, below, clients, orders, readers, pool)
     }
 }
 
 impl From<StoreUrlArgs> for StoreArgs {
     fn from(args: StoreUrlArgs) -> Self {
-        Self { clients: args.clients_url, orders: args.orders_url, readers: None }
+        Self { clients: args.clients_url, orders: args.orders_url, readers: None, pool: None }
     }
 }
 

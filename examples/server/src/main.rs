@@ -21,7 +21,7 @@ use provesi_core::{Caller, Chain};
 
 use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
 use settings::{Env, SettingError};
-use stores::{Opening, Stores};
+use stores::{Migrated, OpenError, Opening, Stores};
 
 /// Exit code of a setting or a command line that cannot be used.
 const BAD_SETTING: u8 = 2;
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "provesi-server: {}", Chain(&*error));
-            if error.is::<SettingError>() { ExitCode::from(BAD_SETTING) } else { ExitCode::FAILURE }
+            let is_setting = error.is::<SettingError>() || matches!(error.downcast_ref(), Some(OpenError::Setting(_)));
+            if is_setting { ExitCode::from(BAD_SETTING) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -78,9 +79,10 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             })
         }
         Command::Migrate(args) => {
-            let stores = env.stores(args.over(stores))?;
+            let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
-            runtime.block_on(async { migrate(Stores::open(&stores, Opening::Untouched).await?).await })
+            let opening = if args.dry_run { Opening::Inspect } else { Opening::Untouched };
+            runtime.block_on(async { migrate(Stores::open(&stores, opening).await?, args.dry_run).await })
         }
         Command::Import(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
@@ -114,16 +116,16 @@ fn run(cli: Cli) -> Result<bool, Failure> {
     done
 }
 
-async fn migrate(stores: Stores) -> Result<bool, Failure> {
-    let migrated = stores.migrate().await;
+async fn migrate(stores: Stores, dry_run: bool) -> Result<bool, Failure> {
+    let migrated = if dry_run { stores.pending().await } else { stores.migrate().await };
     stores.close().await;
-    for file in migrated? {
-        let path = file.path.display();
-        if file.applied.is_empty() {
-            let _ = writeln!(io::stdout(), "{path}: up to date");
+    let done = if dry_run { "would apply" } else { "applied" };
+    for Migrated { place, applied } in migrated? {
+        if applied.is_empty() {
+            let _ = writeln!(io::stdout(), "{place}: up to date");
         }
-        for name in file.applied {
-            let _ = writeln!(io::stdout(), "{path}: applied: {name}");
+        for name in applied {
+            let _ = writeln!(io::stdout(), "{place}: {done}: {name}");
         }
     }
     Ok(true)

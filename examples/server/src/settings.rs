@@ -28,19 +28,60 @@ impl SettingError {
     }
 }
 
-/// Where records are kept. Debug shows no more than the kind and the path.
+/// A URL that may hold a password: never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The URL, for whoever connects.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Where a store of both ports is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum StoreUrl {
+pub(crate) enum SqlUrl {
     /// A file of SQLite's.
     Sqlite(PathBuf),
+    /// A database of PostgreSQL's.
+    Postgres(Secret),
+}
+
+/// Where clients may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// Where orders may be as well.
+    Sql(SqlUrl),
+    /// A database of MongoDB's.
+    Mongo(Secret),
+}
+
+impl StoreUrl {
+    /// Orders cannot be everywhere.
+    fn for_orders(self) -> Result<SqlUrl, String> {
+        match self {
+            Self::Sql(url) => Ok(url),
+            Self::Mongo(_) => Err("MongoDB keeps clients, no orders; use postgres://… or sqlite:PATH".into()),
+        }
+    }
 }
 
 /// The stores, as they were asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
     pub(crate) clients: StoreUrl,
-    pub(crate) orders: StoreUrl,
+    pub(crate) orders: SqlUrl,
+    /// Connections that read, for each file.
     pub(crate) readers: NonZeroU32,
+    /// Connections to each server, at most.
+    pub(crate) pool: NonZeroU32,
 }
 
 /// Where records of access go.
@@ -113,10 +154,11 @@ impl Env<'_> {
         const DEFAULT: &str = "sqlite:./provesi.db";
         Ok(StoreSettings {
             clients: self.setting(("--clients", "PROVESI_CLIENTS_URL"), args.clients, DEFAULT, store_url)?,
-            orders: self.setting(("--orders", "PROVESI_ORDERS_URL"), args.orders, DEFAULT, store_url)?,
-            readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| {
-                number(text, 1, 64).and_then(|n: u32| NonZeroU32::new(n).ok_or_else(String::new))
+            orders: self.setting(("--orders", "PROVESI_ORDERS_URL"), args.orders, DEFAULT, |text| {
+                store_url(text).and_then(StoreUrl::for_orders)
             })?,
+            readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| connections(text, 64))?,
+            pool: self.setting(("--pool", "PROVESI_POOL"), args.pool, "16", |text| connections(text, 1_000))?,
         })
     }
 
@@ -195,20 +237,25 @@ pub(crate) fn until(text: Option<&str>) -> Result<Timestamp, SettingError> {
 /// What was given is not told in any of the refusals: it may hold a password.
 fn store_url(text: &str) -> Result<StoreUrl, String> {
     let Some((scheme, rest)) = text.split_once(':') else {
-        return Err("must be a URL such as sqlite:./provesi.db".into());
+        return Err("must be a URL such as sqlite:./provesi.db or postgres://HOST/DATABASE".into());
     };
+    let secret = || Secret(text.to_owned());
     match scheme.to_ascii_lowercase().as_str() {
         "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
             "" => Err("names no file; it must be such as sqlite:./provesi.db".into()),
             path if path.contains(":memory:") || path.contains('?') => {
                 Err("must be the path of a file, without options, such as sqlite:./provesi.db".into())
             }
-            path => Ok(StoreUrl::Sqlite(path.into())),
+            path => Ok(StoreUrl::Sql(SqlUrl::Sqlite(path.into()))),
         },
-        "postgres" | "postgresql" => Err("this build has no PostgreSQL store yet; use sqlite:PATH".into()),
-        "mongodb" | "mongodb+srv" => Err("this build has no MongoDB store yet; use sqlite:PATH".into()),
-        _ => Err("must be a URL that starts with sqlite:, such as sqlite:./provesi.db".into()),
+        "postgres" | "postgresql" => Ok(StoreUrl::Sql(SqlUrl::Postgres(secret()))),
+        "mongodb" | "mongodb+srv" => Ok(StoreUrl::Mongo(secret())),
+        _ => Err("must be a URL that starts with sqlite:, postgres:// or mongodb://".into()),
     }
+}
+
+fn connections(text: &str, max: u32) -> Result<NonZeroU32, String> {
+    number(text, NonZeroU32::MIN, NonZeroU32::new(max).unwrap_or(NonZeroU32::MAX))
 }
 
 fn one_of<T, const N: usize>(text: &str, choices: [(&str, T); N]) -> Result<T, String> {
@@ -319,13 +366,19 @@ mod tests {
     }
 
     #[test]
-    fn stores_that_are_not_built_in_are_refused_without_their_secrets() {
-        for url in ["postgres://ana:hunter2@h/db", "mongodb://ana:hunter2@h", "mysql://ana:hunter2@h", "hunter2"] {
+    fn a_url_names_a_store_and_its_secret_is_not_told() {
+        for url in ["mysql://ana:hunter2@h", "hunter2"] {
             let why = store_url(url).unwrap_err();
             assert!(!why.contains("hunter2") && !why.contains('\n'), "{why}");
         }
-        assert_eq!(store_url("sqlite:./a b.db").unwrap(), StoreUrl::Sqlite("./a b.db".into()));
-        assert_eq!(store_url("sqlite:///var/a.db").unwrap(), StoreUrl::Sqlite("/var/a.db".into()));
+        for url in ["postgres://ana:hunter2@h/db", "mongodb://ana:hunter2@h/db"] {
+            assert!(!format!("{:?}", store_url(url).unwrap()).contains("hunter2"));
+        }
+        let refused = store_url("mongodb://h/db").unwrap().for_orders().unwrap_err();
+        assert!(refused.contains("no orders"), "{refused}");
+        let sqlite = |path: &str| StoreUrl::Sql(SqlUrl::Sqlite(path.into()));
+        assert_eq!(store_url("sqlite:./a b.db").unwrap(), sqlite("./a b.db"));
+        assert_eq!(store_url("sqlite:///var/a.db").unwrap(), sqlite("/var/a.db"));
         for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
             assert!(store_url(url).is_err(), "{url}");
         }

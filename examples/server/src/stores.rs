@@ -4,87 +4,110 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use provesi_core::{App, AuditPolicy, StoreError};
+use async_trait::async_trait;
+use provesi_core::{App, AuditPolicy, AuditSink, ClientRepository, OrderRepository, StoreError};
+use provesi_store_mongo::MongoStore;
+use provesi_store_pg::PgStore;
 use provesi_store_sqlite::{AuditAck, SqliteStore};
 use tempfile::TempDir;
 
 use crate::logging::LogAudit;
-use crate::settings::{Audit, StoreSettings, StoreUrl};
+use crate::settings::{Audit, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 
 /// A store that cannot be opened or used, by the setting that names it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    #[error("{setting}: {}", path.display())]
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error("{setting}: {place}")]
     Store {
         setting: &'static str,
-        path: PathBuf,
+        place: String,
         #[source]
         source: StoreError,
     },
-    #[error("{setting}: {}: there is no such file", path.display())]
-    Missing { setting: &'static str, path: PathBuf },
-    #[error("{setting}: {}: the tables are of an older version; run `provesi-server migrate` first", path.display())]
-    Outdated { setting: &'static str, path: PathBuf },
+    #[error("{setting}: {place}: there is no such file")]
+    Missing { setting: &'static str, place: String },
+    #[error("{setting}: {place}: the tables are of an older version; run `provesi-server migrate` first")]
+    Outdated { setting: &'static str, place: String },
     #[error("no temporary file can be made")]
     Temporary(#[source] std::io::Error),
 }
 
-/// What a command wants of a file.
+/// What a command wants of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// Make it where it is missing, and bring its tables up to date.
+    /// Ready to work with. A file is made where it is missing, and its tables brought up to date; a server's are not
+    /// touched unasked, and must be up to date.
     Prepare,
-    /// Make it where it is missing, and leave its tables as they are.
+    /// A file is made where it is missing; tables are left as they are.
     Untouched,
     /// It is there, and up to date.
     AsItIs,
-    /// As [`Self::AsItIs`]; where it is missing, an empty one elsewhere for the time being.
+    /// As [`Self::AsItIs`]; where a file is missing, an empty one elsewhere for the time being.
     Look,
+    /// Tables are left as they are; where a file is missing, an empty one elsewhere for the time being.
+    Inspect,
 }
 
-/// One file, opened.
-struct File {
+/// What every store offers besides its ports.
+#[async_trait]
+trait Administered: Send + Sync {
+    async fn pending(&self) -> Result<Vec<String>, StoreError>;
+    async fn migrate(&self) -> Result<(), StoreError>;
+    async fn close(&self);
+}
+
+/// One database, opened.
+struct Part {
     setting: &'static str,
-    path: PathBuf,
-    store: SqliteStore,
+    place: String,
+    store: Box<dyn Administered>,
 }
 
-/// The stores of clients and of orders: one file, or two.
+/// The stores of clients and of orders: one database, or two.
 pub(crate) struct Stores {
-    clients: File,
-    /// `None` where the orders are in the file of the clients.
-    orders: Option<File>,
+    clients: Arc<dyn ClientRepository>,
+    orders: Arc<dyn OrderRepository>,
+    /// Beside the orders. Acknowledges a record once it is on the disk.
+    sink: Arc<dyn AuditSink>,
+    parts: Vec<Part>,
     /// Held for as long as the stores are.
     _temporary: Option<TempDir>,
 }
 
-/// The migrations that a file lacked.
+/// The migrations that a database lacked.
 pub(crate) struct Migrated {
-    pub(crate) path: PathBuf,
+    pub(crate) place: String,
     pub(crate) applied: Vec<String>,
 }
 
-impl Stores {
-    /// Opens the files. Two URLs of the same file share one store: a file has one writer.
-    pub(crate) async fn open(settings: &StoreSettings, opening: Opening) -> Result<Self, OpenError> {
-        let (StoreUrl::Sqlite(clients), StoreUrl::Sqlite(orders)) = (&settings.clients, &settings.orders);
-        let temporary = (opening == Opening::Look).then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
-        let is_one = same_file(clients, orders);
-        let readers = settings.readers.get();
-        let temporary_dir = temporary.as_ref().map(TempDir::path);
-        let clients = File::open("--clients", clients, readers, opening, temporary_dir).await?;
-        let orders =
-            if is_one { None } else { Some(File::open("--orders", orders, readers, opening, temporary_dir).await?) };
-        Ok(Self { clients, orders, _temporary: temporary })
-    }
+/// What of the settings every opening needs.
+struct Opener<'a> {
+    settings: &'a StoreSettings,
+    opening: Opening,
+    temporary: Option<&'a Path>,
+}
 
-    fn orders(&self) -> &File {
-        self.orders.as_ref().unwrap_or(&self.clients)
+impl Stores {
+    /// Opens the databases. Two URLs of the same one share a store: a file has one writer, a server one pool.
+    pub(crate) async fn open(settings: &StoreSettings, opening: Opening) -> Result<Self, OpenError> {
+        let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
+        let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
+        let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
+        let mut parts = Vec::new();
+        // Clients come first, so that what is wrong with both is told of the first.
+        let (clients, sql) = opener.clients(&mut parts).await?;
+        let (orders, sink): (Arc<dyn OrderRepository>, Arc<dyn AuditSink>) = match sql {
+            Some(sql) if same(&settings.clients, &settings.orders) => sql.orders(),
+            _ => opener.sql("--orders", &settings.orders, &mut parts).await?.orders(),
+        };
+        Ok(Self { clients, orders, sink, parts, _temporary: temporary })
     }
 
     /// The application over the stores.
     pub(crate) fn app(&self) -> App {
-        App::new(Arc::new(self.clients.store.clone()), Arc::new(self.orders().store.clone()))
+        App::new(Arc::clone(&self.clients), Arc::clone(&self.orders))
     }
 
     /// `app` with the audit that was asked for; in the store, records of access are kept beside the orders.
@@ -94,62 +117,197 @@ impl Stores {
             Audit::Log => app.with_audit(Arc::new(LogAudit), AuditPolicy::BestEffort),
             // What is handed out is on record: a read waits until its record is on the disk, and is not handed out where
             // the disk does not take it.
-            Audit::Store => {
-                let sink = self.orders().store.clone().with_audit_ack(AuditAck::Committed);
-                app.with_audit(Arc::new(sink), AuditPolicy::Strict)
-            }
+            Audit::Store => app.with_audit(Arc::clone(&self.sink), AuditPolicy::Strict),
         }
     }
 
-    /// Brings the tables of every file up to date, and tells what was lacking.
-    pub(crate) async fn migrate(&self) -> Result<Vec<Migrated>, OpenError> {
+    /// What the databases lack.
+    pub(crate) async fn pending(&self) -> Result<Vec<Migrated>, OpenError> {
         let mut all = Vec::new();
-        for file in [Some(&self.clients), self.orders.as_ref()].into_iter().flatten() {
-            let applied = file.store.pending_migrations().await.map_err(|source| file.failed(source))?;
-            file.store.migrate().await.map_err(|source| file.failed(source))?;
-            all.push(Migrated { path: file.path.clone(), applied });
+        for part in &self.parts {
+            let applied = part.store.pending().await.map_err(|source| part.failed(source))?;
+            all.push(Migrated { place: part.place.clone(), applied });
         }
         Ok(all)
     }
 
-    /// Writes what waits and closes the files.
+    /// Brings the tables of every database up to date, and tells what was lacking.
+    pub(crate) async fn migrate(&self) -> Result<Vec<Migrated>, OpenError> {
+        let pending = self.pending().await?;
+        for part in &self.parts {
+            part.store.migrate().await.map_err(|source| part.failed(source))?;
+        }
+        Ok(pending)
+    }
+
+    /// Writes what waits and closes the databases.
     pub(crate) async fn close(self) {
-        self.clients.store.close().await;
-        if let Some(orders) = &self.orders {
-            orders.store.close().await;
+        for part in self.parts {
+            part.store.close().await;
         }
     }
 }
 
-impl File {
-    async fn open(
+/// A store of both ports.
+enum Sql {
+    Sqlite(SqliteStore),
+    Postgres(PgStore),
+}
+
+impl Sql {
+    fn clients(&self) -> Arc<dyn ClientRepository> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    fn orders(&self) -> (Arc<dyn OrderRepository>, Arc<dyn AuditSink>) {
+        match self {
+            Self::Sqlite(store) => {
+                (Arc::new(store.clone()), Arc::new(store.clone().with_audit_ack(AuditAck::Committed)))
+            }
+            Self::Postgres(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
+        }
+    }
+}
+
+impl Opener<'_> {
+    async fn clients(&self, parts: &mut Vec<Part>) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {
+        match &self.settings.clients {
+            StoreUrl::Sql(url) => {
+                let sql = self.sql("--clients", url, parts).await?;
+                Ok((sql.clients(), Some(sql)))
+            }
+            StoreUrl::Mongo(url) => Ok((Arc::new(self.mongo(url, parts).await?), None)),
+        }
+    }
+
+    async fn sql(&self, setting: &'static str, url: &SqlUrl, parts: &mut Vec<Part>) -> Result<Sql, OpenError> {
+        match url {
+            SqlUrl::Sqlite(path) => Ok(Sql::Sqlite(self.sqlite(setting, path, parts).await?)),
+            SqlUrl::Postgres(url) => Ok(Sql::Postgres(self.postgres(setting, url, parts).await?)),
+        }
+    }
+
+    async fn sqlite(
+        &self,
         setting: &'static str,
         path: &Path,
-        readers: u32,
-        opening: Opening,
-        temporary: Option<&Path>,
-    ) -> Result<Self, OpenError> {
-        let mut opened = path.to_owned();
-        let mut prepare = opening == Opening::Prepare;
+        parts: &mut Vec<Part>,
+    ) -> Result<SqliteStore, OpenError> {
+        let place = path.display().to_string();
+        let (mut opened, mut makes) = (path.to_owned(), self.opening == Opening::Prepare);
         if !path.exists() {
-            match (opening, temporary) {
-                (Opening::AsItIs, _) => return Err(OpenError::Missing { setting, path: opened }),
-                (Opening::Look, Some(temporary)) => (opened, prepare) = (temporary.join(&setting[2..]), true),
+            match (self.opening, self.temporary) {
+                (Opening::AsItIs, _) => return Err(OpenError::Missing { setting, place }),
+                (opening, Some(temporary)) => {
+                    (opened, makes) = (temporary.join(&setting[2..]), opening == Opening::Look);
+                }
                 _ => {}
             }
         }
-        let failed = |source| OpenError::Store { setting, path: path.to_owned(), source };
-        let store = SqliteStore::open(&opened, readers).await.map_err(failed)?;
-        if prepare {
+        let failed = |source| OpenError::Store { setting, place: place.clone(), source };
+        let store = SqliteStore::open(&opened, self.settings.readers.get()).await.map_err(failed)?;
+        if makes {
             store.migrate().await.map_err(failed)?;
-        } else if opening != Opening::Untouched && !store.pending_migrations().await.map_err(failed)?.is_empty() {
-            return Err(OpenError::Outdated { setting, path: path.to_owned() });
         }
-        Ok(Self { setting, path: path.to_owned(), store })
+        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
+        Ok(store)
     }
 
+    async fn postgres(&self, setting: &'static str, url: &Secret, parts: &mut Vec<Part>) -> Result<PgStore, OpenError> {
+        let store = PgStore::open(url.expose(), self.settings.pool.get())
+            .map_err(|_| SettingError::new(setting, "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE"))?;
+        let place = OrderRepository::database(&store);
+        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
+        Ok(store)
+    }
+
+    async fn mongo(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoStore, OpenError> {
+        const SETTING: &str = "--clients";
+        let refused = || {
+            SettingError::new(SETTING, "must be a URL such as mongodb://USER:PASSWORD@HOST/DATABASE, with a database")
+        };
+        let mut options = provesi_store_mongo::client_options(url.expose()).await.map_err(|_| refused())?;
+        options.max_pool_size.get_or_insert(self.settings.pool.get());
+        let database = options.default_database.clone().ok_or_else(refused)?;
+        let client = mongodb::Client::with_options(options).map_err(|_| refused())?;
+        let store = MongoStore::new(&client.database(&database));
+        let place = ClientRepository::database(&store);
+        self.add(Part { setting: SETTING, place, store: Box::new(store.clone()) }, parts).await?;
+        Ok(store)
+    }
+
+    /// Notes an open database, where it is as the command wants it.
+    async fn add(&self, part: Part, parts: &mut Vec<Part>) -> Result<(), OpenError> {
+        if !matches!(self.opening, Opening::Untouched | Opening::Inspect) {
+            let pending = part.store.pending().await.map_err(|source| part.failed(source))?;
+            if !pending.is_empty() {
+                return Err(OpenError::Outdated { setting: part.setting, place: part.place });
+            }
+        }
+        parts.push(part);
+        Ok(())
+    }
+}
+
+impl Part {
     fn failed(&self, source: StoreError) -> OpenError {
-        OpenError::Store { setting: self.setting, path: self.path.clone(), source }
+        OpenError::Store { setting: self.setting, place: self.place.clone(), source }
+    }
+}
+
+#[async_trait]
+impl Administered for SqliteStore {
+    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        self.pending_migrations().await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate().await
+    }
+
+    async fn close(&self) {
+        self.close().await;
+    }
+}
+
+#[async_trait]
+impl Administered for PgStore {
+    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        self.pending_migrations().await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate().await
+    }
+
+    async fn close(&self) {
+        self.close().await;
+    }
+}
+
+#[async_trait]
+impl Administered for MongoStore {
+    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        self.pending_migrations().await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate().await
+    }
+
+    /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
+    async fn close(&self) {}
+}
+
+/// Whether clients and orders are in one database.
+fn same(clients: &StoreUrl, orders: &SqlUrl) -> bool {
+    match (clients, orders) {
+        (StoreUrl::Sql(SqlUrl::Sqlite(clients)), SqlUrl::Sqlite(orders)) => same_file(clients, orders),
+        (StoreUrl::Sql(SqlUrl::Postgres(clients)), SqlUrl::Postgres(orders)) => clients == orders,
+        _ => false,
     }
 }
 

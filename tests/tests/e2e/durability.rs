@@ -7,11 +7,13 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::place::{Place, on_every_arrangement};
 use crate::server::Server;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_amid_writes_loses_no_acknowledged_order_and_no_event() {
-    let mut server = Server::start().await;
+on_every_arrangement!(a_kill_amid_writes_loses_no_acknowledged_order_and_no_event);
+
+async fn a_kill_amid_writes_loses_no_acknowledged_order_and_no_event(place: Place) {
+    let mut server = Server::start(place).await;
     for round in 0..3 {
         let shared = Arc::new(server);
         let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));

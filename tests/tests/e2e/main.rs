@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod durability;
+mod outage;
+mod place;
 mod races;
 mod server;
+mod takeover;
 mod transcript;

@@ -5,13 +5,21 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::place::{Place, on_every_arrangement};
 use crate::server::Server;
 
 const ROUNDS: usize = 30;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_number_in_four_letter_cases_at_once_makes_one_order() {
-    let server = Arc::new(Server::start().await);
+on_every_arrangement!(
+    one_number_in_four_letter_cases_at_once_makes_one_order,
+    a_status_change_beside_a_client_change_loses_neither,
+    an_order_made_while_its_client_is_deleted_points_at_nobody_afterwards,
+    a_client_edited_while_it_is_deleted_is_gone_as_a_whole,
+    a_hundred_edits_of_one_order_at_once_all_happen,
+);
+
+async fn one_number_in_four_letter_cases_at_once_makes_one_order(place: Place) {
+    let server = Arc::new(Server::start(place).await);
     for round in 0..ROUNDS {
         let spellings = ["race", "RACE", "Race", "rAcE"].map(|text| format!("{text}-{round}"));
         let tries: Vec<_> = spellings
@@ -40,9 +48,8 @@ async fn one_number_in_four_letter_cases_at_once_makes_one_order() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_status_change_beside_a_client_change_loses_neither() {
-    let server = Server::start().await;
+async fn a_status_change_beside_a_client_change_loses_neither(place: Place) {
+    let server = Server::start(place).await;
     let client = server.client("ana@example.com").await;
     for round in 0..ROUNDS {
         let path = format!("/api/orders/LOST-{round}");
@@ -57,9 +64,8 @@ async fn a_status_change_beside_a_client_change_loses_neither() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_made_while_its_client_is_deleted_points_at_nobody_afterwards() {
-    let server = Server::start().await;
+async fn an_order_made_while_its_client_is_deleted_points_at_nobody_afterwards(place: Place) {
+    let server = Server::start(place).await;
     for round in 0..ROUNDS {
         let client = server.client(&format!("gone-{round}@example.com")).await;
         let order = json!({"order_number": format!("GONE-{round}"), "client_id": client});
@@ -78,9 +84,8 @@ async fn an_order_made_while_its_client_is_deleted_points_at_nobody_afterwards()
     assert_eq!(server.run(&["check"]).await.0, Some(0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_edited_while_it_is_deleted_is_gone_as_a_whole() {
-    let server = Server::start().await;
+async fn a_client_edited_while_it_is_deleted_is_gone_as_a_whole(place: Place) {
+    let server = Server::start(place).await;
     for round in 0..ROUNDS {
         let path = format!("/api/clients/{}", server.client(&format!("half-{round}@example.com")).await);
         let change = json!({"name": "Otra"});
@@ -91,9 +96,8 @@ async fn a_client_edited_while_it_is_deleted_is_gone_as_a_whole() {
     assert_eq!(server.get("/api/clients/").await["data"], json!([]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_edits_of_one_order_at_once_all_happen() {
-    let server = Arc::new(Server::start().await);
+async fn a_hundred_edits_of_one_order_at_once_all_happen(place: Place) {
+    let server = Arc::new(Server::start(place).await);
     server.post("/api/orders/", &json!({"order_number": "HOT", "status": "returned", "return_reason": "0"})).await;
     let edits: Vec<_> = (1..=100)
         .map(|count| {

@@ -1,36 +1,45 @@
-//! A server process on a fresh file, and the few calls that the tests make of it.
+//! A server process over a place of its own, and the few calls that the tests make of it.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::place::Place;
+
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| provesi_tests::server_binary(false));
 
-/// A running server. The process is ended, and its file removed, when this is dropped.
+/// A running server. The process is ended, and what it kept is removed, when this is dropped.
 pub(crate) struct Server {
-    folder: TempDir,
+    place: Place,
     pub(crate) process: Child,
     pub(crate) address: SocketAddr,
     client: Client,
 }
 
 impl Server {
-    /// A server on an empty file.
-    pub(crate) async fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a temporary folder")).await
+    /// A server over this place, whose tables are brought up to date.
+    pub(crate) async fn start(place: Place) -> Self {
+        Self::start_with(place, &[]).await
     }
 
-    async fn start_in(folder: TempDir) -> Self {
-        let mut process = command(folder.path())
+    /// As [`start`](Self::start), with further arguments.
+    pub(crate) async fn start_with(place: Place, arguments: &[&str]) -> Self {
+        let migrated = command(&place).arg("migrate").output().await.expect("the program runs");
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        Self::serve(place, arguments).await
+    }
+
+    async fn serve(place: Place, arguments: &[&str]) -> Self {
+        let mut process = command(&place)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -45,19 +54,19 @@ impl Server {
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let client = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
-        Self { folder, process, address, client }
+        Self { place, process, address, client }
     }
 
-    /// Ends the process at once, if it still runs, and starts another on the same file.
+    /// Ends the process at once, if it still runs, and starts another over the same place.
     pub(crate) async fn kill_and_restart(self) -> Self {
-        let Self { folder, mut process, .. } = self;
+        let Self { place, mut process, .. } = self;
         process.kill().await.expect("the process can be ended");
-        Self::start_in(folder).await
+        Self::serve(place, &[]).await
     }
 
-    /// Runs a sub-command on the server's file, and answers its exit code and what it printed.
+    /// Runs a sub-command over the server's place, and answers its exit code and what it printed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = command(self.folder.path()).args(arguments).output().await.expect("the program runs");
+        let output = command(&self.place).args(arguments).output().await.expect("the program runs");
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).expect("its output is text"))
     }
@@ -109,9 +118,8 @@ impl Server {
     }
 }
 
-fn command(folder: &Path) -> Command {
-    let url = format!("sqlite:{}", folder.join("provesi.db").display());
+fn command(place: &Place) -> Command {
     let mut command = Command::new(&*BINARY);
-    command.env("PROVESI_CLIENTS_URL", &url).env("PROVESI_ORDERS_URL", &url).stdin(Stdio::null());
+    command.env("PROVESI_CLIENTS_URL", &place.clients).env("PROVESI_ORDERS_URL", &place.orders).stdin(Stdio::null());
     command
 }

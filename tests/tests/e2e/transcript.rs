@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use crate::place::{Place, on_every_arrangement};
 use crate::server::Server;
 
 /// What is answered differently on purpose: the exchange, our status, and the reason. Nothing but the status of these
@@ -133,8 +134,9 @@ async fn send(server: &Server, request: &Value, ids: &Ids) -> Answer {
     call(server, text("method"), &ids.translate(text("path")), &headers, body).await
 }
 
-#[tokio::test]
-async fn the_recorded_exchanges_are_answered_alike() {
+on_every_arrangement!(the_recorded_exchanges_are_answered_alike);
+
+async fn the_recorded_exchanges_are_answered_alike(place: Place) {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/transcripts");
     let directory = std::env::var_os("PROVESI_TRANSCRIPTS").map_or(beside, Into::into);
     let Ok(recorded) = std::fs::read(directory.join("api.json")) else {
@@ -142,7 +144,7 @@ async fn the_recorded_exchanges_are_answered_alike() {
         return;
     };
     let recorded: Vec<Value> = serde_json::from_slice(&recorded).unwrap();
-    let server = Server::start().await;
+    let server = Server::start(place).await;
     let mut ids = Ids::default();
     let mut faults = Vec::new();
     for exchange in &recorded {

@@ -1,0 +1,13 @@
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /provesi
+COPY . .
+RUN cargo build --release --locked -p provesi-server
+
+FROM debian:bookworm-slim
+RUN useradd --system --create-home provesi
+USER provesi
+WORKDIR /home/provesi
+COPY --from=build /provesi/target/release/provesi-server /usr/local/bin/
+EXPOSE 8000
+ENTRYPOINT ["provesi-server"]

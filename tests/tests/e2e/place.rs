@@ -1,0 +1,71 @@
+//! Where a server under test keeps its records.
+
+use provesi_testkit::servers::{self, OwnServer, TestDatabase};
+use tempfile::TempDir;
+
+/// Where a server keeps clients and orders. Gone when this is dropped.
+pub(crate) struct Place {
+    pub(crate) clients: String,
+    pub(crate) orders: String,
+    _folder: Option<TempDir>,
+    _databases: Vec<TestDatabase>,
+}
+
+impl Place {
+    /// One file.
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite:{}", folder.path().join("provesi.db").display());
+        Self { clients: url.clone(), orders: url, _folder: Some(folder), _databases: Vec::new() }
+    }
+
+    /// Orders in PostgreSQL, clients in MongoDB, both empty.
+    pub(crate) async fn pair() -> Self {
+        let (orders, clients) = (servers::postgres().await, servers::mongodb().await);
+        Self::of(orders, clients)
+    }
+
+    /// As [`pair`](Self::pair), on servers that the test has for itself.
+    pub(crate) async fn own_pair(postgres: &OwnServer, mongodb: &OwnServer) -> Self {
+        Self::of(postgres.database().await, mongodb.database().await)
+    }
+
+    fn of(orders: TestDatabase, clients: TestDatabase) -> Self {
+        Self {
+            clients: clients.url().to_owned(),
+            orders: orders.url().to_owned(),
+            _folder: None,
+            _databases: vec![orders, clients],
+        }
+    }
+}
+
+/// Makes two tests of each case: over one file, and over the two servers.
+macro_rules! on_every_arrangement {
+    ($($case:ident),+ $(,)?) => {
+        mod one_file {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    if provesi_testkit::servers::wanted("sqlite") {
+                        super::$case($crate::place::Place::sqlite().await).await;
+                    }
+                }
+            )+
+        }
+
+        mod two_servers {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    use provesi_testkit::servers::wanted;
+                    if wanted("postgres") && wanted("mongodb") {
+                        super::$case($crate::place::Place::pair().await).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+
+pub(crate) use on_every_arrangement;
