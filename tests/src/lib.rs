@@ -3,6 +3,13 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The folder of this package. As cargo says it to what it runs: a target folder may outlive the checkout that it was
+/// built for, and with it what was compiled in.
+#[must_use]
+pub fn package_dir() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
+}
+
 /// The path of the server's binary, built if it is missing or out of date, in release mode or in that of the tests.
 ///
 /// # Panics
@@ -13,7 +20,7 @@ pub fn server_binary(release: bool) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--locked", "--package", "provesi-server", "--message-format", "json"]);
-    command.args(release.then_some("--release")).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    command.args(release.then_some("--release")).current_dir(package_dir().join(".."));
     let output = command.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout)

@@ -2,7 +2,6 @@
 //! and not in it, or where `PROVESI_TRANSCRIPTS` says; without them there is nothing to replay.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -137,7 +136,7 @@ async fn send(server: &Server, request: &Value, ids: &Ids) -> Answer {
 on_every_arrangement!(the_recorded_exchanges_are_answered_alike);
 
 async fn the_recorded_exchanges_are_answered_alike(place: Place) {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/transcripts");
+    let beside = provesi_tests::package_dir().join("../../shared/transcripts");
     let directory = std::env::var_os("PROVESI_TRANSCRIPTS").map_or(beside, Into::into);
     let Ok(recorded) = std::fs::read(directory.join("api.json")) else {
         println!("no recorded exchanges beside the workspace: nothing was replayed");
