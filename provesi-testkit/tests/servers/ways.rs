@@ -112,7 +112,7 @@ async fn mongodb_is_had_from_the_program_that_is_named() {
     // Installs it.
     let Some(_server) = server_by(Kind::MongoDb, Way::Pypi).await else { return };
     let target = env::current_exe().unwrap();
-    let target = target.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file()).unwrap();
+    let target = target.ancestors().find(|folder| folder.join("provesi-servers").is_dir()).unwrap();
     let servers = std::fs::read_dir(target.join("provesi-servers")).unwrap().flatten();
     let secantus = servers.map(|entry| entry.path().join("bin/secantusd-py")).find(|file| file.is_file()).unwrap();
     let folder = tempfile::tempdir().unwrap();
