@@ -8,13 +8,13 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use provesi_core::{
     BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, Expected, Page,
-    PageLimit, PageRequest, StoreError, Timestamp, stream_items,
+    PageLimit, PageRequest, StoreError, Timestamp, readable, stream_items,
 };
 use sqlx::PgExecutor;
 
 use crate::error::store_error;
 use crate::patience::{self, read, write};
-use crate::rows::{ClientRow, readable};
+use crate::rows::ClientRow;
 use crate::sql::{self, client_columns};
 use crate::store::PgStore;
 

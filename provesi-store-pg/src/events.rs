@@ -15,12 +15,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use provesi_core::{EventId, EventKind, OrderEvent, OrderNumber, PageLimit, Stamp, StoreError};
+use provesi_core::{EventId, EventKind, OrderEvent, OrderNumber, PageLimit, Stamp, StoreError, filled};
 use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
 use crate::instant::Instant;
-use crate::rows::{EventRow, filled};
+use crate::rows::EventRow;
 use crate::sql::{self, event_columns, folded};
 
 #[cfg(doc)]

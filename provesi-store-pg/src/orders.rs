@@ -8,14 +8,15 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use provesi_core::{
     BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, stream_items,
+    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, filled, readable,
+    stream_items,
 };
 use sqlx::PgExecutor;
 use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
 use crate::patience::{read, write};
-use crate::rows::{ClientIdRow, OrderRow, filled, readable};
+use crate::rows::{ClientIdRow, OrderRow};
 use crate::sql::{self, client, folded, order_columns};
 use crate::store::PgStore;
 use crate::{events, patience};

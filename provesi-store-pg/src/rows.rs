@@ -2,8 +2,8 @@
 //! [`StoreError::Corrupt`], never a panic.
 
 use provesi_core::{
-    Address, Chain, Client, ClientId, ClientName, EventId, EventKind, Order, OrderEvent, OrderId, OrderState,
-    OrderStatus, Phone, ReturnInfo, ReturnReason, Source, StoreError, Timestamp,
+    Address, Client, ClientId, ClientName, EventId, EventKind, Order, OrderEvent, OrderId, OrderState, OrderStatus,
+    Phone, ReturnInfo, ReturnReason, Source, StoreError, Timestamp,
 };
 
 use crate::instant::Instant;
@@ -139,43 +139,5 @@ impl TryFrom<ClientIdRow> for ClientId {
 
     fn try_from(row: ClientIdRow) -> Result<Self, StoreError> {
         row.client_id.parse().map_err(|_| corrupt("client id", &row.client_id, "it is none".into()))
-    }
-}
-
-/// Rows as what they stand for. A record that breaks the rules is left out and logged: it is not to take the others
-/// with it.
-///
-/// # Errors
-/// None of a record's.
-pub(crate) fn readable<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
-    let mut records = Vec::with_capacity(rows.len());
-    for row in rows {
-        match T::try_from(row) {
-            Ok(record) => records.push(record),
-            Err(error @ StoreError::Corrupt { .. }) => tracing::error!(error = %Chain(&error), "a record is left out"),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(records)
-}
-
-/// The first `wanted` records of what `read` reads as many of as it is told, or all there are: where some cannot be
-/// read, those that follow fill their places, so that fewer than wanted means that nothing follows.
-pub(crate) async fn filled<R, T, F, Fut>(wanted: usize, read: F) -> Result<Vec<T>, StoreError>
-where
-    T: TryFrom<R, Error = StoreError>,
-    F: Fn(usize) -> Fut,
-    Fut: Future<Output = Result<Vec<R>, StoreError>>,
-{
-    let mut limit = wanted;
-    loop {
-        let rows = read(limit).await?;
-        let is_all = rows.len() < limit;
-        let mut records = readable(rows)?;
-        if is_all || records.len() >= wanted {
-            records.truncate(wanted);
-            return Ok(records);
-        }
-        limit = limit.saturating_mul(2);
     }
 }

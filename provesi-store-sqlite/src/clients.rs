@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use provesi_core::{
     BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, Expected, Page,
-    PageLimit, PageRequest, StoreError, Timestamp, stream_items,
+    PageLimit, PageRequest, StoreError, Timestamp, readable, stream_items,
 };
 
 use crate::error::store_error;
-use crate::rows::{ClientRow, readable};
+use crate::rows::ClientRow;
 use crate::sql;
 use crate::store::SqliteStore;
 

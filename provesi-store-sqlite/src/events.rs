@@ -1,10 +1,10 @@
 //! What happened to orders: how it is written, the history of one order, the feed of all.
 
-use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLimit, Stamp, StoreError};
+use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLimit, Stamp, StoreError, filled};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
 use crate::error::store_error;
-use crate::rows::{EventRow, filled};
+use crate::rows::EventRow;
 use crate::sql;
 
 /// An event that has no id yet.

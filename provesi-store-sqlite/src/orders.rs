@@ -8,12 +8,13 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use provesi_core::{
     BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, stream_items,
+    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, filled, readable,
+    stream_items,
 };
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
-use crate::rows::{ClientIdRow, OrderRow, filled, readable};
+use crate::rows::{ClientIdRow, OrderRow};
 use crate::store::SqliteStore;
 use crate::writer::InsertOrder;
 use crate::{events, sql};

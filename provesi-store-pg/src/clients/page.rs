@@ -3,13 +3,13 @@
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
-    StoreError, name_key,
+    StoreError, filled, name_key,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
-use crate::rows::{ClientRow, filled};
+use crate::rows::ClientRow;
 use crate::sql::{self, client_columns};
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.

@@ -16,12 +16,13 @@ mod statement;
 
 use provesi_core::{
     ClientId, NumberPart, Order, OrderCursor, OrderFilter, OrderListing, OrderSort, Page, PageRequest, StoreError,
+    filled,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
-use crate::rows::{OrderRow, filled};
+use crate::rows::OrderRow;
 use crate::sql::{self, client, folded};
 
 pub(crate) use statement::{Access, Statement};

@@ -2,13 +2,13 @@
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
-    StoreError, name_key,
+    StoreError, filled, name_key,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::store_error;
-use crate::rows::{CLIENT_COLUMNS, ClientRow, filled};
+use crate::rows::{CLIENT_COLUMNS, ClientRow};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
