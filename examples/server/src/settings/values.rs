@@ -1,0 +1,109 @@
+//! The values of settings: each text checked, or refused with the rule. No environment, no flags.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderName, Method};
+
+use super::{Origins, Secret, SqlUrl, StoreUrl};
+
+/// What was given is not told in any of the refusals: it may hold a password.
+pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
+    let Some((scheme, rest)) = text.split_once(':') else {
+        return Err("must be a URL such as sqlite:./provesi.db or postgres://HOST/DATABASE".into());
+    };
+    let secret = || Secret(text.to_owned());
+    match scheme.to_ascii_lowercase().as_str() {
+        "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+            "" => Err("names no file; it must be such as sqlite:./provesi.db".into()),
+            path if path.contains(":memory:") || path.contains('?') => {
+                Err("must be the path of a file, without options, such as sqlite:./provesi.db".into())
+            }
+            path => Ok(StoreUrl::Sql(SqlUrl::Sqlite(path.into()))),
+        },
+        "postgres" | "postgresql" => Ok(StoreUrl::Sql(SqlUrl::Postgres(secret()))),
+        "mongodb" | "mongodb+srv" => Ok(StoreUrl::Mongo(secret())),
+        _ => Err("must be a URL that starts with sqlite:, postgres:// or mongodb://".into()),
+    }
+}
+
+pub(super) fn connections(text: &str, max: u32) -> Result<NonZeroU32, String> {
+    number(text, NonZeroU32::MIN, NonZeroU32::new(max).unwrap_or(NonZeroU32::MAX))
+}
+
+pub(super) fn one_of<T, const N: usize>(text: &str, choices: [(&str, T); N]) -> Result<T, String> {
+    let names = choices.each_ref().map(|(name, _)| *name).join(" or ");
+    let found = choices.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+    found.map(|(_, value)| value).ok_or(format!("must be {names}"))
+}
+
+pub(super) fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, min: T, max: T) -> Result<T, String> {
+    let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
+    number.ok_or(format!("must be a number from {min} to {max}"))
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost", "127.0.0.1");
+    text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8000 or [::1]:8000".into())
+}
+
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" | "kib" => Some(1 << 10),
+        "m" | "mb" | "mib" => Some(1 << 20),
+        _ => None,
+    };
+    let bytes = digits.parse::<usize>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor));
+    bytes.filter(|bytes| (1_024..=1 << 30).contains(bytes)).ok_or("must be from 1KiB to 1024MiB, such as 1MiB".into())
+}
+
+pub(super) fn duration(text: &str, min: Duration) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim() {
+        "ms" => Some(1),
+        "" | "s" => Some(1_000),
+        "m" | "min" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    let millis = digits.parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor));
+    let most = Duration::from_secs(24 * 3_600);
+    let time = millis.map(Duration::from_millis).filter(|time| (min..=most).contains(time));
+    time.ok_or("must be a time of at most a day, such as 500ms, 30s or 2m".into())
+}
+
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
+    match text {
+        "any" | "*" => return Ok(Origins::Any),
+        "none" => return Ok(Origins::List(Vec::new())),
+        _ => {}
+    }
+    let list = text.split(',').map(|origin| {
+        let origin = origin.trim();
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
+        (!host.is_empty() && host.chars().all(is_plain))
+            .then(|| origin.to_ascii_lowercase())
+            .ok_or("must be any, none, or origins such as https://example.com, with commas".to_owned())
+    });
+    list.collect::<Result<_, _>>().map(Origins::List)
+}
+
+/// The methods that the API has.
+const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+
+pub(super) fn methods(text: &str) -> Result<Vec<Method>, String> {
+    let method = |name: &str| METHODS.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(name.trim()));
+    let found: Option<_> = text.split(',').map(method).collect();
+    found.ok_or("must be some of GET, HEAD, POST, PUT and DELETE, with commas".into())
+}
+
+pub(super) fn header_names(text: &str) -> Result<Vec<HeaderName>, String> {
+    let found: Result<_, _> = text.split(',').map(|name| name.trim().parse()).collect();
+    found.map_err(|_| "must be names of request headers, with commas, such as content-type,if-match".into())
+}
