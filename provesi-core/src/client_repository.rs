@@ -85,7 +85,8 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError>;
 
     /// A page of a listing, in its order ([`ClientListing`]). Reading page after page covers each client that was
-    /// there all along and was not renamed exactly once.
+    /// there all along and was not renamed exactly once. A search that would take too long may stop early, and says so
+    /// ([`Page::stopped_early`]): a page is never short, and a list never ends, without a word.
     ///
     /// # Errors
     /// - [`StoreError::InvalidCursor`] where the cursor was made by another listing.

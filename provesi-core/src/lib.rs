@@ -48,7 +48,7 @@ pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo
 pub use order_repository::OrderRepository;
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
 pub use records::{filled, readable};
-pub use search::{ClientQuery, fold, phone_digits};
+pub use search::{ClientQuery, MatchRank, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};
 pub use text::{Address, ClientName, Phone, ReturnReason};
 pub use timestamp::Timestamp;

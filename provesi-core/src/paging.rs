@@ -66,8 +66,12 @@ impl<C> PageRequest<C> {
 pub struct Page<T, C> {
     /// The items, in the listing's order.
     pub items: Vec<T>,
-    /// The place after the last item; none where no item follows.
+    /// Where the next page starts; none where no item follows.
     pub next: Option<C>,
+    /// Whether the store stopped looking before it had a full page or had seen all there is, since that would have taken
+    /// too long. The items are then those that were found until then, maybe none, and [`next`](Self::next) is where to
+    /// look on.
+    pub stopped_early: bool,
 }
 
 impl<T, C> Page<T, C> {
@@ -77,7 +81,17 @@ impl<T, C> Page<T, C> {
         let more = items.len() > limit.get();
         items.truncate(limit.get());
         let next = if more { items.last().map(cursor) } else { None };
-        Self { items, next }
+        Self { items, next, stopped_early: false }
+    }
+
+    /// The page of the items that were found until the store stopped looking, at `next`.
+    pub const fn stopped_early(items: Vec<T>, next: C) -> Self {
+        Self { items, next: Some(next), stopped_early: true }
+    }
+
+    /// The same page of other items, which stand for these.
+    pub fn with_items<U>(self, items: impl FnOnce(Vec<T>) -> Vec<U>) -> Page<U, C> {
+        Page { items: items(self.items), next: self.next, stopped_early: self.stopped_early }
     }
 }
 

@@ -26,10 +26,28 @@ pub fn phone_digits(text: &str) -> String {
     }
 }
 
+/// How close a client comes to a text that was looked for, the closest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchRank {
+    /// The name starts with the text.
+    NameStart,
+    /// The e-mail address starts with the text, and the name does not.
+    EmailStart,
+    /// The text is further inside one of them, or in the phone.
+    Inside,
+}
+
+impl MatchRank {
+    /// All of them, the closest first.
+    pub const ALL: [Self; 3] = [Self::NameStart, Self::EmailStart, Self::Inside];
+}
+
 /// A text to look for among clients: 1 to 100 characters, not blank, surrounding blanks cut.
 ///
 /// A client matches where the folded name or the folded e-mail address contains the folded text, or where the text
-/// is made of digits, blanks and `+ - ( ) .` alone, and the digits of the phone contain its digits.
+/// is made of digits, blanks and `+ - ( ) .` alone, and the digits of the phone contain its digits. Whose name or
+/// address starts with the text comes before the others, see [`MatchRank`].
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ClientQuery {
@@ -83,14 +101,27 @@ impl ClientQuery {
         self.digits.as_deref()
     }
 
-    /// Whether `client` matches: the rule that every store's search must agree with.
+    /// How close `client` comes, if it matches: the rule that every store's search must agree with.
     #[must_use]
-    pub fn matches(&self, client: &Client) -> bool {
+    pub fn rank(&self, client: &Client) -> Option<MatchRank> {
+        let (name, email) = (fold(client.name.as_str()), fold(client.email.as_str()));
+        if name.starts_with(&*self.folded) {
+            return Some(MatchRank::NameStart);
+        }
+        if email.starts_with(&*self.folded) {
+            return Some(MatchRank::EmailStart);
+        }
         let in_phone =
             |digits: &str| client.phone.as_ref().is_some_and(|phone| phone_digits(phone.as_str()).contains(digits));
-        fold(client.name.as_str()).contains(&*self.folded)
-            || fold(client.email.as_str()).contains(&*self.folded)
-            || self.digits().is_some_and(in_phone)
+        let is_inside =
+            name.contains(&*self.folded) || email.contains(&*self.folded) || self.digits().is_some_and(in_phone);
+        is_inside.then_some(MatchRank::Inside)
+    }
+
+    /// Whether `client` matches.
+    #[must_use]
+    pub fn matches(&self, client: &Client) -> bool {
+        self.rank(client).is_some()
     }
 }
 
@@ -142,6 +173,20 @@ mod tests {
         }
         assert!(ClientQuery::parse("+57 300 1234567").unwrap().matches(&client));
         assert!(!ClientQuery::parse("otra").unwrap().matches(&client));
+    }
+
+    #[test]
+    fn what_starts_with_the_text_is_closer_than_what_contains_it() {
+        let rank = |text: &str| {
+            ClientQuery::parse(text).unwrap().rank(&client("Ñandú Ferretería", "ventas@nandu.co", "300 123 4567"))
+        };
+        assert_eq!(rank("nandu f"), Some(MatchRank::NameStart));
+        assert_eq!(rank("VENTAS@"), Some(MatchRank::EmailStart));
+        for text in ["ferreteria", "andu.co", "3001"] {
+            assert_eq!(rank(text), Some(MatchRank::Inside), "{text}");
+        }
+        assert_eq!(rank("nadie"), None);
+        assert!(MatchRank::ALL.is_sorted());
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(crate) struct Success<T> {
     warnings: &'static [Warning],
 }
 
-/// Something that an answer lacks because a store did not answer.
+/// Something that an answer lacks, and why.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Warning {
@@ -26,6 +26,8 @@ pub(crate) enum Warning {
     ClientsUnavailable,
     /// Orders could not be read or detached: `orders` or `orders_count` is `null`.
     OrdersUnavailable,
+    /// The search took too long and stopped before the page was full: `next_cursor` looks on from there.
+    SearchStoppedEarly,
 }
 
 impl Warning {
@@ -35,6 +37,7 @@ impl Warning {
             (_, false) => &[],
             (Self::ClientsUnavailable, true) => &[Self::ClientsUnavailable],
             (Self::OrdersUnavailable, true) => &[Self::OrdersUnavailable],
+            (Self::SearchStoppedEarly, true) => &[Self::SearchStoppedEarly],
         }
     }
 }
@@ -66,12 +69,12 @@ pub(crate) struct Paged<T, C> {
     status: &'static str,
     data: T,
     next_cursor: Option<C>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'static [Warning],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
 }
 
 impl<T, C> Paged<T, C> {
-    pub(crate) const fn new(data: T, next_cursor: Option<C>, warnings: &'static [Warning]) -> Self {
+    pub(crate) const fn new(data: T, next_cursor: Option<C>, warnings: Vec<Warning>) -> Self {
         Self { status: "success", data, next_cursor, warnings }
     }
 }

@@ -19,7 +19,7 @@ use crate::sql::{self, client_columns};
 use crate::store::PgStore;
 
 #[cfg(test)]
-pub(crate) use page::page_text;
+pub(crate) use page::{page_text, search_text};
 
 const GET: &str = concat!("SELECT ", client_columns!(), " FROM provesi_clients WHERE id = $1");
 

@@ -6,14 +6,14 @@ mod database;
 use std::collections::BTreeSet;
 
 use provesi_core::{
-    ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus,
-    Timestamp,
+    ClientId, Direction, MatchRank, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort,
+    OrderStatus, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
 
 use crate::PgStore;
-use crate::clients::page_text;
+use crate::clients::{page_text, search_text};
 use crate::orders::{Access, Statement, with_part};
 use database::{Database, database};
 
@@ -171,10 +171,11 @@ async fn clients_are_a_walk_along_their_names() {
             arguments.add("00000000000000000000000a").unwrap();
             arguments.add("%4321%").unwrap();
             arguments.add("%4321%").unwrap();
-            let plan = planner.plan(&page_text(direction, placed, false), arguments.clone()).await;
+            arguments.add("4321%").unwrap();
+            let plan = planner.plan(&page_text(direction, placed), arguments.clone()).await;
             assert!(plan.contains("provesi_clients_name") && !plan.contains("Sort"), "{plan}");
             assert_eq!(plan.contains("ROW(name_key, id)"), placed, "{plan}");
-            let plan = planner.plan(&page_text(direction, placed, true), arguments).await;
+            let plan = planner.plan(&search_text(direction, placed.then_some(MatchRank::Inside)), arguments).await;
             assert!(plan.contains("provesi_clients_trigrams"), "{plan}");
         }
     }

@@ -98,14 +98,21 @@ pub(crate) fn limit(rows: usize) -> i64 {
 
 /// A pattern for LIKE that finds `text` anywhere.
 pub(crate) fn containing(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
+    format!("%{}%", literally(text))
+}
+
+/// A pattern for LIKE that finds `text` at the start.
+pub(crate) fn starting_with(text: &str) -> String {
+    format!("{}%", literally(text))
+}
+
+fn literally(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
         pattern.push(c);
     }
-    pattern.push('%');
     pattern
 }

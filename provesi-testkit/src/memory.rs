@@ -147,15 +147,15 @@ impl ClientRepository for MemoryStore {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
+        let key = |client: &Client| (listing.rank_of(client), provesi_core::name_key(client.name.as_str()), client.id);
         let mut rows: Vec<_> =
             self.lock().clients.values().filter(|client| listing.filter.matches(client)).cloned().collect();
         if let Some(cursor) = &request.after {
             let place = listing.position(cursor)?;
-            let place = (provesi_core::name_key(&place.name), place.id);
-            let key = |client: &Client| (provesi_core::name_key(client.name.as_str()), client.id);
+            let place = (place.rank, provesi_core::name_key(&place.name), place.id);
             rows.retain(|client| listing.direction.apply(key(client).cmp(&place)).is_gt());
         }
-        rows.sort_by_cached_key(|client| (provesi_core::name_key(client.name.as_str()), client.id));
+        rows.sort_by_cached_key(key);
         if listing.direction == provesi_core::Direction::Descending {
             rows.reverse();
         }

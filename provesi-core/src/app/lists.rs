@@ -61,7 +61,10 @@ impl App {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
         let result = match self.orders.page(listing, request).await {
-            Ok(page) => Ok(Page { items: self.views(page.items).await, next: page.next }),
+            Ok(mut page) => {
+                let views = self.views(std::mem::take(&mut page.items)).await;
+                Ok(page.with_items(|_| views))
+            }
             Err(error) => Err(AppError::Orders(error)),
         };
         let access = Access::read(AuditAction::OrderList);
@@ -102,7 +105,7 @@ impl App {
         let counts = counts.inspect_err(|error| tell("clients are listed without their orders", error)).ok();
         let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
         let view = |client: crate::Client| ClientView { orders_count: count(client.id), client };
-        Page { items: page.items.into_iter().map(view).collect(), next: page.next }
+        page.with_items(|clients| clients.into_iter().map(view).collect())
     }
 
     async fn views(&self, orders: Vec<Order>) -> Vec<OrderView> {

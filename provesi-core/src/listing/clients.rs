@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{Client, ClientId, ClientQuery, StoreError};
+use crate::{Client, ClientId, ClientQuery, MatchRank, StoreError};
 
 /// Which clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -25,7 +25,7 @@ impl ClientFilter {
 }
 
 /// A list of clients, sorted by name as Spanish readers expect (CLDR's collation for `es` at its default strength,
-/// feature `collation`), then by id.
+/// feature `collation`), then by id. A search comes in the order of its [`MatchRank`] before that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ClientListing {
@@ -52,15 +52,27 @@ impl ClientListing {
     #[cfg(feature = "collation")]
     #[must_use]
     pub fn compare(&self, a: &Client, b: &Client) -> std::cmp::Ordering {
-        let key = |client: &Client| (crate::name_key(client.name.as_str()), client.id);
+        let key = |client: &Client| (self.rank_of(client), crate::name_key(client.name.as_str()), client.id);
         self.direction.apply(key(a).cmp(&key(b)))
     }
 
     /// The cursor that stands at `client`.
     #[must_use]
     pub fn cursor_at(&self, client: &Client) -> ClientCursor {
-        let position = ClientPosition { name: client.name.as_str().to_owned(), id: client.id };
+        let name = client.name.as_str().to_owned();
+        self.cursor(ClientPosition { rank: self.rank_of(client), name, id: client.id })
+    }
+
+    /// The cursor that stands at `position`, which need not be that of a client.
+    #[must_use]
+    pub fn cursor(&self, position: ClientPosition) -> ClientCursor {
         ClientCursor { listing: self.fingerprint(), position }
+    }
+
+    /// In a search, how close `client` comes. One that does not match would stand among the last.
+    #[must_use]
+    pub fn rank_of(&self, client: &Client) -> Option<MatchRank> {
+        self.filter.query.as_ref().map(|query| query.rank(client).unwrap_or(MatchRank::Inside))
     }
 
     /// The place of a cursor of this listing, in either direction.
@@ -68,7 +80,8 @@ impl ClientListing {
     /// # Errors
     /// [`StoreError::InvalidCursor`] where the cursor was made by another listing.
     pub fn position<'c>(&self, cursor: &'c ClientCursor) -> Result<&'c ClientPosition, StoreError> {
-        if cursor.listing != self.fingerprint() {
+        let is_of_search = cursor.position.rank.is_some();
+        if cursor.listing != self.fingerprint() || is_of_search != self.filter.query.is_some() {
             return Err(StoreError::InvalidCursor);
         }
         Ok(&cursor.position)
@@ -82,6 +95,9 @@ impl ClientListing {
 /// A place in a list of clients.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientPosition {
+    /// In a search, how close the client comes.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<MatchRank>,
     /// The client's name.
     #[serde(rename = "n")]
     pub name: String,
@@ -143,9 +159,12 @@ mod tests {
         let listing = ClientListing::default();
         let cursor: ClientCursor = listing.cursor_at(&client).to_string().parse().unwrap();
         assert_eq!(listing.position(&cursor).unwrap().name, client.name.as_str());
-        let mut other = ClientListing::default();
-        other.filter.query = ClientQuery::parse("漢").ok();
-        assert!(matches!(other.position(&cursor), Err(StoreError::InvalidCursor)));
+        let mut search = ClientListing::default();
+        search.filter.query = ClientQuery::parse("漢").ok();
+        assert!(matches!(search.position(&cursor), Err(StoreError::InvalidCursor)));
+        let without_rank = search.cursor(listing.position(&cursor).unwrap().clone());
+        assert!(matches!(search.position(&without_rank), Err(StoreError::InvalidCursor)));
+        assert_eq!(search.position(&search.cursor_at(&client)).unwrap().rank, Some(MatchRank::NameStart));
         assert!(matches!("e30".parse::<ClientCursor>(), Err(StoreError::InvalidCursor)));
     }
 

@@ -17,7 +17,8 @@ use crate::wire::ClientBody;
 /// Todos los clientes, por nombre, cada uno con su número de órdenes.
 ///
 /// Without `limit` or `cursor` the whole list, streamed; with one of them a page and `next_cursor`, `null` on the
-/// last one.
+/// last one. A search lists first whose name starts with the text, then whose address does, then the others. A page of
+/// a search that took too long has the warning `search_stopped_early`, and `next_cursor` looks on.
 #[utoipa::path(
     get,
     path = "/api/clients/",
@@ -44,7 +45,8 @@ pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Par
             stream::answer(api.app.stream_clients(&caller, &listing), stream::head(), ClientRows::default()).await
         }
         Part::Page(request) => api.app.list_clients(&caller, &listing, &request).await.map(|page| {
-            let warnings = Warning::OrdersUnavailable.only(page.items.iter().any(lacks_count));
+            let mut warnings = Warning::OrdersUnavailable.only(page.items.iter().any(lacks_count)).to_vec();
+            warnings.extend(Warning::SearchStoppedEarly.only(page.stopped_early));
             let items: Vec<_> = page.items.iter().map(ClientBody::of_view).collect();
             let next = page.next.as_ref().map(ToString::to_string);
             answer::json(StatusCode::OK, &Paged::new(items, next, warnings))

@@ -58,5 +58,5 @@ pub(crate) async fn history(
     };
     let (events, next) = read.await.map_err(|error| api.error(error))?;
     let events: Vec<_> = events.iter().map(EventBody::of).collect();
-    Ok(answer::json(StatusCode::OK, &Paged::new(events, next.map(|id| id.get()), &[])))
+    Ok(answer::json(StatusCode::OK, &Paged::new(events, next.map(|id| id.get()), Vec::new())))
 }

@@ -52,7 +52,10 @@ pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Par
             let lacks_clients = page.items.iter().any(|view| view.client.is_unavailable());
             let items: Vec<_> = page.items.iter().map(OrderBody::of_view).collect();
             let next = page.next.as_ref().map(ToString::to_string);
-            answer::json(StatusCode::OK, &Paged::new(items, next, Warning::ClientsUnavailable.only(lacks_clients)))
+            answer::json(
+                StatusCode::OK,
+                &Paged::new(items, next, Warning::ClientsUnavailable.only(lacks_clients).to_vec()),
+            )
         }),
     };
     result.map_err(|error| api.error(error))

@@ -8,8 +8,8 @@ use mongodb::Cursor;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientPosition, Direction, Page, PageRequest,
-    StoreError, name_key,
+    Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientPosition, Direction, MatchRank, Page,
+    PageRequest, StoreError, name_key,
 };
 
 use super::{batch_size, search};
@@ -26,8 +26,8 @@ pub(super) async fn read(
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let wanted = request.limit.get() + 1;
     let clients = match store.name_order().await? {
-        NameOrder::Server => walk(store, listing, place, wanted).await?,
-        NameOrder::Ours => sort(store, listing, place, wanted).await?,
+        NameOrder::Server if listing.filter.query.is_none() => walk(store, listing, place, wanted).await?,
+        _ => sort(store, listing, place, wanted).await?,
     };
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
@@ -120,12 +120,12 @@ async fn sort(
     place: Option<&ClientPosition>,
     wanted: usize,
 ) -> Result<Vec<Client>, StoreError> {
-    let place = place.map(|place| (name_key(&place.name), place.id));
-    let mut first: BTreeMap<(Vec<u8>, ClientId), Client> = BTreeMap::new();
+    let place = place.map(|place| (place.rank, name_key(&place.name), place.id));
+    let mut first: BTreeMap<(Option<MatchRank>, Vec<u8>, ClientId), Client> = BTreeMap::new();
     let mut documents = all(store, &listing.filter).await.map_err(store_error)?;
     while let Some(document) = documents.try_next().await.map_err(store_error)? {
         let Some(client) = readable(&document).filter(|client| listing.filter.matches(client)) else { continue };
-        let key = (name_key(client.name.as_str()), client.id);
+        let key = (listing.rank_of(&client), name_key(client.name.as_str()), client.id);
         if place.as_ref().is_some_and(|place| !listing.direction.apply(key.cmp(place)).is_gt()) {
             continue;
         }

@@ -2,8 +2,8 @@
 //! PostgreSQL has them, and what was found is sorted; PostgreSQL chooses, with the text before it.
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
-    StoreError, filled, name_key,
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
+    PageRequest, StoreError, filled, name_key,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgPool;
@@ -36,31 +36,78 @@ async fn query(
     pool: &PgPool,
 ) -> Result<Vec<ClientRow>, StoreError> {
     let query = listing.filter.query.as_ref();
-    let text = page_text(listing.direction, place.is_some(), query.is_some());
+    let text = match query {
+        Some(_) => search_text(listing.direction, place.and_then(|place| place.rank)),
+        None => page_text(listing.direction, place.is_some()),
+    };
     sqlx::query_as(AssertSqlSafe(text))
         .bind(sql::limit(limit))
         .bind(place.map(|place| name_key(&place.name)))
         .bind(place.map(|place| place.id.to_string()))
         .bind(query.map(|query| sql::containing(query.folded())))
         .bind(query.and_then(ClientQuery::digits).map(sql::containing))
+        .bind(query.map(|query| sql::starting_with(query.folded())))
         .persistent(false)
         .fetch_all(pool)
         .await
         .map_err(store_error)
 }
 
-/// Composed of constants.
-pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> String {
-    let (comparison, order) = match direction {
+const fn words(direction: Direction) -> (&'static str, &'static str) {
+    match direction {
         Direction::Ascending => (">", "ASC"),
         Direction::Descending => ("<", "DESC"),
-    };
-    let matches = if searched { matches!("$4", "$5") } else { "true" };
-    let after = if placed { format!(" AND (name_key, id) {comparison} ($2, $3)") } else { String::new() };
+    }
+}
+
+/// Composed of constants.
+pub(crate) fn page_text(direction: Direction, placed: bool) -> String {
+    let (comparison, order) = words(direction);
+    let after = if placed { format!(" WHERE (name_key, id) {comparison} ($2, $3)") } else { String::new() };
     format!(
-        concat!("SELECT ", client_columns!(), " FROM provesi_clients WHERE {}{} ORDER BY name_key {}, id {} LIMIT $1"),
-        matches, after, order, order
+        concat!("SELECT ", client_columns!(), " FROM provesi_clients{} ORDER BY name_key {}, id {} LIMIT $1"),
+        after, order, order
     )
+}
+
+/// What [`ClientQuery::rank`] says.
+const fn matches_with(rank: MatchRank) -> &'static str {
+    match rank {
+        MatchRank::NameStart => "name_search LIKE $6",
+        MatchRank::EmailStart => "email_search LIKE $6 AND name_search NOT LIKE $6",
+        MatchRank::Inside => {
+            concat!(matches!("$4", "$5"), " AND name_search NOT LIKE $6 AND email_search NOT LIKE $6")
+        }
+    }
+}
+
+/// The closest first: a page of each rank at most, put together. Composed of constants.
+pub(crate) fn search_text(direction: Direction, place: Option<MatchRank>) -> String {
+    let (comparison, order) = words(direction);
+    let arms =
+        MatchRank::ALL.into_iter().filter(|rank| place.is_none_or(|place| direction.apply(rank.cmp(&place)).is_ge()));
+    let arm = |rank: MatchRank| {
+        let after =
+            if place == Some(rank) { format!(" AND (name_key, id) {comparison} ($2, $3)") } else { String::new() };
+        format!(
+            concat!(
+                "(SELECT ",
+                client_columns!(),
+                ", name_key, {} AS match_rank FROM provesi_clients WHERE {}{} \
+                 ORDER BY name_key {}, id {} LIMIT $1)"
+            ),
+            rank as u8,
+            matches_with(rank),
+            after,
+            order,
+            order
+        )
+    };
+    let arms: Vec<String> = arms.map(arm).collect();
+    if let [one] = &arms[..] {
+        return one.clone();
+    }
+    format!("{} ORDER BY match_rank {order}, name_key {order}, id {order} LIMIT $1", arms.join(" UNION ALL "))
 }
 
 const COUNT: &str = "SELECT count(*) FROM provesi_clients";

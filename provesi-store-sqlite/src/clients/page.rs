@@ -1,8 +1,9 @@
-//! Pages of clients: walks along the index of the names, which also holds what a search looks at.
+//! Pages of clients: walks along the index of the names, which also holds what a search looks at. A search walks all of
+//! it, and keeps no more than a page.
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
-    StoreError, filled, name_key,
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
+    PageRequest, StoreError, filled, name_key,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
@@ -15,6 +16,19 @@ use crate::sql;
 const MATCHES: &str = "\
     (instr(name_search, ?1) > 0 OR instr(email_search, ?1) > 0 \
     OR (?2 IS NOT NULL AND phone_digits IS NOT NULL AND instr(phone_digits, ?2) > 0))";
+
+/// What [`ClientQuery::rank`] says of a client that matches, as [`rank_number`]s.
+const RANK: &str = "\
+    CASE WHEN substr(name_search, 1, length(?1)) = ?1 THEN 0 WHEN substr(email_search, 1, length(?1)) = ?1 THEN 1 \
+    ELSE 2 END";
+
+const fn rank_number(rank: MatchRank) -> i64 {
+    match rank {
+        MatchRank::NameStart => 0,
+        MatchRank::EmailStart => 1,
+        MatchRank::Inside => 2,
+    }
+}
 
 pub(super) async fn read(
     readers: &SqlitePool,
@@ -40,6 +54,7 @@ async fn query(
         .bind(sql::limit(limit))
         .bind(place.map(|place| name_key(&place.name)))
         .bind(place.map(|place| place.id.to_string()))
+        .bind(place.and_then(|place| place.rank).map(rank_number))
         .fetch_all(readers)
         .await
         .map_err(store_error)
@@ -51,11 +66,21 @@ pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> S
         Direction::Ascending => (">", "ASC"),
         Direction::Descending => ("<", "DESC"),
     };
-    let matches = if searched { MATCHES } else { "true" };
-    let after = if placed { format!(" AND (name_key, id) {comparison} (?4, ?5)") } else { String::new() };
+    if !searched {
+        let after = if placed { format!(" WHERE (name_key, id) {comparison} (?4, ?5)") } else { String::new() };
+        return format!(
+            "SELECT {CLIENT_COLUMNS} FROM clients INDEXED BY clients_name{after} \
+             ORDER BY name_key {order}, id {order} LIMIT ?3"
+        );
+    }
+    let after = if placed { format!(" AND ({RANK}, name_key, id) {comparison} (?6, ?4, ?5)") } else { String::new() };
+    // The table is read for the rows of the page alone.
     format!(
-        "SELECT {CLIENT_COLUMNS} FROM clients INDEXED BY clients_name WHERE {matches}{after} \
-         ORDER BY name_key {order}, id {order} LIMIT ?3"
+        "SELECT {CLIENT_COLUMNS} FROM ( \
+             SELECT seq AS found, {RANK} AS found_rank, name_key AS found_key, id AS found_id \
+             FROM clients INDEXED BY clients_name WHERE {MATCHES}{after} \
+             ORDER BY found_rank {order}, name_key {order}, id {order} LIMIT ?3 \
+         ) CROSS JOIN clients ON seq = found ORDER BY found_rank {order}, found_key {order}, found_id {order}"
     )
 }
 

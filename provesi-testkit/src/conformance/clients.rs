@@ -57,6 +57,7 @@ macro_rules! __client_cases {
                 the_reversed_listing_walks_back_with_the_same_cursors,
                 a_cursor_of_another_listing_is_refused,
                 a_search_finds_what_matches_and_nothing_else,
+                a_search_lists_what_starts_with_the_text_first,
                 a_stream_is_the_pages_and_outlives_the_handle;
         }
     };

@@ -160,6 +160,37 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
 }
 
 /// Case.
+pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
+    let email = |address: &str| address.parse().expect("an address");
+    // Not in this order by name, nor by id.
+    let names = ["Nandú", "ñandú", "Ñandu Dos", "Zapatería", "Ana Nandu", "Fernandú", "Oso"];
+    let addresses = ["z@x.co", "nandu@x.co", "y@x.co", "Nandu.Z@x.co", "a@nandu.co", "nand@x.co", "oso@x.co"];
+    let mut clients = Vec::new();
+    for (number, (name, address)) in (0..).zip(names.into_iter().zip(addresses)) {
+        clients.push(Client { email: email(address), ..client(7 * number % 19, name) });
+    }
+    for client in &clients {
+        store.insert(client).await.expect("kept");
+    }
+    let mut listing = ClientListing::default();
+    listing.filter.query = Some(ClientQuery::parse("ñandu").expect("a text to look for"));
+    let listed = client_pages(&store, &listing, 1_000).await;
+    let expected = ["Nandú", "ñandú", "Ñandu Dos", "Zapatería", "Ana Nandu", "Fernandú"];
+    assert_eq!(listed.iter().map(|client| client.name.as_str()).collect::<Vec<_>>(), expected);
+    let backwards: Vec<_> = listed.iter().rev().cloned().collect();
+    for limit in 1..8 {
+        assert_eq!(client_pages(&store, &listing, limit).await, listed, "pages of {limit}");
+        assert_eq!(client_pages(&store, &listing.reversed(), limit).await, backwards, "pages of {limit}, backwards");
+    }
+    for (at, client) in listed.iter().enumerate() {
+        let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(client));
+        assert_eq!(store.page(&listing, &request).await.expect("a page").items, listed[at + 1..], "after {at}");
+        let before = store.page(&listing.reversed(), &request).await.expect("a page").items;
+        assert!(before.iter().rev().eq(&listed[..at]), "before {at}: {before:?}");
+    }
+}
+
+/// Case.
 pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Clients) {
     let names: Vec<&str> = NAMES.into_iter().cycle().take(1_100).collect();
     keep_at_once(&store, &names).await;
