@@ -5,6 +5,7 @@
 mod durability;
 mod outage;
 mod place;
+mod python;
 mod races;
 mod server;
 mod takeover;

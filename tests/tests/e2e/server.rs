@@ -83,13 +83,27 @@ impl Server {
         path: &str,
         body: &Value,
     ) -> Result<(StatusCode, Value), reqwest::Error> {
-        let mut request = self.client.request(method, format!("http://{}{path}", self.address));
-        if !body.is_null() {
-            request = request.json(body);
-        }
-        let response = request.send().await?;
+        let response = self.request(method, path, body).send().await?;
         let status = response.status();
         Ok((status, response.json().await?))
+    }
+
+    /// As [`call`](Self::call), with further headers; answers all there is.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> reqwest::Response {
+        let request = self.request(method, path, body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.expect("the server answers")
+    }
+
+    fn request(&self, method: Method, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("http://{}{path}", self.address));
+        if body.is_null() { request } else { request.json(body) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
