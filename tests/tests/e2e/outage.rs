@@ -165,10 +165,10 @@ async fn many_more_callers_than_connections_are_served_in_turn_or_told_to_come_b
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
-/// A client is deleted in two steps; wherever the process ends, no order names a client who is gone once the check ran, and
-/// what was not deleted is there.
+/// A client is deleted in two steps, and an order made in three; wherever the process ends, no order names a client who is
+/// gone once the check ran, and what was not deleted is there.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_kill_amid_deletions_leaves_nothing_that_the_check_does_not_mend() {
+async fn a_kill_amid_deletions_and_creations_leaves_nothing_that_the_check_does_not_mend() {
     if !(wanted("postgres") && wanted("mongodb")) {
         return;
     }
@@ -182,21 +182,24 @@ async fn a_kill_amid_deletions_leaves_nothing_that_the_check_does_not_mend() {
             clients.push(client);
         }
         let shared = Arc::new(server);
-        let deletions: Vec<_> = clients
-            .iter()
-            .take(10)
-            .map(|client| {
-                let (server, path) = (Arc::clone(&shared), format!("/api/clients/{client}"));
-                tokio::spawn(async move { drop(server.try_call(Method::DELETE, &path, &Value::Null).await) })
+        let requests = clients.iter().take(10).enumerate().flat_map(|(number, client)| {
+            let order = json!({"order_number": format!("M-{round}-{number}"), "client_id": client});
+            let deletion = (Method::DELETE, format!("/api/clients/{client}"), Value::Null);
+            [deletion, (Method::POST, "/api/orders/".to_owned(), order)]
+        });
+        let requests: Vec<_> = requests
+            .map(|(method, path, body)| {
+                let server = Arc::clone(&shared);
+                tokio::spawn(async move { drop(server.try_call(method, &path, &body).await) })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(3 + 4 * round)).await;
         let id = shared.process.id().expect("the process runs");
         assert!(std::process::Command::new("kill").args(["-9", &id.to_string()]).status().unwrap().success());
-        for deletion in deletions {
-            deletion.await.unwrap();
+        for request in requests {
+            request.await.unwrap();
         }
-        server = Arc::into_inner(shared).expect("the deletions are over").kill_and_restart().await;
+        server = Arc::into_inner(shared).expect("the requests are over").kill_and_restart().await;
         assert_eq!(server.run(&["check", "--repair"]).await.0, Some(0));
         assert_eq!(server.run(&["check"]).await.0, Some(0));
         for (number, client) in clients.iter().enumerate() {
@@ -205,6 +208,10 @@ async fn a_kill_amid_deletions_leaves_nothing_that_the_check_does_not_mend() {
             let owner = if there == StatusCode::OK { json!(client) } else { Value::Null };
             assert_eq!(order["data"]["client_id"], owner, "{order}");
             assert!(number < 10 || there == StatusCode::OK, "client {number} was not deleted");
+        }
+        for order in server.get("/api/orders/").await["data"].as_array().unwrap() {
+            let owned = order["client_id"].is_string();
+            assert_eq!(order["client"].is_object(), owned, "its client is gone: {order}");
         }
     }
 }
