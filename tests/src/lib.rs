@@ -28,6 +28,12 @@ pub fn server_binary(release: bool) -> PathBuf {
     let mut command = Command::new(cargo);
     command.args(["build", "--locked", "--package", "provesi-server", "--message-format", "json"]);
     command.args(release.then_some("--release")).current_dir(package_dir().join(".."));
+    // What cargo says of this package to what it runs is not to reach the build of another: a build script that looks
+    // at it would be run again each time, and whatever depends on its crate be compiled again.
+    let of_this_package = |name: &str| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_this_package)) {
+        command.env_remove(name);
+    }
     let output = command.output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout)
