@@ -68,7 +68,8 @@ impl OrderState {
 
     /// The state as a store's row tells it. A return without a reason is a row of the Python system, which allowed
     /// them; what a row of any other status says of a return is left over from one, and dropped, and so is half of a
-    /// [`ReturnInfo`]. A store that sorts by the date of the return sorts by what this leaves.
+    /// [`ReturnInfo`]. A reason may be longer than one may be written, see [`ReturnReason::restore`]: it is shown, and
+    /// kept by edits that give no other. A store that sorts by the date of the return sorts by what this leaves.
     #[must_use]
     pub fn restore(status: OrderStatus, return_info: Option<ReturnInfo>) -> Self {
         Self { status, return_info: return_info.filter(|_| status == OrderStatus::Returned) }

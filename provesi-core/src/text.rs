@@ -31,10 +31,10 @@ fn check(text: &str, field: Field, max: usize, controls: Controls) -> Result<(),
 }
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $field:expr, $max:literal, $controls:expr) => {
+    ($(#[$doc:meta])* $name:ident, $field:expr, $max:literal, $controls:expr, read as $read:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = $read, into = "String")]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -99,20 +99,42 @@ macro_rules! text {
 
 text!(
     /// A client's name: 1 to 100 characters, not blank, no control characters.
-    ClientName, Field::Name, 100, Controls::None
+    ClientName, Field::Name, 100, Controls::None, read as "String"
 );
 text!(
     /// A client's phone as it was typed: 1 to 20 characters, not blank, no control characters.
-    Phone, Field::Phone, 20, Controls::None
+    Phone, Field::Phone, 20, Controls::None, read as "String"
 );
 text!(
     /// A client's postal address: 1 to 1,000 characters, not blank, no control characters but line breaks and tabs.
-    Address, Field::Address, 1_000, Controls::Layout
+    Address, Field::Address, 1_000, Controls::Layout, read as "String"
 );
 text!(
-    /// Why an order came back: 1 to 2,000 characters, not blank, no control characters but line breaks and tabs.
-    ReturnReason, Field::ReturnReason, 2_000, Controls::Layout
+    /// Why an order came back: 1 to 2,000 characters, not blank, no control characters but line breaks and tabs. One that
+    /// was stored before may have more, see [`restore`](Self::restore).
+    ReturnReason, Field::ReturnReason, 2_000, Controls::Layout, read as "Stored"
 );
+
+impl ReturnReason {
+    /// A reason as a store has it, whatever its length and its characters: somebody wrote it, and the Python system let
+    /// them. None where it is blank, which says nothing. A reason that is given anew goes through
+    /// [`parse`](Self::parse).
+    #[must_use]
+    pub fn restore(text: impl AsRef<str> + Into<Box<str>>) -> Option<Self> {
+        (!text.as_ref().trim().is_empty()).then(|| Self(text.into()))
+    }
+}
+
+/// Serialized reasons are those of events, which are stored.
+#[derive(Deserialize)]
+struct Stored(String);
+
+impl TryFrom<Stored> for ReturnReason {
+    type Error = Invalid;
+    fn try_from(Stored(text): Stored) -> Result<Self, Invalid> {
+        Self::restore(text).ok_or_else(|| Invalid::new(Field::ReturnReason, Rule::Blank))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +174,20 @@ mod tests {
         for text in ["a\0b", "a\u{1b}b", "a\u{7f}b", "a\u{85}b"] {
             assert_eq!(rule(Address::parse(text)), Some(Rule::ControlCharacter));
         }
+    }
+
+    #[test]
+    fn a_stored_reason_is_read_whatever_its_length_and_one_that_is_given_is_checked() {
+        for text in ["x".repeat(3_000), "a\u{1b}b".to_owned()] {
+            assert!(ReturnReason::parse(text.as_str()).is_err());
+            let stored = ReturnReason::restore(text.as_str()).unwrap();
+            assert_eq!(stored.as_str(), text);
+            let json = serde_json::to_string(&stored).unwrap();
+            assert_eq!(serde_json::from_str::<ReturnReason>(&json).unwrap(), stored);
+        }
+        assert_eq!(ReturnReason::restore(" \u{85}"), None);
+        assert!(serde_json::from_str::<ReturnReason>("\" \"").is_err());
+        assert!(serde_json::from_str::<ClientName>(&format!("\"{}\"", "x".repeat(101))).is_err());
     }
 
     #[test]

@@ -106,12 +106,15 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
         match step {
             Step::OrdersTable => {}
             Step::Script(script) => apply(connection, script).await?,
-            Step::Index(index) => indexed |= build(connection, index).await?,
+            Step::Index(index) => {
+                build(connection, index).await?;
+                indexed = true;
+            }
         }
     }
     if indexed {
         // An index on an expression is of use to the planner once it knows what the expression gives.
-        connection.execute("ANALYZE orders_order").await.map_err(store_error)?;
+        connection.execute("ANALYZE orders_order, provesi_clients").await.map_err(store_error)?;
     }
     Ok(())
 }
@@ -126,27 +129,12 @@ async fn make(connection: &mut PgConnection, steps: Vec<Step>) -> Result<(), Sto
             }
             Step::Script(script) => apply(&mut transaction, script).await?,
             Step::Index(index) => {
-                let mut inner = transaction.begin().await.map_err(store_error)?;
-                match make_index(&mut inner, index).await {
-                    Ok(()) => inner.commit().await.map_err(store_error)?,
-                    Err(error) if index.needs_trigrams => {
-                        inner.rollback().await.map_err(store_error)?;
-                        do_without(index, &error);
-                    }
-                    Err(error) => return Err(store_error(error)),
-                }
+                let create = index.create.replacen(" CONCURRENTLY", "", 1);
+                transaction.execute(AssertSqlSafe(create)).await.map_err(store_error)?;
             }
         }
     }
     transaction.commit().await.map_err(store_error)
-}
-
-async fn make_index(connection: &mut PgConnection, index: &Index) -> Result<(), sqlx::Error> {
-    if index.needs_trigrams {
-        connection.execute(schema::MAKE_TRIGRAMS).await?;
-    }
-    connection.execute(AssertSqlSafe(index.create.replacen(" CONCURRENTLY", "", 1))).await?;
-    Ok(())
 }
 
 async fn apply(connection: &mut PgConnection, script: &Script) -> Result<(), StoreError> {
@@ -162,35 +150,20 @@ async fn apply(connection: &mut PgConnection, script: &Script) -> Result<(), Sto
     transaction.commit().await.map_err(store_error)
 }
 
-/// Builds an index, and says whether it is there.
-async fn build(connection: &mut PgConnection, index: &Index) -> Result<bool, StoreError> {
+async fn build(connection: &mut PgConnection, index: &Index) -> Result<(), StoreError> {
     if index.is_of_numbers {
         twins::refuse(connection).await?;
     }
-    if index.needs_trigrams
-        && let Err(error) = connection.execute(schema::MAKE_TRIGRAMS).await
-    {
-        return Ok(do_without(index, &error));
-    }
     // One that was begun and not finished is in the way, costs as much as a whole one, and is of no use.
     connection.execute(index.drop).await.map_err(store_error)?;
-    let Err(error) = connection.execute(index.create).await else { return Ok(true) };
+    let Err(error) = connection.execute(index.create).await else { return Ok(()) };
     connection.execute(index.drop).await.map_err(store_error)?;
-    if index.needs_trigrams {
-        return Ok(do_without(index, &error));
-    }
     let error = store_error(error);
     if index.is_of_numbers && sqlstate_of(&error) == "23505" {
         // Twins that were written after it was looked for them.
         twins::refuse(connection).await?;
     }
     Err(error)
-}
-
-/// A search by part of a number works without this, see the README.
-fn do_without(index: &Index, error: &sqlx::Error) -> bool {
-    tracing::warn!(%error, index = index.name, "searches will read whole tables: PostgreSQL's trigrams cannot be had");
-    false
 }
 
 async fn steps(connection: &mut PgConnection) -> Result<Vec<Step>, StoreError> {

@@ -23,8 +23,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// How a connection to the database at `url` (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`) is to be set up:
-/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, and an `application_name` where the URL
-/// has none.
+/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, no just-in-time compilation, and an
+/// `application_name` where the URL has none.
 ///
 /// # Errors
 /// - [`StoreError::Backend`] where `url` is none. Says nothing of it: it may hold a password.
@@ -39,6 +39,8 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("lock_timeout", LOCK_TIMEOUT_MS),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+        // Compiling a statement takes longer than any of ours does.
+        ("jit", "off"),
     ]))
 }
 

@@ -22,7 +22,7 @@ use crate::store::PgStore;
 use crate::{events, patience};
 
 #[cfg(test)]
-pub(crate) use page::{Access, Statement, with_part};
+pub(crate) use page::Statement;
 
 const GET: &str = concat!("SELECT ", order_columns!(), " FROM orders_order WHERE id = $1");
 

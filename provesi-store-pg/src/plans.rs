@@ -14,7 +14,8 @@ use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
 
 use crate::PgStore;
 use crate::clients::{page_text, search_text};
-use crate::orders::{Access, Statement, with_part};
+use crate::orders::Statement;
+use crate::{grams, sql};
 use database::{Database, database};
 
 const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
@@ -46,7 +47,7 @@ impl Planner {
                  INSERT INTO provesi_clients \
                      (id, name, name_key, name_search, email, email_folded, email_search, created_at, updated_at) \
                  SELECT lpad(to_hex(n), 24, '0'), n, n::text::bytea, n, n, n, n, now(), now() \
-                 FROM generate_series(1, 5000) AS n; \
+                 FROM generate_series(1, 20000) AS n; \
                  INSERT INTO provesi_order_events (order_id, order_number, at, actor, detail) \
                  SELECT id, order_number, now(), 'anonymous', '{}' FROM orders_order",
             )
@@ -66,8 +67,8 @@ impl Planner {
         lines.join("\n")
     }
 
-    async fn plan_of(&mut self, listing: &OrderListing, access: &Access, place: Option<&OrderPosition>) -> String {
-        let statement = Statement::page(listing, access, place, 51).unwrap();
+    async fn plan_of(&mut self, listing: &OrderListing, place: Option<&OrderPosition>) -> String {
+        let statement = Statement::page(listing, place, 51).unwrap();
         self.plan(&statement.text, statement.arguments).await
     }
 }
@@ -106,7 +107,7 @@ async fn every_page_is_a_walk_along_an_index() {
             for statuses in [&[][..], &some[..1], &some[1..2], &some[..2], &some, &OrderStatus::ALL] {
                 let listing = listing(sort, direction, statuses, None);
                 for place in [None, Some(place(sort, false)), Some(place(sort, true))] {
-                    let plan = planner.plan_of(&listing, &Access::Sort, place.as_ref()).await;
+                    let plan = planner.plan_of(&listing, place.as_ref()).await;
                     if plan.contains("One-Time Filter: false") {
                         // Before a return there is nothing that did not come back.
                         continue;
@@ -128,36 +129,76 @@ async fn every_page_is_a_walk_along_an_index() {
     }
 }
 
+/// A client's orders, by the latest change: from the oldest, where another index would be a walk past all others.
 #[tokio::test]
-async fn the_orders_of_a_client_are_a_walk_by_the_latest_change_and_few_to_sort_otherwise() {
+async fn the_orders_of_a_client_are_a_walk_by_the_latest_change() {
     let Some(mut planner) = Planner::new().await else { return };
     let client = Some("00000000000000000000000a".parse().unwrap());
-    for sort in SORTS {
-        for direction in DIRECTIONS {
-            let listing = listing(sort, direction, &[OrderStatus::Packing, OrderStatus::Shipped], client);
-            let is_walk = sort == OrderSort::UpdatedAt;
-            let access = if is_walk { Access::Client } else { Access::Sorted };
-            let plan = planner.plan_of(&listing, &access, Some(&place(sort, false))).await;
+    for direction in DIRECTIONS {
+        for statuses in [&[][..], &[OrderStatus::Packing, OrderStatus::Shipped]] {
+            let listing = listing(OrderSort::UpdatedAt, direction, statuses, client);
+            let plan = planner.plan_of(&listing, Some(&place(OrderSort::UpdatedAt, false))).await;
             assert!(
-                plan.contains("on provesi_orders_client") || plan.contains("using provesi_orders_client"),
+                plan.contains("using provesi_orders_client") || plan.contains("on provesi_orders_client"),
                 "{plan}"
             );
-            assert!(is_walk || plan.contains("Sort"), "{plan}");
+            assert_eq!(plan.matches("Index").count(), 2, "{plan}");
         }
     }
-    let listing = listing(OrderSort::Number, Direction::Ascending, &[], None);
-    let plan = planner.plan_of(&listing, &Access::Ids(vec![1, 2, 3]), None).await;
-    assert!(plan.contains("orders_order_pkey"), "{plan}");
+}
+
+/// The index along which a search walks.
+fn walked(sort: OrderSort, statuses: &[OrderStatus]) -> &'static [&'static str] {
+    match (sort, statuses.is_empty()) {
+        (OrderSort::UpdatedAt, true) => &["provesi_orders_updated"],
+        (OrderSort::UpdatedAt, false) => &["provesi_orders_status_updated"],
+        (OrderSort::CreatedAt, true) => &["provesi_orders_created"],
+        (OrderSort::CreatedAt, false) => &["provesi_orders_status_created"],
+        (OrderSort::ReturnedAt, true) => &["provesi_orders_returned", "provesi_orders_status_updated"],
+        (OrderSort::ReturnedAt, false) => &["provesi_orders_status_updated"],
+        (_, true) => &["provesi_orders_number"],
+        (_, false) => &["provesi_orders_status_number"],
+    }
 }
 
 #[tokio::test]
-async fn a_part_of_a_number_is_looked_up_by_its_trigrams() {
+async fn a_search_among_orders_is_walks_along_the_index_of_the_sort_and_a_lookup() {
     let Some(mut planner) = Planner::new().await else { return };
+    let client: Option<ClientId> = Some("00000000000000000000000a".parse().unwrap());
+    let parts = ["z", "zz", "z-z", "29871", "9", "99"].map(Some);
+    let searches = parts.into_iter().flat_map(|part| [(part, None), (part, client)]).chain([(None, client)]);
+    let statuses = [&[][..], &[OrderStatus::Packing], &[OrderStatus::Packing, OrderStatus::Shipped]];
+    for ((part, client), statuses) in searches.flat_map(|search| statuses.map(|statuses| (search, statuses))) {
+        for sort in SORTS.into_iter().filter(|sort| client.is_none() || *sort != OrderSort::UpdatedAt) {
+            let mut listing = listing(sort, Direction::Descending, statuses, client);
+            listing.filter.number_part = part.map(|part| NumberPart::parse(part).unwrap());
+            for place in [None, Some(place(sort, false))] {
+                let plan = planner.plan_of(&listing, place.as_ref()).await;
+                assert!(!plan.contains("Seq Scan"), "{listing:?}\n{plan}");
+                for index in walked(sort, statuses) {
+                    assert!(plan.contains(&format!("using {index} ")), "{index} {listing:?}\n{plan}");
+                }
+                let lookup = if client.is_some() { "provesi_orders_client" } else { "on provesi_orders_grams" };
+                assert!(plan.contains(lookup), "{listing:?}\n{plan}");
+            }
+        }
+    }
+}
+
+/// The values of a page of clients that match `text`, after a place in the middle.
+fn values_of_clients(text: &str) -> PgArguments {
     let mut arguments = PgArguments::default();
-    arguments.add(crate::sql::containing(NumberPart::parse("29871").unwrap().as_str())).unwrap();
-    arguments.add(2_001_i64).unwrap();
-    let plan = planner.plan(with_part(), arguments).await;
-    assert!(plan.contains("provesi_orders_trigrams"), "{plan}");
+    arguments.add(51_i64).unwrap();
+    arguments.add(&b"3000"[..]).unwrap();
+    arguments.add("00000000000000000000000a").unwrap();
+    arguments.add(sql::containing(text)).unwrap();
+    arguments.add(sql::containing(text)).unwrap();
+    arguments.add(sql::starting_with(text)).unwrap();
+    arguments.add(2_000_i64).unwrap();
+    for mark in ["\n", "\t", ""] {
+        arguments.add(grams::having(&format!("{mark}{text}"))).unwrap();
+    }
+    arguments
 }
 
 #[tokio::test]
@@ -165,18 +206,25 @@ async fn clients_are_a_walk_along_their_names() {
     let Some(mut planner) = Planner::new().await else { return };
     for direction in DIRECTIONS {
         for placed in [false, true] {
-            let mut arguments = PgArguments::default();
-            arguments.add(51_i64).unwrap();
-            arguments.add(&b"3000"[..]).unwrap();
-            arguments.add("00000000000000000000000a").unwrap();
-            arguments.add("%4321%").unwrap();
-            arguments.add("%4321%").unwrap();
-            arguments.add("4321%").unwrap();
-            let plan = planner.plan(&page_text(direction, placed), arguments.clone()).await;
+            let plan = planner.plan(&page_text(direction, placed), values_of_clients("4321")).await;
             assert!(plan.contains("provesi_clients_name") && !plan.contains("Sort"), "{plan}");
             assert_eq!(plan.contains("ROW(name_key, id)"), placed, "{plan}");
-            let plan = planner.plan(&search_text(direction, placed.then_some(MatchRank::Inside)), arguments).await;
-            assert!(plan.contains("provesi_clients_trigrams"), "{plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_among_clients_is_walks_along_their_names_and_lookups() {
+    let Some(mut planner) = Planner::new().await else { return };
+    for text in ["4", "z", "43", "zz", "4321", "nadie"] {
+        for direction in DIRECTIONS {
+            for place in [None].into_iter().chain(MatchRank::ALL.map(Some)) {
+                let plan = planner.plan(&search_text(direction, place), values_of_clients(text)).await;
+                assert!(!plan.contains("Seq Scan"), "{text} {place:?}\n{plan}");
+                let walks = plan.matches("using provesi_clients_name ").count();
+                let lookups = plan.matches("on provesi_clients_grams").count();
+                assert!(walks > 0 && walks == lookups, "{text} {place:?}\n{plan}");
+            }
         }
     }
 }

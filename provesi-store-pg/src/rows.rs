@@ -52,10 +52,8 @@ fn return_info(
     if status != OrderStatus::Returned {
         return Ok(None);
     }
-    match (reason.filter(|reason| !reason.trim().is_empty()), returned_at) {
-        (Some(reason), Some(at)) => {
-            Ok(Some(ReturnInfo { reason: ReturnReason::parse(reason)?, returned_at: at.try_into()? }))
-        }
+    match (reason.and_then(ReturnReason::restore), returned_at) {
+        (Some(reason), Some(at)) => Ok(Some(ReturnInfo { reason, returned_at: at.try_into()? })),
         _ => Ok(None),
     }
 }

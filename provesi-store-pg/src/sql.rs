@@ -9,6 +9,21 @@ macro_rules! folded {
     };
 }
 
+/// What a part of the number is looked up by, see [`grams`](crate::grams).
+macro_rules! number_grams {
+    () => {
+        "provesi_grams(lower(order_number COLLATE \"C\"))"
+    };
+}
+
+/// What a part of a name, an e-mail address or a phone is looked up by: the grams of all three, of which each begins
+/// with a mark of its own, so that what it starts with can be looked up as well. None of them holds a control character.
+macro_rules! client_grams {
+    () => {
+        "provesi_grams(E'\\n' || name_search || E'\\t' || email_search || E'\\r' || coalesce(phone_digits, ''))"
+    };
+}
+
 /// The client's id as ids are compared: the Python system kept the letter case in which they came.
 macro_rules! client {
     () => {
@@ -43,6 +58,13 @@ macro_rules! created_in_status {
     };
 }
 
+/// The number as orders of one status are sorted by it, likewise.
+macro_rules! number_in_status {
+    () => {
+        "(lower(order_number COLLATE \"C\") || '')"
+    };
+}
+
 /// The columns of [`OrderRow`](crate::rows::OrderRow).
 macro_rules! order_columns {
     () => {
@@ -72,8 +94,8 @@ macro_rules! take_turn {
 }
 
 pub(crate) use {
-    client, client_columns, created_in_status, event_columns, folded, order_columns, returned_key, take_turn,
-    updated_in_status,
+    client, client_columns, client_grams, created_in_status, event_columns, folded, number_grams, number_in_status,
+    order_columns, returned_key, take_turn, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.

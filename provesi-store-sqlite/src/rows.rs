@@ -37,7 +37,8 @@ impl TryFrom<OrderRow> for Order {
 fn order(row: OrderRow) -> Result<Order, Source> {
     let return_info = match (row.return_reason, row.returned_at) {
         (Some(reason), Some(at)) => {
-            Some(ReturnInfo { reason: ReturnReason::parse(reason)?, returned_at: Timestamp::from_micros(at)? })
+            let reason = ReturnReason::restore(reason).ok_or("a return with a blank reason")?;
+            Some(ReturnInfo { reason, returned_at: Timestamp::from_micros(at)? })
         }
         (None, None) => None,
         _ => return Err("the reason of a return without its date, or the date without the reason".into()),

@@ -1,5 +1,5 @@
-//! Pages of clients: walks along the index of the names. A text that few clients have is found by trigrams where
-//! PostgreSQL has them, and what was found is sorted; PostgreSQL chooses, with the text before it.
+//! Pages of clients: walks along the index of the names. A search goes some way along it for each rank, and where a
+//! page is not together by then, what matches is looked up and sorted, see [`nearby`].
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
@@ -10,7 +10,14 @@ use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
 use crate::rows::ClientRow;
-use crate::sql::{self, client_columns};
+use crate::sql::{self, client_columns, client_grams};
+use crate::{grams, nearby};
+
+/// How many clients are passed on a walk of a search.
+const NEARBY: usize = 2_000;
+
+/// How many are passed for each that a page may have.
+const NEARBY_EACH: usize = 5;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
 macro_rules! matches {
@@ -47,10 +54,23 @@ async fn query(
         .bind(query.map(|query| sql::containing(query.folded())))
         .bind(query.and_then(ClientQuery::digits).map(sql::containing))
         .bind(query.map(|query| sql::starting_with(query.folded())))
+        .bind(sql::limit(NEARBY.max(NEARBY_EACH * limit)))
+        .bind(query.map(|query| grams::having(&format!("\n{}", query.folded()))))
+        .bind(query.map(|query| grams::having(&format!("\t{}", query.folded()))))
+        .bind(query.map(inside))
         .persistent(false)
         .fetch_all(pool)
         .await
         .map_err(store_error)
+}
+
+/// The query of grams that finds the text in the name or the address, or its digits in the phone.
+fn inside(query: &ClientQuery) -> String {
+    let text = grams::having(query.folded());
+    match query.digits() {
+        Some(digits) if digits != query.folded() => format!("{text} | {}", grams::having(digits)),
+        _ => text,
+    }
 }
 
 const fn words(direction: Direction) -> (&'static str, &'static str) {
@@ -70,44 +90,58 @@ pub(crate) fn page_text(direction: Direction, placed: bool) -> String {
     )
 }
 
-/// What [`ClientQuery::rank`] says.
-const fn matches_with(rank: MatchRank) -> &'static str {
+/// What [`ClientQuery::rank`] says, and the query of grams that finds it.
+const fn matches_with(rank: MatchRank) -> (&'static str, &'static str) {
     match rank {
-        MatchRank::NameStart => "name_search LIKE $6",
-        MatchRank::EmailStart => "email_search LIKE $6 AND name_search NOT LIKE $6",
+        MatchRank::NameStart => ("name_search LIKE $6", "$8"),
+        MatchRank::EmailStart => ("email_search LIKE $6 AND name_search NOT LIKE $6", "$9"),
         MatchRank::Inside => {
-            concat!(matches!("$4", "$5"), " AND name_search NOT LIKE $6 AND email_search NOT LIKE $6")
+            (concat!(matches!("$4", "$5"), " AND name_search NOT LIKE $6 AND email_search NOT LIKE $6"), "$10")
         }
     }
 }
 
-/// The closest first: a page of each rank at most, put together. Composed of constants.
+/// The closest first: a page of each rank at most, put together, and of a rank only where those before it leave room.
+/// Composed of constants.
 pub(crate) fn search_text(direction: Direction, place: Option<MatchRank>) -> String {
     let (comparison, order) = words(direction);
-    let arms =
-        MatchRank::ALL.into_iter().filter(|rank| place.is_none_or(|place| direction.apply(rank.cmp(&place)).is_ge()));
-    let arm = |rank: MatchRank| {
+    let mut ranks: Vec<MatchRank> = MatchRank::ALL.into();
+    if direction == Direction::Descending {
+        ranks.reverse();
+    }
+    ranks.retain(|rank| place.is_none_or(|place| direction.apply(rank.cmp(&place)).is_ge()));
+    let (mut with, mut arms, mut room) = (Vec::new(), Vec::new(), "true".to_owned());
+    for rank in ranks {
+        let name = format!("rank_{}", rank as u8);
+        let (condition, grams) = matches_with(rank);
         let after =
             if place == Some(rank) { format!(" AND (name_key, id) {comparison} ($2, $3)") } else { String::new() };
-        format!(
+        let sort = format!("ORDER BY name_key {order}, id {order} LIMIT");
+        let walk = format!("SELECT * FROM provesi_clients WHERE {room}{after} {sort} $7");
+        let is_enough = nearby::is_enough(&name, "$1", "$7");
+        with.push(nearby::near(&name, &walk, condition, "$1"));
+        with.push(format!(
+            // OFFSET 0 keeps PostgreSQL from looking for these along the index of the names instead.
             concat!(
-                "(SELECT ",
-                client_columns!(),
-                ", name_key, {} AS match_rank FROM provesi_clients WHERE {}{} \
-                 ORDER BY name_key {}, id {} LIMIT $1)"
+                "{} AS MATERIALIZED (SELECT * FROM {}_near WHERE {} UNION ALL \
+                 (SELECT * FROM (SELECT * FROM provesi_clients WHERE ",
+                client_grams!(),
+                " @@ {}::text::tsquery AND {} OFFSET 0) AS found WHERE NOT {} AND {}{} {} $1))"
             ),
-            rank as u8,
-            matches_with(rank),
-            after,
-            order,
-            order
-        )
-    };
-    let arms: Vec<String> = arms.map(arm).collect();
-    if let [one] = &arms[..] {
-        return one.clone();
+            name, name, is_enough, grams, condition, is_enough, room, after, sort
+        ));
+        arms.push(format!(
+            concat!("SELECT ", client_columns!(), ", name_key, {} AS match_rank FROM {}"),
+            rank as u8, name
+        ));
+        let before = if room == "true" { "0".to_owned() } else { room.replace(" < $1", "") };
+        room = format!("{before} + (SELECT count(*) FROM {name}) < $1");
     }
-    format!("{} ORDER BY match_rank {order}, name_key {order}, id {order} LIMIT $1", arms.join(" UNION ALL "))
+    format!(
+        "WITH {} {} ORDER BY match_rank {order}, name_key {order}, id {order} LIMIT $1",
+        with.join(", "),
+        arms.join(" UNION ALL ")
+    )
 }
 
 const COUNT: &str = "SELECT count(*) FROM provesi_clients";

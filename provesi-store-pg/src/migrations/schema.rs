@@ -6,7 +6,9 @@ use provesi_core::StoreError;
 use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
-use crate::sql::{client, created_in_status, folded, returned_key, updated_in_status};
+use crate::sql::{
+    client, client_grams, created_in_status, folded, number_grams, number_in_status, returned_key, updated_in_status,
+};
 
 /// Django's table, for a database that has none.
 pub(super) const ORDERS_TABLE: &str = include_str!("../../migrations/orders_order.sql");
@@ -18,11 +20,18 @@ pub(super) struct Script {
     pub(super) text: &'static str,
 }
 
-pub(super) static SCRIPTS: &[Script] = &[Script {
-    version: 1,
-    description: "the tables of history, clients and audit",
-    text: include_str!("../../migrations/0001_history_clients_audit.sql"),
-}];
+pub(super) static SCRIPTS: &[Script] = &[
+    Script {
+        version: 1,
+        description: "the tables of history, clients and audit",
+        text: include_str!("../../migrations/0001_history_clients_audit.sql"),
+    },
+    Script {
+        version: 2,
+        description: "the function that gives the grams of a text",
+        text: include_str!("../../migrations/0002_grams.sql"),
+    },
+];
 
 /// An index of a table that others write to meanwhile.
 pub(super) struct Index {
@@ -31,72 +40,56 @@ pub(super) struct Index {
     pub(super) drop: &'static str,
     /// The one that two numbers may forbid.
     pub(super) is_of_numbers: bool,
-    /// Whether it is only there where the extension `pg_trgm` can be had.
-    pub(super) needs_trigrams: bool,
 }
 
 macro_rules! index {
-    ($kind:literal, $name:literal, $needs_trigrams:literal, $($on:expr),+) => {
+    ($kind:literal, $name:literal, $($on:expr),+) => {
         Index {
             name: $name,
             create: concat!("CREATE ", $kind, " CONCURRENTLY IF NOT EXISTS ", $name, " ON ", $($on),+),
             drop: concat!("DROP INDEX CONCURRENTLY IF EXISTS ", $name),
             is_of_numbers: false,
-            needs_trigrams: $needs_trigrams,
         }
     };
 }
 
 static INDEXES: &[Index] = &[
-    Index {
-        is_of_numbers: true,
-        ..index!("UNIQUE INDEX", "provesi_orders_number", false, "orders_order (", folded!(), ")")
-    },
-    index!("INDEX", "provesi_orders_updated", false, "orders_order (updated_at, id)"),
-    index!("INDEX", "provesi_orders_created", false, "orders_order (created_at, id)"),
-    index!("INDEX", "provesi_orders_status_updated", false, "orders_order (status, ", updated_in_status!(), ", id)"),
-    index!("INDEX", "provesi_orders_status_created", false, "orders_order (status, ", created_in_status!(), ", id)"),
-    index!("INDEX", "provesi_orders_status_number", false, "orders_order (status, ", folded!(), ")"),
+    Index { is_of_numbers: true, ..index!("UNIQUE INDEX", "provesi_orders_number", "orders_order (", folded!(), ")") },
+    index!("INDEX", "provesi_orders_updated", "orders_order (updated_at, id)"),
+    index!("INDEX", "provesi_orders_created", "orders_order (created_at, id)"),
+    index!("INDEX", "provesi_orders_status_updated", "orders_order (status, ", updated_in_status!(), ", id)"),
+    index!("INDEX", "provesi_orders_status_created", "orders_order (status, ", created_in_status!(), ", id)"),
+    index!("INDEX", "provesi_orders_status_number", "orders_order (status, ", number_in_status!(), ")"),
     index!(
         "INDEX",
         "provesi_orders_returned",
-        false,
         "orders_order ((",
         returned_key!(),
         "), updated_at, id) WHERE status = 'returned'"
     ),
-    index!("INDEX", "provesi_orders_client", false, "orders_order (", client!(), ", updated_at, id)"),
-    index!("INDEX", "provesi_orders_trigrams", true, "orders_order USING gin (", folded!(), " gin_trgm_ops)"),
+    index!("INDEX", "provesi_orders_client", "orders_order (", client!(), ", updated_at, id)"),
+    // Without a list of what is to be entered later: one writer in thousands would enter it for all others, and until
+    // then every search would read it.
+    index!("INDEX", "provesi_orders_grams", "orders_order USING gin (", number_grams!(), ") WITH (fastupdate = off)"),
     index!(
         "INDEX",
-        "provesi_clients_trigrams",
-        true,
-        "provesi_clients USING gin \
-            (name_search gin_trgm_ops, email_search gin_trgm_ops, phone_digits gin_trgm_ops)"
+        "provesi_clients_grams",
+        "provesi_clients USING gin (",
+        client_grams!(),
+        ") WITH (fastupdate = off)"
     ),
 ];
-
-/// Trusted since PostgreSQL 13: who may create in the database may have it.
-pub(super) const MAKE_TRIGRAMS: &str = "CREATE EXTENSION IF NOT EXISTS pg_trgm";
-
-const HAS_TRIGRAMS: &str = "\
-    SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') OR EXISTS ( \
-        SELECT 1 FROM pg_available_extension_versions WHERE name = 'pg_trgm' AND ( \
-            trusted AND has_database_privilege(current_database(), 'CREATE') \
-            OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)))";
 
 const HAS_INDEX: &str =
     "SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1)::oid AND indisvalid AND indisready)";
 
-/// The indexes that are not there, or not in working order, and can be had.
+/// The indexes that are not there, or not in working order.
 pub(super) async fn lacking(connection: &mut PgConnection) -> Result<Vec<&'static Index>, StoreError> {
-    let can_have_trigrams: bool =
-        sqlx::query_scalar(HAS_TRIGRAMS).fetch_one(&mut *connection).await.map_err(store_error)?;
     let mut lacking = Vec::new();
     for index in INDEXES {
         let is_there: bool =
             sqlx::query_scalar(HAS_INDEX).bind(index.name).fetch_one(&mut *connection).await.map_err(store_error)?;
-        if !is_there && (can_have_trigrams || !index.needs_trigrams) {
+        if !is_there {
             lacking.push(index);
         }
     }

@@ -11,3 +11,4 @@ mod feed;
 mod in_transaction;
 mod locking;
 mod migrations;
+mod searches;

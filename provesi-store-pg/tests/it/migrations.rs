@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    AuditAction, AuditRecord, AuditSink, Caller, ClientRepository, Expected, Order, OrderListing, OrderRepository,
-    OrderStatus, Outcome, PageLimit, PageRequest, StoreError, Subject,
+    AuditAction, AuditRecord, AuditSink, Caller, ClientRepository, Order, OrderListing, OrderRepository, OrderStatus,
+    Outcome, PageLimit, PageRequest, StoreError, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
-use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::common::{Fixture, client, order, stamp};
 
@@ -87,7 +88,7 @@ async fn an_empty_database_gets_all_tables_and_a_second_time_nothing() {
     assert!(matches!(OrderRepository::ping(&fixture.store).await, Err(StoreError::Unavailable { .. })));
     let pending = fixture.store.pending_migrations().await.unwrap();
     assert_eq!(pending[0], "create the table orders_order");
-    assert_eq!(pending.len(), 12, "{pending:#?}");
+    assert_eq!(pending.len(), 13, "{pending:#?}");
     fixture.store.migrate().await.unwrap();
     assert_eq!(fixture.store.pending_migrations().await.unwrap(), [""; 0]);
     use_it(&fixture.store).await;
@@ -271,33 +272,80 @@ async fn a_table_that_is_not_djangos_is_refused() {
 }
 
 #[tokio::test]
-async fn without_trigrams_everything_works_all_the_same() {
+async fn a_user_who_may_do_nothing_but_what_is_needed_can_migrate() {
     let fixture = Fixture::empty().await;
     let mut raw = fixture.raw().await;
-    // A user who may do nothing but what is needed, and so cannot have the extension.
-    let user = format!("provesi_plain_{:016x}", rand::random::<u64>());
-    raw.execute(AssertSqlSafe(format!(
-        "CREATE ROLE {user} LOGIN PASSWORD 'plain'; GRANT ALL ON SCHEMA public TO {user}"
-    )))
-    .await
-    .unwrap();
-    let options = connect_options(fixture.database.url()).unwrap().username(&user).password("plain");
-    let store = PgStore::new(pool_options(2).connect_lazy_with(options));
+    let user = Plain::new(&mut raw).await;
+    raw.execute(AssertSqlSafe(format!("GRANT ALL ON SCHEMA public TO {}", user.name))).await.unwrap();
+    let store = PgStore::new(pool_options(2).connect_lazy_with(user.options(&fixture)));
     let migrated = store.migrate().await;
     if migrated.is_ok() {
         assert!(store.pending_migrations().await.unwrap().is_empty());
         use_it(&store).await;
-        let mut listing = OrderListing::default();
-        listing.filter.number_part = provesi_core::NumberPart::parse("SE-1").ok();
-        let request = PageRequest::first(PageLimit::MAX);
-        let page = OrderRepository::page(&store, &listing, &request).await.unwrap();
-        assert_eq!(page.items.len(), 1);
-        let order = &page.items[0];
-        OrderRepository::delete(&store, order.id, Expected::Any, &stamp(2)).await.unwrap();
     }
-    let found = names(&mut raw).await;
     store.close().await;
-    raw.execute(AssertSqlSafe(format!("DROP OWNED BY {user}; DROP ROLE {user}"))).await.unwrap();
+    user.drop(&mut raw).await;
     migrated.unwrap();
-    assert!(!found.iter().any(|name| name.contains("trgm") || name.contains("trigrams")), "{found:?}");
+}
+
+#[tokio::test]
+async fn whoever_writes_orders_may_run_the_function_of_the_index_whatever_the_order_says() {
+    let fixture = Fixture::empty().await;
+    let mut raw = fixture.raw().await;
+    raw.execute(DJANGO).await.unwrap();
+    // What a careful administrator may have done.
+    raw.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").await.unwrap();
+    fixture.store.migrate().await.unwrap();
+    let user = Plain::new(&mut raw).await;
+    let grant = format!(
+        "GRANT SELECT, INSERT, UPDATE ON orders_order TO {0}; ALTER ROLE {0} SET search_path = nowhere",
+        user.name
+    );
+    raw.execute(AssertSqlSafe(grant)).await.unwrap();
+    let mut django = user.options(&fixture).connect().await.unwrap();
+    let numbers = ["", " ", "a", "ñ", "🚚🚚🚚", "'\\", "\u{1}\n\t", "%_", &"x".repeat(32), &"漢".repeat(32)];
+    let mut written = Ok(());
+    for number in numbers {
+        let insert = sqlx::query(
+            "INSERT INTO public.orders_order (order_number, status, created_at, updated_at) \
+             VALUES ($1, 'received', now(), now())",
+        );
+        written = written.and(insert.bind(number).execute(&mut django).await.map(drop));
+    }
+    django.close().await.unwrap();
+    user.drop(&mut raw).await;
+    written.unwrap();
+    let mut grams: Vec<String> = sqlx::query_scalar("SELECT unnest(tsvector_to_array(provesi_grams('ñandú')))")
+        .fetch_all(&mut raw)
+        .await
+        .unwrap();
+    grams.sort();
+    assert_eq!(grams, ["and", "dú", "ndú", "ñan", "ú"]);
+    let longest: i32 = sqlx::query_scalar("SELECT length(provesi_grams(repeat('0123456789abcdef', 100000)))")
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(longest, 16);
+}
+
+/// A user without any right of its own.
+struct Plain {
+    name: String,
+}
+
+impl Plain {
+    async fn new(raw: &mut PgConnection) -> Self {
+        let name = format!("provesi_plain_{:016x}", rand::random::<u64>());
+        raw.execute(AssertSqlSafe(format!("CREATE ROLE {name} LOGIN PASSWORD 'plain'"))).await.unwrap();
+        Self { name }
+    }
+
+    fn options(&self, fixture: &Fixture) -> PgConnectOptions {
+        connect_options(fixture.database.url()).unwrap().username(&self.name).password("plain")
+    }
+
+    /// Roles are the server's, not the database's.
+    async fn drop(self, raw: &mut PgConnection) {
+        raw.execute(AssertSqlSafe(format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name))).await.unwrap();
+    }
 }

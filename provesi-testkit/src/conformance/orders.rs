@@ -50,7 +50,8 @@ macro_rules! __order_cases {
                 dropped_changes_and_their_events_are_there_both_or_not_at_all;
             returns:
                 reason_and_date_are_kept_and_cleared_together,
-                a_return_without_a_reason_stays_readable;
+                a_return_without_a_reason_stays_readable,
+                a_reason_that_is_longer_than_one_may_be_given_stays_readable;
             events:
                 every_change_leaves_its_events_in_order,
                 a_refused_change_leaves_no_event,

@@ -8,20 +8,21 @@ use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
 
 use crate::instant::Instant;
-use crate::sql::{self, client, created_in_status, folded, order_columns, returned_key, updated_in_status};
+use crate::sql::{
+    self, client, created_in_status, folded, number_grams, number_in_status, order_columns, returned_key,
+    updated_in_status,
+};
+use crate::{grams, nearby};
 
-/// How the orders of a page are found.
-#[derive(Debug)]
-pub(crate) enum Access {
-    /// Along the index of the sort.
-    Sort,
-    /// Along the index of the client's orders by `updated_at`.
-    Client,
-    /// All orders of the client, which are few, to be sorted.
-    Sorted,
-    /// By these ids, which are few, to be sorted.
-    Ids(Vec<i64>),
-}
+/// How many of a client's orders are few: that many are read and sorted in a few milliseconds.
+const FEW: usize = 2_000;
+
+/// How many orders are passed on the walks of a search, see [`nearby`]: that takes about as long as to look up what few
+/// orders match.
+const NEARBY: usize = 4_000;
+
+/// How many are passed for each that a page may have, so that one of a thousand is together where one in five matches.
+const NEARBY_EACH: usize = 5;
 
 pub(crate) struct Statement {
     pub(crate) text: String,
@@ -29,51 +30,50 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// The page of at most `limit` orders after `place`.
     pub(crate) fn page(
         listing: &OrderListing,
-        access: &Access,
         place: Option<&OrderPosition>,
         limit: usize,
     ) -> Result<Self, StoreError> {
         let mut values = Values::default();
+        let page = Listed {
+            sort: Sort::of(listing.sort)?,
+            direction: listing.direction,
+            place: place.map(|place| Place::bind(place, &mut values)).transpose()?,
+        };
+        let walk = Walk::of(listing);
+        let arms = arms_of(listing, walk);
+        let bound = (NEARBY / arms.len()).max(NEARBY_EACH * limit);
         let limit = values.bind(sql::limit(limit))?;
-        let source = source(listing, access, &mut values)?;
-        let conditions = conditions(&listing.filter, &mut values)?;
-        let sort = Sort::of(listing.sort)?;
-        let place = place.map(|place| Place::bind(place, &mut values)).transpose()?;
-        let mut arms = Vec::new();
-        for arm in arms_of(listing, access) {
-            let mut conditions = conditions.clone();
-            conditions.extend(arm.condition);
-            let columns = match (arm.came_back, arm.is_walk) {
-                (false, _) => NEVER_CAME_BACK,
-                (true, true) => sort.in_status,
-                (true, false) => sort.columns,
-            };
-            let key = if arm.came_back { sort.key } else { Some("'-infinity'::timestamptz") };
-            match &place {
-                Some(place) if !arm.came_back => match place.among_those_that_never_came_back(listing.direction) {
-                    Some(condition) => conditions.extend(condition),
-                    None => continue,
-                },
-                Some(place) => conditions.push(place.condition(columns, listing.direction)),
-                None => {}
-            }
-            let key = key.map_or_else(String::new, |key| format!(", {key} AS sort_key"));
-            let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-            let order = order(columns, listing.direction);
-            arms.push(format!(
-                concat!("SELECT ", order_columns!(), "{} FROM {} WHERE {} ORDER BY {} LIMIT {}"),
-                key, source, filter, order, limit
-            ));
-        }
-        let text = match &arms[..] {
-            // A place that nothing can follow.
-            [] => concat!("SELECT ", order_columns!(), " FROM orders_order WHERE false LIMIT $1").to_owned(),
-            [one] => one.clone(),
-            _ => {
-                let together = order(sort.together, listing.direction);
-                format!("({}) ORDER BY {together} LIMIT {limit}", arms.join(") UNION ALL ("))
+        let filter = &listing.filter;
+        let client = filter.client_id.map(|id| values.bind(id.to_string())).transpose()?;
+        let is_of_client = |id: &String| format!(concat!(client!(), " = {}"), id);
+        let text = match (&filter.number_part, client) {
+            (None, None) => page.walks(&arms, &[], &limit),
+            (None, Some(client)) if walk == Walk::Client => page.walks(&arms, &[is_of_client(&client)], &limit),
+            (part, client) => {
+                let mut search =
+                    Search { on_the_way: Vec::new(), condition: Vec::new(), lookup: Vec::new(), few: None };
+                if let Some(part) = part {
+                    let is_found =
+                        format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?);
+                    let grams = values.bind(grams::having(part.as_str()))?;
+                    search.lookup.push(format!(concat!(number_grams!(), " @@ {}::text::tsquery"), grams));
+                    search.lookup.push(is_found.clone());
+                    search.condition.push(is_found);
+                }
+                if let Some(client) = client {
+                    search.lookup.push(is_of_client(&client));
+                    if walk == Walk::Client {
+                        search.on_the_way.push(is_of_client(&client));
+                    } else {
+                        search.condition.push(is_of_client(&client));
+                        search.few = Some((client, values.bind(sql::limit(FEW))?));
+                    }
+                }
+                let statuses = one_of(&filter.statuses);
+                page.search(&arms, &search, statuses, &limit, &values.bind(sql::limit(bound))?)
             }
         };
         Ok(Self { text, arguments: values.arguments })
@@ -81,7 +81,13 @@ impl Statement {
 
     pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
         let mut values = Values::default();
-        let mut conditions = conditions(filter, &mut values)?;
+        let mut conditions = Vec::new();
+        if let Some(id) = filter.client_id {
+            conditions.push(format!(concat!(client!(), " = {}"), values.bind(id.to_string())?));
+        }
+        if let Some(part) = &filter.number_part {
+            conditions.push(format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?));
+        }
         conditions.extend(one_of(&filter.statuses));
         let mut text = "SELECT count(*) FROM orders_order".to_owned();
         for (at, condition) in conditions.iter().enumerate() {
@@ -106,29 +112,144 @@ impl Values {
     }
 }
 
-/// What is read. OFFSET 0 keeps PostgreSQL from looking for these orders along the index of the sort instead, where it
-/// would pass by all others.
-fn source(listing: &OrderListing, access: &Access, values: &mut Values) -> Result<String, StoreError> {
-    let condition = match access {
-        Access::Sort | Access::Client => return Ok("orders_order".to_owned()),
-        Access::Ids(ids) => format!("id = ANY({})", values.bind(ids.clone())?),
-        Access::Sorted => {
-            let id = listing.filter.client_id.map(|id| id.to_string());
-            format!(concat!(client!(), " = {}"), values.bind(id)?)
-        }
-    };
-    Ok(format!("(SELECT * FROM orders_order WHERE {condition} OFFSET 0) AS orders_order"))
+/// What a page is of.
+struct Listed {
+    sort: Sort,
+    direction: Direction,
+    place: Option<Place>,
 }
 
-fn conditions(filter: &OrderFilter, values: &mut Values) -> Result<Vec<String>, StoreError> {
-    let mut conditions = Vec::new();
-    if let Some(id) = filter.client_id {
-        conditions.push(format!(concat!(client!(), " = {}"), values.bind(id.to_string())?));
+/// What is looked for otherwise than along an index of the sort.
+struct Search {
+    /// What the walks keep to.
+    on_the_way: Vec<String>,
+    /// What else an order must meet that they pass.
+    condition: Vec<String>,
+    /// What matching orders are looked up by.
+    lookup: Vec<String>,
+    /// The parameters of the client and of the number of its orders that are looked up without a walk before.
+    few: Option<(String, String)>,
+}
+
+/// Whether the walks of a search are made to their ends.
+const GO_ON: &str = "(SELECT it_is FROM way) = 'on'";
+
+/// Whether what matches is looked up.
+const LOOK_UP: &str = "(SELECT it_is FROM way) = 'lookup'";
+
+impl Listed {
+    /// The orders of a page along the arms, without a search.
+    fn walks(&self, arms: &[Arm], conditions: &[String], limit: &str) -> String {
+        let limited = format!("LIMIT {limit}");
+        let walks: Vec<String> = arms.iter().filter_map(|arm| self.walk(arm, conditions, &limited)).collect();
+        match &walks[..] {
+            [] => nothing(limit),
+            [one] => one.clone(),
+            _ => {
+                let together = order(self.sort.together, self.direction);
+                format!("({}) ORDER BY {together} LIMIT {limit}", walks.join(") UNION ALL ("))
+            }
+        }
     }
-    if let Some(part) = &filter.number_part {
-        conditions.push(format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?));
+
+    /// The orders along one arm, to its `end`; none where none of them follows the place.
+    fn walk(&self, arm: &Arm, conditions: &[String], end: &str) -> Option<String> {
+        let columns = match (arm.came_back, arm.is_walk) {
+            (false, _) => NEVER_CAME_BACK,
+            (true, true) => self.sort.in_status,
+            (true, false) => self.sort.columns,
+        };
+        let key = if arm.came_back { columns[0] } else { "'-infinity'::timestamptz" };
+        let mut conditions = conditions.to_vec();
+        conditions.extend(arm.condition.clone());
+        match &self.place {
+            Some(place) if !arm.came_back => {
+                conditions.extend(place.among_those_that_never_came_back(self.direction)?);
+            }
+            Some(place) => conditions.push(place.condition(columns, self.direction)),
+            None => {}
+        }
+        let key = if self.sort.has_key { format!(", {key} AS sort_key") } else { String::new() };
+        let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+        Some(format!(
+            concat!("SELECT ", order_columns!(), "{} FROM orders_order WHERE {} ORDER BY {} {}"),
+            key,
+            filter,
+            order(columns, self.direction),
+            end
+        ))
     }
-    Ok(conditions)
+
+    /// The orders of a page of a search: those nearby, or where these are too few those along the whole walk, or those that
+    /// are looked up.
+    fn search(&self, arms: &[Arm], search: &Search, statuses: Option<String>, limit: &str, bound: &str) -> String {
+        let mut with = Vec::new();
+        let mut on_the_way = search.on_the_way.clone();
+        let mut is_enough = Vec::new();
+        if let Some((client, few)) = &search.few {
+            // As a range, in the order of the index: PostgreSQL might read the table until it has so many.
+            with.push(format!(
+                concat!(
+                    "clients AS MATERIALIZED (SELECT count(*) > {} AS are_many FROM (SELECT 1 FROM orders_order WHERE ",
+                    client!(),
+                    " BETWEEN {} AND {} ORDER BY ",
+                    client!(),
+                    ", updated_at, id LIMIT {} + 1) AS some_of_them)"
+                ),
+                few, client, client, few
+            ));
+            on_the_way.push("(SELECT are_many FROM clients)".to_owned());
+            is_enough.push("(SELECT are_many FROM clients)".to_owned());
+        }
+        let condition = search.condition.join(" AND ");
+        let mut pages = Vec::new();
+        let (to_the_bound, mut on_and_on) = (format!("LIMIT {bound}"), on_the_way.clone());
+        on_and_on.push(GO_ON.to_owned());
+        for (n, arm) in arms.iter().enumerate() {
+            let Some(walk) = self.walk(arm, &on_the_way, &to_the_bound) else { continue };
+            let name = format!("arm_{n}");
+            with.push(nearby::near(&name, &walk, &condition, limit));
+            is_enough.push(nearby::is_enough(&name, limit, bound));
+            pages.push(format!("SELECT * FROM {name}_near WHERE (SELECT it_is FROM enough)"));
+            // PostgreSQL does not know that most orders match, and might read and sort the table instead: OFFSET 0 keeps
+            // the walk as it is, and of a CASE it expects that it holds for half of them.
+            let walk = self.walk(arm, &on_and_on, "OFFSET 0");
+            pages.extend(walk.map(|walk| {
+                format!("SELECT * FROM ({walk}) AS walk WHERE CASE WHEN {condition} THEN true END LIMIT {limit}")
+            }));
+        }
+        if pages.is_empty() {
+            return nothing(limit);
+        }
+        with.push(format!("enough AS MATERIALIZED (SELECT {} AS it_is)", is_enough.join(" AND ")));
+        with.push(format!(
+            "way AS MATERIALIZED (SELECT CASE WHEN it_is THEN 'enough' WHEN ({}) THEN 'on' ELSE 'lookup' END AS it_is \
+             FROM enough)",
+            nearby::most_match("orders_order", &condition)
+        ));
+        // And here from looking for these along the index of the sort, where it would pass by all others.
+        let lookup = search.lookup.join(" AND ");
+        let found = format!("(SELECT * FROM orders_order WHERE {lookup} OFFSET 0) AS orders_order");
+        let mut conditions = vec![LOOK_UP.to_owned()];
+        conditions.extend(statuses);
+        conditions.extend(self.place.as_ref().map(|place| place.condition(self.sort.columns, self.direction)));
+        let key = if self.sort.has_key { format!(", {} AS sort_key", self.sort.columns[0]) } else { String::new() };
+        pages.push(format!(
+            concat!("SELECT ", order_columns!(), "{} FROM {} WHERE {} ORDER BY {} LIMIT {}"),
+            key,
+            found,
+            conditions.join(" AND "),
+            order(self.sort.columns, self.direction),
+            limit
+        ));
+        let together = order(self.sort.together, self.direction);
+        format!("WITH {} ({}) ORDER BY {together} LIMIT {limit}", with.join(", "), pages.join(") UNION ALL ("))
+    }
+}
+
+/// After a place that nothing can follow.
+fn nothing(limit: &str) -> String {
+    format!(concat!("SELECT ", order_columns!(), " FROM orders_order WHERE false LIMIT {}"), limit)
 }
 
 /// Statuses are part of the text, so that PostgreSQL sees which index they fit; their names are constants.
@@ -150,11 +271,27 @@ struct Arm {
     is_walk: bool,
 }
 
-fn arms_of(listing: &OrderListing, access: &Access) -> Vec<Arm> {
+/// Along which index a listing is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    /// That of the sort.
+    Sort,
+    /// That of the client's orders by `updated_at`.
+    Client,
+}
+
+impl Walk {
+    fn of(listing: &OrderListing) -> Self {
+        let is_of_client = listing.filter.client_id.is_some() && listing.sort == OrderSort::UpdatedAt;
+        if is_of_client { Self::Client } else { Self::Sort }
+    }
+}
+
+fn arms_of(listing: &OrderListing, walk: Walk) -> Vec<Arm> {
     let statuses = &listing.filter.statuses;
     let is_every = statuses.is_empty() || statuses.len() == OrderStatus::ALL.len();
     let by_return = listing.sort == OrderSort::ReturnedAt;
-    if !matches!(access, Access::Sort) || (is_every && !by_return) {
+    if walk == Walk::Client || (is_every && !by_return) {
         let condition = if is_every { None } else { one_of(statuses) };
         return vec![Arm { condition, came_back: true, is_walk: false }];
     }
@@ -172,8 +309,8 @@ struct Sort {
     columns: &'static [&'static str],
     /// The same where it is sorted among the orders of one status.
     in_status: &'static [&'static str],
-    /// The first of them, where it is no column: selected, so that arms can be put together by it.
-    key: Option<&'static str>,
+    /// Whether the first of them is no column, and is selected, so that arms can be put together by it.
+    has_key: bool,
     /// The same, by the names of what is selected.
     together: &'static [&'static str],
 }
@@ -183,16 +320,17 @@ const NEVER_CAME_BACK: &[&str] = &[updated_in_status!(), "id"];
 
 impl Sort {
     fn of(sort: OrderSort) -> Result<Self, StoreError> {
-        let plain = |columns, in_status| Self { columns, in_status, key: None, together: columns };
-        let by_key = |columns, key, together| Self { columns, in_status: columns, key: Some(key), together };
+        let plain = |columns, in_status| Self { columns, in_status, has_key: false, together: columns };
+        let by_key = |columns, in_status, together| Self { columns, in_status, has_key: true, together };
         Ok(match sort {
             OrderSort::UpdatedAt => plain(&["updated_at", "id"], &[updated_in_status!(), "id"]),
             OrderSort::CreatedAt => plain(&["created_at", "id"], &[created_in_status!(), "id"]),
             OrderSort::ReturnedAt => {
-                by_key(&[returned_key!(), "updated_at", "id"], returned_key!(), &["sort_key", "updated_at", "id"])
+                let columns = &[returned_key!(), "updated_at", "id"];
+                by_key(columns, columns, &["sort_key", "updated_at", "id"])
             }
             // Numbers are unique: no id is needed to tell places apart.
-            OrderSort::Number => by_key(&[folded!()], folded!(), &["sort_key"]),
+            OrderSort::Number => by_key(&[folded!()], &[number_in_status!()], &["sort_key"]),
             _ => return Err(StoreError::backend("this store does not know how to sort by that")),
         })
     }
@@ -251,7 +389,7 @@ fn after(columns: &[&str], names: &[String], direction: Direction) -> String {
         Direction::Ascending => ">",
         Direction::Descending => "<",
     };
-    // A value takes the detour that its column takes.
+    // A point in time takes the detour that its column takes.
     let name = |(column, name): (&&str, &String)| {
         if column.ends_with(IN_STATUS) { format!("({name}{IN_STATUS}") } else { name.clone() }
     };

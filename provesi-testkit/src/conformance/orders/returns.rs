@@ -1,6 +1,6 @@
 //! Reason and date of a return.
 
-use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus};
+use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus, ReturnInfo, ReturnReason};
 
 use crate::conformance::support::{Orders, all_events};
 use crate::data::{at, in_status, new_order, reason, stamp};
@@ -44,4 +44,21 @@ pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
     assert_eq!(named.return_info().map(|info| info.returned_at), Some(at(0)));
     let event = all_events(&store).await.pop().expect("an event");
     assert_eq!(event.kind, EventKind::ReasonChanged { from: None, to: reason("Llegó roto") });
+}
+
+/// Case.
+pub async fn a_reason_that_is_longer_than_one_may_be_given_stays_readable(store: Orders) {
+    let text = "Llegó roto. ".repeat(1_000);
+    let stored = ReturnInfo { reason: ReturnReason::restore(text).expect("not blank"), returned_at: at(0) };
+    let state = OrderState::restore(OrderStatus::Returned, Some(stored.clone()));
+    let kept = store.insert(&NewOrder { state, ..new_order("A-1") }, &stamp(0)).await.expect("kept");
+    assert_eq!(kept.return_info(), Some(&stored));
+    assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
+    let left = store.update(&in_status(&kept, OrderStatus::Packing), Expected::Any, &stamp(5)).await.expect("left");
+    assert_eq!(left.return_info(), None);
+    let events = all_events(&store).await;
+    assert_eq!(events.len(), 2, "both can be read");
+    let cleared =
+        EventKind::StatusChanged { from: OrderStatus::Returned, to: OrderStatus::Packing, cleared: Some(stored) };
+    assert_eq!(events[1].kind, cleared);
 }

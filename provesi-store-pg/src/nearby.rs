@@ -1,0 +1,34 @@
+//! How a page of what is looked for is found in one statement, whether few rows match or nearly all do.
+//!
+//! Where many match, a page is together soon on a walk along the index of the sort. Where few do, they are looked up and
+//! sorted. Nobody knows beforehand which it is: PostgreSQL's estimates say how many match and not where they stand, and
+//! a walk is long where all of them stand at its other end, as the oldest orders do. So a walk is made first, and broken
+//! off after so many rows. Where it has no full page by then, what it found is dropped, and a sample of the table says
+//! how to go on: where most rows match, the walk is made to its end, and else those that match are looked up.
+
+/// How many blocks of 8,192 bytes are a sample.
+const SAMPLE: u32 = 100;
+
+/// Two parts of a WITH: `{name}_walk`, the rows of `walk`, which are `bound` at most and in the order of the page; and
+/// `{name}_near`, those of them that meet `condition`, `limit` at most. A scan of a WITH gives rows in their order, and
+/// reads no more than it is asked for.
+pub(crate) fn near(name: &str, walk: &str, condition: &str, limit: &str) -> String {
+    format!(
+        "{name}_walk AS MATERIALIZED ({walk}), \
+         {name}_near AS MATERIALIZED (SELECT * FROM {name}_walk WHERE {condition} LIMIT {limit})"
+    )
+}
+
+/// Whether `{name}_near` is a full page, or all there is.
+pub(crate) fn is_enough(name: &str, limit: &str, bound: &str) -> String {
+    format!("((SELECT count(*) FROM {name}_near) >= {limit} OR (SELECT count(*) FROM {name}_walk) < {bound})")
+}
+
+/// Whether most rows of `table` meet `condition`, as far as a sample tells.
+pub(crate) fn most_match(table: &str, condition: &str) -> String {
+    let bytes = SAMPLE * 8_192;
+    format!(
+        "SELECT 2 * count(*) FILTER (WHERE {condition}) > count(*) FROM {table} \
+         TABLESAMPLE SYSTEM (least(100, 100.0 * {bytes} / greatest(pg_relation_size('{table}'), 1)))"
+    )
+}
