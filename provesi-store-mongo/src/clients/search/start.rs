@@ -121,9 +121,10 @@ mod tests {
         };
         assert_eq!(starts("Ávila 7"), ["avila 7"]);
         assert_eq!(starts("Peña"), ["pena", "peña"]);
-        assert_eq!(starts("nandu n"), [
-            "nandu n", "ñandu n", "nañdu n", "ñañdu n", "nandu ñ", "ñandu ñ", "nañdu ñ", "ñañdu ñ"
-        ]);
+        assert_eq!(
+            starts("nandu n"),
+            ["nandu n", "ñandu n", "nañdu n", "ñañdu n", "nandu ñ", "ñandu ñ", "nañdu ñ", "ñañdu ñ"]
+        );
         let cut = starts("nin ninguno");
         assert_eq!((cut.len(), &*cut[0], &*cut[7]), (8, "nin ni", "ñiñ ñi"), "what follows the fourth is left out");
         let range = start("O'Neil").addresses();
