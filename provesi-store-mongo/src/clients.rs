@@ -1,5 +1,6 @@
 //! The port of clients.
 
+mod bounds;
 mod page;
 mod search;
 mod write;

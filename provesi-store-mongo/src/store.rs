@@ -24,6 +24,8 @@ const CLIENTS: &str = "clients";
 pub struct MongoStore {
     pub(crate) clients: Collection<RawDocumentBuf>,
     pub(crate) time_limit: Duration,
+    pub(crate) search_time: Duration,
+    pub(crate) search_slice: usize,
     order: Arc<AtomicU8>,
 }
 
@@ -60,7 +62,13 @@ impl MongoStore {
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
         let clients = database.collection_with_options(CLIENTS, options);
-        Self { clients, time_limit: options::TIME_LIMIT, order: Arc::new(AtomicU8::new(UNKNOWN)) }
+        Self {
+            clients,
+            time_limit: options::TIME_LIMIT,
+            search_time: options::SEARCH_TIME,
+            search_slice: options::SEARCH_SLICE,
+            order: Arc::new(AtomicU8::new(UNKNOWN)),
+        }
     }
 
     /// The same store, with another time that a call may take in all (2.8 seconds by default), a page of a search
@@ -68,6 +76,23 @@ impl MongoStore {
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
+    }
+
+    /// The same store, with another time after which a page of a search looks no further (30 milliseconds by default):
+    /// it then has what was found until then, and says where to look on ([`Page::stopped_early`]). What it begins it ends,
+    /// and each page gets further, however little the time.
+    ///
+    /// [`Page::stopped_early`]: provesi_core::Page::stopped_early
+    #[must_use]
+    pub fn with_search_time(self, search_time: Duration) -> Self {
+        Self { search_time, ..self }
+    }
+
+    /// The same store, with another number of names that a search looks at before it looks at the clock for the first
+    /// time (500 by default; at least one). Later slices are as large as the time that is left.
+    #[must_use]
+    pub fn with_search_slice(self, names: usize) -> Self {
+        Self { search_slice: names.max(1), ..self }
     }
 
     /// Makes the indexes that the store needs, where they are missing: that of the names in their order, and the one

@@ -42,6 +42,9 @@ pub enum Fault {
     Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
     Stall,
+    /// A page of clients has its first item alone and says that the store stopped early; what else there is does its
+    /// work.
+    StopEarly,
 }
 
 /// The handle that arms the faults of a [`FaultyStore`].
@@ -166,17 +169,16 @@ impl Faults {
         })
     }
 
-    /// What comes before the inner call: an error instead of it, or whether it is to fail afterwards.
-    async fn before(&self, method: &'static str) -> Result<bool, StoreError> {
+    /// What comes before the inner call: an error instead of it, or the fault that comes afterwards.
+    async fn before(&self, method: &'static str) -> Result<Option<Fault>, StoreError> {
         match self.next(method) {
-            None => Ok(false),
-            Some(Fault::FailAfter) => Ok(true),
+            after @ (None | Some(Fault::FailAfter | Fault::StopEarly)) => Ok(after),
             Some(Fault::FailBefore) => Err(unavailable()),
             Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
                 self.stall_here().await;
-                Ok(false)
+                Ok(None)
             }
         }
     }
@@ -197,9 +199,9 @@ impl Faults {
         method: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let fail_after = self.before(method).await?;
+        let after = self.before(method).await?;
         let result = call.await;
-        if fail_after { Err(unavailable()) } else { result }
+        if after == Some(Fault::FailAfter) { Err(unavailable()) } else { result }
     }
 
     fn around_stream<T: Send + 'static>(
@@ -208,7 +210,7 @@ impl Faults {
         stream: BoxStream<Result<T, StoreError>>,
     ) -> BoxStream<Result<T, StoreError>> {
         match self.next(method) {
-            None => stream,
+            None | Some(Fault::StopEarly) => stream,
             Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
@@ -216,6 +218,15 @@ impl Faults {
             Some(Fault::Break) => futures_util::stream::iter([Err(StoreError::backend(Self::CAUSE))]).boxed(),
             Some(Fault::FailBefore) => futures_util::stream::iter([Err(unavailable())]).boxed(),
         }
+    }
+}
+
+/// The page as it would be had the store stopped after its first item.
+fn stopped_early(mut page: Page<Client, ClientCursor>, listing: &ClientListing) -> Page<Client, ClientCursor> {
+    page.items.truncate(1);
+    match page.items.last().map(|last| listing.cursor_at(last)) {
+        Some(next) => Page::stopped_early(page.items, next),
+        None => page,
     }
 }
 
@@ -258,7 +269,13 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
-        self.faults.around("page", self.inner.page(listing, request)).await
+        let after = self.faults.before("page").await?;
+        let page = self.inner.page(listing, request).await?;
+        match after {
+            Some(Fault::FailAfter) => Err(unavailable()),
+            Some(Fault::StopEarly) => Ok(stopped_early(page, listing)),
+            _ => Ok(page),
+        }
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {

@@ -46,6 +46,32 @@ async fn clients_are_listed_by_name_with_the_numbers_of_their_orders() {
 }
 
 #[tokio::test]
+async fn a_search_that_stopped_early_says_so_and_goes_on() {
+    let bench = Bench::new();
+    for (name, email) in [("Ana", "a@example.com"), ("Anabel", "b@example.com"), ("Juana", "c@example.com")] {
+        bench.client(name, email).await;
+    }
+    bench.clients.arm("page", Fault::StopEarly, 1);
+    let first = bench.get("/api/clients/?limit=9&q=ana").await;
+    let first = (first.status.as_u16(), first.json());
+    assert_eq!((first.0, &first.1["status"]), (200, &json!("success")), "what was found is no error");
+    let names = |list: &Value| -> Vec<String> {
+        list["data"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!((names(&first.1), &first.1["warnings"]), (vec!["Ana".to_owned()], &json!(["search_stopped_early"])));
+    let cursor = first.1["next_cursor"].as_str().unwrap();
+    let second = bench.get(&format!("/api/clients/?limit=9&q=ana&cursor={cursor}")).await.json();
+    assert_eq!(names(&second), ["Anabel", "Juana"]);
+    assert_eq!((&second["next_cursor"], second.get("warnings")), (&Value::Null, None));
+
+    // Together with what else an answer may lack.
+    bench.clients.arm("page", Fault::StopEarly, 1);
+    bench.orders.fail_all();
+    let list = bench.get("/api/clients/?limit=9&q=ana").await.json();
+    assert_eq!(list["warnings"], json!(["orders_unavailable", "search_stopped_early"]));
+}
+
+#[tokio::test]
 async fn orders_are_listed_latest_change_first_and_filtered() {
     let bench = Bench::new();
     let client = bench.client("Ana", "ana@example.com").await;

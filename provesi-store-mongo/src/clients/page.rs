@@ -1,5 +1,5 @@
-//! Pages of clients: a walk along the index of the names, in the order of its collation. Where the server does not know
-//! that order, the same pages by reading all there is.
+//! Pages of clients: a walk along the index of the names, in the order of its collation; of a search, see [`search`].
+//! Where the server does not know that order, the same pages by reading all there is.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use provesi_core::{
     PageRequest, StoreError, name_key,
 };
 
-use super::{batch_size, search};
+use super::{batch_size, bounds, search};
 use crate::collations;
-use crate::documents::{object_id, readable};
+use crate::documents::readable;
 use crate::error::store_error;
 use crate::store::{MongoStore, NameOrder};
 
@@ -25,9 +25,10 @@ pub(super) async fn read(
 ) -> Result<Page<Client, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let wanted = request.limit.get() + 1;
-    let clients = match store.name_order().await? {
-        NameOrder::Server if listing.filter.query.is_none() => walk(store, listing, place, wanted).await?,
-        _ => sort(store, listing, place, wanted).await?,
+    let clients = match (store.name_order().await?, &listing.filter.query) {
+        (NameOrder::Server, Some(query)) => return search::read(store, listing, query, place, request.limit).await,
+        (NameOrder::Server, None) => walk(store, listing.direction, place, wanted).await?,
+        (NameOrder::Ours, _) => sort(store, listing, place, wanted).await?,
     };
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
@@ -35,85 +36,49 @@ pub(super) async fn read(
 /// The first `wanted` clients after `place`, in the server's order.
 async fn walk(
     store: &MongoStore,
-    listing: &ClientListing,
+    direction: Direction,
     place: Option<&ClientPosition>,
     wanted: usize,
 ) -> Result<Vec<Client>, StoreError> {
-    // Of a search nobody knows how many documents it takes.
-    if listing.filter.query.is_none() {
-        let mut documents = walked(store, listing, place, wanted, Some(wanted)).await.map_err(store_error)?;
-        let (clients, read) = take(&mut documents, listing, wanted).await?;
-        if clients.len() == wanted || read < wanted {
-            return Ok(clients);
-        }
-        // Some could not be read: those that follow fill their places.
+    let mut documents = walked(store, direction, place, wanted, Some(wanted)).await.map_err(store_error)?;
+    let (clients, read) = take(&mut documents, wanted).await?;
+    if clients.len() == wanted || read < wanted {
+        return Ok(clients);
     }
-    let mut documents = walked(store, listing, place, wanted, None).await.map_err(store_error)?;
-    Ok(take(&mut documents, listing, wanted).await?.0)
+    // Some could not be read: those that follow fill their places.
+    let mut documents = walked(store, direction, place, wanted, None).await.map_err(store_error)?;
+    Ok(take(&mut documents, wanted).await?.0)
 }
 
 async fn walked(
     store: &MongoStore,
-    listing: &ClientListing,
+    direction: Direction,
     place: Option<&ClientPosition>,
     wanted: usize,
     limit: Option<usize>,
 ) -> Result<Cursor<RawDocumentBuf>, Error> {
-    let direction = match listing.direction {
-        Direction::Ascending => 1,
-        Direction::Descending => -1,
-    };
-    let mut parts: Vec<Document> = Vec::new();
-    parts.extend(listing.filter.query.as_ref().map(search::filter));
-    parts.extend(place.map(|place| after(place, listing.direction)));
-    let documents = store.clients.find(all_of(parts)).collation(collations::names());
-    let documents = documents.sort(doc! { "name": direction, "_id": direction }).max_time(store.time_limit);
-    let documents = documents.batch_size(batch_size(wanted));
+    let part = place.map_or_else(Document::new, |place| doc! { "$or": bounds::after(place, direction).to_vec() });
+    let documents = store.clients.find(part).collation(collations::names()).sort(bounds::order(direction));
+    let documents = documents.max_time(store.time_limit).batch_size(batch_size(wanted));
     match limit.and_then(|limit| i64::try_from(limit).ok()) {
         Some(limit) => documents.limit(limit).await,
         None => documents.await,
     }
 }
 
-/// What comes after `place`: two ranges of one index, which the server merges in their order.
-fn after(place: &ClientPosition, direction: Direction) -> Document {
-    let comparison = match direction {
-        Direction::Ascending => "$gt",
-        Direction::Descending => "$lt",
-    };
-    let name = place.name.as_str();
-    doc! { "$or": [
-        { "name": { (comparison): name } },
-        { "name": { "$eq": name }, "_id": { (comparison): object_id(place.id) } },
-    ] }
-}
-
-/// Not `$and` of one: simpler to read in a server's log, and no question to its planner.
-fn all_of(mut parts: Vec<Document>) -> Document {
-    parts.retain(|part| !part.is_empty());
-    match parts.len() {
-        0 => doc! {},
-        1 => parts.remove(0),
-        _ => doc! { "$and": parts },
-    }
-}
-
-/// The first `wanted` of the documents that can be read and pass, and how many were read for them.
-async fn take(
-    documents: &mut Cursor<RawDocumentBuf>,
-    listing: &ClientListing,
-    wanted: usize,
-) -> Result<(Vec<Client>, usize), StoreError> {
+/// The first `wanted` of the documents that can be read, and how many were read for them.
+async fn take(documents: &mut Cursor<RawDocumentBuf>, wanted: usize) -> Result<(Vec<Client>, usize), StoreError> {
     let (mut clients, mut read) = (Vec::new(), 0);
     while clients.len() < wanted {
         let Some(document) = documents.try_next().await.map_err(store_error)? else { break };
         read += 1;
-        clients.extend(readable(&document).filter(|client| listing.filter.matches(client)));
+        clients.extend(readable(&document));
     }
     Ok((clients, read))
 }
 
-/// The first `wanted` clients after `place`, in our order: reads every document, and keeps no more than a page.
+/// The first `wanted` clients after `place`, in our order: reads every document, and keeps no more than a page. It does
+/// not stop early: it has no place to go on from, so the next call would read the same documents again.
 async fn sort(
     store: &MongoStore,
     listing: &ClientListing,

@@ -3,7 +3,7 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client as Driver, Collection, Database};
-use provesi_core::{Client, ClientFilter, ClientId, ClientQuery, Timestamp};
+use provesi_core::{Client, ClientFilter, ClientId, ClientListing, ClientQuery, MatchRank, Timestamp, fold};
 use provesi_store_mongo::{MongoStore, client_options};
 use provesi_testkit::servers::{self, TestDatabase};
 
@@ -87,4 +87,36 @@ pub(crate) fn filter(text: &str) -> ClientFilter {
     let mut filter = ClientFilter::default();
     filter.query = ClientQuery::parse(text).ok();
     filter
+}
+
+/// The clients that `listing` lists, in its order: that of the domain, but that a server which sorts by itself cannot
+/// find by a range who starts with the text in characters other than plain ones, and lists them among the last.
+pub(crate) fn listed(clients: &[Client], listing: &ClientListing, by_server: bool) -> Vec<Client> {
+    let query = listing.filter.query.as_ref();
+    let rank = |client: &Client| {
+        let text = query?.folded();
+        let is_found = match query?.rank(client)? {
+            MatchRank::NameStart => starts_plainly(client.name.as_str(), text),
+            MatchRank::EmailStart => starts_plainly(client.email.as_str(), text),
+            MatchRank::Inside => true,
+        };
+        if is_found || !by_server { listing.rank_of(client) } else { Some(MatchRank::Inside) }
+    };
+    let key = |client: &Client| (rank(client), provesi_core::name_key(client.name.as_str()), client.id);
+    let mut clients: Vec<Client> = clients.iter().filter(|client| listing.filter.matches(client)).cloned().collect();
+    clients.sort_by(|a, b| listing.direction.apply(key(a).cmp(&key(b))));
+    clients
+}
+
+/// Whether what folds to `folded`, at the start of `text`, is written in Latin letters, digits and punctuation, each of
+/// which folds to one character, and accents.
+fn starts_plainly(text: &str, folded: &str) -> bool {
+    let is_plain = |c: char| c <= '\u{17f}' && !"´¨¯¸·".contains(c) && fold(&c.to_string()).chars().count() == 1;
+    let is_accent = |c: char| ('\u{300}'..='\u{328}').contains(&c);
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let start = ends.map(|end| &text[..end]).find(|start| fold(start).starts_with(folded)).unwrap_or_default();
+    folded.chars().all(is_plain)
+        && start.starts_with(is_plain)
+        && start.chars().all(|c| is_plain(c) || is_accent(c))
+        && !text.contains('\u{ffff}')
 }

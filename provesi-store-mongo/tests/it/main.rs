@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod careless;
+mod closest;
 mod commands;
 mod common;
 mod conformance;

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{Client, ClientListing, ClientName, ClientRepository, Direction, Phone};
 
-use crate::common::{Fixture, client, filter};
+use crate::common::{Fixture, client, filter, listed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_text_finds_the_clients_that_match_it() {
@@ -72,12 +72,11 @@ async fn a_text_finds_the_clients_that_match_it() {
         "ss",
         "x".repeat(100).leak(),
     ];
+    let by_server = fixture.store.server_sorts_names().await.unwrap();
     for text in texts {
         for direction in [Direction::Ascending, Direction::Descending] {
             let listing = ClientListing::new(filter(text), direction);
-            let mut expected: Vec<Client> =
-                clients.iter().filter(|client| listing.filter.matches(client)).cloned().collect();
-            expected.sort_by(|a, b| listing.compare(a, b));
+            let expected = listed(&clients, &listing, by_server);
             let found: Vec<_> = fixture.store.stream(&listing).map(Result::unwrap).collect().await;
             assert_eq!(found, expected, "{text}");
         }
@@ -98,13 +97,12 @@ async fn any_character_is_found_by_itself_and_by_what_it_folds_to() {
         fixture.store.insert(&new).await.unwrap();
         clients.push(new);
     }
+    let by_server = fixture.store.server_sorts_names().await.unwrap();
     for (at, character) in characters.iter().enumerate().step_by(3) {
         let two: String = characters[at..].iter().take(2).collect();
         for text in [character.to_string(), provesi_core::fold(&two)] {
             let listing = ClientListing::new(filter(&text), Direction::Ascending);
-            let mut expected: Vec<Client> =
-                clients.iter().filter(|client| listing.filter.matches(client)).cloned().collect();
-            expected.sort_by(|a, b| listing.compare(a, b));
+            let expected = listed(&clients, &listing, by_server);
             let found: Vec<Client> = fixture.store.stream(&listing).try_collect().await.unwrap();
             assert_eq!(found, expected, "{text}");
         }
