@@ -55,23 +55,23 @@
   // A return: its form stands behind a button until somebody wants it.
   const openReturn = (form) => {
     form.hidden = false;
-    form.previousElementSibling?.matches("[data-opens]") && form.previousElementSibling.remove();
+    document.querySelector("[data-opens]")?.remove();
     form.querySelector("textarea").focus();
   };
   for (const form of all("[data-return]")) {
     if (form.dataset.open === "true") continue;
-    const submit = form.querySelector("[data-key]");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "step is-returned";
     button.dataset.opens = "";
     button.textContent = "Devuelto… ";
     const key = document.createElement("kbd");
-    key.textContent = `Alt ${submit.dataset.key}`;
+    key.textContent = `Alt ${form.querySelector("[data-key]").dataset.key}`;
     button.append(key);
-    button.setAttribute("aria-expanded", "false");
     button.addEventListener("click", () => openReturn(form));
-    form.before(button);
+    const steps = document.querySelector(".steps");
+    if (steps) steps.append(button);
+    else form.before(button);
     form.hidden = true;
   }
 

@@ -98,7 +98,9 @@ impl Visit {
         let path = request.uri().path();
         // Where the router is nested, its own path is the end of the one that was asked for.
         let original = request.extensions().get::<OriginalUri>().map_or(path, |OriginalUri(uri)| uri.path());
-        let base = original.strip_suffix(path).unwrap_or_default().trim_end_matches('/').to_owned();
+        // The home page is that very path, without a slash.
+        let base = if path == "/" { original } else { original.strip_suffix(path).unwrap_or_default() };
+        let base = base.trim_end_matches('/').to_owned();
         let session = Session::read(headers);
         let is_new = session.is_none();
         let session = session.unwrap_or_else(Session::random);

@@ -32,6 +32,8 @@ struct Next {
     status: OrderStatus,
     /// Its key: the place among all statuses, so that it is the same on every order.
     key: usize,
+    /// Whether it is the next step of the work.
+    is_main: bool,
 }
 
 #[derive(Template)]
@@ -86,9 +88,11 @@ pub(super) async fn show(
     let history_is_cut = history.as_ref().is_some_and(|events| events.len() >= PageLimit::MAX.get());
     let history = history.map(|events| events.into_iter().rev().map(|event| Entry::new(event, now)).collect());
     let key = |status| OrderStatus::ALL.iter().position(|&other| other == status).map_or(0, |at| at + 1);
+    let from = order.status();
+    let is_main = |status| from < OrderStatus::Delivered && key(status) == key(from) + 1;
     let (back, next): (Vec<_>, Vec<_>) = next_statuses
         .into_iter()
-        .map(|status| Next { status, key: key(status) })
+        .map(|status| Next { status, key: key(status), is_main: is_main(status) })
         .partition(|next| next.status == OrderStatus::Returned);
     let info = order.return_info();
     let status = match (telling.changed, telling.faults.is_empty()) {
