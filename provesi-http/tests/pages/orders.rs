@@ -60,6 +60,8 @@ async fn what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost() {
     let fields = [("order_number", "A B"), ("status", "returned"), ("return_reason", "")];
     let both = browser.fill("/orders/create/", &fields).await;
     both.has("href=\"#order_number\"").has("href=\"#return_reason\"");
+    let fields = [("order_number", "A B"), ("client", gone), ("status", "received")];
+    browser.fill("/orders/create/", &fields).await.has("href=\"#order_number\"").has("href=\"#client\"");
     assert_eq!(bench.count("/api/orders/").await, 1);
 }
 

@@ -33,6 +33,10 @@ impl List {
         row.client.phone.as_ref().map_or("", |phone| phone.as_str())
     }
 
+    fn unit(&self, row: &ClientView) -> &'static str {
+        if row.orders_count == Some(1) { "orden" } else { "órdenes" }
+    }
+
     fn count(&self, row: &ClientView) -> String {
         row.orders_count.map_or_else(|| "?".into(), words::thousands)
     }

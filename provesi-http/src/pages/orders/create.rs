@@ -7,13 +7,13 @@ use provesi_core::{Caller, OrderDraft, OrderStatus};
 use super::form::{Choice, Filled, Of, Sound};
 use super::order_path;
 use crate::caller::By;
-use crate::pages::Pages;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
 use crate::pages::posted::{Posted, Undone};
 use crate::pages::visit::Visit;
+use crate::pages::{Pages, words};
 use crate::query::Params;
 
 pub(crate) async fn form(State(pages): State<Pages>, visit: Visit, By(caller): By, params: Params) -> Response {
@@ -38,8 +38,12 @@ pub(crate) async fn create(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let filled = Filled::read(&posted, OrderStatus::Received);
-    let again = async |caller: &Caller, faults: Faults| {
+    let again = async |caller: &Caller, mut faults: Faults| {
         let choice = Choice::find(&pages.api, caller, &filled.client).await;
+        // Told along with the rest, and not only once all else is right.
+        if choice.gone && faults.of("client").is_none() {
+            faults.add("client", words::CLIENT_GONE);
+        }
         show(&pages, &visit, &filled, &choice, &faults)
     };
     if posted.get("action") == Some("find-client") {

@@ -200,7 +200,8 @@ impl Filled {
             reason: reason(
                 &self.reason,
                 faults.of("return_reason"),
-                now.map(|now| &*now.reason).filter(|reason| *reason != self.reason),
+                // Where the order is no return any more, its status says so.
+                now.map(|now| &*now.reason).filter(|reason| !reason.is_empty() && *reason != self.reason),
             ),
             statuses: OrderStatus::ALL
                 .into_iter()
