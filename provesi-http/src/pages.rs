@@ -30,7 +30,7 @@ use axum::extract::{FromRef, OriginalUri};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodRouter, any, get};
 
 use crate::api::Api;
 use crate::layers;
@@ -67,7 +67,7 @@ fn table() -> Vec<(&'static str, MethodRouter<Pages>)> {
         ("/orders/lookup/", get(orders::lookup::lookup)),
         ("/orders/returns/", get(orders::returns::returns)),
         ("/orders/{number}/", get(orders::detail::detail)),
-        ("/orders/{number}/status/", post(orders::status::change)),
+        ("/orders/{number}/status/", get(orders::status::back).post(orders::status::change)),
         ("/orders/{number}/edit/", get(orders::edit::form).post(orders::edit::edit)),
         ("/orders/{number}/delete/", get(orders::delete::form).post(orders::delete::delete)),
     ]

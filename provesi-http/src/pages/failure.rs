@@ -41,7 +41,7 @@ struct FailurePage {
 }
 
 impl Failure {
-    const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::NoPage => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -53,9 +53,9 @@ impl Failure {
         }
     }
 
-    /// The page that says so.
-    pub(crate) fn page(self, visit: &Visit) -> Response {
-        let (heading, text) = match self {
+    /// What is told: in a few words, and what to do about it.
+    pub(crate) const fn told(self) -> (&'static str, &'static str) {
+        match self {
             Self::NoPage => ("No encontramos esa página", "Revise la dirección, o siga desde el menú."),
             Self::NoMethod => ("Así no se puede", "Esta página no acepta ese tipo de solicitud."),
             Self::Forged => (
@@ -71,7 +71,7 @@ impl Failure {
             }
             Self::TimedOut => (
                 "Se demoró demasiado",
-                "No sabemos si alcanzó a guardarse. Revise la orden o el cliente antes de intentar de nuevo.",
+                "Intente de nuevo en un momento. Si estaba guardando, revise antes si quedó guardado.",
             ),
             Self::Unavailable => (
                 "La base de datos no responde",
@@ -81,12 +81,25 @@ impl Failure {
                 "Algo falló de nuestro lado",
                 "Quedó registrado. Si vuelve a pasar, avise a quien administra el sistema.",
             ),
-        };
+        }
+    }
+
+    /// The page that says so.
+    pub(crate) fn page(self, visit: &Visit) -> Response {
+        let (heading, text) = self.told();
         let status = self.status();
         let l = visit.layout(heading, Section::None);
-        let again = status == StatusCode::SERVICE_UNAVAILABLE;
-        let mut answer = visit::html(status, &FailurePage { l, status: status.as_u16(), heading, text, again });
-        if again {
+        let again = self.may_pass();
+        self.mark(visit::html(status, &FailurePage { l, status: status.as_u16(), heading, text, again }))
+    }
+
+    const fn may_pass(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unavailable)
+    }
+
+    /// Says in an answer when to try again, where that may help.
+    pub(crate) fn mark(self, mut answer: Response) -> Response {
+        if self.may_pass() {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         answer

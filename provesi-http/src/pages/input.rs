@@ -3,32 +3,59 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use axum::http::StatusCode;
+use axum::response::Response;
 use provesi_core::OrderStatus;
+
+use super::failure::Failure;
 
 /// What is wrong with the fields of a form, in the order of the fields.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults(Vec<(&'static str, String)>);
+pub(crate) struct Faults {
+    fields: Vec<(&'static str, String)>,
+    /// Why what was filled in could not be saved although nothing is wrong with it.
+    failure: Option<Failure>,
+}
 
 impl Faults {
     pub(crate) fn add(&mut self, field: &'static str, text: impl Into<String>) {
-        self.0.push((field, text.into()));
+        self.fields.push((field, text.into()));
     }
 
     pub(crate) fn only(field: &'static str, text: impl Into<String>) -> Self {
-        Self(vec![(field, text.into())])
+        Self { fields: vec![(field, text.into())], failure: None }
+    }
+
+    pub(crate) const fn failed(failure: Failure) -> Self {
+        Self { fields: Vec::new(), failure: Some(failure) }
     }
 
     pub(crate) fn of(&self, field: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| *name == field).map(|(_, text)| text.as_str())
+        self.fields.iter().find(|(name, _)| *name == field).map(|(_, text)| text.as_str())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty() && self.failure.is_none()
     }
 
     /// Field and text of each.
     pub(crate) fn list(&self) -> &[(&'static str, String)] {
-        &self.0
+        &self.fields
+    }
+
+    /// What is told of the failure, if there is one.
+    pub(crate) fn failure(&self) -> Option<(&'static str, &'static str)> {
+        self.failure.map(Failure::told)
+    }
+
+    /// The answer that shows the form again; `page` makes it of a status.
+    pub(crate) fn answer(&self, changed: bool, page: impl FnOnce(StatusCode) -> Response) -> Response {
+        match self.failure {
+            Some(failure) => failure.mark(page(failure.status())),
+            None if changed => page(StatusCode::CONFLICT),
+            None if self.is_empty() => page(StatusCode::OK),
+            None => page(StatusCode::UNPROCESSABLE_ENTITY),
+        }
     }
 }
 

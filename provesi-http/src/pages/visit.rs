@@ -7,7 +7,7 @@ use askama::Template;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, OriginalUri, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use provesi_core::Timestamp;
@@ -38,6 +38,8 @@ struct Inner {
     key: SecretKey,
     session: Session,
     is_new: bool,
+    /// Whether the request asks for nothing but a page.
+    reads: bool,
     secure: bool,
     /// The path that the router is mounted at: empty, or with a slash at its start and none at its end.
     base: String,
@@ -105,7 +107,8 @@ impl Visit {
         let is_new = session.is_none();
         let session = session.unwrap_or_else(Session::random);
         let now = pages.api.app.now();
-        let messages = if is_prefetch(headers) {
+        let reads = *request.method() == Method::GET;
+        let messages = if !reads || is_prefetch(headers) {
             Vec::new()
         } else {
             flash::arrived(&pages.key, &session, headers, &format!("{base}{path}"), now)
@@ -114,6 +117,7 @@ impl Visit {
             key: pages.key.clone(),
             session,
             is_new,
+            reads,
             secure: pages.secure_cookies == SecureCookies::Always || is_forwarded_tls(headers),
             base,
             path: path.to_owned(),
@@ -182,7 +186,8 @@ impl Visit {
 
     fn cookies(&self) -> Vec<HeaderValue> {
         let (path, secure) = (self.cookie_path(), self.0.secure);
-        let begins = self.0.is_new && self.0.bound.load(Ordering::Relaxed);
+        // A form of another site comes without the cookie that the browser has (`SameSite`), and is not to get it replaced.
+        let begins = self.0.is_new && self.0.reads && self.0.bound.load(Ordering::Relaxed);
         let session = begins.then(|| self.0.session.cookie(path, secure)).flatten();
         let shown = self.0.shown.load(Ordering::Relaxed);
         let taken = self.0.messages.iter().filter(|_| shown).filter_map(|message| message.taken(path, secure));

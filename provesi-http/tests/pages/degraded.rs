@@ -56,6 +56,36 @@ async fn without_the_orders_clients_are_there_and_say_what_is_missing() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_saved_stays_in_its_form() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&id)).await;
+    let browser = bench.browser();
+    let order = [("order_number", "B-2"), ("client", ""), ("status", "returned"), ("return_reason", "Llegó mojado")];
+    let client = [("name", "Llegó mojado"), ("email", "b@example.com")];
+    let status = [("status", "returned"), ("return_reason", "Llegó mojado")];
+    for (path, form, fields) in [
+        ("/orders/create/", "/orders/create/", &order[..]),
+        ("/orders/A-1/edit/", "/orders/A-1/edit/", &order),
+        ("/orders/A-1/status/", "/orders/A-1/", &status),
+        ("/clients/create/", "/clients/create/", &client),
+        (&format!("/clients/{id}/edit/"), &format!("/clients/{id}/edit/"), &client),
+    ] {
+        let open = browser.get(form).await;
+        for faults in [&bench.clients, &bench.orders] {
+            faults.arm("insert", Fault::FailBefore, 1);
+            faults.arm("update", Fault::FailBefore, 1);
+        }
+        let failed = browser.refill(path, &open, fields).await;
+        assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "5"), "{path}");
+        failed.has("La base de datos no responde").has("Llegó mojado").lacks(Faults::CAUSE);
+        bench.clients.clear();
+        bench.orders.clear();
+    }
+    assert_eq!((bench.count("/api/orders/").await, bench.count("/api/clients/").await), (1, 1));
+}
+
+#[tokio::test]
 async fn an_order_is_shown_without_its_history() {
     let bench = Bench::new();
     bench.order("A-1", None).await;

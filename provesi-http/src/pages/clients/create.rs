@@ -37,10 +37,10 @@ pub(crate) async fn create(
     });
     match done.await {
         Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(error)) => match filled.fault(&error) {
-            Some(faults) => Ok(filled.show(&visit, Of::New, &faults)),
-            None => Err(error.into()),
-        },
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(filled.show(&visit, Of::New, &faults))
+        }
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

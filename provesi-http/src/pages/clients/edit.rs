@@ -64,10 +64,10 @@ pub(crate) async fn edit(
             Ok(filled.show(&visit, Of::Changed(&current), &Faults::default()))
         }
         Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
-        Err(Undone::App(error)) => match filled.fault(&error) {
-            Some(faults) => Ok(filled.show(&visit, Of::Client(&client), &faults)),
-            None => Err(error.into()),
-        },
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(filled.show(&visit, Of::Client(&client), &faults))
+        }
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

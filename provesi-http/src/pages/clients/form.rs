@@ -1,7 +1,6 @@
 //! The form of a client: what was filled in, what is wrong with it, and how it is shown again.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Rule};
 
@@ -109,11 +108,6 @@ impl Filled {
             Of::Client(client) => (format!("Editar {}", client.name), Some(client), None),
             Of::Changed(client) => (format!("Editar {}", client.name), Some(client), Some(Self::of(client))),
         };
-        let status = match (of, faults.is_empty()) {
-            (Of::Changed(_), _) => StatusCode::CONFLICT,
-            (_, false) => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::OK,
-        };
         let now = now.as_ref();
         let other = |mine: &str, theirs: fn(&Self) -> &str| now.map(theirs).filter(|theirs| *theirs != mine);
         let inputs = [
@@ -177,6 +171,6 @@ impl Filled {
             client: client.map(|client| (format!("/clients/{}/", client.id), client.version().to_string())),
             changed: now.is_some(),
         };
-        visit::html(status, &form)
+        faults.answer(form.changed, |status| visit::html(status, &form))
     }
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{AppError, Caller, OrderStatus, OrderView, PageLimit};
 
@@ -19,7 +18,7 @@ use crate::pages::when::When;
 /// What a page of an order says beside the order.
 #[derive(Debug, Default)]
 pub(super) struct Telling {
-    /// Why a status was not changed.
+    /// Why the status was not changed.
     pub(super) faults: Faults,
     /// The reason that was typed.
     pub(super) reason: String,
@@ -95,11 +94,6 @@ pub(super) async fn show(
         .map(|status| Next { status, key: key(status), is_main: is_main(status) })
         .partition(|next| next.status == OrderStatus::Returned);
     let info = order.return_info();
-    let status = match (telling.changed, telling.faults.is_empty()) {
-        (true, _) => StatusCode::CONFLICT,
-        (_, false) => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::OK,
-    };
     let page = Detail {
         l: visit.layout(format!("Orden {}", order.number), Section::Orders),
         badge: Badge(order.status()),
@@ -117,5 +111,5 @@ pub(super) async fn show(
         history_is_cut,
         number: order.number.into(),
     };
-    visit::html(status, &page)
+    telling.faults.answer(telling.changed, |status| visit::html(status, &page))
 }

@@ -108,10 +108,10 @@ pub(crate) async fn edit(
                 Err(error) => Err(error.into()),
             }
         }
-        Err(Undone::App(error)) => match filled.fault(&error) {
-            Some(faults) => Ok(again(&view, &faults).await),
-            None => Err(error.into()),
-        },
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(again(&view, &faults).await)
+        }
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

@@ -5,7 +5,6 @@ mod choice;
 pub(super) use choice::Choice;
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{
     AppError, ClientId, ClientLink, Field, Order, OrderNumber, OrderStatus, OrderView, ReturnReason, StatusFlow,
@@ -170,11 +169,6 @@ impl Filled {
             Of::Changed(order, owner) => (Some(Self::of(order)), Some(owner)),
             Of::New | Of::Order(_) => (None, None),
         };
-        let status = match (of, faults.is_empty()) {
-            (Of::Changed(..), _) => StatusCode::CONFLICT,
-            (_, false) => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::OK,
-        };
         let now = now.as_ref();
         let chosen = self.status.parse().ok();
         let may_be = |&status: &OrderStatus| {
@@ -217,7 +211,7 @@ impl Filled {
             changed: now.is_some(),
             back: order.map_or_else(|| "/orders/".into(), |order| order_path(&order.number)),
         };
-        visit::html(status, &form)
+        faults.answer(form.changed, |status| visit::html(status, &form))
     }
 }
 

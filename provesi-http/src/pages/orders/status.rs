@@ -15,6 +15,11 @@ use crate::pages::posted::{Posted, Undone};
 use crate::pages::visit::Visit;
 use crate::pages::{Pages, words};
 
+/// A page that is reloaded, or gone back to, is the order's.
+pub(crate) async fn back(visit: Visit, Named(number): Named) -> Response {
+    visit.redirect(&order_path(&number))
+}
+
 pub(crate) async fn change(
     State(pages): State<Pages>,
     visit: Visit,
@@ -60,7 +65,7 @@ pub(crate) async fn change(
             telling.faults = Faults::only("return_reason", words::refused(invalid));
         }
         AppError::Invalid(_) => telling.faults = Faults::only("status", words::UNKNOWN_STATUS),
-        error => return Err(error.into()),
+        error => telling.faults = Faults::failed(error.into()),
     }
     // As it is now: the buttons are those of the status that it is in.
     match pages.api.app.order(&caller, &number).await {
