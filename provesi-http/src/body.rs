@@ -55,7 +55,8 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|subtype| !subtype.contains(&b'/') && (subtype == b"json" || subtype.ends_with(b"+json")))
 }
 
-fn unread(error: axum::Error) -> ApiError {
+/// Why a body could not be read.
+pub(crate) fn unread(error: axum::Error) -> ApiError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {

@@ -130,11 +130,11 @@ fn service(service: &'static str, health: Health) -> Response {
     answer::json(code, &ServiceStatus { service, status: status_of(&health), database: health.database, connection })
 }
 
-async fn clients_answer(api: &Api) -> Health {
+pub(crate) async fn clients_answer(api: &Api) -> Health {
     in_time(api.options.ping_timeout, api.app.clients_health(), || api.app.clients().database()).await
 }
 
-async fn orders_answer(api: &Api) -> Health {
+pub(crate) async fn orders_answer(api: &Api) -> Health {
     in_time(api.options.ping_timeout, api.app.orders_health(), || api.app.orders().database()).await
 }
 

@@ -3,8 +3,9 @@
 //! 1. [`request_id`]: gives the request its id, and the answer too.
 //! 2. [`request_log`]: one line per request, and the span in which everything below logs.
 //! 3. `nosniff`: browsers take answers for what they say they are.
-//! 4. [`cors`]: outside of what may answer with an error, so that web pages can read errors.
-//! 5. compression, which is not to refuse anybody: [`accept_encoding`].
+//! 4. compression, which is not to refuse anybody: [`accept_encoding`].
+//! 5. [`cors`], the API alone: outside of what may answer with an error, so that web pages can read errors. The pages have
+//!    their headers and their session here instead, see [`dress`](crate::pages).
 //! 6. [`panics`]: a handler that panics is a 500, not a connection that breaks.
 //! 7. [`timeout`]: inside of the above, since dropping a handler must not drop its log line.
 //! 8. [`body_limit`]: the innermost, since it wraps the body for whoever reads it.
@@ -22,28 +23,42 @@ pub(crate) use request_id::{REQUEST_ID, RequestId};
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::HttpOptions;
+use crate::error::ApiError;
 
-/// Puts the routes that are there so far behind the layers.
+/// How a layer's refusal is answered: as JSON for programs, as a page for people.
+pub(crate) type Refuse = fn(ApiError) -> Response;
+
+/// Puts the routes that are there so far behind the layers that may refuse, 6 to 8.
+pub(crate) fn guard<S: Clone + Send + Sync + 'static>(
+    routes: Router<S>,
+    options: &HttpOptions,
+    refuse: Refuse,
+) -> Router<S> {
+    routes
+        .layer(from_fn_with_state((options.body_limit, refuse), body_limit::limit))
+        .layer(from_fn_with_state((options.timeout, refuse), timeout::cut))
+        .layer(from_fn_with_state(refuse, panics::catch))
+}
+
+/// Puts the routes of the API behind the layers that only they have, 5.
+pub(crate) fn share<S: Clone + Send + Sync + 'static>(routes: Router<S>, options: &HttpOptions) -> Router<S> {
+    routes.layer(cors::layer(&options.cors))
+}
+
+/// Puts the routes that are there so far behind the layers that all have, 1 to 4.
 pub(crate) fn apply(routes: Router, options: &HttpOptions) -> Router {
     let nosniff =
         SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let routes = routes
-        .layer(from_fn_with_state(options.body_limit, body_limit::limit))
-        .layer(from_fn_with_state(options.timeout, timeout::cut))
-        .layer(from_fn(panics::catch));
     // Only where it is wanted: what a layer costs is paid by every request.
     let routes = if options.compression {
         routes.layer(CompressionLayer::new()).layer(from_fn(accept_encoding::allow_identity))
     } else {
         routes
     };
-    routes
-        .layer(cors::layer(&options.cors))
-        .layer(nosniff)
-        .layer(from_fn(request_log::log))
-        .layer(from_fn(request_id::set))
+    routes.layer(nosniff).layer(from_fn(request_log::log)).layer(from_fn(request_id::set))
 }

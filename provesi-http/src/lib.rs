@@ -17,11 +17,13 @@ mod json_scan;
 mod layers;
 mod options;
 mod orders;
+mod pages;
 mod path;
 mod query;
 mod routes;
 mod stream;
 mod wire;
 
-pub use options::{CorsOptions, HttpOptions, Origins, SecurityReport};
+pub use options::{CorsOptions, HttpOptions, Origins, PageOptions, SecureCookies, SecurityReport};
+pub use pages::{SecretKey, WeakKey};
 pub use routes::{openapi_json, router, router_with};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 
+use crate::SecretKey;
 use crate::layers::REQUEST_ID;
 
 /// What an embedder may choose of the HTTP face.
@@ -36,6 +37,8 @@ pub struct HttpOptions {
     pub docs: bool,
     /// What `/api/health` says of the security service.
     pub security: SecurityReport,
+    /// The pages; `None` leaves them out, and their paths to the embedder.
+    pub pages: Option<PageOptions>,
 }
 
 impl Default for HttpOptions {
@@ -48,8 +51,48 @@ impl Default for HttpOptions {
             compression: true,
             docs: true,
             security: SecurityReport::default(),
+            pages: Some(PageOptions::default()),
         }
     }
+}
+
+/// What an embedder may choose of the pages.
+///
+/// ```
+/// use provesi_http::{HttpOptions, PageOptions, SecretKey};
+///
+/// # fn from_your_configuration() -> Vec<u8> { vec![7; 32] }
+/// let mut pages = PageOptions::default();
+/// pages.secret_key = SecretKey::new(&from_your_configuration())?;
+/// let mut options = HttpOptions::default();
+/// options.pages = Some(pages);
+/// # Ok::<(), provesi_http::WeakKey>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PageOptions {
+    /// Signs form tokens and one-time messages; a new one of each start by default. Give one where several processes
+    /// serve the same users, or where forms that are open during a restart are to be taken.
+    pub secret_key: SecretKey,
+    /// When browsers are told to bring cookies back over TLS alone.
+    pub secure_cookies: SecureCookies,
+}
+
+impl Default for PageOptions {
+    fn default() -> Self {
+        Self { secret_key: SecretKey::random(), secure_cookies: SecureCookies::default() }
+    }
+}
+
+/// When browsers are told to bring cookies back over TLS alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecureCookies {
+    /// Where a proxy says that the browser came over TLS (`X-Forwarded-Proto: https`).
+    #[default]
+    Forwarded,
+    /// Always: where TLS ends in the same process, or in a proxy that does not say so.
+    Always,
 }
 
 /// Which web pages of other origins may use the API: by default any may read, without credentials.

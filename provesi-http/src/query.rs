@@ -39,7 +39,8 @@ pub(crate) enum Part<C> {
 }
 
 impl Params {
-    fn last(&self, name: &str) -> Option<&str> {
+    /// The value of a parameter as it came.
+    pub(crate) fn last(&self, name: &str) -> Option<&str> {
         self.pairs.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 

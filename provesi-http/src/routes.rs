@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::{HttpOptions, clients, docs, health, layers, orders};
+use crate::{HttpOptions, clients, docs, health, layers, orders, pages};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
 fn table() -> (Router<Api>, Document) {
@@ -47,13 +47,14 @@ fn written(document: &Document) -> String {
     document.to_pretty_json().unwrap_or_default()
 }
 
-/// The REST API with the default options.
+/// The REST API and the pages with the default options.
 pub fn router(app: App) -> Router {
     router_with(app, HttpOptions::default())
 }
 
-/// The REST API: `/api/…` and, with the documents, `/openapi.json`. Any other path stays the embedder's, who may
-/// `merge` this router into another, or `nest` it under a path.
+/// The REST API (`/api/…` and, with the documents, `/openapi.json`) and, unless they are left out, the pages (`/`,
+/// `/clients/…`, `/orders/…`, `/assets/provesi-…`). Any other path stays the embedder's, who may `merge` this router into
+/// another, or `nest` it under a path.
 pub fn router_with(app: App, options: HttpOptions) -> Router {
     let (mut routes, document) = table();
     let mut paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
@@ -75,7 +76,13 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     }
     let options = Arc::new(options);
     let openapi = written(&document).into();
-    layers::apply(routes.with_state(Api { app, options: Arc::clone(&options), openapi }), &options)
+    let api = Api { app, options: Arc::clone(&options), openapi };
+    let routes = layers::guard(routes, &options, |error| error.into_response());
+    let mut routes = layers::share(routes, &options).with_state(api.clone());
+    if let Some(pages) = &options.pages {
+        routes = routes.merge(pages::routes(api, pages));
+    }
+    layers::apply(routes, &options)
 }
 
 /// The path with a slash at its end where it has none, and without where it has one.

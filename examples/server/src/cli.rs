@@ -22,7 +22,7 @@ Examples:
 Exit codes: 0 done; 1 failed, rows failed, or orders are dangling; 2 a setting
 or a command line that cannot be used.";
 
-/// Orders and clients of a warehouse: a REST API and the work around it, over an embedded database, or over PostgreSQL and MongoDB.
+/// Orders and clients of a warehouse: pages, a REST API and the work around them, over an embedded database, or over PostgreSQL and MongoDB.
 #[derive(Debug, Parser)]
 #[command(name = "provesi-server", version, after_help = EXAMPLES, max_term_width = 110)]
 pub(crate) struct Cli {
@@ -38,7 +38,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API; what is done when no command is given
+    /// Serve the pages and the API; what is done when no command is given
     Serve(Box<ServeCommand>),
     /// Bring the tables of the stores to what this version needs, making the file if it is missing
     Migrate(MigrateArgs),
@@ -123,6 +123,10 @@ pub(crate) struct ServeArgs {
     /// The most connections at once; further ones wait [env: PROVESI_MAX_CONNECTIONS] [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<String>,
+    /// The pages at / beside the API: on or off. What signs their forms is in PROVESI_SECRET_KEY (32 bytes or more); without
+    /// it, it is new at each start [env: PROVESI_PAGES] [default: on]
+    #[arg(long, value_name = "on|off")]
+    pub(crate) pages: Option<String>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -257,7 +261,8 @@ impl ServeArgs {
             request_timeout,
             idle_timeout,
             drain_timeout,
-            max_connections
+            max_connections,
+            pages
         )
     }
 }

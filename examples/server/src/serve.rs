@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use provesi_core::{App, Caller, Chain};
-use provesi_http::{HttpOptions, router_with};
+use provesi_http::{HttpOptions, PageOptions, router_with};
 use tokio::net::TcpListener;
 
 use crate::settings::{Origins, ServeSettings};
@@ -76,6 +76,17 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     };
     options.cors.methods.clone_from(&settings.cors_methods);
     options.cors.headers.clone_from(&settings.cors_headers);
+    options.pages = settings.pages.then(|| {
+        let mut pages = PageOptions::default();
+        match &settings.secret_key {
+            Some(key) => pages.secret_key = key.clone(),
+            None => tracing::info!(
+                "PROVESI_SECRET_KEY is not set: a random key signs the forms of the pages, and those that are open during \
+                 a restart have to be filled in again"
+            ),
+        }
+        pages
+    });
     options
 }
 

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
 use provesi_core::{StatusFlow, Timestamp};
+use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{LogArgs, ServeArgs, StoreArgs};
-use values::{address, connections, duration, header_names, methods, number, one_of, origins, size, store_url};
+use values::{
+    address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size, store_url,
+};
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +118,9 @@ pub(crate) struct ServeSettings {
     pub(crate) idle_timeout: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) max_connections: usize,
+    pub(crate) pages: bool,
+    /// Signs the forms of the pages; `None` for a new one of each start.
+    pub(crate) secret_key: Option<SecretKey>,
 }
 
 #[derive(Debug)]
@@ -212,6 +218,11 @@ impl Env<'_> {
                 "1024",
                 |text| number(text, 1, 1_000_000),
             )?,
+            pages: self.setting(("--pages", "PROVESI_PAGES"), args.pages, "on", |text| {
+                one_of(text, [("on", true), ("off", false)])
+            })?,
+            // No flag: a command line is seen by everybody on the machine.
+            secret_key: self.setting(("PROVESI_SECRET_KEY", "PROVESI_SECRET_KEY"), None, "", secret_key)?,
         })
     }
 
@@ -286,6 +297,16 @@ mod tests {
         for url in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
             assert!(store_url(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_secret_key_is_long_and_is_not_told() {
+        let variables = env(&[("PROVESI_SECRET_KEY", "hunter2")]);
+        let refused = Env(&variables).serve(ServeArgs::default()).unwrap_err().to_string();
+        assert!(refused.starts_with("PROVESI_SECRET_KEY: must have at least 32") && !refused.contains("hunter2"));
+        assert!(secret_key("").unwrap().is_none());
+        let key = secret_key("0123456789abcdef0123456789abcdef").unwrap();
+        assert_eq!(format!("{key:?}"), "Some(SecretKey)");
     }
 
     #[test]

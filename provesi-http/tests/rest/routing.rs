@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::http::Request;
 use axum::routing::get;
+use provesi_http::HttpOptions;
 use tower::ServiceExt;
 
 use crate::support::Bench;
@@ -141,7 +142,9 @@ async fn an_order_whose_number_is_a_path_of_ours_can_be_edited() {
 
 #[tokio::test]
 async fn the_router_leaves_other_paths_to_the_embedder() {
-    let bench = Bench::new();
+    let mut options = HttpOptions::default();
+    options.pages = None;
+    let bench = Bench::with(options);
     let site = Router::new()
         .route("/", get(|| async { "home" }))
         .merge(bench.router.clone())

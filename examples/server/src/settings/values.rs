@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
+use provesi_http::SecretKey;
 
 use super::{Origins, Secret, SqlUrl, StoreUrl};
 
@@ -28,6 +29,15 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
         "mongodb" | "mongodb+srv" => Ok(StoreUrl::Mongo(secret())),
         _ => Err("must be a URL that starts with sqlite:, postgres:// or mongodb://".into()),
     }
+}
+
+/// What was given is not told in a refusal.
+pub(super) fn secret_key(text: &str) -> Result<Option<SecretKey>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let key = SecretKey::new(text.as_bytes());
+    key.map(Some).map_err(|_| format!("must have at least {} bytes", SecretKey::MIN_BYTES))
 }
 
 pub(super) fn connections(text: &str, max: u32) -> Result<NonZeroU32, String> {

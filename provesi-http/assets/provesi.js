@@ -1,0 +1,292 @@
+// Makes the pages quicker to use. Each of them works without it.
+"use strict";
+
+(() => {
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const typesText = (element) =>
+    element.isContentEditable ||
+    element.matches?.("textarea, select, input:not([type=radio], [type=checkbox], [type=button], [type=submit])");
+
+  // The scan box: what a scanner types anywhere goes there, and `/` leads to it. Can be switched off, since some people's
+  // software types single characters by itself.
+  const KEY = "provesi.listening";
+  const scan = document.getElementById("scan");
+  const toggle = document.getElementById("listening");
+  const stored = (value) => {
+    try {
+      if (value === undefined) return localStorage.getItem(KEY) !== "off";
+      localStorage.setItem(KEY, value ? "on" : "off");
+    } catch {
+      // A browser that keeps nothing forgets it with the page.
+    }
+    return value ?? true;
+  };
+  let listening = stored();
+  const showListening = () => toggle.setAttribute("aria-pressed", String(listening));
+  toggle.addEventListener("click", () => {
+    listening = stored(!listening);
+    showListening();
+  });
+  showListening();
+  document.addEventListener("keydown", (event) => {
+    if (!listening || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key.length !== 1 || event.key === " " || typesText(event.target)) return;
+    // The key lands in what has the focus once this is done.
+    if (event.key === "/") event.preventDefault();
+    scan.value = "";
+    scan.focus();
+  });
+
+  for (const element of all(".needs-script")) element.hidden = false;
+
+  // The next statuses: Alt and a digit, whatever the browser takes for access keys.
+  document.addEventListener("keydown", (event) => {
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const digit = /^Digit([1-7])$/.exec(event.code)?.[1];
+    const button = digit && document.querySelector(`.step[accesskey="${digit}"], [data-key="${digit}"]`);
+    if (!button) return;
+    event.preventDefault();
+    const form = button.closest("[data-return]");
+    if (form?.hidden) openReturn(form);
+    else if (form) form.querySelector("textarea").focus();
+    else button.click();
+  });
+
+  // A return: its form stands behind a button until somebody wants it.
+  const openReturn = (form) => {
+    form.hidden = false;
+    document.querySelector("[data-opens]")?.remove();
+    form.querySelector("textarea").focus();
+  };
+  for (const form of all("[data-return]")) {
+    if (form.dataset.open === "true") continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "step is-returned";
+    button.dataset.opens = "";
+    button.textContent = "Devuelto… ";
+    const key = document.createElement("kbd");
+    key.textContent = `Alt ${form.querySelector("[data-key]").dataset.key}`;
+    button.append(key);
+    button.addEventListener("click", () => openReturn(form));
+    const steps = document.querySelector(".steps");
+    if (steps) steps.append(button);
+    else form.before(button);
+    form.hidden = true;
+  }
+
+  // The reason in the form of an order: there while Devuelto is chosen.
+  for (const reason of all("[data-reason]")) {
+    const status = document.getElementById("status");
+    const show = () => (reason.hidden = status.value !== "returned");
+    status.addEventListener("change", () => {
+      show();
+      if (!reason.hidden) reason.querySelector("textarea").focus();
+    });
+    show();
+  }
+
+  // Values that somebody else saved meanwhile.
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-take]");
+    if (!button) return;
+    const { take, value, label } = button.dataset;
+    if (take === "client") {
+      document.querySelector("[data-choice]").dispatchEvent(new CustomEvent("take", { detail: { id: value, name: label } }));
+    } else {
+      const field = document.getElementById(take);
+      field.value = value;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      field.focus();
+    }
+    button.closest(".now").remove();
+  });
+
+  // A form is sent once. The server would do it once anyway; this saves the clerk the doubt.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "yes";
+    for (const button of all("button[type=submit]", form)) button.classList.add("is-busy");
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of all("form[data-sent]")) {
+      delete form.dataset.sent;
+      for (const button of all(".is-busy", form)) button.classList.remove("is-busy");
+    }
+  });
+
+  // The choice of a client: a combobox (ARIA Authoring Practices, editable with list) in the place of the radio buttons.
+  for (const choice of all("[data-choice]")) combobox(choice);
+
+  function combobox(choice) {
+    const options = choice.querySelector("[data-options]");
+    const find = choice.querySelector("[data-find]");
+    const input = find.querySelector("input");
+    // Matches of a search without script are for radio buttons.
+    if (all("input[type=radio]", options).length > 2) return;
+    const chosen = options.querySelector("input:checked");
+    const hidden = document.createElement("input");
+    hidden.type = "hidden";
+    hidden.name = "client";
+    hidden.value = chosen?.value ?? "";
+    let name = hidden.value ? chosen.closest("label").querySelector("[data-name]").textContent : "";
+    const wasInvalid = choice.classList.contains("is-wrong");
+
+    const box = document.createElement("div");
+    box.className = "combo";
+    const list = document.createElement("div");
+    list.id = "client_list";
+    list.setAttribute("role", "listbox");
+    list.setAttribute("aria-label", "Clientes");
+    list.hidden = true;
+    const told = document.createElement("p");
+    told.className = "hint";
+    told.id = "client_told";
+    told.setAttribute("role", "status");
+    const help = "Escriba parte del nombre, el email o el teléfono. Vacío: sin cliente.";
+    told.textContent = help;
+    input.removeAttribute("name");
+    input.value = name;
+    for (const [attribute, value] of Object.entries({
+      role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id, "aria-describedby": told.id,
+    })) input.setAttribute(attribute, value);
+    if (wasInvalid) {
+      input.setAttribute("aria-invalid", "true");
+      input.setAttribute("aria-describedby", `client-fault ${told.id}`);
+    }
+    const label = find.querySelector("label");
+    label.classList.add("hidden");
+    box.append(input, list);
+    find.replaceChildren(label, box);
+    find.classList.remove("line");
+    find.after(told);
+    options.replaceWith(hidden);
+
+    let active = -1;
+    let timer;
+    let request;
+    const items = () => all("[role=option]", list);
+    const close = () => {
+      list.hidden = true;
+      active = -1;
+      input.setAttribute("aria-expanded", "false");
+      input.removeAttribute("aria-activedescendant");
+    };
+    const open = () => {
+      list.hidden = false;
+      input.setAttribute("aria-expanded", "true");
+    };
+    const mark = (at) => {
+      active = at;
+      items().forEach((item, index) => item.setAttribute("aria-selected", String(index === at)));
+      const item = items()[at];
+      if (!item) return input.removeAttribute("aria-activedescendant");
+      input.setAttribute("aria-activedescendant", item.id);
+      item.scrollIntoView({ block: "nearest" });
+    };
+    const take = (client) => {
+      hidden.value = client.id;
+      name = client.name;
+      input.value = client.name;
+      told.textContent = client.id ? `Elegido: ${client.name}` : "Sin cliente.";
+      input.removeAttribute("aria-invalid");
+      clearTimeout(timer);
+      request?.abort();
+      close();
+    };
+    const show = ({ clients, more }) => {
+      list.replaceChildren(
+        ...clients.map((client, index) => {
+          const item = document.createElement("div");
+          item.id = `client_option_${index}`;
+          item.setAttribute("role", "option");
+          item.setAttribute("aria-selected", "false");
+          item.append(client.name);
+          const more = document.createElement("span");
+          more.className = "small";
+          more.textContent = [client.email, client.phone].filter(Boolean).join(" · ");
+          item.append(more);
+          // Before the input loses the focus.
+          item.addEventListener("pointerdown", (event) => {
+            event.preventDefault();
+            take(client);
+          });
+          item.client = client;
+          return item;
+        }),
+      );
+      mark(-1);
+      if (clients.length) open();
+      else close();
+      told.textContent = !clients.length
+        ? "Ningún cliente coincide."
+        : more
+          ? "Los 20 más cercanos; escriba más para acercarse."
+          : `${clients.length} ${clients.length === 1 ? "cliente" : "clientes"}. Flechas y Enter para elegir.`;
+    };
+    const search = async () => {
+      request?.abort();
+      const mine = (request = new AbortController());
+      try {
+        const url = `${choice.dataset.search}?${new URLSearchParams({ q: input.value.trim() })}`;
+        const answer = await fetch(url, { signal: mine.signal, headers: { accept: "application/json" } });
+        if (!answer.ok) throw new Error(answer.status);
+        show(await answer.json());
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        close();
+        told.textContent = "Los clientes no responden; intente de nuevo en un momento.";
+      }
+    };
+    input.addEventListener("input", () => {
+      clearTimeout(timer);
+      const text = input.value.trim();
+      // What was chosen holds only as long as its name stands there.
+      hidden.value = text && text === name ? hidden.value : "";
+      if (!text) return take({ id: "", name: "" });
+      told.textContent = "Buscando…";
+      timer = setTimeout(search, 200);
+    });
+    input.addEventListener("keydown", (event) => {
+      const count = items().length;
+      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+        if (list.hidden && count) open();
+        if (!count) return;
+        event.preventDefault();
+        const step = event.key === "ArrowDown" ? 1 : -1;
+        mark(active < 0 ? (step > 0 ? 0 : count - 1) : (active + step + count) % count);
+      } else if (event.key === "Enter" && !list.hidden && active >= 0) {
+        event.preventDefault();
+        take(items()[active].client);
+      } else if (event.key === "Enter" && input.value.trim() && input.value.trim() !== name) {
+        // Nobody was chosen yet: saving now would lose the client.
+        event.preventDefault();
+        if (!list.hidden && count) mark(0);
+      } else if (event.key === "Escape" && !list.hidden) {
+        event.preventDefault();
+        close();
+      }
+    });
+    input.addEventListener("blur", () => {
+      close();
+      if (input.value.trim() && !hidden.value) {
+        told.textContent = "Todavía no ha elegido un cliente de la lista.";
+        input.setAttribute("aria-invalid", "true");
+      }
+    });
+    input.form.addEventListener("submit", (event) => {
+      if (!input.value.trim() || hidden.value) return;
+      event.preventDefault();
+      event.stopPropagation();
+      told.textContent = "Elija un cliente de la lista, o deje la casilla vacía.";
+      input.setAttribute("aria-invalid", "true");
+      input.focus();
+    });
+    choice.addEventListener("take", (event) => {
+      take(event.detail);
+      input.focus();
+    });
+  }
+})();

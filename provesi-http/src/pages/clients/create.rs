@@ -1,0 +1,46 @@
+//! `/clients/create/`.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::form::{Filled, Of};
+use crate::caller::By;
+use crate::pages::Pages;
+use crate::pages::failure::Failure;
+use crate::pages::flash::Message;
+use crate::pages::input::Faults;
+use crate::pages::once::Landing;
+use crate::pages::posted::{Posted, Undone};
+use crate::pages::visit::Visit;
+
+pub(crate) async fn form(visit: Visit) -> Response {
+    Filled::default().show(&visit, Of::New, &Faults::default())
+}
+
+pub(crate) async fn create(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let filled = Filled::read(&posted);
+    let draft = match filled.draft() {
+        Ok(draft) => draft,
+        Err(faults) => return Ok(filled.show(&visit, Of::New, &faults)),
+    };
+    let done = pages.once(&posted, move |api| async move {
+        let client = api.app.create_client(&caller, draft).await?;
+        let message = Message::done(format!("Cliente '{}' creado exitosamente.", client.name))
+            .with_link("Ver cliente", format!("/clients/{}/", client.id))
+            .with_link("Crear una orden para este cliente", format!("/orders/create/?client={}", client.id));
+        Ok(Landing { to: "/clients/".into(), message })
+    });
+    match done.await {
+        Ok(landing) => Ok(visit.land(landing)),
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(filled.show(&visit, Of::New, &faults))
+        }
+        Err(Undone::Failed(failure)) => Err(failure),
+    }
+}

@@ -1,0 +1,78 @@
+//! `/clients/{id}/delete/`: says how many orders stay behind, and asks.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use provesi_core::{AppError, Chain, Client};
+
+use super::{Named, not_found, to_list};
+use crate::caller::By;
+use crate::pages::failure::Failure;
+use crate::pages::flash::Message;
+use crate::pages::once::Landing;
+use crate::pages::posted::{Posted, Undone};
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::{Pages, words};
+
+#[derive(Template)]
+#[template(path = "clients/delete.html")]
+struct Confirmation<'a> {
+    l: Layout,
+    client: &'a Client,
+    /// What stays behind; `None` where the orders could not be counted.
+    orders: Option<u64>,
+    /// Whether the client changed while the question was open.
+    changed: bool,
+}
+
+impl Confirmation<'_> {
+    fn so_many(&self, count: &u64) -> String {
+        words::so_many(*count, "orden", "órdenes")
+    }
+}
+
+pub(crate) async fn form(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(id): Named,
+) -> Result<Response, Failure> {
+    match pages.api.app.client(&caller, id).await {
+        Ok(client) => Ok(confirm(&pages, &visit, &client, false).await),
+        Err(AppError::ClientNotFound) => Ok(not_found(&visit)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn confirm(pages: &Pages, visit: &Visit, client: &Client, changed: bool) -> Response {
+    let orders = pages.api.app.orders().count_by_client(&[client.id]).await;
+    let orders = orders
+        .inspect_err(|error| tracing::warn!(error = %Chain(error), "the orders of a client were not counted"))
+        .ok()
+        .and_then(|counts| counts.get(&client.id).copied());
+    let l = visit.layout(format!("Eliminar {}", client.name), Section::Clients);
+    let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
+    visit::html(status, &Confirmation { l, client, orders, changed })
+}
+
+pub(crate) async fn delete(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(id): Named,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let expected = posted.expected()?;
+    let done = pages.once(&posted, move |api| async move {
+        let deletion = api.app.delete_client(&caller, id, expected).await?;
+        let message = Message::done(format!("Cliente '{}' eliminado exitosamente.", deletion.client.name));
+        Ok(Landing { to: "/clients/".into(), message })
+    });
+    match done.await {
+        Ok(Landing { message, .. }) => Ok(to_list(&visit, message)),
+        Err(Undone::App(AppError::ClientChanged { current })) => Ok(confirm(&pages, &visit, &current, true).await),
+        Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
+        Err(undone) => Err(undone.into()),
+    }
+}

@@ -1,0 +1,56 @@
+//! `/clients/{id}/`: a client with its latest orders.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use provesi_core::{AppError, Client, OrderListing, PageRequest};
+
+use super::{Named, not_found};
+use crate::caller::By;
+use crate::error;
+use crate::pages::failure::Failure;
+use crate::pages::orders::Row;
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::when::When;
+use crate::pages::{Pages, paging};
+
+#[derive(Template)]
+#[template(path = "clients/detail.html")]
+struct Detail {
+    l: Layout,
+    client: Client,
+    created: When,
+    updated: When,
+    /// `None` where the store of orders did not answer.
+    orders: Option<Vec<Row>>,
+    more: bool,
+}
+
+pub(crate) async fn detail(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(id): Named,
+) -> Result<Response, Failure> {
+    let app = &pages.api.app;
+    let client = match app.client(&caller, id).await {
+        Ok(client) => client,
+        Err(AppError::ClientNotFound) => return Ok(not_found(&visit)),
+        Err(error) => return Err(error.into()),
+    };
+    let request = PageRequest::first(paging::rows());
+    let orders = app.list_orders(&caller, &OrderListing::of_client(id), &request).await;
+    // Without its orders a client is still worth showing.
+    let orders = orders.inspect_err(error::log).ok();
+    let now = visit.now();
+    let page = Detail {
+        l: visit.layout(client.name.as_str(), Section::Clients),
+        created: When::new(client.created_at, now),
+        updated: When::new(client.updated_at, now),
+        client,
+        more: orders.as_ref().is_some_and(|page| page.next.is_some()),
+        orders: orders.map(|page| page.items.into_iter().map(|view| Row::new(view, now)).collect()),
+    };
+    Ok(visit::html(StatusCode::OK, &page))
+}

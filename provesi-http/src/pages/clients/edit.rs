@@ -1,0 +1,73 @@
+//! `/clients/{id}/edit/`.
+
+use axum::extract::State;
+use axum::response::Response;
+use provesi_core::{AppError, ClientChange, ClientDraft};
+
+use super::form::{Filled, Of};
+use super::{Named, not_found};
+use crate::caller::By;
+use crate::pages::Pages;
+use crate::pages::failure::Failure;
+use crate::pages::flash::Message;
+use crate::pages::input::Faults;
+use crate::pages::once::Landing;
+use crate::pages::posted::{Posted, Undone};
+use crate::pages::visit::Visit;
+
+pub(crate) async fn form(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(id): Named,
+) -> Result<Response, Failure> {
+    match pages.api.app.client(&caller, id).await {
+        Ok(client) => Ok(Filled::of(&client).show(&visit, Of::Client(&client), &Faults::default())),
+        Err(AppError::ClientNotFound) => Ok(not_found(&visit)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn edit(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(id): Named,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let expected = posted.expected()?;
+    let client = match pages.api.app.client(&caller, id).await {
+        Ok(client) => client,
+        Err(AppError::ClientNotFound) => return Ok(not_found(&visit)),
+        Err(error) => return Err(error.into()),
+    };
+    let filled = Filled::read(&posted).kept(&client);
+    let ClientDraft { name, email, phone, address } = match filled.draft() {
+        Ok(draft) => draft,
+        // The version stays the one that the form was filled in over only if that is still there; who saves over another's
+        // change is to see it first.
+        Err(faults) if expected.allows(client.version()) => {
+            return Ok(filled.show(&visit, Of::Client(&client), &faults));
+        }
+        Err(faults) => return Ok(filled.show(&visit, Of::Changed(&client), &faults)),
+    };
+    let change = ClientChange { name: Some(name), email: Some(email), phone: Some(phone), address: Some(address) };
+    let done = pages.once(&posted, move |api| async move {
+        let client = api.app.edit_client(&caller, id, &change, expected).await?;
+        let message = Message::done(format!("Cliente '{}' actualizado exitosamente.", client.name))
+            .with_link("Ver cliente", format!("/clients/{id}/"));
+        Ok(Landing { to: "/clients/".into(), message })
+    });
+    match done.await {
+        Ok(landing) => Ok(visit.land(landing)),
+        Err(Undone::App(AppError::ClientChanged { current })) => {
+            Ok(filled.show(&visit, Of::Changed(&current), &Faults::default()))
+        }
+        Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(filled.show(&visit, Of::Client(&client), &faults))
+        }
+        Err(Undone::Failed(failure)) => Err(failure),
+    }
+}

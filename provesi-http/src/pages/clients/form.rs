@@ -1,0 +1,176 @@
+//! The form of a client: what was filled in, what is wrong with it, and how it is shown again.
+
+use askama::Template;
+use axum::response::Response;
+use provesi_core::{Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Rule};
+
+use crate::pages::input::{Faults, Input};
+use crate::pages::posted::{Posted, same_text};
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::words;
+
+/// What was filled in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filled {
+    pub(super) name: String,
+    pub(super) email: String,
+    pub(super) phone: String,
+    pub(super) address: String,
+}
+
+/// The client that a form is about: none yet, or this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of<'a> {
+    New,
+    Client(&'a Client),
+    /// One that somebody else changed while the form was filled in; as it is now.
+    Changed(&'a Client),
+}
+
+#[derive(Template)]
+#[template(path = "clients/form.html")]
+struct Form<'a> {
+    l: Layout,
+    inputs: [Input<'a>; 4],
+    faults: &'a Faults,
+    /// Path of the client and the version that the form is filled in over.
+    client: Option<(String, String)>,
+    changed: bool,
+}
+
+impl Filled {
+    pub(super) fn of(client: &Client) -> Self {
+        Self {
+            name: client.name.to_string(),
+            email: client.email.to_string(),
+            phone: client.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
+            address: client.address.as_ref().map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn read(posted: &Posted) -> Self {
+        Self {
+            name: posted.line("name"),
+            email: posted.line("email"),
+            phone: posted.line("phone"),
+            address: posted.text("address"),
+        }
+    }
+
+    /// What was filled in, with what says the same as the record put as the record has it.
+    pub(super) fn kept(mut self, client: &Client) -> Self {
+        let stored = Self::of(client);
+        for (filled, stored) in [
+            (&mut self.name, stored.name),
+            (&mut self.phone, stored.phone),
+            (&mut self.email, stored.email),
+            (&mut self.address, stored.address),
+        ] {
+            if same_text(filled, &stored) {
+                *filled = stored;
+            }
+        }
+        self
+    }
+
+    /// The client that it describes, or all that is wrong.
+    pub(super) fn draft(&self) -> Result<ClientDraft, Faults> {
+        let mut faults = Faults::default();
+        let mut told = |field, invalid: Invalid| {
+            let text = match invalid.rule {
+                Rule::Email(EmailFault::NoAt) if self.email.is_empty() => words::EMAIL_NEEDED.into(),
+                _ => words::refused(invalid),
+            };
+            faults.add(field, text);
+        };
+        let name = ClientName::parse(self.name.as_str()).map_err(|invalid| told("name", invalid)).ok();
+        let email = Email::parse(&self.email).map_err(|invalid| told("email", invalid)).ok();
+        let phone = Phone::parse_optional(self.phone.as_str()).map_err(|invalid| told("phone", invalid)).ok();
+        let address = Address::parse_optional(self.address.as_str()).map_err(|invalid| told("address", invalid)).ok();
+        match (name, email, phone, address) {
+            (Some(name), Some(email), Some(phone), Some(address)) => Ok(ClientDraft { name, email, phone, address }),
+            _ => Err(faults),
+        }
+    }
+
+    /// What the form says of a use case that was refused because of a field.
+    pub(super) fn fault(&self, error: &AppError) -> Option<Faults> {
+        match error {
+            AppError::EmailTaken => Some(Faults::only("email", words::email_taken(&self.email))),
+            _ => None,
+        }
+    }
+
+    /// The form, filled in like this.
+    pub(super) fn show(&self, visit: &Visit, of: Of<'_>, faults: &Faults) -> Response {
+        let (title, client, now) = match of {
+            Of::New => ("Nuevo cliente".to_owned(), None, None),
+            Of::Client(client) => (format!("Editar {}", client.name), Some(client), None),
+            Of::Changed(client) => (format!("Editar {}", client.name), Some(client), Some(Self::of(client))),
+        };
+        let now = now.as_ref();
+        let other = |mine: &str, theirs: fn(&Self) -> &str| now.map(theirs).filter(|theirs| *theirs != mine);
+        let inputs = [
+            Input {
+                name: "name",
+                label: "Nombre",
+                kind: "text",
+                autocomplete: "off",
+                rows: 0,
+                value: &self.name,
+                required: true,
+                hint: "",
+                fault: faults.of("name"),
+                now: other(&self.name, |filled| &filled.name),
+                autofocus: faults.is_empty() && now.is_none(),
+            },
+            Input {
+                name: "email",
+                label: "Email",
+                kind: "email",
+                autocomplete: "off",
+                rows: 0,
+                value: &self.email,
+                required: true,
+                hint: "Cada cliente tiene el suyo.",
+                fault: faults.of("email"),
+                now: other(&self.email, |filled| &filled.email),
+                autofocus: false,
+            },
+            Input {
+                name: "phone",
+                label: "Teléfono",
+                kind: "tel",
+                autocomplete: "off",
+                rows: 0,
+                value: &self.phone,
+                required: false,
+                hint: "",
+                fault: faults.of("phone"),
+                now: other(&self.phone, |filled| &filled.phone),
+                autofocus: false,
+            },
+            Input {
+                name: "address",
+                label: "Dirección",
+                kind: "text",
+                autocomplete: "off",
+                rows: 3,
+                value: &self.address,
+                required: false,
+                hint: "",
+                fault: faults.of("address"),
+                now: other(&self.address, |filled| &filled.address),
+                autofocus: false,
+            },
+        ];
+        let form = Form {
+            l: visit.layout(title, Section::Clients),
+            inputs,
+            faults,
+            client: client.map(|client| (format!("/clients/{}/", client.id), client.version().to_string())),
+            changed: now.is_some(),
+        };
+        faults.answer(form.changed, |status| visit::html(status, &form))
+    }
+}

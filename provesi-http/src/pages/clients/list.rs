@@ -1,0 +1,92 @@
+//! `/clients/`: clients by name, or those that a search finds.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use provesi_core::{AppError, ClientFilter, ClientListing, ClientQuery, ClientView, Direction, StoreError};
+
+use crate::caller::By;
+use crate::pages::failure::Failure;
+use crate::pages::paging::{self, Place, Sheet};
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::{Pages, words};
+use crate::query::Params;
+
+#[derive(Template)]
+#[template(path = "clients/list.html")]
+struct List {
+    l: Layout,
+    q: String,
+    fault: Option<String>,
+    rows: Vec<ClientView>,
+    before: Option<String>,
+    after: Option<String>,
+    stopped_early: bool,
+    lacks_orders: bool,
+    is_first: bool,
+}
+
+impl List {
+    /// The phone, if there is one.
+    fn phone<'a>(&self, row: &'a ClientView) -> &'a str {
+        row.client.phone.as_ref().map_or("", |phone| phone.as_str())
+    }
+
+    fn unit(&self, row: &ClientView) -> &'static str {
+        if row.orders_count == Some(1) { "orden" } else { "órdenes" }
+    }
+
+    fn count(&self, row: &ClientView) -> String {
+        row.orders_count.map_or_else(|| "?".into(), words::thousands)
+    }
+}
+
+pub(crate) async fn list(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    params: Params,
+) -> Result<Response, Failure> {
+    let q = params.last("q").unwrap_or_default().trim().to_owned();
+    let first = || visit.redirect(&paging::url("/clients/", [("q", Some(&*q).filter(|q| !q.is_empty()))]));
+    let Ok(place) = Place::read(&params) else { return Ok(first()) };
+    let query = if q.is_empty() { Ok(None) } else { ClientQuery::parse(&q).map(Some) };
+    let (sheet, fault) = match query {
+        Ok(query) => {
+            let mut filter = ClientFilter::default();
+            filter.query = query;
+            let listing = ClientListing::new(filter, Direction::Ascending);
+            let read = if place.is_backwards() { listing.reversed() } else { listing.clone() };
+            let page = match pages.api.app.list_clients(&caller, &read, &place.request(paging::rows())).await {
+                Err(AppError::Clients(StoreError::InvalidCursor)) => return Ok(first()),
+                page => page?,
+            };
+            match place.arrange(page, |view| listing.cursor_at(&view.client)) {
+                Some(sheet) => (sheet, None),
+                None => return Ok(first()),
+            }
+        }
+        Err(invalid) => {
+            let nothing = Sheet { items: Vec::new(), before: None, after: None, stopped_early: false };
+            (nothing, Some(words::refused(invalid)))
+        }
+    };
+    let Sheet { items, before, after, stopped_early } = sheet;
+    let link = |name, cursor: Option<String>| {
+        let q = Some(&*q).filter(|q| !q.is_empty());
+        cursor.map(|cursor| paging::url("/clients/", [("q", q), (name, Some(&cursor))]))
+    };
+    let page = List {
+        lacks_orders: items.iter().any(|view| view.orders_count.is_none()),
+        rows: items,
+        before: link("before", before),
+        after: link("after", after),
+        stopped_early,
+        is_first: place == Place::First,
+        fault,
+        q,
+        l: visit.layout("Clientes", Section::Clients),
+    };
+    Ok(visit::html(StatusCode::OK, &page).into_response())
+}

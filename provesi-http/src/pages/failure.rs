@@ -1,0 +1,156 @@
+//! Why a page could not be shown, and the page that says so. What a store said goes to the log, never to the page.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use provesi_core::AppError;
+
+use super::visit::{self, Layout, Section, Visit};
+use crate::error::{self, ApiError};
+
+/// Why a page could not be shown. As an answer it is a mark that [`visit::dress`] makes a page of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// There is no such page.
+    NoPage,
+    /// The page is there, for other methods.
+    NoMethod,
+    /// The form is not one of ours for this browser.
+    Forged,
+    /// The form cannot be read.
+    BadForm,
+    /// The form is longer than allowed.
+    TooLarge,
+    /// It took too long.
+    TimedOut,
+    /// A store does not answer.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage {
+    l: Layout,
+    status: u16,
+    heading: &'static str,
+    text: &'static str,
+    /// Whether trying again may help.
+    again: bool,
+}
+
+impl Failure {
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::NoPage => StatusCode::NOT_FOUND,
+            Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TimedOut | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What is told: in a few words, and what to do about it.
+    pub(crate) const fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoPage => ("No encontramos esa página", "Revise la dirección, o siga desde el menú."),
+            Self::NoMethod => ("Así no se puede", "Esta página no acepta ese tipo de solicitud."),
+            Self::Forged => (
+                "El formulario venció",
+                "No se guardó nada. Vuelva a la página anterior, recárguela y envíe el formulario de nuevo. \
+                 Si vuelve a pasar, revise que el navegador acepte cookies de este sitio.",
+            ),
+            Self::BadForm => {
+                ("No pudimos leer el formulario", "No se guardó nada. Recargue la página e intente de nuevo.")
+            }
+            Self::TooLarge => {
+                ("El formulario es demasiado grande", "No se guardó nada. Acorte los textos e intente de nuevo.")
+            }
+            Self::TimedOut => (
+                "Se demoró demasiado",
+                "Intente de nuevo en un momento. Si estaba guardando, revise antes si quedó guardado.",
+            ),
+            Self::Unavailable => (
+                "La base de datos no responde",
+                "Espere un momento e intente de nuevo. Si estaba guardando, revise antes si quedó guardado.",
+            ),
+            Self::Internal => (
+                "Algo falló de nuestro lado",
+                "Quedó registrado. Si vuelve a pasar, avise a quien administra el sistema.",
+            ),
+        }
+    }
+
+    /// The page that says so.
+    pub(crate) fn page(self, visit: &Visit) -> Response {
+        let (heading, text) = self.told();
+        let status = self.status();
+        let l = visit.layout(heading, Section::None);
+        let again = self.may_pass();
+        self.mark(visit::html(status, &FailurePage { l, status: status.as_u16(), heading, text, again }))
+    }
+
+    const fn may_pass(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unavailable)
+    }
+
+    /// Says in an answer when to try again, where that may help.
+    pub(crate) fn mark(self, mut answer: Response) -> Response {
+        if self.may_pass() {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        answer
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut answer = self.status().into_response();
+        answer.extensions_mut().insert(self);
+        answer
+    }
+}
+
+/// A use case that was not done for a reason that no page of its own tells.
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        error::log(&error);
+        if error.is_transient() { Self::Unavailable } else { Self::Internal }
+    }
+}
+
+/// What the layers say, and what [`Api::finish`](crate::api::Api::finish) does.
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::App(error, _) => error.into(),
+            ApiError::TooLarge => Self::TooLarge,
+            ApiError::TimedOut => Self::TimedOut,
+            ApiError::NoRoute => Self::NoPage,
+            ApiError::NoMethod => Self::NoMethod,
+            ApiError::Panicked => Self::Internal,
+            ApiError::Invalid(_)
+            | ApiError::UnreadableBody
+            | ApiError::ClientId
+            | ApiError::OrderNumber
+            | ApiError::Cursor => Self::BadForm,
+        }
+    }
+}
+
+/// A layer's refusal of a request for a page.
+pub(crate) fn refuse(error: ApiError) -> Response {
+    Failure::from(error).into_response()
+}
+
+pub(crate) async fn no_page() -> Failure {
+    Failure::NoPage
+}
+
+/// axum adds `Allow`.
+pub(crate) async fn other_method() -> Failure {
+    Failure::NoMethod
+}

@@ -1,0 +1,129 @@
+//! The JSON that other services read beside the pages. Errors are `{"error": …}`.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use provesi_core::{AppError, ClientLink, OrderStatus, OrderView};
+use serde::Serialize;
+
+use crate::answer;
+use crate::api::Api;
+use crate::caller::By;
+use crate::error;
+use crate::error::ApiError;
+use crate::path::{PathClient, PathNumber};
+
+/// What nobody who is not known is shown.
+const HIDDEN: &str = "***";
+
+/// Why there is no record.
+#[derive(Debug)]
+pub(crate) enum NoRecord {
+    ClientId,
+    Client,
+    Order,
+    Unavailable,
+    Failed,
+}
+
+impl IntoResponse for NoRecord {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Told {
+            error: &'static str,
+        }
+        let (status, error) = match self {
+            Self::ClientId => (StatusCode::BAD_REQUEST, "ID de cliente inválido"),
+            Self::Client => (StatusCode::NOT_FOUND, "Cliente no encontrado"),
+            Self::Order => (StatusCode::NOT_FOUND, "Orden no encontrada"),
+            Self::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "Servicio no disponible, intente de nuevo en un momento")
+            }
+            Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Error interno del servidor"),
+        };
+        let mut answer = answer::json(status, &Told { error });
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
+        }
+        answer
+    }
+}
+
+impl From<AppError> for NoRecord {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::ClientNotFound => Self::Client,
+            AppError::OrderNotFound => Self::Order,
+            error => {
+                error::log(&error);
+                if error.is_transient() { Self::Unavailable } else { Self::Failed }
+            }
+        }
+    }
+}
+
+/// `/clients/api/v1/{id}/`: a client, without what is personal.
+pub(crate) async fn client(
+    State(api): State<Api>,
+    By(caller): By,
+    id: Result<PathClient, ApiError>,
+) -> Result<Response, NoRecord> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        id: String,
+        name: &'a str,
+        email: &'a str,
+        phone: &'a str,
+        created_at: String,
+    }
+    let id = id.and_then(PathClient::get).map_err(|_| NoRecord::ClientId)?;
+    let client = api.app.client(&caller, id).await?;
+    let told = Told {
+        id: client.id.to_string(),
+        name: client.name.as_str(),
+        email: HIDDEN,
+        phone: HIDDEN,
+        created_at: client.created_at.to_string(),
+    };
+    Ok(answer::json(StatusCode::OK, &told))
+}
+
+/// `/orders/api/v1/orders/{number}/status`: where an order stands.
+pub(crate) async fn order_status(
+    State(api): State<Api>,
+    By(caller): By,
+    number: Result<PathNumber, ApiError>,
+) -> Result<Response, NoRecord> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        order_number: &'a str,
+        status: OrderStatus,
+        status_display: &'static str,
+        /// The client's name, where there is a client and it is known.
+        client: Option<&'a str>,
+        client_id: Option<String>,
+        last_updated: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        return_reason: Option<Option<&'a str>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        returned_at: Option<Option<String>>,
+    }
+    let number = number.and_then(PathNumber::get).map_err(|_| NoRecord::Order)?;
+    let OrderView { order, client, .. } = api.app.order(&caller, &number).await?;
+    let returned = order.status() == OrderStatus::Returned;
+    let info = order.return_info();
+    let told = Told {
+        order_number: order.number.as_str(),
+        status: order.status(),
+        status_display: order.status().label(),
+        client: match &client {
+            ClientLink::Known(client) => Some(client.name.as_str()),
+            _ => None,
+        },
+        client_id: order.client_id.map(|id| id.to_string()),
+        last_updated: order.updated_at.to_string(),
+        return_reason: returned.then(|| info.map(|info| info.reason.as_str())),
+        returned_at: returned.then(|| info.map(|info| info.returned_at.to_string())),
+    };
+    Ok(answer::json(StatusCode::OK, &told))
+}

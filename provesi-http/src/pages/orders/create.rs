@@ -1,0 +1,80 @@
+//! `/orders/create/`.
+
+use axum::extract::State;
+use axum::response::Response;
+use provesi_core::{Caller, OrderDraft, OrderStatus};
+
+use super::form::{Choice, Filled, Of, Sound};
+use super::order_path;
+use crate::caller::By;
+use crate::pages::failure::Failure;
+use crate::pages::flash::Message;
+use crate::pages::input::Faults;
+use crate::pages::once::Landing;
+use crate::pages::posted::{Posted, Undone};
+use crate::pages::visit::Visit;
+use crate::pages::{Pages, words};
+use crate::query::Params;
+
+pub(crate) async fn form(State(pages): State<Pages>, visit: Visit, By(caller): By, params: Params) -> Response {
+    let filled = Filled {
+        number: params.last("order_number").unwrap_or_default().trim().to_owned(),
+        client: params.last("client").unwrap_or_default().trim().to_owned(),
+        status: OrderStatus::Received.as_str().to_owned(),
+        reason: String::new(),
+    };
+    let choice = Choice::find(&pages.api, &caller, &filled.client).await;
+    show(&pages, &visit, &filled, &choice, &Faults::default())
+}
+
+fn show(pages: &Pages, visit: &Visit, filled: &Filled, choice: &Choice, faults: &Faults) -> Response {
+    filled.show(visit, Of::New, choice, pages.api.app.flow(), faults)
+}
+
+pub(crate) async fn create(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let filled = Filled::read(&posted, OrderStatus::Received);
+    let again = async |caller: &Caller, mut faults: Faults| {
+        let choice = Choice::find(&pages.api, caller, &filled.client).await;
+        // Told along with the rest, and not only once all else is right.
+        if choice.gone && faults.of("client").is_none() {
+            faults.add("client", words::CLIENT_GONE);
+        }
+        show(&pages, &visit, &filled, &choice, &faults)
+    };
+    if posted.get("action") == Some("find-client") {
+        let choice = Choice::find(&pages.api, &caller, &filled.client).await;
+        let choice = choice.searched(&pages.api, &caller, &posted.line("client_search")).await;
+        return Ok(show(&pages, &visit, &filled, &choice, &Faults::default()));
+    }
+    let Sound { status, client, reason } = match filled.checked() {
+        Ok(sound) => sound,
+        Err(faults) => return Ok(again(&caller, faults).await),
+    };
+    let draft = OrderDraft {
+        number: filled.number.clone(),
+        client_id: client.map(|id| id.to_string()),
+        status,
+        return_reason: reason,
+    };
+    let by = caller.clone();
+    let done = pages.once(&posted, move |api| async move {
+        let number = api.app.create_order(&by, &draft).await?.order.number;
+        let message = Message::done(format!("Orden '{number}' creada exitosamente."))
+            .with_link("Ver orden", order_path(&number))
+            .with_link("Crear otra", "/orders/create/");
+        Ok(Landing { to: "/orders/".into(), message })
+    });
+    match done.await {
+        Ok(landing) => Ok(visit.land(landing)),
+        Err(Undone::App(error)) => {
+            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+            Ok(again(&caller, faults).await)
+        }
+        Err(Undone::Failed(failure)) => Err(failure),
+    }
+}

@@ -1,0 +1,115 @@
+//! `/orders/{number}/`: one order, the statuses that it may go to as buttons, and what happened to it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use provesi_core::{AppError, Caller, OrderStatus, OrderView, PageLimit};
+
+use super::history::Entry;
+use super::{Named, Owner, not_found};
+use crate::caller::By;
+use crate::error;
+use crate::pages::Pages;
+use crate::pages::failure::Failure;
+use crate::pages::input::{Badge, Faults, Input};
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::when::When;
+
+/// What a page of an order says beside the order.
+#[derive(Debug, Default)]
+pub(super) struct Telling {
+    /// Why the status was not changed.
+    pub(super) faults: Faults,
+    /// The reason that was typed.
+    pub(super) reason: String,
+    /// Whether the order changed while the page was open.
+    pub(super) changed: bool,
+}
+
+/// A status that may come next.
+struct Next {
+    status: OrderStatus,
+    /// Its key: the place among all statuses, so that it is the same on every order.
+    key: usize,
+    /// Whether it is the next step of the work.
+    is_main: bool,
+}
+
+#[derive(Template)]
+#[template(path = "orders/detail.html")]
+struct Detail<'a> {
+    l: Layout,
+    number: String,
+    badge: Badge,
+    owner: Owner,
+    created: When,
+    updated: When,
+    version: String,
+    reason: Option<String>,
+    returned: Option<When>,
+    /// Without a return, which has a form of its own.
+    next: Vec<Next>,
+    /// The return, where it may come next.
+    back: Option<Next>,
+    reason_input: Input<'a>,
+    telling: &'a Telling,
+    /// Newest first; `None` where it could not be read.
+    history: Option<Vec<Entry>>,
+    history_is_cut: bool,
+}
+
+pub(crate) async fn detail(
+    State(pages): State<Pages>,
+    visit: Visit,
+    By(caller): By,
+    Named(number): Named,
+) -> Result<Response, Failure> {
+    match pages.api.app.order(&caller, &number).await {
+        Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
+        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The page of an order.
+pub(super) async fn show(
+    pages: &Pages,
+    visit: &Visit,
+    caller: &Caller,
+    view: OrderView,
+    telling: &Telling,
+) -> Response {
+    let OrderView { order, client, next_statuses } = view;
+    let now = visit.now();
+    let history = pages.api.app.history(caller, &order.number, None, PageLimit::MAX).await;
+    // An order is worth showing without its history.
+    let history = history.inspect_err(error::log).ok();
+    let history_is_cut = history.as_ref().is_some_and(|events| events.len() >= PageLimit::MAX.get());
+    let history = history.map(|events| events.into_iter().rev().map(|event| Entry::new(event, now)).collect());
+    let key = |status| OrderStatus::ALL.iter().position(|&other| other == status).map_or(0, |at| at + 1);
+    let from = order.status();
+    let is_main = |status| from < OrderStatus::Delivered && key(status) == key(from) + 1;
+    let (back, next): (Vec<_>, Vec<_>) = next_statuses
+        .into_iter()
+        .map(|status| Next { status, key: key(status), is_main: is_main(status) })
+        .partition(|next| next.status == OrderStatus::Returned);
+    let info = order.return_info();
+    let page = Detail {
+        l: visit.layout(format!("Orden {}", order.number), Section::Orders),
+        badge: Badge(order.status()),
+        owner: Owner::from(&client),
+        created: When::new(order.created_at, now),
+        updated: When::new(order.updated_at, now),
+        version: order.version().to_string(),
+        reason: info.map(|info| info.reason.to_string()),
+        returned: info.map(|info| When::new(info.returned_at, now)),
+        next,
+        back: back.into_iter().next(),
+        reason_input: super::form::reason(&telling.reason, telling.faults.of("return_reason"), None),
+        telling,
+        history,
+        history_is_cut,
+        number: order.number.into(),
+    };
+    telling.faults.answer(telling.changed, |status| visit::html(status, &page))
+}

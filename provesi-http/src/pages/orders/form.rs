@@ -1,0 +1,243 @@
+//! The form of an order: what was filled in, what is wrong with it, and how it is shown again.
+
+mod choice;
+
+pub(super) use choice::Choice;
+
+use askama::Template;
+use axum::response::Response;
+use provesi_core::{
+    AppError, ClientId, ClientLink, Field, Order, OrderNumber, OrderStatus, OrderView, ReturnReason, StatusFlow,
+};
+
+use super::{Owner, order_path};
+use crate::pages::input::{Faults, Input};
+use crate::pages::posted::{Posted, same_text};
+use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::words;
+
+/// What was filled in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filled {
+    pub(super) number: String,
+    /// The id of the client; empty for none.
+    pub(super) client: String,
+    pub(super) status: String,
+    pub(super) reason: String,
+}
+
+/// What was filled in, where nothing is wrong with it by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Sound {
+    pub(super) status: OrderStatus,
+    pub(super) client: Option<ClientId>,
+    pub(super) reason: Option<String>,
+}
+
+/// The order that a form is about: none yet, or this one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Of<'a> {
+    New,
+    Order(&'a Order),
+    /// One that somebody else changed while the form was filled in; as it is now.
+    Changed(&'a Order, &'a Owner),
+}
+
+impl<'a> Of<'a> {
+    fn order(self) -> Option<&'a Order> {
+        match self {
+            Self::New => None,
+            Self::Order(order) | Self::Changed(order, _) => Some(order),
+        }
+    }
+}
+
+/// A status to choose.
+struct StatusOption {
+    status: OrderStatus,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "orders/form.html")]
+struct Form<'a> {
+    l: Layout,
+    number: Input<'a>,
+    reason: Input<'a>,
+    statuses: Vec<StatusOption>,
+    /// The status as the order has it now, where somebody else changed it.
+    status_now: Option<OrderStatus>,
+    choice: &'a Choice,
+    /// The client as the order has it now, where somebody else changed it.
+    owner_now: Option<&'a Owner>,
+    faults: &'a Faults,
+    /// Number, path and version of the order.
+    order: Option<(String, String, String)>,
+    changed: bool,
+    back: String,
+}
+
+impl Filled {
+    pub(super) fn of(order: &Order) -> Self {
+        Self {
+            number: order.number.to_string(),
+            client: order.client_id.map(|id| id.to_string()).unwrap_or_default(),
+            status: order.status().as_str().to_owned(),
+            reason: order.return_info().map(|info| info.reason.to_string()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn read(posted: &Posted, status: OrderStatus) -> Self {
+        Self {
+            number: posted.line("order_number"),
+            client: posted.line("client"),
+            status: posted.get("status").unwrap_or(status.as_str()).to_owned(),
+            reason: posted.text("return_reason"),
+        }
+    }
+
+    /// What was filled in, with a reason that says the same as the order's put as the order has it.
+    pub(super) fn kept(mut self, order: &Order) -> Self {
+        if let Some(info) = order.return_info()
+            && same_text(&self.reason, info.reason.as_str())
+        {
+            self.reason = info.reason.to_string();
+        }
+        self
+    }
+
+    /// What it says, or all that is wrong with it.
+    pub(super) fn checked(&self) -> Result<Sound, Faults> {
+        let mut faults = Faults::default();
+        if self.number.is_empty() {
+            faults.add("order_number", words::NUMBER_NEEDED);
+        } else if let Err(invalid) = OrderNumber::parse(&self.number) {
+            faults.add("order_number", words::refused(invalid));
+        }
+        let client = match &*self.client {
+            "" => None,
+            id => id.parse().map_err(|_| faults.add("client", words::CLIENT_GONE)).ok(),
+        };
+        let status: Option<OrderStatus> =
+            self.status.parse().map_err(|_| faults.add("status", words::UNKNOWN_STATUS)).ok();
+        let mut reason = None;
+        if status == Some(OrderStatus::Returned) {
+            match ReturnReason::parse(self.reason.as_str()) {
+                Ok(text) => reason = Some(text.into()),
+                Err(invalid) => faults.add("return_reason", words::refused(invalid)),
+            }
+        }
+        match status {
+            Some(status) if faults.is_empty() => Ok(Sound { status, client, reason }),
+            _ => Err(faults),
+        }
+    }
+
+    /// What the form says of a use case that was refused because of a field.
+    pub(super) fn fault(&self, error: &AppError) -> Option<Faults> {
+        match error {
+            AppError::NumberTaken => Some(Faults::only("order_number", words::number_taken(&self.number))),
+            AppError::UnknownClient => Some(Faults::only("client", words::CLIENT_GONE)),
+            AppError::ReasonRequired(_) => Some(Faults::only("return_reason", words::REASON_NEEDED)),
+            AppError::TransitionRefused { from, to } => {
+                Some(Faults::only("status", format!("Una orden en {} no puede pasar a {}.", from.label(), to.label())))
+            }
+            AppError::Invalid(invalid) => {
+                let field = match invalid.field {
+                    Field::OrderNumber => "order_number",
+                    Field::ReturnReason => "return_reason",
+                    Field::Status => "status",
+                    _ => return None,
+                };
+                Some(Faults::only(field, words::refused(*invalid)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The form, filled in like this.
+    pub(super) fn show(
+        &self,
+        visit: &Visit,
+        of: Of<'_>,
+        choice: &Choice,
+        flow: &StatusFlow,
+        faults: &Faults,
+    ) -> Response {
+        let order = of.order();
+        let (now, owner) = match of {
+            Of::Changed(order, owner) => (Some(Self::of(order)), Some(owner)),
+            Of::New | Of::Order(_) => (None, None),
+        };
+        let now = now.as_ref();
+        let chosen = self.status.parse().ok();
+        let may_be = |&status: &OrderStatus| {
+            order.is_none_or(|order| flow.allows(order.status(), status)) || chosen == Some(status)
+        };
+        let title = order.map_or_else(|| "Nueva orden".into(), |order| format!("Editar la orden {}", order.number));
+        let is_fresh = faults.is_empty() && now.is_none() && !choice.is_searched();
+        let form = Form {
+            l: visit.layout(title, Section::Orders),
+            number: Input {
+                name: "order_number",
+                label: "Código",
+                kind: "text",
+                autocomplete: "off",
+                rows: 0,
+                value: &self.number,
+                required: true,
+                hint: "Escanéelo o escríbalo: letras, números y guiones, máximo 32.",
+                fault: faults.of("order_number"),
+                now: now.map(|now| &*now.number).filter(|number| *number != self.number),
+                autofocus: is_fresh,
+            },
+            reason: reason(
+                &self.reason,
+                faults.of("return_reason"),
+                // Where the order is no return any more, its status says so.
+                now.map(|now| &*now.reason).filter(|reason| !reason.is_empty() && *reason != self.reason),
+            ),
+            statuses: OrderStatus::ALL
+                .into_iter()
+                .filter(may_be)
+                .map(|status| StatusOption { status, chosen: chosen == Some(status) })
+                .collect(),
+            status_now: now.and_then(|now| now.status.parse().ok()).filter(|now| Some(*now) != chosen),
+            choice,
+            owner_now: owner.filter(|_| now.is_some_and(|now| now.client != self.client)),
+            faults,
+            order: order
+                .map(|order| (order.number.to_string(), order_path(&order.number), order.version().to_string())),
+            changed: now.is_some(),
+            back: order.map_or_else(|| "/orders/".into(), |order| order_path(&order.number)),
+        };
+        faults.answer(form.changed, |status| visit::html(status, &form))
+    }
+}
+
+/// The field of a reason.
+pub(super) fn reason<'a>(value: &'a str, fault: Option<&'a str>, now: Option<&'a str>) -> Input<'a> {
+    Input {
+        name: "return_reason",
+        label: "Razón de la devolución",
+        kind: "text",
+        autocomplete: "off",
+        rows: 3,
+        value,
+        required: false,
+        hint: "Solo para el estado Devuelto; ahí es obligatoria. Queda en el historial.",
+        fault,
+        now,
+        autofocus: false,
+    }
+}
+
+/// The client of an order as the form knows it.
+pub(super) fn choice_of(view: &OrderView) -> Choice {
+    match &view.client {
+        ClientLink::Nobody => Choice::nobody(),
+        ClientLink::Known(client) => Choice::of(client),
+        ClientLink::Gone(id) => Choice::unnamed(*id, "Un cliente que ya no existe"),
+        ClientLink::Unavailable(id) => Choice::unnamed(*id, "El cliente de antes (los clientes no responden)"),
+    }
+}

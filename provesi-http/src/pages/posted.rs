@@ -1,0 +1,130 @@
+//! Forms that are sent: read, and taken only where they are ours.
+
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use provesi_core::{AppError, Expected};
+
+use super::failure::Failure;
+use super::once::{Landing, Submit};
+use super::visit::Visit;
+use super::{Pages, origin, token};
+use crate::api::Api;
+use crate::body::unread;
+use crate::error::ApiError;
+
+/// A form that comes from a page that we gave to this browser.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    fields: Vec<(String, String)>,
+    submit: Submit,
+}
+
+impl FromRequest<Pages> for Posted {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, pages: &Pages) -> Result<Self, Failure> {
+        let visit = request.extensions().get::<Visit>().cloned().ok_or(Failure::Internal)?;
+        let session = visit.session().ok_or(Failure::Forged)?;
+        if !is_urlencoded(&request) || !origin::is_ours(request.headers(), request.uri()) {
+            return Err(Failure::Forged);
+        }
+        // The limit is the body limit layer's.
+        let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
+        let mut fields: Vec<(String, String)> = form_urlencoded::parse(&bytes)
+            .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
+            .collect();
+        let given = fields.iter().position(|(name, _)| name == token::FIELD).ok_or(Failure::Forged)?;
+        let (_, given) = fields.swap_remove(given);
+        let form = token::accept(&pages.key, session, &given).ok_or(Failure::Forged)?;
+        let submit = Submit::new(form, visit.path(), &fields);
+        Ok(Self { fields, submit })
+    }
+}
+
+fn is_urlencoded(request: &Request) -> bool {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+impl Posted {
+    /// A field as it was filled in; browsers' line ends are `\n` here.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field of one line, without blanks around it; empty where it is not there.
+    pub(crate) fn line(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().trim().to_owned()
+    }
+
+    /// A field of several lines; empty where it is not there.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().trim_end().to_owned()
+    }
+
+    /// Which version of the record the form was filled in over. A form that does not say takes any.
+    pub(crate) fn expected(&self) -> Result<Expected, Failure> {
+        match self.get("version") {
+            None => Ok(Expected::Any),
+            Some(version) => version.parse().map(Expected::Version).map_err(|_| Failure::BadForm),
+        }
+    }
+}
+
+/// How a form was answered that is not done.
+#[derive(Debug)]
+pub(crate) enum Undone {
+    /// The use case says no.
+    App(AppError),
+    /// There is nothing that the form could say.
+    Failed(Failure),
+}
+
+impl From<Undone> for Failure {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::App(error) => error.into(),
+            Undone::Failed(failure) => failure,
+        }
+    }
+}
+
+impl Pages {
+    /// Does what a form asks for, to its end and once: a form that comes again lands where it did the first time.
+    pub(crate) async fn once<F>(
+        &self,
+        posted: &Posted,
+        write: impl FnOnce(Api) -> F + Send + 'static,
+    ) -> Result<Landing, Undone>
+    where
+        F: Future<Output = Result<Landing, AppError>> + Send + 'static,
+    {
+        let slot = self.forms.slot(posted.submit);
+        let done = self.api.finish(|api| async move {
+            let mut landing = slot.lock_owned().await;
+            if let Some(landing) = &*landing {
+                return Ok(landing.clone());
+            }
+            let done = write(api).await?;
+            Ok(landing.insert(done).clone())
+        });
+        done.await.map_err(|error| match error {
+            ApiError::App(error, _) => Undone::App(error),
+            other => Undone::Failed(other.into()),
+        })
+    }
+}
+
+impl Pages {
+    /// Where a form led when it was done before, if it was.
+    pub(crate) async fn landed(&self, posted: &Posted) -> Option<Landing> {
+        self.forms.slot(posted.submit).lock().await.clone()
+    }
+}
+
+/// Whether two texts say the same, whatever their line ends and the blanks around them: a form that nobody touched is not
+/// to change a record that was written otherwise.
+pub(crate) fn same_text(a: &str, b: &str) -> bool {
+    a == b || a.replace("\r\n", "\n").trim() == b.replace("\r\n", "\n").trim()
+}

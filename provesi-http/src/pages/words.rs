@@ -1,0 +1,92 @@
+//! What clerks read where something is wrong or was done. The texts of the Python system are these to the letter.
+
+use provesi_core::{EmailFault, Field, Invalid, OrderNumber, Rule};
+
+use super::flash::Message;
+
+pub(crate) const NAME_NEEDED: &str = "El nombre es requerido.";
+pub(crate) const EMAIL_NEEDED: &str = "El email es requerido.";
+pub(crate) const NUMBER_NEEDED: &str = "El código del pedido es requerido.";
+pub(crate) const NUMBER_CHARSET: &str = "El código solo puede contener letras, números y guiones.";
+pub(crate) const NUMBER_INVALID: &str = "Código de orden inválido.";
+pub(crate) const REASON_NEEDED: &str = "Debe ingresar una razón de devolución.";
+pub(crate) const CLIENT_GONE: &str = "El cliente seleccionado no existe.";
+pub(crate) const CLIENT_ID: &str = "ID de cliente inválido.";
+pub(crate) const CLIENT_NOT_FOUND: &str = "Cliente no encontrado.";
+pub(crate) const UNKNOWN_STATUS: &str = "Elija uno de los estados de la lista.";
+
+pub(crate) fn email_taken(email: &str) -> String {
+    format!("Ya existe un cliente con el email '{email}'.")
+}
+
+pub(crate) fn number_taken(number: &str) -> String {
+    format!("Ya existe una orden con el código '{number}'.")
+}
+
+/// That there is no such order, with ways to look on.
+pub(crate) fn no_order(number: &OrderNumber) -> Message {
+    Message::refused(format!("No se encontró la orden '{number}'."))
+        .with_link("Buscar códigos parecidos", format!("/orders/?q={number}"))
+        .with_link("Crear esta orden", format!("/orders/create/?order_number={number}"))
+}
+
+/// What is wrong with a field.
+pub(crate) fn refused(invalid: Invalid) -> String {
+    match (invalid.field, invalid.rule) {
+        (Field::Name, Rule::Blank) => NAME_NEEDED.into(),
+        (Field::ReturnReason, Rule::Blank) => REASON_NEEDED.into(),
+        (_, Rule::Blank) => "Este campo es requerido.".into(),
+        (_, Rule::TooLong { max }) => format!("Use máximo {} caracteres.", thousands(max)),
+        (_, Rule::ControlCharacter) => "Hay un carácter que no se puede guardar; escriba el texto de nuevo.".into(),
+        (_, Rule::NumberCharset) => NUMBER_CHARSET.into(),
+        (_, Rule::Email(fault)) => format!("El email no es válido: {}.", email(fault)),
+        (_, Rule::ObjectId) => CLIENT_GONE.into(),
+        (_, Rule::UnknownStatus) => UNKNOWN_STATUS.into(),
+        _ => "El valor no es válido.".into(),
+    }
+}
+
+const fn email(fault: EmailFault) -> &'static str {
+    match fault {
+        EmailFault::NoAt => "le falta la arroba (@)",
+        EmailFault::NoLocalPart => "falta lo que va antes de la arroba",
+        EmailFault::NoDomain => "falta lo que va después de la arroba",
+        EmailFault::Quoted => "no puede llevar comillas",
+        EmailFault::DomainLiteral => "después de la arroba va un dominio, no una dirección IP",
+        EmailFault::NoPeriod => "al dominio le falta un punto, como en ejemplo.com",
+        EmailFault::TwoPeriods => "tiene dos puntos seguidos",
+        EmailFault::TooLong => "es demasiado largo",
+        _ => "tiene un carácter que no se permite",
+    }
+}
+
+/// A number with points between the thousands.
+pub(crate) fn thousands(number: impl ToString) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('.');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many of something.
+pub(crate) fn so_many(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_points() {
+        let shown: Vec<_> = [0_u64, 12, 999, 1_000, 123_456, 1_234_567].map(thousands).into();
+        assert_eq!(shown, ["0", "12", "999", "1.000", "123.456", "1.234.567"]);
+        assert_eq!(so_many(1, "orden", "órdenes"), "1 orden");
+        assert_eq!(so_many(1_000, "orden", "órdenes"), "1.000 órdenes");
+    }
+}

@@ -1,0 +1,14 @@
+//! The pages over a store in memory, one module per file of pages.
+
+#![allow(clippy::unwrap_used, reason = "clippy sees only the functions marked as tests as tests")]
+
+mod assets;
+mod clients;
+mod degraded;
+mod forgery;
+mod json;
+mod lists;
+mod messages;
+mod orders;
+mod support;
+mod twice;

@@ -1,0 +1,195 @@
+//! Pages of orders.
+
+use provesi_core::StatusFlow;
+
+use crate::support::Bench;
+
+#[tokio::test]
+async fn an_order_is_made_moved_edited_and_deleted() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    let browser = bench.browser();
+    let fields = [("order_number", " ORD-1 "), ("client", &*id), ("status", "received"), ("return_reason", "")];
+    assert_eq!(browser.fill("/orders/create/", &fields).await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has("Orden &#39;ORD-1&#39; creada exitosamente.").has(">Ana</a>");
+
+    let moved = browser.get("/orders/ORD-1/").await;
+    assert_eq!(moved.text.matches("class=\"step is-").count(), 5);
+    let moved = browser.refill("/orders/ord-1/status/", &moved, &[("status", "shipped")]).await;
+    assert_eq!(moved.led(), (302, "/orders/ORD-1/"));
+    let page = browser.get("/orders/ORD-1/").await;
+    page.has("Orden &#39;ORD-1&#39;: Despachado.").has("De Recibido a Despachado").has("Sin identificar");
+
+    let back = browser.refill("/orders/ORD-1/status/", &page, &[("status", "returned"), ("return_reason", " ")]).await;
+    assert_eq!(back.status, 422);
+    back.has("Debe ingresar una razón de devolución.");
+    let back = browser.refill("/orders/ORD-1/status/", &back, &[("status", "returned"), ("return_reason", "Roto")]);
+    assert_eq!(back.await.led(), (302, "/orders/ORD-1/"));
+    browser.get("/orders/returns/").await.has("ORD-1").has(">Roto</p>").has("Devuelta <time");
+
+    let edit = [("order_number", "ord-1"), ("client", ""), ("status", "returned"), ("return_reason", "Mojado")];
+    assert_eq!(browser.fill("/orders/ORD-1/edit/", &edit).await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has("Orden &#39;ord-1&#39; actualizada exitosamente.").has("Sin cliente");
+    browser.get("/orders/ord-1/").await.has("Razón: Mojado (antes: Roto)").has("Quedó sin cliente");
+
+    assert_eq!(browser.fill("/orders/ord-1/delete/", &[]).await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has("Orden &#39;ord-1&#39; eliminada exitosamente.").has("Todavía no hay órdenes.");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost() {
+    let bench = Bench::new();
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let gone = "6b050af58b3059b0f61239f2";
+    for (number, client, status, reason, message) in [
+        ("", "", "received", "", "El código del pedido es requerido."),
+        ("A B", "", "received", "", "El código solo puede contener letras, números y guiones."),
+        ("a-1", "", "received", "", "Ya existe una orden con el código &#39;a-1&#39;."),
+        ("A-2", gone, "received", "", "El cliente seleccionado no existe."),
+        ("A-2", "abc", "received", "", "El cliente seleccionado no existe."),
+        ("A-2", "", "returned", " ", "Debe ingresar una razón de devolución."),
+        ("A-2", "", "lost", "", "Elija uno de los estados de la lista."),
+    ] {
+        let fields = [("order_number", number), ("client", client), ("status", status), ("return_reason", reason)];
+        let form = browser.fill("/orders/create/", &fields).await;
+        assert_eq!(form.status, 422, "{message}");
+        form.has(message).has("role=\"alert\"").has(&format!("value=\"{number}\""));
+        assert!(form.text.contains("aria-invalid=\"true\"") || message.contains("cliente"), "{message}");
+    }
+    let fields = [("order_number", "A B"), ("status", "returned"), ("return_reason", "")];
+    let both = browser.fill("/orders/create/", &fields).await;
+    both.has("href=\"#order_number\"").has("href=\"#return_reason\"");
+    let fields = [("order_number", "A B"), ("client", gone), ("status", "received")];
+    browser.fill("/orders/create/", &fields).await.has("href=\"#order_number\"").has("href=\"#client\"");
+    assert_eq!(bench.count("/api/orders/").await, 1);
+}
+
+#[tokio::test]
+async fn an_edit_over_anothers_change_shows_both_and_loses_neither() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", None).await;
+    let (one, two) = (bench.browser(), bench.browser());
+    let open = one.get("/orders/A-1/edit/").await;
+    let theirs = [("order_number", "A-1"), ("client", &*id), ("status", "packing")];
+    assert_eq!(two.fill("/orders/A-1/edit/", &theirs).await.status, 302);
+
+    let mine = [("order_number", "A-1"), ("client", ""), ("status", "returned"), ("return_reason", "Roto")];
+    let conflict = one.refill("/orders/A-1/edit/", &open, &mine).await;
+    assert_eq!(conflict.status, 409);
+    conflict
+        .has("value=\"returned\" selected")
+        .has("\nRoto</textarea>")
+        .has("Ahora dice:")
+        .has("Empaque")
+        .has(">Ana</a>");
+    assert_eq!(bench.stored_order("A-1").await["status"], "packing");
+    assert_eq!(one.refill("/orders/A-1/edit/", &conflict, &mine).await.led(), (302, "/orders/"));
+    let stored = bench.stored_order("A-1").await;
+    assert_eq!((&stored["status"], &stored["client_id"]), (&"returned".into(), &serde_json::Value::Null));
+}
+
+#[tokio::test]
+async fn a_button_of_a_page_that_is_out_of_date_changes_nothing() {
+    let bench = Bench::new();
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let open = browser.get("/orders/A-1/").await;
+    bench.browser().fill("/orders/A-1/edit/", &[("order_number", "A-1"), ("status", "packing")]).await;
+    let fields = [("status", "returned"), ("return_reason", "Roto")];
+    let told = browser.refill("/orders/A-1/status/", &open, &fields).await;
+    assert_eq!(told.status, 409);
+    told.has("La orden cambió mientras tanto").has("Empaque").has("\nRoto</textarea>");
+    assert_eq!(bench.stored_order("A-1").await["status"], "packing");
+    let deletion = browser.refill("/orders/A-1/delete/", &open, &[]).await;
+    assert_eq!(deletion.status, 409);
+    assert_eq!(bench.count("/api/orders/").await, 1);
+}
+
+#[tokio::test]
+async fn only_what_the_flow_allows_is_offered_and_taken() {
+    let bench = Bench::with(StatusFlow::strict(), |_| {});
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let page = browser.get("/orders/A-1/").await;
+    page.has("value=\"picking\"").has("value=\"cancelled\"").lacks("value=\"shipped\"").lacks("data-return");
+    browser.get("/orders/A-1/edit/").await.has("<option value=\"picking\"").lacks("<option value=\"shipped\"");
+    let told = browser.refill("/orders/A-1/status/", &page, &[("status", "shipped")]).await;
+    assert_eq!(told.status, 422);
+    told.has("Una orden en Recibido no puede pasar a Despachado.");
+    let edit = browser.fill("/orders/A-1/edit/", &[("order_number", "A-1"), ("status", "shipped")]).await;
+    assert_eq!(edit.status, 422);
+    edit.has("Una orden en Recibido no puede pasar a Despachado.");
+}
+
+#[tokio::test]
+async fn a_scan_opens_the_order_or_says_how_to_go_on() {
+    let bench = Bench::new();
+    bench.order("Ord-1", None).await;
+    let browser = bench.browser();
+    let found = browser.get("/orders/lookup/?q=+oRD-1+").await;
+    assert_eq!(found.status, 200);
+    found.has("Orden <span class=\"number\">Ord-1</span>");
+    for (q, message) in [
+        ("X-9", "No se encontró la orden &#39;X-9&#39;."),
+        ("Ana+P%C3%A9rez", "Código de orden inválido."),
+        ("", "El código del pedido es requerido."),
+    ] {
+        assert_eq!(browser.get(&format!("/orders/lookup/?q={q}")).await.led(), (302, "/orders/"));
+        browser.get("/orders/").await.has(message);
+    }
+    for page in ["", "edit/", "delete/"] {
+        assert_eq!(browser.get(&format!("/orders/X-9/{page}")).await.led(), (302, "/orders/"), "{page}");
+        browser.get("/orders/").await.has("No se encontró la orden &#39;X-9&#39;.");
+        assert_eq!(browser.get(&format!("/orders/X_9/{page}")).await.led(), (302, "/orders/"), "{page}");
+        browser.get("/orders/").await.has("Código de orden inválido.");
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_number_is_a_page_is_reached_all_the_same() {
+    let bench = Bench::new();
+    for number in ["create", "lookup", "returns", "health", "api"] {
+        bench.order(number, None).await;
+        let browser = bench.browser();
+        browser.get("/orders/").await.has(&format!("href=\"/orders/lookup/?q={number}\""));
+        let page = browser.get(&format!("/orders/lookup/?q={number}")).await;
+        let path = format!("/orders/{number}/status/");
+        let moved = browser.refill(&path, &page, &[("status", "packing")]).await;
+        assert_eq!(moved.led(), (302, &*format!("/orders/lookup/?q={number}")));
+        browser.get(&format!("/orders/lookup/?q={number}")).await.has(": Empaque.");
+        assert_eq!(browser.get(&format!("/orders/{number}/edit/")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_looked_for_without_script_and_what_was_typed_stays() {
+    let bench = Bench::new();
+    let id = bench.client("Ferretería Ñandú", "f@example.com").await;
+    bench.client("Otra", "o@example.com").await;
+    let browser = bench.browser();
+    let typed = [("order_number", "A-1"), ("status", "returned"), ("return_reason", "Roto")];
+    let search = [&typed[..], &[("client", ""), ("client_search", "nandu"), ("action", "find-client")]].concat();
+    let form = browser.fill("/orders/create/", &search).await;
+    assert_eq!(form.status, 200);
+    form.has(&format!("type=\"radio\" name=\"client\" value=\"{id}\"")).has("Ferretería Ñandú").lacks("Otra</span>");
+    form.has("value=\"A-1\"").has("value=\"returned\" selected").has("\nRoto</textarea>");
+    assert_eq!(bench.count("/api/orders/").await, 0);
+    let made = browser.refill("/orders/create/", &form, &[&typed[..], &[("client", &*id)]].concat()).await;
+    assert_eq!(made.led(), (302, "/orders/"));
+    assert_eq!(bench.stored_order("A-1").await["client_id"], *id);
+    // The same step while editing keeps the client that is there.
+    let search = [&search[..2], &[("client", &*id), ("client_search", "otra"), ("action", "find-client")]].concat();
+    let edit = browser.fill("/orders/A-1/edit/", &search).await;
+    edit.has("value=\"A-1\"").has(&format!("value=\"{id}\" checked")).has("Otra</span>");
+}
+
+#[tokio::test]
+async fn the_order_form_names_the_client_that_the_address_gives() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    let form = bench.browser().get(&format!("/orders/create/?client={id}&order_number=X-1")).await;
+    form.has(&format!("value=\"{id}\" checked")).has(">Ana</span>").has("value=\"X-1\"");
+    bench.browser().get("/orders/create/?client=x").await.has("value=\"\" checked");
+}
