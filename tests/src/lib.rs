@@ -42,3 +42,13 @@ pub fn server_binary(release: bool) -> PathBuf {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
         .expect("cargo says where the binary is")
 }
+
+/// Cargo's target folder, where the server's binary is.
+///
+/// # Panics
+/// Where cargo cannot build it.
+#[must_use]
+pub fn target_dir() -> PathBuf {
+    let binary = server_binary(false);
+    binary.ancestors().nth(2).expect("binaries lie in a folder of the target folder").to_owned()
+}

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod api_page;
+mod browser;
 mod durability;
 mod outage;
 mod place;

@@ -1,0 +1,218 @@
+//! A real browser, as a test uses it: Chromium without a window, driven over WebDriver.
+
+mod axe;
+mod driver;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::{Value, json};
+
+/// How long a page may take to become what a test waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether the browser is wanted: it is, unless it is left out by name.
+pub(crate) fn wanted() -> bool {
+    match std::env::var("PROVESI_TEST_BROWSER").as_deref() {
+        Err(_) | Ok("chromium") => true,
+        Ok("none") => false,
+        Ok(other) => panic!("PROVESI_TEST_BROWSER is `chromium` or `none`, not {other:?}"),
+    }
+}
+
+/// What one looks at the page with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// 1280 × 900.
+    Desk,
+    /// 390 × 844.
+    Handheld,
+}
+
+impl Screen {
+    const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Desk => (1280, 900),
+            Self::Handheld => (390, 844),
+        }
+    }
+}
+
+/// A browser with a profile of its own.
+pub(crate) struct Browser {
+    client: Client,
+    screen: Screen,
+}
+
+impl Browser {
+    pub(crate) async fn open(screen: Screen) -> Self {
+        Self::start(screen, true).await
+    }
+
+    /// One that runs no script of a page.
+    pub(crate) async fn without_script(screen: Screen) -> Self {
+        Self::start(screen, false).await
+    }
+
+    async fn start(screen: Screen, script: bool) -> Self {
+        let driver = tokio::task::spawn_blocking(|| &*driver::RUNNING).await.expect("the driver runs");
+        let (width, height) = screen.size();
+        // What is fetched in the background is none of a test's business. Root has no sandbox.
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-quic",
+            "--lang=es-CO",
+        ];
+        let mut options = json!({
+            "binary": driver.browser,
+            "args": arguments,
+            "mobileEmulation": {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 1.0, "mobile": false}},
+        });
+        if !script {
+            options["prefs"] = json!({"profile.managed_default_content_settings.javascript": 2});
+        }
+        let capabilities = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&driver.url)
+            .await
+            .expect("a browser starts");
+        Self { client, screen }
+    }
+
+    pub(crate) async fn goto(&self, url: &str) {
+        self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
+    }
+
+    pub(crate) async fn url(&self) -> String {
+        self.client.current_url().await.expect("a page is open").to_string()
+    }
+
+    /// The first element that the CSS selector finds, waited for.
+    pub(crate) async fn find(&self, selector: &str) -> Element {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        match found {
+            Ok(element) => element,
+            Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.url().await, self.text("body").await),
+        }
+    }
+
+    pub(crate) async fn has(&self, selector: &str) -> bool {
+        !self.client.find_all(Locator::Css(selector)).await.expect("a selector").is_empty()
+    }
+
+    /// What one reads there.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        match self.client.find(Locator::Css(selector)).await {
+            Ok(element) => element.text().await.expect("it has a text"),
+            Err(error) => format!("(no `{selector}`: {error})"),
+        }
+    }
+
+    pub(crate) async fn click(&self, selector: &str) {
+        self.find(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Types into a field, in the place of what is there.
+    pub(crate) async fn fill(&self, selector: &str, text: &str) {
+        let field = self.find(selector).await;
+        field.clear().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+        field.send_keys(text).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Presses keys, wherever the focus is.
+    pub(crate) async fn press(&self, keys: &str) {
+        let focused = self.client.active_element().await.expect("something has the focus");
+        focused.send_keys(keys).await.expect("it takes keys");
+    }
+
+    /// Presses the tabulator until the element has the focus: what cannot be reached so is out of reach for whoever has a
+    /// keyboard alone.
+    pub(crate) async fn tab_to(&self, selector: &str) {
+        let target = self.find(selector).await;
+        for _ in 0..200 {
+            let focused = self.client.active_element().await.expect("something has the focus");
+            if focused.element_id() == target.element_id() {
+                return;
+            }
+            self.press(&Key::Tab.to_string()).await;
+        }
+        panic!("`{selector}` at {} cannot be reached by the keyboard", self.url().await);
+    }
+
+    /// Waits until the page satisfies `condition`, a JavaScript expression.
+    pub(crate) async fn wait_until(&self, condition: &str) {
+        let start = Instant::now();
+        while self.evaluate(condition).await != Value::Bool(true) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "`{condition}` does not come true at {}:\n{}",
+                self.url().await,
+                self.text("body").await
+            );
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+
+    pub(crate) async fn evaluate(&self, expression: &str) -> Value {
+        let script = format!("return ({expression});");
+        self.client.execute(&script, Vec::new()).await.unwrap_or_else(|error| panic!("{expression}: {error}"))
+    }
+
+    /// Nothing is wider than the screen, and nothing on the page was fetched from elsewhere.
+    pub(crate) async fn assert_keeps_to_itself(&self) {
+        let width = self.evaluate("document.documentElement.scrollWidth").await;
+        assert!(width.as_u64() <= Some(self.screen.size().0.into()), "{width} px wide at {}", self.url().await);
+        let fetched = self
+            .evaluate(
+                "performance.getEntriesByType('resource').map(entry => entry.name) \
+                 .filter(name => !name.startsWith(location.origin + '/') && !name.startsWith('data:'))",
+            )
+            .await;
+        assert_eq!(fetched, json!([]), "at {}", self.url().await);
+    }
+
+    /// No finding of axe-core that is serious or worse.
+    pub(crate) async fn assert_accessible(&self) {
+        self.client.execute(&axe::SCRIPT, Vec::new()).await.expect("axe-core loads");
+        let findings = self
+            .client
+            .execute_async(
+                "const done = arguments[arguments.length - 1]; \
+                 axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations \
+                     .filter(rule => rule.impact === 'serious' || rule.impact === 'critical') \
+                     .map(rule => `${rule.id}: ${rule.help}\n` + rule.nodes.map(node => '  ' + node.html).join('\n'))), \
+                     error => done([String(error)]))",
+                Vec::new(),
+            )
+            .await
+            .expect("axe-core runs");
+        let findings: Vec<&str> = findings.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        assert!(findings.is_empty(), "{}:\n{}", self.url().await, findings.join("\n"));
+    }
+
+    /// A picture of all of the page, in `target/screenshots/`.
+    pub(crate) async fn picture(&self, name: &str) {
+        let folder = provesi_tests::target_dir().join("screenshots");
+        std::fs::create_dir_all(&folder).expect("the target folder can be written");
+        let file: PathBuf = folder.join(format!("{name}-{}.png", self.screen.size().0));
+        let picture = self.client.screenshot().await.expect("a picture is taken");
+        std::fs::write(&file, picture).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    }
+
+    /// Ends it. One that is dropped instead, as in a test that fails, ends with the run.
+    pub(crate) async fn close(self) {
+        self.client.close().await.expect("the browser ends");
+    }
+}
