@@ -35,12 +35,14 @@ mod process;
 mod pypi;
 mod server;
 mod shared;
+mod statements;
 mod stores;
 mod url;
 mod way;
 
 pub use database::TestDatabase;
 pub use own::{OwnServer, OwnServerBuilder};
+pub use statements::Statements;
 pub use stores::wanted;
 pub use way::{Kind, NoServer, Way};
 

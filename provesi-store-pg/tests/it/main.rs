@@ -12,3 +12,4 @@ mod in_transaction;
 mod locking;
 mod migrations;
 mod searches;
+mod statements;
