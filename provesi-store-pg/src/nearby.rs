@@ -24,11 +24,11 @@ pub(crate) fn is_enough(name: &str, limit: &str, bound: &str) -> String {
     format!("((SELECT count(*) FROM {name}_near) >= {limit} OR (SELECT count(*) FROM {name}_walk) < {bound})")
 }
 
-/// Whether most rows of `table` meet `condition`, as far as a sample tells.
-pub(crate) fn most_match(table: &str, condition: &str) -> String {
+/// Whether more than one in `n` rows of `table` meet `condition`, as far as a sample tells.
+pub(crate) fn more_than_one_in(n: u32, table: &str, condition: &str) -> String {
     let bytes = SAMPLE * 8_192;
     format!(
-        "SELECT 2 * count(*) FILTER (WHERE {condition}) > count(*) FROM {table} \
-         TABLESAMPLE SYSTEM (least(100, 100.0 * {bytes} / greatest(pg_relation_size('{table}'), 1)))"
+        "(SELECT {n} * count(*) FILTER (WHERE {condition}) > count(*) FROM {table} \
+         TABLESAMPLE SYSTEM (least(100, 100.0 * {bytes} / greatest(pg_relation_size('{table}'), 1))))"
     )
 }

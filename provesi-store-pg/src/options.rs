@@ -6,6 +6,8 @@ use provesi_core::StoreError;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use crate::patience;
+
 /// How long PostgreSQL works on a statement, and how long it lets one wait for a lock. Below
 /// [`DEADLINE`](crate::patience::DEADLINE), so that a caller hears of the lock rather than of the time, and that what
 /// nobody waits for any more is ended.
@@ -45,6 +47,7 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 /// A pool of at most `connections`, each opened when it is first needed. A caller waits for a free one for two seconds.
+/// One that does not answer is closed when a call on it was given up.
 #[must_use]
 pub fn pool_options(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
@@ -59,4 +62,5 @@ pub fn pool_options(connections: u32) -> PgPoolOptions {
                 Ok(true)
             })
         })
+        .after_release(|connection, _| Box::pin(patience::is_alive(connection)))
 }

@@ -12,7 +12,7 @@
 //!
 //! A server is started at the first call and shared by all tests of the process, whatever runtimes they are on. Each
 //! call gives another empty database, dropped with its [`TestDatabase`]. [`OwnServer`] is a server that one test has for
-//! itself, to stop it, let it crash, and start it again.
+//! itself, to stop it, let it crash or hang, and start it again.
 //!
 //! When the process has ended, in whatever way, a small keeper process ends its servers and removes their data. Should
 //! that be killed too, the next run removes what it left.
@@ -35,12 +35,14 @@ mod process;
 mod pypi;
 mod server;
 mod shared;
+mod statements;
 mod stores;
 mod url;
 mod way;
 
 pub use database::TestDatabase;
-pub use own::{OwnServer, OwnServerBuilder};
+pub use own::{Frozen, OwnServer, OwnServerBuilder};
+pub use statements::Statements;
 pub use stores::wanted;
 pub use way::{Kind, NoServer, Way};
 

@@ -11,6 +11,7 @@
 //! Each is one statement. They are not kept prepared: PostgreSQL then plans each with its values before it, and does not
 //! settle for a plan that suits most of them.
 
+mod search;
 mod statement;
 
 use provesi_core::{Order, OrderCursor, OrderFilter, OrderListing, Page, PageRequest, StoreError, filled};

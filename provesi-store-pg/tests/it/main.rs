@@ -11,4 +11,6 @@ mod feed;
 mod in_transaction;
 mod locking;
 mod migrations;
+mod outages;
 mod searches;
+mod statements;

@@ -125,7 +125,8 @@ async fn a_live_table_of_django_is_taken_over_in_place() {
 
 #[tokio::test]
 async fn both_ways_to_the_schema_lead_to_the_same() {
-    let (fresh, taken_over) = (Fixture::new().await, Fixture::empty().await);
+    let (fresh, taken_over) = (Fixture::empty().await, Fixture::empty().await);
+    fresh.store.migrate().await.unwrap();
     taken_over.raw().await.execute(DJANGO).await.unwrap();
     taken_over.store.migrate().await.unwrap();
     let statement = "SELECT indexdef FROM pg_indexes WHERE indexname LIKE 'provesi%' ORDER BY indexname";
@@ -246,7 +247,8 @@ async fn writers_are_not_stopped_while_a_large_table_is_migrated() {
 
 #[tokio::test]
 async fn a_database_that_a_newer_version_migrated_is_refused_and_left_alone() {
-    let fixture = Fixture::new().await;
+    let fixture = Fixture::empty().await;
+    fixture.store.migrate().await.unwrap();
     fixture
         .raw()
         .await

@@ -132,6 +132,12 @@ impl Container {
         self.container().stop_with_timeout(Some(seconds)).await.map_err(|error| error.to_string())
     }
 
+    pub(super) async fn freeze(&self, still: bool) -> Result<(), String> {
+        let container = self.container();
+        let done = if still { container.pause().await } else { container.unpause().await };
+        done.map_err(|error| error.to_string())
+    }
+
     pub(super) async fn start_again(&self) -> Result<(), String> {
         self.container().start().await.map_err(|error| error.to_string())
     }

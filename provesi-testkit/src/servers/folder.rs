@@ -51,6 +51,12 @@ impl Folder {
         lines[lines.len().saturating_sub(5)..].join("\n")
     }
 
+    /// The process that the keeper started.
+    pub(super) fn server_pid(&self) -> io::Result<u32> {
+        let pid = fs::read_to_string(self.path.join("server.pid"))?;
+        pid.trim().parse().map_err(io::Error::other)
+    }
+
     /// Whether we are root, who must not run PostgreSQL: then the user to run it as.
     pub(super) fn other_than_root(&self) -> io::Result<Option<RunAs>> {
         if fs::metadata(&self.path)?.uid() != 0 {

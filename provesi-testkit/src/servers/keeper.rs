@@ -19,6 +19,10 @@ server=$!
 echo "$server" >"$folder/server.pid"
 {
     read -r signal <&3 || { signal=$last; : >"$folder/gone"; }
+    # We may have ended while it was frozen.
+    kill -s CONT "$server" $(ps -A -o pid=,ppid= | while read -r pid parent; do
+        [ "$parent" != "$server" ] || echo "$pid"
+    done)
     kill -s "$signal" "$server"
     tenths=0
     while kill -0 "$server" && [ "$tenths" -lt 100 ]; do sleep 0.1; tenths=$((tenths + 1)); done

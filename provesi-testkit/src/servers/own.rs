@@ -122,6 +122,17 @@ impl OwnServer {
         stopped.unwrap_or_else(|error| panic!("{} does not stop: {error}", self.origin()));
     }
 
+    /// Lets the server stand still, as if it hung: its connections stay open and nothing is answered, until it is thawed.
+    ///
+    /// # Panics
+    /// Where it cannot be frozen.
+    pub async fn freeze(&self) -> Frozen {
+        let server = Arc::clone(&self.server);
+        let frozen = background::run(async move { server.freeze(true).await }).await;
+        frozen.unwrap_or_else(|error| panic!("{} does not freeze: {error}", self.origin()));
+        Frozen { server: Some(Arc::clone(&self.server)) }
+    }
+
     /// Starts the server again after a stop or a crash, on the same port and data, and waits until it answers.
     ///
     /// # Panics
@@ -130,5 +141,41 @@ impl OwnServer {
         let server = Arc::clone(&self.server);
         let started = background::run(async move { server.start_again().await }).await;
         started.unwrap_or_else(|error| panic!("{} does not start again: {error}", self.origin()));
+    }
+}
+
+/// A server that stands still until this is thawed or dropped.
+#[must_use = "it is thawed when this is dropped"]
+pub struct Frozen {
+    server: Option<Arc<Server>>,
+}
+
+impl Frozen {
+    /// Lets the server go on where it stood.
+    ///
+    /// # Panics
+    /// Where it cannot.
+    pub async fn thaw(mut self) {
+        if let Some(server) = self.server.take() {
+            let thawed = background::run(async move { server.freeze(false).await }).await;
+            thawed.unwrap_or_else(|error| panic!("a server does not thaw: {error}"));
+        }
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            let thawed = background::block(async move { server.freeze(false).await });
+            if let Some(Err(error)) = thawed {
+                background::say(&format!("a server does not thaw: {error}"));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frozen").finish_non_exhaustive()
     }
 }

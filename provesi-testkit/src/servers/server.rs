@@ -190,6 +190,15 @@ impl Server {
         Ok(())
     }
 
+    /// Lets it stand still, or go on.
+    pub(super) async fn freeze(&self, still: bool) -> Result<(), String> {
+        match &mut *self.run.lock().await {
+            Run::Given => Err("a server that was given by URL is not ours to freeze".to_owned()),
+            Run::Process(process) => tokio::task::block_in_place(|| process.freeze(still)),
+            Run::Container(container) => container.freeze(still).await,
+        }
+    }
+
     /// Starts it again, on the same port and data, and waits until it answers.
     pub(super) async fn start_again(&self) -> Result<(), String> {
         let mut run = self.run.lock().await;

@@ -25,6 +25,14 @@ pub(super) fn hosts(url: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts)
 }
 
+/// `base` with its hosts and ports replaced.
+pub(super) fn with_hosts(base: &str, hosts: &str) -> String {
+    let (scheme, rest) = base.split_once("://").unwrap_or(("", base));
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let user = rest[..end].rsplit_once('@').map_or(String::new(), |(user, _)| format!("{user}@"));
+    format!("{scheme}://{user}{hosts}{}", &rest[end..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +50,12 @@ mod tests {
         assert_eq!(found("mongodb://u:p@h"), "mongodb://u:p@h/x?authSource=admin");
         assert_eq!(found("mongodb://u:p@h/people?w=1"), "mongodb://u:p@h/x?w=1&authSource=people");
         assert_eq!(found("mongodb://u:p@h/?authSource=a"), "mongodb://u:p@h/x?authSource=a");
+    }
+
+    #[test]
+    fn hosts_are_replaced_and_the_rest_stays() {
+        assert_eq!(with_hosts("postgres://u:p%40@h:1/x?a=b", "l:2"), "postgres://u:p%40@l:2/x?a=b");
+        assert_eq!(with_hosts("postgres://h", "l:2"), "postgres://l:2");
     }
 
     #[test]

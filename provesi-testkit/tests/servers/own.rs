@@ -49,6 +49,34 @@ async fn mongodb_from_pypi_is_stopped_and_started() {
     a_stop_keeps_port_and_data(Kind::MongoDb, Way::Pypi).await;
 }
 
+async fn a_frozen_server_says_nothing_and_goes_on(kind: Kind, way: Way) {
+    let Some(server) = server_by(kind, way).await else { return };
+    let database = server.database().await;
+    put(kind, database.url(), 1).await;
+    let frozen = server.freeze().await;
+    let asked = tokio::time::timeout(Duration::from_millis(1_500), count(kind, database.url())).await;
+    assert!(asked.is_err(), "it says nothing: {asked:?}");
+    frozen.thaw().await;
+    assert_eq!(count(kind, database.url()).await, Ok(1));
+    drop(server.freeze().await);
+    assert_eq!(count(kind, database.url()).await, Ok(1));
+}
+
+#[tokio::test]
+async fn postgres_in_a_container_is_frozen_and_thawed() {
+    a_frozen_server_says_nothing_and_goes_on(Kind::Postgres, Way::Container).await;
+}
+
+#[tokio::test]
+async fn postgres_of_the_machine_is_frozen_and_thawed() {
+    a_frozen_server_says_nothing_and_goes_on(Kind::Postgres, Way::Local).await;
+}
+
+#[tokio::test]
+async fn mongodb_in_a_container_is_frozen_and_thawed() {
+    a_frozen_server_says_nothing_and_goes_on(Kind::MongoDb, Way::Container).await;
+}
+
 #[tokio::test]
 async fn durability_is_a_choice() {
     for (builder, fsync) in [(OwnServer::postgres(), "off"), (OwnServer::postgres().durable(), "on")] {

@@ -7,22 +7,11 @@ use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSor
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
 
+use super::search::{self, Part, Search, is_of_client};
 use crate::instant::Instant;
 use crate::sql::{
-    self, client, created_in_status, folded, number_grams, number_in_status, order_columns, returned_key,
-    updated_in_status,
+    self, client, created_in_status, folded, number_in_status, order_columns, returned_key, updated_in_status,
 };
-use crate::{grams, nearby};
-
-/// How many of a client's orders are few: that many are read and sorted in a few milliseconds.
-const FEW: usize = 2_000;
-
-/// How many orders are passed on the walks of a search, see [`nearby`]: that takes about as long as to look up what few
-/// orders match.
-const NEARBY: usize = 4_000;
-
-/// How many are passed for each that a page may have, so that one of a thousand is together where one in five matches.
-const NEARBY_EACH: usize = 5;
 
 pub(crate) struct Statement {
     pub(crate) text: String,
@@ -44,36 +33,18 @@ impl Statement {
         };
         let walk = Walk::of(listing);
         let arms = arms_of(listing, walk);
-        let bound = (NEARBY / arms.len()).max(NEARBY_EACH * limit);
+        let bound = search::bound(arms.len(), limit);
         let limit = values.bind(sql::limit(limit))?;
         let filter = &listing.filter;
         let client = filter.client_id.map(|id| values.bind(id.to_string())).transpose()?;
-        let is_of_client = |id: &String| format!(concat!(client!(), " = {}"), id);
         let text = match (&filter.number_part, client) {
             (None, None) => page.walks(&arms, &[], &limit),
             (None, Some(client)) if walk == Walk::Client => page.walks(&arms, &[is_of_client(&client)], &limit),
             (part, client) => {
-                let mut search =
-                    Search { on_the_way: Vec::new(), condition: Vec::new(), lookup: Vec::new(), few: None };
-                if let Some(part) = part {
-                    let is_found =
-                        format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?);
-                    let grams = values.bind(grams::having(part.as_str()))?;
-                    search.lookup.push(format!(concat!(number_grams!(), " @@ {}::text::tsquery"), grams));
-                    search.lookup.push(is_found.clone());
-                    search.condition.push(is_found);
-                }
-                if let Some(client) = client {
-                    search.lookup.push(is_of_client(&client));
-                    if walk == Walk::Client {
-                        search.on_the_way.push(is_of_client(&client));
-                    } else {
-                        search.condition.push(is_of_client(&client));
-                        search.few = Some((client, values.bind(sql::limit(FEW))?));
-                    }
-                }
-                let statuses = one_of(&filter.statuses);
-                page.search(&arms, &search, statuses, &limit, &values.bind(sql::limit(bound))?)
+                let part = part.as_ref().map(|part| Part::bind(part, &mut values)).transpose()?;
+                let few = client.as_ref().map(|_| values.bind(sql::limit(search::FEW))).transpose()?;
+                let search = Search { part, client: client.zip(few), walk, statuses: one_of(&filter.statuses) };
+                page.search(&arms, &search, &limit, &values.bind(sql::limit(bound))?)
             }
         };
         Ok(Self { text, arguments: values.arguments })
@@ -100,42 +71,24 @@ impl Statement {
 
 /// The values of a statement, numbered as they are bound.
 #[derive(Default)]
-struct Values {
+pub(super) struct Values {
     arguments: PgArguments,
 }
 
 impl Values {
     /// Binds a value and gives the name of its parameter.
-    fn bind<'v>(&mut self, value: impl Encode<'v, Postgres> + Type<Postgres>) -> Result<String, StoreError> {
+    pub(super) fn bind<'v>(&mut self, value: impl Encode<'v, Postgres> + Type<Postgres>) -> Result<String, StoreError> {
         self.arguments.add(value).map_err(StoreError::backend)?;
         Ok(format!("${}", self.arguments.len()))
     }
 }
 
 /// What a page is of.
-struct Listed {
-    sort: Sort,
-    direction: Direction,
-    place: Option<Place>,
+pub(super) struct Listed {
+    pub(super) sort: Sort,
+    pub(super) direction: Direction,
+    pub(super) place: Option<Place>,
 }
-
-/// What is looked for otherwise than along an index of the sort.
-struct Search {
-    /// What the walks keep to.
-    on_the_way: Vec<String>,
-    /// What else an order must meet that they pass.
-    condition: Vec<String>,
-    /// What matching orders are looked up by.
-    lookup: Vec<String>,
-    /// The parameters of the client and of the number of its orders that are looked up without a walk before.
-    few: Option<(String, String)>,
-}
-
-/// Whether the walks of a search are made to their ends.
-const GO_ON: &str = "(SELECT it_is FROM way) = 'on'";
-
-/// Whether what matches is looked up.
-const LOOK_UP: &str = "(SELECT it_is FROM way) = 'lookup'";
 
 impl Listed {
     /// The orders of a page along the arms, without a search.
@@ -153,7 +106,7 @@ impl Listed {
     }
 
     /// The orders along one arm, to its `end`; none where none of them follows the place.
-    fn walk(&self, arm: &Arm, conditions: &[String], end: &str) -> Option<String> {
+    pub(super) fn walk(&self, arm: &Arm, conditions: &[String], end: &str) -> Option<String> {
         let columns = match (arm.came_back, arm.is_walk) {
             (false, _) => NEVER_CAME_BACK,
             (true, true) => self.sort.in_status,
@@ -179,76 +132,10 @@ impl Listed {
             end
         ))
     }
-
-    /// The orders of a page of a search: those nearby, or where these are too few those along the whole walk, or those that
-    /// are looked up.
-    fn search(&self, arms: &[Arm], search: &Search, statuses: Option<String>, limit: &str, bound: &str) -> String {
-        let mut with = Vec::new();
-        let mut on_the_way = search.on_the_way.clone();
-        let mut is_enough = Vec::new();
-        if let Some((client, few)) = &search.few {
-            // As a range, in the order of the index: PostgreSQL might read the table until it has so many.
-            with.push(format!(
-                concat!(
-                    "clients AS MATERIALIZED (SELECT count(*) > {} AS are_many FROM (SELECT 1 FROM orders_order WHERE ",
-                    client!(),
-                    " BETWEEN {} AND {} ORDER BY ",
-                    client!(),
-                    ", updated_at, id LIMIT {} + 1) AS some_of_them)"
-                ),
-                few, client, client, few
-            ));
-            on_the_way.push("(SELECT are_many FROM clients)".to_owned());
-            is_enough.push("(SELECT are_many FROM clients)".to_owned());
-        }
-        let condition = search.condition.join(" AND ");
-        let mut pages = Vec::new();
-        let (to_the_bound, mut on_and_on) = (format!("LIMIT {bound}"), on_the_way.clone());
-        on_and_on.push(GO_ON.to_owned());
-        for (n, arm) in arms.iter().enumerate() {
-            let Some(walk) = self.walk(arm, &on_the_way, &to_the_bound) else { continue };
-            let name = format!("arm_{n}");
-            with.push(nearby::near(&name, &walk, &condition, limit));
-            is_enough.push(nearby::is_enough(&name, limit, bound));
-            pages.push(format!("SELECT * FROM {name}_near WHERE (SELECT it_is FROM enough)"));
-            // PostgreSQL does not know that most orders match, and might read and sort the table instead: OFFSET 0 keeps
-            // the walk as it is, and of a CASE it expects that it holds for half of them.
-            let walk = self.walk(arm, &on_and_on, "OFFSET 0");
-            pages.extend(walk.map(|walk| {
-                format!("SELECT * FROM ({walk}) AS walk WHERE CASE WHEN {condition} THEN true END LIMIT {limit}")
-            }));
-        }
-        if pages.is_empty() {
-            return nothing(limit);
-        }
-        with.push(format!("enough AS MATERIALIZED (SELECT {} AS it_is)", is_enough.join(" AND ")));
-        with.push(format!(
-            "way AS MATERIALIZED (SELECT CASE WHEN it_is THEN 'enough' WHEN ({}) THEN 'on' ELSE 'lookup' END AS it_is \
-             FROM enough)",
-            nearby::most_match("orders_order", &condition)
-        ));
-        // And here from looking for these along the index of the sort, where it would pass by all others.
-        let lookup = search.lookup.join(" AND ");
-        let found = format!("(SELECT * FROM orders_order WHERE {lookup} OFFSET 0) AS orders_order");
-        let mut conditions = vec![LOOK_UP.to_owned()];
-        conditions.extend(statuses);
-        conditions.extend(self.place.as_ref().map(|place| place.condition(self.sort.columns, self.direction)));
-        let key = if self.sort.has_key { format!(", {} AS sort_key", self.sort.columns[0]) } else { String::new() };
-        pages.push(format!(
-            concat!("SELECT ", order_columns!(), "{} FROM {} WHERE {} ORDER BY {} LIMIT {}"),
-            key,
-            found,
-            conditions.join(" AND "),
-            order(self.sort.columns, self.direction),
-            limit
-        ));
-        let together = order(self.sort.together, self.direction);
-        format!("WITH {} ({}) ORDER BY {together} LIMIT {limit}", with.join(", "), pages.join(") UNION ALL ("))
-    }
 }
 
 /// After a place that nothing can follow.
-fn nothing(limit: &str) -> String {
+pub(super) fn nothing(limit: &str) -> String {
     format!(concat!("SELECT ", order_columns!(), " FROM orders_order WHERE false LIMIT {}"), limit)
 }
 
@@ -262,7 +149,7 @@ fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
 }
 
 /// One walk.
-struct Arm {
+pub(super) struct Arm {
     /// On the status.
     condition: Option<String>,
     /// Whether its orders may have a date of a return. Those of any other status than returned have none.
@@ -273,7 +160,7 @@ struct Arm {
 
 /// Along which index a listing is walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Walk {
+pub(super) enum Walk {
     /// That of the sort.
     Sort,
     /// That of the client's orders by `updated_at`.
@@ -304,15 +191,15 @@ fn arms_of(listing: &OrderListing, walk: Walk) -> Vec<Arm> {
 }
 
 /// How a listing is sorted.
-struct Sort {
+pub(super) struct Sort {
     /// The expressions, as the indexes have them.
-    columns: &'static [&'static str],
+    pub(super) columns: &'static [&'static str],
     /// The same where it is sorted among the orders of one status.
     in_status: &'static [&'static str],
     /// Whether the first of them is no column, and is selected, so that arms can be put together by it.
-    has_key: bool,
+    pub(super) has_key: bool,
     /// The same, by the names of what is selected.
-    together: &'static [&'static str],
+    pub(super) together: &'static [&'static str],
 }
 
 /// How orders are sorted by the date of a return where none of them has one.
@@ -336,7 +223,7 @@ impl Sort {
     }
 }
 
-fn order(columns: &[&str], direction: Direction) -> String {
+pub(super) fn order(columns: &[&str], direction: Direction) -> String {
     let way = match direction {
         Direction::Ascending => "ASC",
         Direction::Descending => "DESC",
@@ -346,7 +233,7 @@ fn order(columns: &[&str], direction: Direction) -> String {
 }
 
 /// A place, as the names of its parameters, in the order of [`Sort::columns`].
-struct Place {
+pub(super) struct Place {
     names: Vec<String>,
     /// Whether it has the date of a return.
     came_back: bool,
@@ -369,7 +256,7 @@ impl Place {
         Ok(Self { names, came_back })
     }
 
-    fn condition(&self, columns: &[&str], direction: Direction) -> String {
+    pub(super) fn condition(&self, columns: &[&str], direction: Direction) -> String {
         after(columns, &self.names, direction)
     }
 

@@ -1,0 +1,110 @@
+//! How many statements a call is, counted where they go over the wire.
+
+use futures_util::{StreamExt, TryStreamExt};
+use provesi_core::{
+    ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, Direction, Expected, NumberPart, OrderFilter,
+    OrderListing, OrderRepository, OrderSort, OrderStatus, PageLimit, PageRequest,
+};
+use provesi_store_pg::PgStore;
+use provesi_testkit::servers::Statements;
+use sqlx::Executor;
+
+use crate::common::{Fixture, client, client_id, order, stamp};
+
+/// A store whose statements are counted. It has a connection, so that making one is not counted too.
+async fn counted(fixture: &Fixture) -> (PgStore, Statements) {
+    let statements = Statements::to(fixture.database.url()).await;
+    let store = PgStore::open(statements.url(), 1).unwrap();
+    OrderRepository::ping(&store).await.unwrap();
+    assert_eq!(statements.take().len(), 1);
+    (store, statements)
+}
+
+#[tokio::test]
+async fn reads_are_one_statement_each_and_an_insert_is_one_with_its_event() {
+    let fixture = Fixture::new().await;
+    let (store, statements) = counted(&fixture).await;
+    let ran = || statements.take().len();
+    let made = OrderRepository::insert(&store, &order("A-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let text = statements.take();
+    assert_eq!(text.len(), 1, "{text:?}");
+    assert!(text[0].contains("orders_order") && text[0].contains("provesi_order_events"), "{text:?}");
+    ClientRepository::insert(&store, &client(7)).await.unwrap();
+    assert_eq!(ran(), 1, "a client");
+    OrderRepository::get(&store, made.id).await.unwrap().unwrap();
+    assert_eq!(ran(), 1, "get");
+    store.find_by_number(&made.number).await.unwrap().unwrap();
+    assert_eq!(ran(), 1, "by number");
+    ClientRepository::get(&store, client_id(7)).await.unwrap().unwrap();
+    assert_eq!(ran(), 1, "get a client");
+    store.history(&made.number, None, PageLimit::MAX).await.unwrap();
+    assert_eq!(ran(), 1, "history");
+    let ids: Vec<ClientId> =
+        (0..1_000_u16).map(|n| ClientId::from_bytes(n.to_be_bytes().repeat(6).try_into().unwrap())).collect();
+    for (ids, expected) in [(&ids[..1], 1), (&ids[..], 1)] {
+        assert_eq!(store.count_by_client(ids).await.unwrap().len(), ids.len());
+        assert_eq!(ran(), expected, "counts of {} clients", ids.len());
+        store.get_many(ids).await.unwrap();
+        assert_eq!(ran(), expected, "{} clients", ids.len());
+    }
+    let more: Vec<ClientId> = ids.iter().copied().chain([ClientId::from_bytes([0xff; 12])]).collect();
+    store.count_by_client(&more).await.unwrap();
+    assert_eq!(ran(), 2, "counts of 1,001 clients");
+    // Look, then write; a transaction has its beginning and end.
+    let mut moved = made.clone();
+    moved.client_id = None;
+    OrderRepository::update(&store, &moved, Expected::Any, &stamp(2)).await.unwrap();
+    let text = statements.take();
+    assert_eq!(text.len(), 4, "{text:?}");
+}
+
+#[tokio::test]
+async fn a_page_is_one_statement_whatever_it_is_of() {
+    let fixture = Fixture::new().await;
+    let fill = "INSERT INTO orders_order (order_number, client_id, status, created_at, updated_at) \
+        SELECT 'Ord-' || n, repeat('07', 12), 'received', now(), now() FROM generate_series(1, 6000) AS n";
+    fixture.raw().await.execute(fill).await.unwrap();
+    let (store, statements) = counted(&fixture).await;
+    let limit = PageLimit::new(50).unwrap();
+    for part in [None, Some("zz"), Some("ord"), Some("5999")] {
+        for client in [None, Some(client_id(7)), Some(client_id(8))] {
+            for sort in [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number] {
+                for statuses in [&[][..], &[OrderStatus::Received, OrderStatus::Returned]] {
+                    let mut filter = OrderFilter::default();
+                    filter.number_part = part.map(|part| NumberPart::parse(part).unwrap());
+                    filter.client_id = client;
+                    filter.statuses.extend(statuses);
+                    let listing = OrderListing::new(filter, sort, Direction::Descending);
+                    OrderRepository::page(&store, &listing, &PageRequest::first(limit)).await.unwrap();
+                    let text = statements.take();
+                    assert_eq!(text.len(), 1, "{listing:?} {text:#?}");
+                }
+            }
+        }
+    }
+    for text in [None, Some("a"), Some("zz"), Some("300 1"), Some("nadie")] {
+        let mut filter = ClientFilter::default();
+        filter.query = text.map(|text| ClientQuery::parse(text).unwrap());
+        let listing = ClientListing::new(filter, Direction::Ascending);
+        ClientRepository::page(&store, &listing, &PageRequest::first(limit)).await.unwrap();
+        assert_eq!(statements.take().len(), 1, "clients, {text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_asks_for_a_thousand_at_a_time_and_for_no_more_than_is_read() {
+    let fixture = Fixture::new().await;
+    let fill = "INSERT INTO orders_order (order_number, client_id, status, created_at, updated_at) \
+        SELECT 'Ord-' || n, lpad(to_hex(n % 2500), 24, '0'), 'received', now(), now() \
+        FROM generate_series(1, 5000) AS n";
+    fixture.raw().await.execute(fill).await.unwrap();
+    let (store, statements) = counted(&fixture).await;
+    let mut ids = store.client_ids();
+    assert!(ids.next().await.unwrap().is_ok());
+    assert_eq!(statements.take().len(), 1, "what was not asked for is not held either");
+    assert_eq!(ids.try_collect::<Vec<_>>().await.unwrap().len(), 2_499);
+    assert_eq!(statements.take().len(), 2);
+    let orders = OrderRepository::stream(&store, &OrderListing::default());
+    assert_eq!(orders.try_collect::<Vec<_>>().await.unwrap().len(), 5_000);
+    assert_eq!(statements.take().len(), 5);
+}
