@@ -1,14 +1,18 @@
-//! A real browser, as a test uses it: Chromium without a window, driven over WebDriver.
+//! A real browser, as a test uses it: Chromium without a window, driven over `WebDriver`.
 
 mod axe;
 mod driver;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 /// How long a page may take to become what a test waits for.
@@ -73,21 +77,30 @@ impl Browser {
             "--disable-quic",
             "--lang=es-CO",
         ];
-        let mut options = json!({
+        let options = json!({
             "binary": driver.browser,
             "args": arguments,
             "mobileEmulation": {"deviceMetrics": {"width": width, "height": height, "pixelRatio": 1.0, "mobile": false}},
         });
-        if !script {
-            options["prefs"] = json!({"profile.managed_default_content_settings.javascript": 2});
-        }
-        let capabilities = json!({"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}});
+        let capabilities = json!({
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "timeouts": {"pageLoad": 30_000, "script": 30_000},
+        });
         let Value::Object(capabilities) = capabilities else { unreachable!("it is an object") };
         let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(capabilities)
             .connect(&driver.url)
             .await
             .expect("a browser starts");
+        if !script {
+            // The pages have no script but those files. To switch scripts off in the browser would leave the driver without
+            // them too, which it does everything with.
+            for command in [Cdp("Network.enable", json!({})), Cdp("Network.setBlockedURLs", json!({"urls": ["*.js*"]}))]
+            {
+                client.issue_cmd(command).await.expect("Chromium blocks what it is told to");
+            }
+        }
         Self { client, screen }
     }
 
@@ -104,7 +117,7 @@ impl Browser {
         let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => element,
-            Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.url().await, self.text("body").await),
+            Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.url().await, self.all_text().await),
         }
     }
 
@@ -112,16 +125,40 @@ impl Browser {
         !self.client.find_all(Locator::Css(selector)).await.expect("a selector").is_empty()
     }
 
-    /// What one reads there.
+    /// What one reads there, waited for.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        match self.client.find(Locator::Css(selector)).await {
-            Ok(element) => element.text().await.expect("it has a text"),
-            Err(error) => format!("(no `{selector}`: {error})"),
+        self.find(selector).await.text().await.unwrap_or_else(|error| panic!("{selector}: {error}"))
+    }
+
+    /// All that one reads on the page.
+    async fn all_text(&self) -> String {
+        let body = self.client.find(Locator::Css("body")).await;
+        match body {
+            Ok(body) => body.text().await.unwrap_or_default(),
+            Err(error) => error.to_string(),
         }
     }
 
     pub(crate) async fn click(&self, selector: &str) {
         self.find(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
+    }
+
+    /// Clicks what leads to another page, and waits until that is there.
+    pub(crate) async fn click_through(&self, selector: &str) {
+        self.evaluate("window.isOld = true").await;
+        self.click(selector).await;
+        self.wait_until("!window.isOld && document.readyState === 'complete'").await;
+    }
+
+    /// Two clicks, faster than any answer.
+    pub(crate) async fn double_click(&self, selector: &str) {
+        let target = self.find(selector).await;
+        let press =
+            || [PointerAction::Down { button: MOUSE_BUTTON_LEFT }, PointerAction::Up { button: MOUSE_BUTTON_LEFT }];
+        let to = PointerAction::MoveToElement { element: target, duration: None, x: 0.0, y: 0.0 };
+        let actions = [to].into_iter().chain(press()).chain(press());
+        let mouse = actions.fold(MouseActions::new("mouse".to_owned()), |mouse, action| mouse.then(action));
+        self.client.perform_actions(mouse).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Types into a field, in the place of what is there.
@@ -159,7 +196,7 @@ impl Browser {
                 start.elapsed() < PATIENCE,
                 "`{condition}` does not come true at {}:\n{}",
                 self.url().await,
-                self.text("body").await
+                self.all_text().await
             );
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
@@ -192,7 +229,7 @@ impl Browser {
                 "const done = arguments[arguments.length - 1]; \
                  axe.run(document, {resultTypes: ['violations']}).then(found => done(found.violations \
                      .filter(rule => rule.impact === 'serious' || rule.impact === 'critical') \
-                     .map(rule => `${rule.id}: ${rule.help}\n` + rule.nodes.map(node => '  ' + node.html).join('\n'))), \
+                     .map(rule => `${rule.id}: ${rule.help}\\n` + rule.nodes.map(node => '  ' + node.html).join('\\n'))), \
                      error => done([String(error)]))",
                 Vec::new(),
             )
@@ -211,8 +248,44 @@ impl Browser {
         std::fs::write(&file, picture).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 
+    /// What a script of a page fell over.
+    pub(crate) async fn errors(&self) -> Vec<Value> {
+        let log = self.client.issue_cmd(ErrorLog).await.expect("the driver keeps a log");
+        let entries = log.as_array().cloned().unwrap_or_default();
+        // A page of 404 or 422 is logged as a resource that failed to load.
+        entries.into_iter().filter(|entry| entry["level"] == "SEVERE" && entry["source"] != "network").collect()
+    }
+
     /// Ends it. One that is dropped instead, as in a test that fails, ends with the run.
     pub(crate) async fn close(self) {
         self.client.close().await.expect("the browser ends");
+    }
+}
+
+/// A command of Chromium's own protocol, passed on by its driver.
+#[derive(Debug)]
+struct Cdp(&'static str, Value);
+
+impl WebDriverCompatibleCommand for Cdp {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"cmd": self.0, "params": self.1}).to_string()))
+    }
+}
+
+/// Chromium's own command for the log of the browser.
+#[derive(Debug)]
+struct ErrorLog;
+
+impl WebDriverCompatibleCommand for ErrorLog {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({"type": "browser"}).to_string()))
     }
 }

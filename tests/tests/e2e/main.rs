@@ -6,6 +6,7 @@ mod api_page;
 mod browser;
 mod durability;
 mod outage;
+mod pages;
 mod place;
 mod python;
 mod races;

@@ -1,0 +1,234 @@
+//! A clerk's day in a real browser: by keyboard alone, without script, beside a colleague, on a handheld.
+
+use fantoccini::key::Key;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::browser::{self, Browser, Screen};
+use crate::place::{Place, on_every_arrangement};
+use crate::server::Server;
+
+on_every_arrangement!(
+    a_clerk_does_a_days_work_by_keyboard_alone,
+    a_clerk_does_a_days_work_without_script,
+    a_double_click_makes_one_order,
+    an_edit_over_a_colleagues_change_shows_both,
+);
+
+/// Presses a key that is no character.
+async fn press(browser: &Browser, key: Key) {
+    browser.press(&key.to_string()).await;
+}
+
+async fn follow(browser: &Browser, selector: &str) {
+    browser.tab_to(selector).await;
+    press(browser, Key::Enter).await;
+}
+
+/// Where the server's pages are.
+fn at(server: &Server, path: &str) -> String {
+    format!("http://{}{path}", server.address)
+}
+
+/// Types a number anywhere on the page, as a scanner does, and waits for the order's page.
+async fn scan(browser: &Browser, number: &str) {
+    browser.press(number).await;
+    press(browser, Key::Enter).await;
+    let shown = format!("document.querySelector('h1').textContent.includes('Orden {}')", number.to_uppercase());
+    browser.wait_until(&shown).await;
+}
+
+async fn a_clerk_does_a_days_work_by_keyboard_alone(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    let browser = Browser::open(Screen::Desk).await;
+    browser.goto(&at(&server, "/")).await;
+
+    follow(&browser, "a[href='/clients/create/'].button").await;
+    browser.wait_until("document.activeElement.id === 'name'").await;
+    browser.press("Ñandú Ferretería").await;
+    press(&browser, Key::Tab).await;
+    browser.press("ventas@nandu.co").await;
+    press(&browser, Key::Enter).await;
+    browser.wait_until("location.pathname === '/clients/'").await;
+    assert_eq!(browser.text(".box.is-done p").await, "Cliente 'Ñandú Ferretería' creado exitosamente.");
+
+    follow(&browser, "nav a[href='/orders/']").await;
+    follow(&browser, "a[href='/orders/create/'].button").await;
+    browser.wait_until("document.activeElement.id === 'order_number'").await;
+    browser.press("ORD-1").await;
+    browser.tab_to("#client_search").await;
+    browser.press("nandu").await;
+    browser.find("[role=option]").await;
+    press(&browser, Key::Down).await;
+    press(&browser, Key::Enter).await;
+    follow(&browser, "main form button.button").await;
+    browser.wait_until("location.pathname === '/orders/'").await;
+    assert_eq!(browser.text(".box.is-done p").await, "Orden 'ORD-1' creada exitosamente.");
+    assert!(browser.text("main table").await.contains("Ñandú Ferretería"));
+
+    scan(&browser, "ord-1").await;
+    follow(&browser, ".step.is-shipped").await;
+    browser.wait_until("document.querySelector('.stand').textContent.includes('Despachado')").await;
+    follow(&browser, ".step.is-returned").await;
+    browser.wait_until("document.activeElement.name === 'return_reason'").await;
+    browser.press("Caja rota").await;
+    press(&browser, Key::Tab).await;
+    press(&browser, Key::Enter).await;
+    browser.wait_until("document.querySelector('.stand').textContent.includes('Devuelto')").await;
+
+    browser.goto(&at(&server, "/")).await;
+    scan(&browser, "ord-1").await;
+    let history = browser.text(".history").await;
+    for told in ["Creada en Recibido", "De Recibido a Despachado", "De Despachado a Devuelto", "Caja rota", "hoy"] {
+        assert!(history.contains(told), "{told}: {history}");
+    }
+    let order = server.get("/api/orders/ORD-1").await;
+    assert_eq!((&order["data"]["status"], &order["data"]["return_reason"]), (&json!("returned"), &json!("Caja rota")));
+    browser.close().await;
+}
+
+async fn a_clerk_does_a_days_work_without_script(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    let browser = Browser::without_script(Screen::Desk).await;
+    browser.goto(&at(&server, "/clients/create/")).await;
+    browser.fill("#name", "Ñandú Ferretería").await;
+    browser.fill("#email", "sin arroba").await;
+    browser.click_through("main form button.button").await;
+    // What was typed is there, and what is wrong is told at its field.
+    assert!(browser.text("#email-fault").await.contains("arroba"));
+    browser.fill("#email", "ventas@nandu.co").await;
+    browser.click_through("main form button.button").await;
+    browser.find(".box.is-done").await;
+
+    browser.goto(&at(&server, "/orders/create/")).await;
+    browser.fill("#order_number", "ORD-1").await;
+    browser.fill("#client_search", "nandu").await;
+    browser.click_through("button[value='find-client']").await;
+    browser.click("input[name=client]:not([value=''])").await;
+    browser.click_through("main form button.button").await;
+    assert_eq!(browser.text(".box.is-done p").await, "Orden 'ORD-1' creada exitosamente.");
+    // A message is shown once.
+    browser.goto(&at(&server, "/orders/")).await;
+    assert!(!browser.has(".box.is-done").await);
+
+    browser.fill("#scan", "ord-1").await;
+    browser.click_through(".scan button").await;
+    browser.click_through(".step.is-shipped").await;
+    browser.click_through("form.return button").await;
+    assert_eq!(browser.text("#summary").await, "Debe ingresar una razón de devolución.");
+    browser.fill("form.return textarea", "Caja rota").await;
+    browser.click_through("form.return button").await;
+    assert!(browser.text(".stand").await.contains("Devuelto"));
+    browser.goto(&at(&server, "/orders/returns/")).await;
+    assert!(browser.text("main").await.contains("Caja rota"));
+    browser.goto(&at(&server, "/orders/ORD-1/delete/")).await;
+    browser.click_through("main form button.button").await;
+    assert_eq!(browser.text(".box.is-done p").await, "Orden 'ORD-1' eliminada exitosamente.");
+    assert_eq!(server.get("/api/orders/").await["data"], json!([]));
+    browser.close().await;
+}
+
+async fn a_double_click_makes_one_order(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    // Without the script, which would keep the second click from being sent.
+    let browser = Browser::without_script(Screen::Desk).await;
+    browser.goto(&at(&server, "/orders/create/")).await;
+    browser.fill("#order_number", "TWICE-1").await;
+    browser.double_click("main form button.button").await;
+    browser.find(".box.is-done").await;
+    assert_eq!(browser.text(".box.is-done p").await, "Orden 'TWICE-1' creada exitosamente.");
+    assert_eq!(server.get("/api/orders/").await["data"].as_array().map(Vec::len), Some(1));
+    browser.close().await;
+}
+
+async fn an_edit_over_a_colleagues_change_shows_both(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    let client = server.client("ana@example.com").await;
+    let browser = Browser::open(Screen::Desk).await;
+    let path = format!("/clients/{client}/edit/");
+    browser.goto(&at(&server, &path)).await;
+    browser.fill("#name", "Lo mío").await;
+    let theirs = server.put(&format!("/api/clients/{client}"), &json!({"name": "Lo ajeno", "phone": "300"})).await;
+    assert_eq!(theirs.0, StatusCode::OK);
+    browser.click_through("main form button.button").await;
+    assert!(browser.text(".box.is-warned").await.contains("Otra persona cambió este cliente"));
+    assert_eq!(browser.text("#name-now .now-value").await, "Lo ajeno");
+    assert_eq!(browser.evaluate("document.getElementById('name').value").await, "Lo mío");
+    assert_eq!(server.get(&format!("/api/clients/{client}")).await["data"]["name"], "Lo ajeno");
+    browser.picture("conflict").await;
+    // The colleague's phone is taken over, the name is kept.
+    browser.click("[data-take=phone]").await;
+    browser.click_through("main form button.button").await;
+    browser.find(".box.is-done").await;
+    let saved = server.get(&format!("/api/clients/{client}")).await;
+    assert_eq!((&saved["data"]["name"], &saved["data"]["phone"]), (&json!("Lo mío"), &json!("300")));
+    browser.close().await;
+}
+
+/// What a page looks like does not depend on where the records are.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_its_screen_and_is_accessible() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    let long = "Distribuidora y Comercializadora de Repuestos Agrícolas del Magdalena Medio y Santander S. A. S.";
+    let client =
+        json!({"name": long, "email": "repuestos@comercializadora-magdalena.example.com", "phone": "+57 300 123 4567"});
+    let (_, client) = server.post("/api/clients/", &client).await;
+    let client = client["data"]["id"].as_str().expect("an id").to_owned();
+    for (number, status) in [("A-1", "received"), ("A-2", "packing"), ("ABCDEFGHIJKLMNOPQRSTUVWXYZ-12345", "shipped")] {
+        let order = json!({"order_number": number, "client_id": client, "status": status});
+        assert_eq!(server.post("/api/orders/", &order).await.0, StatusCode::CREATED);
+    }
+    let back = json!({"order_number": "DEV-1", "client_id": client, "status": "returned", "return_reason": "La caja llegó rota y\nfaltan dos piezas."});
+    assert_eq!(server.post("/api/orders/", &back).await.0, StatusCode::CREATED);
+    let pages = [
+        ("home", "/".to_owned()),
+        ("clients", "/clients/".into()),
+        ("clients-nothing", "/clients/?q=nadie".into()),
+        ("client", format!("/clients/{client}/")),
+        ("client-create", "/clients/create/".into()),
+        ("client-edit", format!("/clients/{client}/edit/")),
+        ("client-delete", format!("/clients/{client}/delete/")),
+        ("orders", "/orders/".into()),
+        ("orders-search", "/orders/?q=zz".into()),
+        ("order", "/orders/DEV-1/".into()),
+        ("order-long", "/orders/ABCDEFGHIJKLMNOPQRSTUVWXYZ-12345/".into()),
+        ("order-create", "/orders/create/".into()),
+        ("order-edit", "/orders/DEV-1/edit/".into()),
+        ("order-delete", "/orders/A-1/delete/".into()),
+        ("returns", "/orders/returns/".into()),
+        ("no-page", "/orders/A-1/nothing/here/".into()),
+    ];
+    for screen in [Screen::Desk, Screen::Handheld] {
+        let browser = Browser::open(screen).await;
+        for (name, path) in &pages {
+            browser.goto(&at(&server, path)).await;
+            browser.assert_keeps_to_itself().await;
+            browser.assert_accessible().await;
+            browser.picture(name).await;
+        }
+        // A form with faults.
+        browser.goto(&at(&server, "/orders/create/")).await;
+        browser.click_through("main form button.button").await;
+        browser.find("#summary").await;
+        browser.assert_keeps_to_itself().await;
+        browser.assert_accessible().await;
+        browser.picture("order-create-faults").await;
+        assert_eq!(browser.errors().await, Vec::<Value>::new());
+        browser.close().await;
+    }
+}
