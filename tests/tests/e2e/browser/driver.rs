@@ -10,7 +10,14 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 const DRIVER: &str = "chromedriver";
 
 /// Runs the driver until the pipe from the tests ends, however they ended: what is in a `static` is never dropped.
-const KEEP: &str = r#""$@" </dev/null & driver=$!; cat >/dev/null; kill "$driver"; wait "$driver""#;
+/// Profiles are made in a folder that goes with it.
+const KEEP: &str = r#"
+TMPDIR=$(mktemp -d) || exit 1; export TMPDIR
+"$@" </dev/null & driver=$!
+cat >/dev/null
+kill "$driver"; wait "$driver"
+rm -rf "$TMPDIR"
+"#;
 
 /// The programs, and where the driver listens.
 pub(super) struct Driver {
