@@ -114,27 +114,21 @@ pub(crate) async fn pending(clients: &Clients) -> Result<Vec<String>, StoreError
     Ok(missing(clients).await?.iter().map(|needed| needed.name.to_owned()).collect())
 }
 
-/// Makes the indexes that are missing: all of them, or none where one cannot be.
+/// Makes the indexes that are missing, the one that the documents may forbid first: all of them, or none where it cannot be.
 pub(crate) async fn run(clients: &Clients) -> Result<(), StoreError> {
-    let models: Vec<IndexModel> = missing(clients).await?.iter().map(Needed::model).collect();
-    if models.is_empty() {
-        return Ok(());
-    }
-    // Checked before, not to have an index built on many machines in vain; the build has the last word.
-    refuse_duplicates(clients).await?;
-    match clients.create_indexes(models).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            if is_duplicate(&error) {
-                refuse_duplicates(clients).await?;
-            }
-            Err(match store_error(error) {
-                // No record was to be written: it came and went between the build and the list.
-                StoreError::AlreadyExists { .. } => StoreError::backend("an e-mail address is not unique"),
-                other => other,
-            })
+    for needed in missing(clients).await? {
+        let Err(error) = clients.create_index(needed.model()).await else { continue };
+        // Looked for only where the build found some: that takes longer than the build itself.
+        if is_duplicate(&error) {
+            refuse_duplicates(clients).await?;
         }
+        return Err(match store_error(error) {
+            // No record was to be written: it came and went between the build and the list.
+            StoreError::AlreadyExists { .. } => StoreError::backend("an e-mail address is not unique"),
+            other => other,
+        });
     }
+    Ok(())
 }
 
 /// # Errors

@@ -25,6 +25,10 @@ pub struct IntegrityReport {
     pub dangling_orders: u64,
 }
 
+/// How many clients are asked for at once: few, since the check runs beside the day's work, and no query of it is to keep
+/// the store from others for long.
+const AT_ONCE: usize = 100;
+
 impl App {
     /// Looks for orders whose client is gone, in constant memory, and takes the client off them where `repair` is
     /// set. `found` is told of each such client as it is found. Safe beside other writers and other checks.
@@ -40,7 +44,7 @@ impl App {
         let mut report = IntegrityReport::default();
         // An order names a client only after the client was made, so who is missing here, after the order was read,
         // was deleted.
-        let mut chunks = self.orders.client_ids().chunks(1_000);
+        let mut chunks = self.orders.client_ids().chunks(AT_ONCE);
         while let Some(chunk) = chunks.next().await {
             let ids: Vec<ClientId> = chunk.into_iter().collect::<Result<_, _>>().map_err(AppError::Orders)?;
             report.clients += ids.len() as u64;

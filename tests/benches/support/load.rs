@@ -1,51 +1,63 @@
 //! A load generator that costs little itself: it shares two cores with what it measures.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Paths of orders with a client, spread over the file.
-pub(crate) fn order_paths(file: &Path) -> Vec<String> {
-    runtime().block_on(async {
-        let options = SqliteConnectOptions::new().filename(file).read_only(true);
-        let mut connection: SqliteConnection = options.connect().await.expect("the file opens");
-        let numbers: Vec<String> = sqlx::query_scalar(
-            "SELECT order_number FROM orders WHERE id % 97 = 0 AND client_id IS NOT NULL LIMIT 10000",
-        )
-        .fetch_all(&mut connection)
-        .await
-        .expect("the orders can be read");
-        connection.close().await.expect("the file closes");
-        numbers.iter().map(|number| format!("/api/orders/{number}")).collect()
-    })
+pub(crate) const CONNECTIONS: usize = 32;
+/// A shared machine is faster in one second than in the next, so the two sides take turns.
+const TURNS: u32 = 5;
+const TURN: Duration = Duration::from_secs(2);
+
+/// Writes the next request.
+pub(crate) trait Requests: Fn(&mut Vec<u8>) + Send + Sync + 'static {}
+
+impl<F: Fn(&mut Vec<u8>) + Send + Sync + 'static> Requests for F {}
+
+/// Requests for these paths, one after the other.
+pub(crate) fn gets(paths: &[String]) -> impl Requests + use<> {
+    let requests: Vec<String> =
+        paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")).collect();
+    let next = AtomicU64::new(0);
+    move |buffer| {
+        let next = next.fetch_add(1, Ordering::Relaxed) as usize % requests.len();
+        buffer.extend_from_slice(requests[next].as_bytes());
+    }
 }
 
-/// Answers per second over `connections` that each ask again as soon as they were answered.
-pub(crate) fn requests_per_second(address: SocketAddr, paths: &[String], connections: usize, time: Duration) -> f64 {
-    let requests: Arc<Vec<Vec<u8>>> =
-        Arc::new(paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()).collect());
-    runtime().block_on(async move {
+/// The mean of what `turn` gives for each of two sides, which take turns of two seconds.
+pub(crate) fn in_turns(sides: [SocketAddr; 2], mut turn: impl FnMut(usize, SocketAddr, Duration) -> f64) -> [f64; 2] {
+    let mut means = [0.0, 0.0];
+    for _ in 0..TURNS {
+        for (side, address) in sides.into_iter().enumerate() {
+            means[side] += turn(side, address, TURN) / f64::from(TURNS);
+        }
+    }
+    means
+}
+
+/// Answers per second over [`CONNECTIONS`] that each ask again as soon as they were answered.
+pub(crate) fn requests_per_second(address: SocketAddr, requests: &Arc<impl Requests>, time: Duration) -> f64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async move {
         let (answers, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut tasks = tokio::task::JoinSet::new();
-        for first in 0..connections {
-            let (requests, answers, stop) = (Arc::clone(&requests), Arc::clone(&answers), Arc::clone(&stop));
+        for _ in 0..CONNECTIONS {
+            let (requests, answers, stop) = (Arc::clone(requests), Arc::clone(&answers), Arc::clone(&stop));
             tasks.spawn(async move {
                 let mut stream = TcpStream::connect(address).await.expect("the server listens");
                 stream.set_nodelay(true).expect("a socket option");
                 let mut buffer = Vec::with_capacity(64 * 1024);
-                let mut at = first * 311;
                 while !stop.load(Ordering::Relaxed) {
-                    stream.write_all(&requests[at % requests.len()]).await.expect("the server reads");
+                    buffer.clear();
+                    requests(&mut buffer);
+                    stream.write_all(&buffer).await.expect("the server reads");
                     read_answer(&mut stream, &mut buffer).await;
                     answers.fetch_add(1, Ordering::Relaxed);
-                    at += 1;
                 }
             });
         }
@@ -67,7 +79,7 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
         assert!(stream.read_buf(buffer).await.expect("the server writes") > 0, "the server hung up");
         let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let text = std::str::from_utf8(&buffer[..head]).expect("headers are text");
-        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        assert!(text.starts_with("HTTP/1.1 20"), "{text}");
         let length = text
             .lines()
             .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().to_owned()))
@@ -78,8 +90,4 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
         }
         return;
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
