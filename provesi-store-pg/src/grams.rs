@@ -1,4 +1,4 @@
-//! What parts of texts are looked up by: an index of their grams, see `provesi_grams` in migrations/0002_grams.sql.
+//! What parts of texts are looked up by: an index of their grams, see `provesi_grams` in `migrations/0002_grams.sql`.
 
 /// How many characters a gram has, unless the text ends before.
 const LENGTH: usize = 3;
