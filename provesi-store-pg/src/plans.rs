@@ -178,13 +178,18 @@ async fn a_search_among_orders_is_walks_along_the_index_of_the_sort_and_a_lookup
     let searches = parts.into_iter().flat_map(|part| [(part, None), (part, client)]).chain([(None, client)]);
     let statuses = [&[][..], &[OrderStatus::Packing], &[OrderStatus::Packing, OrderStatus::Shipped]];
     for ((part, client), statuses) in searches.flat_map(|search| statuses.map(|statuses| (search, statuses))) {
-        for sort in SORTS.into_iter().filter(|sort| client.is_none() || *sort != OrderSort::UpdatedAt) {
+        for sort in SORTS {
+            let is_walk_of_client = client.is_some() && sort == OrderSort::UpdatedAt;
+            if is_walk_of_client && part.is_none() {
+                continue;
+            }
             let mut listing = listing(sort, Direction::Descending, statuses, client);
             listing.filter.number_part = part.map(|part| NumberPart::parse(part).unwrap());
             for place in [None, Some(place(sort, false))] {
                 let plan = planner.plan_of(&listing, place.as_ref()).await;
                 assert!(!plan.contains("Seq Scan"), "{listing:?}\n{plan}");
-                for index in walked(sort, statuses) {
+                // A client's orders, few as they are here, may be sorted instead.
+                for index in if is_walk_of_client { &[] } else { walked(sort, statuses) } {
                     assert!(plan.contains(&format!("using {index} ")), "{index} {listing:?}\n{plan}");
                 }
                 let lookups =
@@ -206,7 +211,7 @@ fn values_of_clients(text: &str) -> PgArguments {
     arguments.add(sql::containing(text)).unwrap();
     arguments.add(sql::containing(text)).unwrap();
     arguments.add(sql::starting_with(text)).unwrap();
-    arguments.add(2_000_i64).unwrap();
+    arguments.add(4_000_i64).unwrap();
     for mark in ["\n", "\t", ""] {
         arguments.add(grams::having(&format!("{mark}{text}"))).unwrap();
     }

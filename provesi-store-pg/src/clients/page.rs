@@ -14,7 +14,7 @@ use crate::sql::{self, client_columns, client_grams};
 use crate::{grams, nearby};
 
 /// How many clients are passed on a walk of a search.
-const NEARBY: usize = 2_000;
+const NEARBY: usize = 4_000;
 
 /// How many are passed for each that a page may have.
 const NEARBY_EACH: usize = 5;

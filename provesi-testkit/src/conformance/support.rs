@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
@@ -32,6 +32,11 @@ async fn pages<T, C>(limit: u32, page: impl AsyncFn(PageRequest<C>) -> Result<Pa
         let Some(next) = page.next else { return all };
         request = PageRequest::after(limit, next);
     }
+}
+
+/// Runs what only sets a case up: more at a time would be a test of how long a store lets callers wait.
+pub(super) async fn a_few_at_a_time<T>(all: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::stream::iter(all).buffered(64).collect().await
 }
 
 pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {

@@ -11,7 +11,7 @@ pub(super) const FEW: usize = 2_000;
 
 /// How many orders are passed on the walks of a search, see [`nearby`]: that takes about as long as to look up what few
 /// orders match.
-const NEARBY: usize = 4_000;
+const NEARBY: usize = 8_000;
 
 /// How many are passed for each that a page may have, so that one of a thousand is together where one in five matches.
 const NEARBY_EACH: usize = 5;
@@ -70,10 +70,11 @@ impl Search {
     fn ways(&self, condition: &str) -> String {
         let share = |n, condition| nearby::more_than_one_in(n, "orders_order", condition);
         match (&self.client, &self.part) {
-            // The walk is the client's.
-            (Some(_), Some(part)) if self.walk == Walk::Client => {
-                format!("WHEN {} THEN 'on' ELSE 'grams'", share(COMMON, &part.is_there))
-            }
+            (Some(_), Some(part)) if self.walk == Walk::Client => format!(
+                "WHEN {} THEN 'on' WHEN {} THEN 'client' ELSE 'grams'",
+                share(MOST, &part.is_there),
+                share(COMMON, &part.is_there)
+            ),
             (Some(_), Some(part)) => format!(
                 "WHEN NOT {HAS_MANY} THEN 'client' WHEN {} THEN 'on' WHEN {} THEN 'client' ELSE 'grams'",
                 share(MOST, condition),
@@ -89,16 +90,16 @@ impl Search {
     /// What is looked up on the ways of these names.
     fn lookups(&self) -> Vec<(&'static str, String)> {
         let grams = self.part.iter().map(|part| ("grams", format!("{} AND {}", part.grams, part.is_there)));
-        let client = self.client.iter().filter(|_| self.walk != Walk::Client);
-        grams.chain(client.map(|(client, _)| ("client", is_of_client(client)))).collect()
+        grams.chain(self.client.iter().map(|(client, _)| ("client", is_of_client(client)))).collect()
     }
 }
 
 /// Most orders match: more than one in so many.
 const MOST: u32 = 2;
 
-/// A part is common: looking up the orders that have it takes longer than looking at all orders of a client.
-const COMMON: u32 = 20;
+/// A part is common: where more than one in so many orders have it, looking these up takes longer than looking at the
+/// client's.
+const COMMON: u32 = 100;
 
 /// Whether the client has more orders than a few.
 const HAS_MANY: &str = "(SELECT are_many FROM clients)";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use provesi_core::{Client, ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest, StoreError};
 
-use crate::conformance::support::{Clients, assert_refused, client_pages, streamed_clients};
+use crate::conformance::support::{Clients, a_few_at_a_time, assert_refused, client_pages, streamed_clients};
 use crate::data::{client, phone};
 
 /// Names in the order of CLDR's collation for Spanish.
@@ -211,5 +211,5 @@ async fn keep_at_once(store: &Clients, names: &[&str]) {
         let (store, client) = (Arc::clone(store), client(number, name));
         async move { store.insert(&client).await }
     });
-    futures_util::future::try_join_all(inserts).await.expect("kept");
+    a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }

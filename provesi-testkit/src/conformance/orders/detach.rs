@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use provesi_core::{EventKind, NewOrder, Order, OrderStatus, StoreError};
 use tokio::sync::Barrier;
 
-use crate::conformance::support::{Orders, all_events, all_orders, story};
+use crate::conformance::support::{Orders, a_few_at_a_time, all_events, all_orders, story};
 use crate::data::{at, client_id, in_status, new_order, stamp, version_of};
 
 async fn kept(store: &Orders, number: &str, client: Option<u64>) -> Order {
@@ -52,7 +52,7 @@ pub async fn more_than_a_thousand_orders_are_detached(store: Orders) {
         let store = Arc::clone(&store);
         async move { kept(&store, &format!("A-{count}"), Some(1)).await }
     });
-    join_all(inserts).await;
+    a_few_at_a_time(inserts).await;
     assert_eq!(store.detach_client(client_id(1), &stamp(5)).await.expect("detached"), 1_100);
     assert_eq!(store.count_by_client(&[client_id(1)]).await.expect("counted")[&client_id(1)], 0);
     assert_eq!(all_events(&store).await.len(), 2_200);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use provesi_core::{ClientId, Direction, NewOrder, Order, OrderFilter, OrderListing, OrderSort};
 
-use crate::conformance::support::{Orders, order_pages};
+use crate::conformance::support::{Orders, a_few_at_a_time, order_pages};
 use crate::data::{client_id, new_order, stamp};
 
 /// More than the largest page.
@@ -17,7 +17,7 @@ async fn keep(store: &Orders) {
         let store = Arc::clone(store);
         async move { store.insert(&given, &stamp(0)).await }
     });
-    futures_util::future::try_join_all(inserts).await.expect("kept");
+    a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }
 
 /// Case.
