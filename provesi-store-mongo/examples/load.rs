@@ -99,7 +99,7 @@ async fn main() -> Result<(), Failure> {
     let collection = database.collection::<Document>("clients");
     if collection.find_one(doc! {}).await?.is_none() {
         let start = Instant::now();
-        for from in (0..clients).step_by(CHUNK as usize) {
+        for from in (0..clients.div_ceil(CHUNK)).map(|chunk| chunk * CHUNK) {
             collection.insert_many((from..clients.min(from + CHUNK)).map(document)).await?;
         }
         println!("{clients} clients in {:.1?}", start.elapsed());

@@ -45,20 +45,15 @@ pub(super) fn slice(place: Option<&ClientPosition>, last: Option<&str>, directio
 
 /// What of `ranges`, which are ranges of names, comes after `place`.
 pub(super) fn ranges_after(
-    mut ranges: Vec<Document>,
+    ranges: Vec<Document>,
     place: Option<&ClientPosition>,
     direction: Direction,
 ) -> Vec<Document> {
     let Some(place) = place else { return ranges };
-    for range in &mut ranges {
-        if let Ok(names) = range.get_document_mut("name") {
-            names.insert(after_word(direction), place.name.as_str());
-        }
-    }
+    let [later_name, same_name] = after(place, direction);
+    let rest = ranges.into_iter().map(|range| all_of([range, later_name.clone()]));
     // Who has the name of the place is in one of the ranges as the place is.
-    let [_, same_name] = after(place, direction);
-    ranges.push(same_name);
-    ranges
+    rest.chain([same_name]).collect()
 }
 
 const fn after_word(direction: Direction) -> &'static str {
@@ -85,5 +80,49 @@ pub(super) fn all_of(parts: impl IntoIterator<Item = Document>) -> Document {
         0 => doc! {},
         1 => parts.remove(0),
         _ => doc! { "$and": parts },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use provesi_core::ClientId;
+
+    use super::*;
+
+    fn place(name: &str) -> ClientPosition {
+        ClientPosition { rank: None, name: name.to_owned(), id: ClientId::from_bytes([7; 12]) }
+    }
+
+    #[test]
+    fn a_range_keeps_both_its_ends_on_either_side_of_a_place() {
+        let range = doc! { "name": { "$gte": "pena", "$lt": "pena\u{ffff}" } };
+        for (direction, word) in [(Direction::Ascending, "$gt"), (Direction::Descending, "$lt")] {
+            let ranges = ranges_after(vec![range.clone()], Some(&place("Peña 7")), direction);
+            let id = object_id(place("").id);
+            assert_eq!(
+                ranges,
+                [
+                    doc! { "$and": [range.clone(), { "name": { (word): "Peña 7" } }] },
+                    doc! { "name": { "$eq": "Peña 7" }, "_id": { (word): id } },
+                ]
+            );
+            assert_eq!(ranges_after(vec![range.clone()], None, direction), vec![range.clone()]);
+        }
+    }
+
+    #[test]
+    fn a_slice_has_the_rest_of_its_first_name_and_all_of_its_last() {
+        let id = object_id(place("").id);
+        assert_eq!(
+            slice(Some(&place("b")), Some("d"), Direction::Ascending),
+            [doc! { "name": { "$gt": "b", "$lte": "d" } }, doc! { "name": { "$eq": "b" }, "_id": { "$gt": id } },]
+        );
+        assert_eq!(
+            slice(Some(&place("d")), Some("b"), Direction::Descending),
+            [doc! { "name": { "$lt": "d", "$gte": "b" } }, doc! { "name": { "$eq": "d" }, "_id": { "$lt": id } },]
+        );
+        assert_eq!(slice(None, Some("b"), Direction::Ascending), [doc! { "name": { "$gte": "", "$lte": "b" } }]);
+        assert_eq!(slice(None, Some("b"), Direction::Descending), [doc! { "name": { "$gte": "b" } }]);
+        assert_eq!(slice(None, None, Direction::Descending), [doc! { "name": { "$gte": "" } }]);
     }
 }
