@@ -1,30 +1,35 @@
 //! What `docs/benchmarks.md` reports, measured on the real server in release mode:
 //!
 //! ```sh
-//! cargo bench -p provesi-tests
+//! cargo bench -p provesi-tests --bench http
 //! ```
 //!
 //! The first run makes a file of 100,000 clients and 1,000,000 orders under `target/bench/`. Each figure is taken twice;
 //! where it is a ratio, both sides run in turns.
 
+#[path = "support/ask.rs"]
+mod ask;
 #[path = "http/bare.rs"]
 mod bare;
+#[path = "http/files.rs"]
+mod files;
 #[path = "http/lists.rs"]
 mod lists;
-#[path = "http/load.rs"]
+#[path = "support/load.rs"]
 mod load;
-#[path = "http/process.rs"]
+#[path = "support/process.rs"]
 mod process;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use process::{Running, bench_dir, million_orders, server};
+use files::{bench_dir, million_orders, order_paths, server};
+use load::{CONNECTIONS, gets, in_turns, run};
+use process::Running;
 
-const CONNECTIONS: usize = 32;
-/// A shared machine is faster in one second than in the next, so the two sides take turns.
-const TURNS: u32 = 5;
-const TURN: Duration = Duration::from_secs(2);
+/// As many readers as the server has by default.
+const READERS: &str = "4";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -57,15 +62,11 @@ fn idle_memory(file: &Path) {
 
 /// `GET /api/orders/{number}` with its client, against a bare handler that makes the same two queries.
 fn get_order(file: &Path) {
-    let targets = load::order_paths(file);
+    let requests = Arc::new(gets(&order_paths(file)));
     for round in 1..=2 {
-        let (server, handler) = (server(file), Running::bare(file));
-        let (mut ours, mut bare) = (0.0, 0.0);
-        for _ in 0..TURNS {
-            for (address, sum) in [(server.address, &mut ours), (handler.address, &mut bare)] {
-                *sum += load::requests_per_second(address, &targets, CONNECTIONS, TURN) / f64::from(TURNS);
-            }
-        }
+        let (server, handler) = (server(file), Running::bare([file.as_os_str(), READERS.as_ref()]));
+        let [ours, bare] =
+            in_turns([server.address, handler.address], |_, address, time| run(address, &requests, time).per_second);
         println!(
             "GET /api/orders/{{number}}, {CONNECTIONS} connections, run {round}: {ours:.0}/s, bare handler {bare:.0}/s, \
              {:.0} %",

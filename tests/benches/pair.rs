@@ -1,0 +1,40 @@
+//! Orders in PostgreSQL and clients in MongoDB, measured on the real server in release mode, on servers that are started
+//! for it and lose no commit to a power cut:
+//!
+//! ```sh
+//! cargo bench -p provesi-tests --bench pair              # against bare handlers, 100,000 orders
+//! cargo bench -p provesi-tests --bench pair -- million   # 1,000,000 orders and 100,000 clients
+//! ```
+
+#[path = "support/ask.rs"]
+mod ask;
+#[path = "pair/bare.rs"]
+mod bare;
+#[path = "pair/data.rs"]
+mod data;
+#[path = "support/load.rs"]
+mod load;
+#[path = "pair/million.rs"]
+mod million;
+#[path = "support/process.rs"]
+mod process;
+#[path = "pair/ratios.rs"]
+mod ratios;
+#[path = "pair/servers.rs"]
+mod servers;
+#[path = "pair/shares.rs"]
+mod shares;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, mode, orders, clients] = &arguments[..]
+        && mode == "bare"
+    {
+        return bare::serve(orders, clients);
+    }
+    if arguments.iter().any(|argument| argument == "million") {
+        million::measure();
+    } else {
+        ratios::measure();
+    }
+}
