@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use files::{bench_dir, million_orders, order_paths, server};
-use load::{CONNECTIONS, gets, in_turns, requests_per_second};
+use load::{CONNECTIONS, gets, in_turns, run};
 use process::Running;
 
 /// As many readers as the server has by default.
@@ -65,9 +65,8 @@ fn get_order(file: &Path) {
     let requests = Arc::new(gets(&order_paths(file)));
     for round in 1..=2 {
         let (server, handler) = (server(file), Running::bare([file.as_os_str(), READERS.as_ref()]));
-        let [ours, bare] = in_turns([server.address, handler.address], |_, address, time| {
-            requests_per_second(address, &requests, time)
-        });
+        let [ours, bare] =
+            in_turns([server.address, handler.address], |_, address, time| run(address, &requests, time).per_second);
         println!(
             "GET /api/orders/{{number}}, {CONNECTIONS} connections, run {round}: {ours:.0}/s, bare handler {bare:.0}/s, \
              {:.0} %",

@@ -1,16 +1,17 @@
 //! One order with its client, and one order made with its event: the server against a bare handler that makes the same
 //! queries.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::ask::json;
 use crate::data::{client_id, fill};
-use crate::load::{CONNECTIONS, Requests, gets, in_turns, requests_per_second};
+use crate::load::{CONNECTIONS, Requests, gets, in_turns, run};
 use crate::process::Running;
 use crate::servers::Pair;
-use crate::shares::{PARTS, ticks};
+use crate::shares::{PARTS, processor_time};
 
 const CLIENTS: u32 = 5_000;
 const ORDERS: u32 = 100_000;
@@ -23,8 +24,8 @@ pub(crate) fn measure() {
         pair
     });
     let mut migrate = Command::new(provesi_tests::server_binary(true));
-    migrate.args(["migrate", "--clients", pair.clients(), "--orders", pair.orders()]);
-    assert!(migrate.status().expect("the server's migrate runs").success());
+    migrate.args(["migrate", "--log", "warn", "--clients", pair.clients(), "--orders", pair.orders()]);
+    assert!(migrate.stdout(Stdio::null()).status().expect("the server's migrate runs").success());
 
     // Every twentieth order has no client. What MongoDB takes of a request hides what we do: so the same without it.
     let (without, with): (Vec<u32>, Vec<u32>) =
@@ -46,7 +47,7 @@ pub(crate) fn measure() {
 fn sides(pair: &Pair) -> [Running; 2] {
     let sides = [Running::server(pair.clients(), pair.orders()), Running::bare([pair.orders(), pair.clients()])];
     // The integrity check that follows a start is to be over.
-    std::thread::sleep(std::time::Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(5));
     sides
 }
 
@@ -76,26 +77,28 @@ fn posts(with_client: bool) -> impl Requests {
 
 fn compare(what: &str, round: u32, pair: &Pair, requests: &Arc<impl Requests>) {
     let sides = sides(pair);
-    let mut spent = [[0; 4]; 2];
-    let [ours, bare] = in_turns([sides[0].address, sides[1].address], |side, address, time| {
-        let before = ticks();
-        let rate = requests_per_second(address, requests, time);
-        for (part, (after, before)) in ticks().into_iter().zip(before).enumerate() {
+    let mut spent = [[Duration::ZERO; 4]; 2];
+    let mut answered = [0, 0];
+    let rates = in_turns([sides[0].address, sides[1].address], |side, address, time| {
+        let before = processor_time();
+        let run = run(address, requests, time);
+        for (part, (after, before)) in processor_time().into_iter().zip(before).enumerate() {
             spent[side][part] += after - before;
         }
-        rate
+        answered[side] += run.answers;
+        run.per_second
     });
     println!(
-        "{what}, {CONNECTIONS} connections, run {round}: {ours:.0}/s, bare handler {bare:.0}/s, {:.1} %",
-        100.0 * ours / bare
+        "{what}, {CONNECTIONS} connections, run {round}: {:.0}/s, bare handler {:.0}/s, {:.1} %",
+        rates[0],
+        rates[1],
+        100.0 * rates[0] / rates[1]
     );
-    for (side, spent) in ["ours", "bare"].into_iter().zip(spent) {
-        let all = spent.iter().sum::<u64>().max(1) as f64;
-        let shares: Vec<String> = PARTS
-            .iter()
-            .zip(spent)
-            .map(|(part, ticks)| format!("{part} {:.0} %", 100.0 * ticks as f64 / all))
-            .collect();
-        println!("  processor time, {side}: {}", shares.join(", "));
+    for (side, name) in ["ours", "bare"].into_iter().enumerate() {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(answered[side]);
+        let parts: Vec<String> =
+            PARTS.iter().zip(spent[side]).map(|(part, time)| format!("{part} {:.0}", micros(time))).collect();
+        let all = micros(spent[side].iter().sum());
+        println!("  processor time, {name}, µs a request: {}, in all {all:.0}", parts.join(", "));
     }
 }

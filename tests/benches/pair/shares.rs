@@ -2,20 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::time::Duration;
 
 /// Who works for a request.
 pub(crate) const PARTS: [&str; 4] = ["handler", "PostgreSQL", "MongoDB", "load"];
 
-/// Ticks of the processors' time since each process began, by [`PARTS`]: of this process, which makes the load, and of
-/// those that it started. Servers in containers are not among them.
-pub(crate) fn ticks() -> [u64; 4] {
+/// Linux counts in hundredths of a second, whatever the machine.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The time on the processors that each of [`PARTS`] has had so far: this process, which makes the load, and those that it
+/// started. Servers in containers are not among them.
+pub(crate) fn processor_time() -> [Duration; 4] {
     let processes = processes();
     let me = std::process::id();
     let mut family = HashSet::from([me]);
     while let Some(child) = processes.iter().find(|(id, it)| !family.contains(*id) && family.contains(&it.parent)) {
         family.insert(*child.0);
     }
-    let mut ticks = [0; 4];
+    let mut times = [Duration::ZERO; 4];
     for id in family {
         let Some(process) = processes.get(&id) else { continue };
         let part = match process.name.as_str() {
@@ -25,15 +29,15 @@ pub(crate) fn ticks() -> [u64; 4] {
             name if name.starts_with("provesi-server") || name.starts_with("pair") => 0,
             _ => 2,
         };
-        ticks[part] += process.ticks;
+        times[part] += process.time;
     }
-    ticks
+    times
 }
 
 struct Process {
     parent: u32,
     name: String,
-    ticks: u64,
+    time: Duration,
 }
 
 fn processes() -> HashMap<u32, Process> {
@@ -52,7 +56,7 @@ fn processes() -> HashMap<u32, Process> {
                 Process {
                     parent: u32::try_from(number(1)?).ok()?,
                     name: head.split_once('(')?.1.to_owned(),
-                    ticks: number(11)? + number(12)?,
+                    time: TICK * u32::try_from(number(11)? + number(12)?).ok()?,
                 },
             ))
         })

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,9 +22,9 @@ impl<F: Fn(&mut Vec<u8>) + Send + Sync + 'static> Requests for F {}
 pub(crate) fn gets(paths: &[String]) -> impl Requests + use<> {
     let requests: Vec<String> =
         paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")).collect();
-    let next = AtomicU64::new(0);
+    let next = AtomicUsize::new(0);
     move |buffer| {
-        let next = next.fetch_add(1, Ordering::Relaxed) as usize % requests.len();
+        let next = next.fetch_add(1, Ordering::Relaxed) % requests.len();
         buffer.extend_from_slice(requests[next].as_bytes());
     }
 }
@@ -40,11 +40,18 @@ pub(crate) fn in_turns(sides: [SocketAddr; 2], mut turn: impl FnMut(usize, Socke
     means
 }
 
-/// Answers per second over [`CONNECTIONS`] that each ask again as soon as they were answered.
-pub(crate) fn requests_per_second(address: SocketAddr, requests: &Arc<impl Requests>, time: Duration) -> f64 {
+/// What came of a turn.
+pub(crate) struct Run {
+    pub(crate) per_second: f64,
+    /// All answers, those before the measured time among them.
+    pub(crate) answers: u32,
+}
+
+/// Answers over [`CONNECTIONS`] that each ask again as soon as they were answered.
+pub(crate) fn run(address: SocketAddr, requests: &Arc<impl Requests>, time: Duration) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async move {
-        let (answers, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (answers, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..CONNECTIONS {
             let (requests, answers, stop) = (Arc::clone(requests), Arc::clone(&answers), Arc::clone(&stop));
@@ -69,7 +76,7 @@ pub(crate) fn requests_per_second(address: SocketAddr, requests: &Arc<impl Reque
         let elapsed = start.elapsed().as_secs_f64();
         stop.store(true, Ordering::Relaxed);
         tasks.join_all().await;
-        answered as f64 / elapsed
+        Run { per_second: f64::from(answered) / elapsed, answers: answers.load(Ordering::Relaxed) }
     })
 }
 
