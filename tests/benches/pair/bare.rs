@@ -119,7 +119,8 @@ struct ClientBody<'a> {
 }
 
 fn rfc3339<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    let format = if at.timestamp_subsec_micros() % 1_000 == 0 { SecondsFormat::Millis } else { SecondsFormat::Micros };
+    let format =
+        if at.timestamp_subsec_micros().is_multiple_of(1_000) { SecondsFormat::Millis } else { SecondsFormat::Micros };
     serializer.serialize_str(&at.to_rfc3339_opts(format, true))
 }
 
