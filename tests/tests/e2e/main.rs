@@ -9,6 +9,7 @@ mod outage;
 mod pages;
 mod place;
 mod python;
+mod queries;
 mod races;
 mod server;
 mod takeover;

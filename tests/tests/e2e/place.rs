@@ -30,6 +30,11 @@ impl Place {
         Self::of(postgres.database().await, mongodb.database().await)
     }
 
+    /// Somewhere that leads to these databases.
+    pub(crate) fn behind(clients: &str, orders: &str, databases: Vec<TestDatabase>) -> Self {
+        Self { clients: clients.to_owned(), orders: orders.to_owned(), _folder: None, _databases: databases }
+    }
+
     fn of(orders: TestDatabase, clients: TestDatabase) -> Self {
         Self {
             clients: clients.url().to_owned(),
