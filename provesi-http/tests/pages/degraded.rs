@@ -86,6 +86,23 @@ async fn what_cannot_be_saved_stays_in_its_form() {
 }
 
 #[tokio::test]
+async fn a_save_that_fails_does_not_hide_that_somebody_else_changed_the_client() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    let (edit, browser) = (format!("/clients/{id}/edit/"), bench.browser());
+    let open = browser.get(&edit).await;
+    let theirs = [("name", "Lo ajeno"), ("email", "ana@example.com")];
+    assert_eq!(bench.browser().fill(&edit, &theirs).await.status, 302);
+    // The page can still read the client, and the save itself cannot.
+    bench.clients.arm_after("get", Fault::FailBefore, 1);
+    let failed = browser.refill(&edit, &open, &[("name", "Lo mío"), ("email", "ana@example.com")]).await;
+    bench.clients.clear();
+    assert_eq!(failed.status, 503);
+    failed.has("value=\"Lo mío\"").has("Ahora dice:").has("Lo ajeno");
+    assert_eq!(bench.stored_client(&id).await["name"], "Lo ajeno");
+}
+
+#[tokio::test]
 async fn an_order_is_shown_without_its_history() {
     let bench = Bench::new();
     bench.order("A-1", None).await;

@@ -1,6 +1,6 @@
 //! Pages of orders.
 
-use provesi_core::StatusFlow;
+use provesi_core::{Actor, NewOrder, OrderState, OrderStatus, ReturnInfo, ReturnReason, Stamp, StatusFlow, Timestamp};
 
 use crate::support::Bench;
 
@@ -88,6 +88,29 @@ async fn an_edit_over_anothers_change_shows_both_and_loses_neither() {
     assert_eq!(one.refill("/orders/A-1/edit/", &conflict, &mine).await.led(), (302, "/orders/"));
     let stored = bench.stored_order("A-1").await;
     assert_eq!((&stored["status"], &stored["client_id"]), (&"returned".into(), &serde_json::Value::Null));
+}
+
+/// The Python system let reasons of any length pass.
+#[tokio::test]
+async fn an_edit_of_something_else_keeps_a_reason_that_is_longer_than_one_may_be_given() {
+    let bench = Bench::new();
+    let at = Timestamp::from_micros(0).unwrap();
+    let long = "Llegó roto. ".repeat(400);
+    let info = ReturnInfo { reason: ReturnReason::restore(long.as_str()).unwrap(), returned_at: at };
+    let state = OrderState::restore(OrderStatus::Returned, Some(info));
+    let order = NewOrder { number: "A-1".parse().unwrap(), client_id: None, state, created_at: at, updated_at: at };
+    let stamp = Stamp { at, actor: Actor::Anonymous, address: None };
+    bench.app.orders().insert(&order, &stamp).await.unwrap();
+    let browser = bench.browser();
+    let edit =
+        |number, reason| [("order_number", number), ("client", ""), ("status", "returned"), ("return_reason", reason)];
+    assert_eq!(browser.fill("/orders/A-1/edit/", &edit("A-2", &long)).await.led(), (302, "/orders/"));
+    let stored = bench.stored_order("A-2").await;
+    assert_eq!(stored["return_reason"], long);
+    let longer = format!("{long}Y mojado.");
+    let refused = browser.fill("/orders/A-2/edit/", &edit("A-2", &longer)).await;
+    assert_eq!(refused.status, 422);
+    refused.has("Use máximo 2.000 caracteres.");
 }
 
 #[tokio::test]

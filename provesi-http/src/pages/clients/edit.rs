@@ -42,14 +42,12 @@ pub(crate) async fn edit(
         Err(error) => return Err(error.into()),
     };
     let filled = Filled::read(&posted).kept(&client);
+    // The version stays the one that the form was filled in over only if that is still there: who saves over another's change
+    // is to see it first, whatever else is in the way.
+    let of = if expected.allows(client.version()) { Of::Client(&client) } else { Of::Changed(&client) };
     let ClientDraft { name, email, phone, address } = match filled.draft() {
         Ok(draft) => draft,
-        // The version stays the one that the form was filled in over only if that is still there; who saves over another's
-        // change is to see it first.
-        Err(faults) if expected.allows(client.version()) => {
-            return Ok(filled.show(&visit, Of::Client(&client), &faults));
-        }
-        Err(faults) => return Ok(filled.show(&visit, Of::Changed(&client), &faults)),
+        Err(faults) => return Ok(filled.show(&visit, of, &faults)),
     };
     let change = ClientChange { name: Some(name), email: Some(email), phone: Some(phone), address: Some(address) };
     let done = pages.once(&posted, move |api| async move {
@@ -66,7 +64,7 @@ pub(crate) async fn edit(
         Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
         Err(Undone::App(error)) => {
             let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-            Ok(filled.show(&visit, Of::Client(&client), &faults))
+            Ok(filled.show(&visit, of, &faults))
         }
         Err(Undone::Failed(failure)) => Err(failure),
     }

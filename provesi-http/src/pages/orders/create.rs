@@ -51,7 +51,7 @@ pub(crate) async fn create(
         let choice = choice.searched(&pages.api, &caller, &posted.line("client_search")).await;
         return Ok(show(&pages, &visit, &filled, &choice, &Faults::default()));
     }
-    let Sound { status, client, reason } = match filled.checked() {
+    let Sound { status, client, reason } = match filled.checked(None) {
         Ok(sound) => sound,
         Err(faults) => return Ok(again(&caller, faults).await),
     };

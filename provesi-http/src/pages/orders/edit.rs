@@ -76,7 +76,7 @@ pub(crate) async fn edit(
     if searched.is_some() {
         return Ok(again(&view, &Faults::default()).await);
     }
-    let Sound { status, client, reason } = match filled.checked() {
+    let Sound { status, client, reason } = match filled.checked(Some(&view.order)) {
         Ok(sound) => sound,
         Err(faults) => return Ok(again(&view, &faults).await),
     };

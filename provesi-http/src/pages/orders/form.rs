@@ -31,6 +31,7 @@ pub(super) struct Filled {
 pub(super) struct Sound {
     pub(super) status: OrderStatus,
     pub(super) client: Option<ClientId>,
+    /// A new reason, if one is given.
     pub(super) reason: Option<String>,
 }
 
@@ -106,8 +107,9 @@ impl Filled {
         self
     }
 
-    /// What it says, or all that is wrong with it.
-    pub(super) fn checked(&self) -> Result<Sound, Faults> {
+    /// What it says, or all that is wrong with it. The reason that the order has already is no new one: it may have come
+    /// with an order of the Python system, and break the rules of ours.
+    pub(super) fn checked(&self, order: Option<&Order>) -> Result<Sound, Faults> {
         let mut faults = Faults::default();
         if self.number.is_empty() {
             faults.add("order_number", words::NUMBER_NEEDED);
@@ -121,7 +123,8 @@ impl Filled {
         let status: Option<OrderStatus> =
             self.status.parse().map_err(|_| faults.add("status", words::UNKNOWN_STATUS)).ok();
         let mut reason = None;
-        if status == Some(OrderStatus::Returned) {
+        let stored = order.and_then(Order::return_info).map(|info| info.reason.as_str());
+        if status == Some(OrderStatus::Returned) && stored != Some(&*self.reason) {
             match ReturnReason::parse(self.reason.as_str()) {
                 Ok(text) => reason = Some(text.into()),
                 Err(invalid) => faults.add("return_reason", words::refused(invalid)),
