@@ -61,10 +61,7 @@ impl App {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
         let result = match self.orders.page(listing, request).await {
-            Ok(mut page) => {
-                let views = self.views(std::mem::take(&mut page.items)).await;
-                Ok(page.with_items(|_| views))
-            }
+            Ok(Page { items, next, stopped_early }) => Ok(Page { items: self.views(items).await, next, stopped_early }),
             Err(error) => Err(AppError::Orders(error)),
         };
         let access = Access::read(AuditAction::OrderList);

@@ -110,8 +110,10 @@ pub(crate) fn search_text(direction: Direction, place: Option<MatchRank>) -> Str
         ranks.reverse();
     }
     ranks.retain(|rank| place.is_none_or(|place| direction.apply(rank.cmp(&place)).is_ge()));
-    let (mut with, mut arms, mut room) = (Vec::new(), Vec::new(), "true".to_owned());
+    let (mut with, mut arms, mut counts) = (Vec::new(), Vec::new(), Vec::<String>::new());
     for rank in ranks {
+        // Whether those before it leave room on the page.
+        let room = if counts.is_empty() { "true".to_owned() } else { format!("{} < $1", counts.join(" + ")) };
         let name = format!("rank_{}", rank as u8);
         let (condition, grams) = matches_with(rank);
         let after =
@@ -134,8 +136,7 @@ pub(crate) fn search_text(direction: Direction, place: Option<MatchRank>) -> Str
             concat!("SELECT ", client_columns!(), ", name_key, {} AS match_rank FROM {}"),
             rank as u8, name
         ));
-        let before = if room == "true" { "0".to_owned() } else { room.replace(" < $1", "") };
-        room = format!("{before} + (SELECT count(*) FROM {name}) < $1");
+        counts.push(format!("(SELECT count(*) FROM {name})"));
     }
     format!(
         "WITH {} {} ORDER BY match_rank {order}, name_key {order}, id {order} LIMIT $1",

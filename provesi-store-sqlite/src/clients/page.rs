@@ -2,8 +2,8 @@
 //! it, and keeps no more than a page.
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
-    PageRequest, StoreError, filled, name_key,
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
+    StoreError, filled, name_key,
 };
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqlitePool;
@@ -17,18 +17,10 @@ const MATCHES: &str = "\
     (instr(name_search, ?1) > 0 OR instr(email_search, ?1) > 0 \
     OR (?2 IS NOT NULL AND phone_digits IS NOT NULL AND instr(phone_digits, ?2) > 0))";
 
-/// What [`ClientQuery::rank`] says of a client that matches, as [`rank_number`]s.
+/// What [`ClientQuery::rank`] says of a client that matches, by the place of the rank in [`MatchRank`].
 const RANK: &str = "\
     CASE WHEN substr(name_search, 1, length(?1)) = ?1 THEN 0 WHEN substr(email_search, 1, length(?1)) = ?1 THEN 1 \
     ELSE 2 END";
-
-const fn rank_number(rank: MatchRank) -> i64 {
-    match rank {
-        MatchRank::NameStart => 0,
-        MatchRank::EmailStart => 1,
-        MatchRank::Inside => 2,
-    }
-}
 
 pub(super) async fn read(
     readers: &SqlitePool,
@@ -54,7 +46,7 @@ async fn query(
         .bind(sql::limit(limit))
         .bind(place.map(|place| name_key(&place.name)))
         .bind(place.map(|place| place.id.to_string()))
-        .bind(place.and_then(|place| place.rank).map(rank_number))
+        .bind(place.and_then(|place| place.rank).map(|rank| rank as i64))
         .fetch_all(readers)
         .await
         .map_err(store_error)

@@ -239,7 +239,7 @@ impl Browser {
         assert!(findings.is_empty(), "{}:\n{}", self.url().await, findings.join("\n"));
     }
 
-    /// A picture of all of the page, in `target/screenshots/`.
+    /// A picture of what the screen shows of the page, in `target/screenshots/`.
     pub(crate) async fn picture(&self, name: &str) {
         let folder = provesi_tests::target_dir().join("screenshots");
         std::fs::create_dir_all(&folder).expect("the target folder can be written");

@@ -36,12 +36,8 @@ impl Place {
     }
 
     fn of(orders: TestDatabase, clients: TestDatabase) -> Self {
-        Self {
-            clients: clients.url().to_owned(),
-            orders: orders.url().to_owned(),
-            _folder: None,
-            _databases: vec![orders, clients],
-        }
+        let (to_clients, to_orders) = (clients.url().to_owned(), orders.url().to_owned());
+        Self::behind(&to_clients, &to_orders, vec![orders, clients])
     }
 }
 

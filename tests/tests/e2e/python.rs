@@ -89,14 +89,31 @@ impl Python {
         self.orders.execute(AssertSqlSafe(insert)).await.unwrap();
     }
 
-    /// `Order.save()`, of an order whose status was changed: every column is written, whatever is there by now.
+    /// `Order.save()` of Django, of an order whose status was changed: it writes every column as it was read.
     pub(crate) async fn save_order(&mut self, number: &str, status: &str) {
-        let saved = sqlx::query("UPDATE orders_order SET status = $2, updated_at = now() WHERE order_number = $1")
-            .bind(number)
-            .bind(status)
-            .execute(&mut self.orders)
-            .await
-            .unwrap();
+        let read: (i64, Option<String>, Option<String>, Option<String>, String) = sqlx::query_as(
+            "SELECT id, client_id, return_reason, returned_at::text, created_at::text FROM orders_order \
+             WHERE order_number = $1",
+        )
+        .bind(number)
+        .fetch_one(&mut self.orders)
+        .await
+        .unwrap();
+        let saved = sqlx::query(
+            "UPDATE orders_order SET order_number = $2, client_id = $3, status = $4, return_reason = $5, \
+                 returned_at = $6::timestamptz, created_at = $7::timestamptz, updated_at = now() \
+             WHERE id = $1",
+        )
+        .bind(read.0)
+        .bind(number)
+        .bind(read.1)
+        .bind(status)
+        .bind(read.2)
+        .bind(read.3)
+        .bind(read.4)
+        .execute(&mut self.orders)
+        .await
+        .unwrap();
         assert_eq!(saved.rows_affected(), 1);
     }
 
