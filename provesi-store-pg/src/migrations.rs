@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::error::{sqlstate_of, store_error};
 use crate::sql;
-use schema::{Index, ORDERS_TABLE, SCRIPTS, Script};
+use schema::{Index, ORDERS_TABLE, Obsolete, SCRIPTS, Script};
 
 /// How long is waited for another process that migrates, and how often it is looked.
 const TURN: Duration = Duration::from_secs(900);
@@ -41,6 +41,7 @@ enum Step {
     OrdersTable,
     Script(&'static Script),
     Index(&'static Index),
+    Obsolete(&'static Obsolete),
 }
 
 impl Step {
@@ -49,6 +50,7 @@ impl Step {
             Self::OrdersTable => "create the table orders_order".to_owned(),
             Self::Script(script) => format!("create {}", script.description),
             Self::Index(index) => format!("create the index {}", index.name),
+            Self::Obsolete(index) => format!("drop the index {}", index.name),
         }
     }
 }
@@ -110,6 +112,9 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), StoreError> {
                 build(connection, index).await?;
                 indexed = true;
             }
+            Step::Obsolete(index) => {
+                connection.execute(index.drop).await.map_err(store_error)?;
+            }
         }
     }
     if indexed {
@@ -129,12 +134,19 @@ async fn make(connection: &mut PgConnection, steps: Vec<Step>) -> Result<(), Sto
             }
             Step::Script(script) => apply(&mut transaction, script).await?,
             Step::Index(index) => {
-                let create = index.create.replacen(" CONCURRENTLY", "", 1);
-                transaction.execute(AssertSqlSafe(create)).await.map_err(store_error)?;
+                transaction.execute(AssertSqlSafe(at_once(index.create))).await.map_err(store_error)?;
+            }
+            Step::Obsolete(index) => {
+                transaction.execute(AssertSqlSafe(at_once(index.drop))).await.map_err(store_error)?;
             }
         }
     }
     transaction.commit().await.map_err(store_error)
+}
+
+/// The statement as it may stand in a transaction.
+fn at_once(concurrently: &str) -> String {
+    concurrently.replacen(" CONCURRENTLY", "", 1)
 }
 
 async fn apply(connection: &mut PgConnection, script: &Script) -> Result<(), StoreError> {
@@ -180,5 +192,7 @@ async fn steps(connection: &mut PgConnection) -> Result<Vec<Step>, StoreError> {
     steps.extend(first.into_iter().map(Step::Index));
     steps.extend(SCRIPTS.iter().filter(|script| !applied.contains(&script.version)).map(Step::Script));
     steps.extend(others.into_iter().map(Step::Index));
+    // Last: until then, what took their place may not be there.
+    steps.extend(schema::obsolete(connection).await?.into_iter().map(Step::Obsolete));
     Ok(steps)
 }

@@ -166,7 +166,7 @@ fn walked(sort: OrderSort, statuses: &[OrderStatus]) -> &'static [&'static str] 
         (OrderSort::ReturnedAt, true) => &["provesi_orders_returned", "provesi_orders_status_updated"],
         (OrderSort::ReturnedAt, false) => &["provesi_orders_status_updated"],
         (_, true) => &["provesi_orders_number"],
-        (_, false) => &["provesi_orders_status_number"],
+        (_, false) => &["provesi_orders_number_in_status"],
     }
 }
 

@@ -59,7 +59,7 @@ static INDEXES: &[Index] = &[
     index!("INDEX", "provesi_orders_created", "orders_order (created_at, id)"),
     index!("INDEX", "provesi_orders_status_updated", "orders_order (status, ", updated_in_status!(), ", id)"),
     index!("INDEX", "provesi_orders_status_created", "orders_order (status, ", created_in_status!(), ", id)"),
-    index!("INDEX", "provesi_orders_status_number", "orders_order (status, ", number_in_status!(), ")"),
+    index!("INDEX", "provesi_orders_number_in_status", "orders_order (status, ", number_in_status!(), ")"),
     index!(
         "INDEX",
         "provesi_orders_returned",
@@ -86,6 +86,35 @@ static INDEXES: &[Index] = &[
     ),
 ];
 
+/// An index that an earlier state of this crate made, which nothing uses any more and every writer pays for.
+pub(super) struct Obsolete {
+    pub(super) name: &'static str,
+    pub(super) drop: &'static str,
+}
+
+macro_rules! obsolete {
+    ($name:literal) => {
+        Obsolete { name: $name, drop: concat!("DROP INDEX CONCURRENTLY IF EXISTS ", $name) }
+    };
+}
+
+static OBSOLETE: &[Obsolete] = &[
+    obsolete!("provesi_orders_status_number"),
+    obsolete!("provesi_orders_trigrams"),
+    obsolete!("provesi_clients_trigrams"),
+];
+
+/// The indexes that are there and of no use.
+pub(super) async fn obsolete(connection: &mut PgConnection) -> Result<Vec<&'static Obsolete>, StoreError> {
+    let mut found = Vec::new();
+    for index in OBSOLETE {
+        if has_relation(connection, index.name).await? {
+            found.push(index);
+        }
+    }
+    Ok(found)
+}
+
 const HAS_INDEX: &str =
     "SELECT EXISTS (SELECT 1 FROM pg_index WHERE indexrelid = to_regclass($1)::oid AND indisvalid AND indisready)";
 
@@ -102,14 +131,14 @@ pub(super) async fn lacking(connection: &mut PgConnection) -> Result<Vec<&'stati
     Ok(lacking)
 }
 
-const HAS_TABLE: &str = "SELECT to_regclass($1) IS NOT NULL";
+const HAS_RELATION: &str = "SELECT to_regclass($1) IS NOT NULL";
 
-async fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
-    sqlx::query_scalar(HAS_TABLE).bind(name).fetch_one(connection).await.map_err(store_error)
+async fn has_relation(connection: &mut PgConnection, name: &str) -> Result<bool, StoreError> {
+    sqlx::query_scalar(HAS_RELATION).bind(name).fetch_one(connection).await.map_err(store_error)
 }
 
 pub(super) async fn has_orders(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    has_table(connection, "orders_order").await
+    has_relation(connection, "orders_order").await
 }
 
 const APPLIED: &str = "SELECT version FROM provesi_migrations";
@@ -119,7 +148,7 @@ const APPLIED: &str = "SELECT version FROM provesi_migrations";
 /// # Errors
 /// [`StoreError::Backend`] where one of them is not known here.
 pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<i32>, StoreError> {
-    if !has_table(connection, "provesi_migrations").await? {
+    if !has_relation(connection, "provesi_migrations").await? {
         return Ok(Vec::new());
     }
     let applied: Vec<i32> = sqlx::query_scalar(APPLIED).fetch_all(connection).await.map_err(store_error)?;

@@ -291,6 +291,34 @@ async fn a_user_who_may_do_nothing_but_what_is_needed_can_migrate() {
 }
 
 #[tokio::test]
+async fn indexes_that_an_earlier_state_made_and_nothing_uses_are_dropped() {
+    let fixture = Fixture::empty().await;
+    fixture.store.migrate().await.unwrap();
+    let mut raw = fixture.raw().await;
+    raw.execute(
+        "CREATE INDEX provesi_orders_status_number ON orders_order (status, lower(order_number COLLATE \"C\")); \
+         CREATE INDEX provesi_clients_trigrams ON provesi_clients (name_search)",
+    )
+    .await
+    .unwrap();
+    let pending = fixture.store.pending_migrations().await.unwrap();
+    assert_eq!(
+        pending,
+        ["drop the index provesi_orders_status_number", "drop the index provesi_clients_trigrams"].map(str::to_owned)
+    );
+    fixture.store.migrate().await.unwrap();
+    assert!(fixture.store.pending_migrations().await.unwrap().is_empty());
+    let left: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM pg_indexes WHERE indexname ~ 'status_number|trigrams' AND indexname LIKE 'provesi%'",
+    )
+    .fetch_one(&mut raw)
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
+    use_it(&fixture.store).await;
+}
+
+#[tokio::test]
 async fn whoever_writes_orders_may_run_the_function_of_the_index_whatever_the_order_says() {
     let fixture = Fixture::empty().await;
     let mut raw = fixture.raw().await;
