@@ -41,14 +41,14 @@ pub use event::{EventId, EventKind, OrderEvent};
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{
     ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,
-    OrderPosition, OrderSort,
+    OrderPosition, OrderSort, Period,
 };
 pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
 pub use order_repository::OrderRepository;
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
 pub use records::{filled, readable};
-pub use search::{ClientQuery, MatchRank, fold, phone_digits};
+pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};
 pub use text::{Address, ClientName, Phone, ReturnReason};
 pub use timestamp::Timestamp;

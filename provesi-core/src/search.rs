@@ -1,5 +1,7 @@
 //! How a search compares texts: without letter case, accents and other marks.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -24,6 +26,62 @@ pub fn phone_digits(text: &str) -> String {
         Some(number) if number.len() == 10 => number.to_owned(),
         _ => digits,
     }
+}
+
+/// A text to look for among the reasons of returns: 1 to 100 characters, not blank, surrounding blanks cut. A reason matches
+/// where, [folded](fold), it contains the folded text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReasonQuery {
+    text: Box<str>,
+    folded: Box<str>,
+}
+
+impl ReasonQuery {
+    /// Checks a text to look for.
+    ///
+    /// # Errors
+    /// [`Rule::Blank`], [`Rule::TooLong`] or [`Rule::ControlCharacter`].
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let (text, folded) = looked_for(text)?;
+        Ok(Self { text: text.into(), folded: folded.into() })
+    }
+
+    /// The text as it was typed, without surrounding blanks.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a reason contains the text. One that is written over several lines is one text.
+    #[must_use]
+    pub fn matches(&self, reason: &str) -> bool {
+        fold(reason).contains(&*self.folded)
+    }
+}
+
+/// What somebody looks for may name a person: it is not for logs.
+impl fmt::Debug for ReasonQuery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReasonQuery").field("bytes", &self.text.len()).finish()
+    }
+}
+
+/// A text to look for without blanks around it, and folded.
+fn looked_for(text: &str) -> Result<(&str, String), Invalid> {
+    let text = text.trim();
+    let refuse = |rule| Err(Invalid::new(Field::Query, rule));
+    // A text of marks alone folds to nothing, and nothing is in every text.
+    let folded = fold(text);
+    if folded.trim().is_empty() {
+        return refuse(Rule::Blank);
+    }
+    if text.chars().count() > ClientQuery::MAX_CHARS {
+        return refuse(Rule::TooLong { max: ClientQuery::MAX_CHARS });
+    }
+    if text.chars().any(char::is_control) {
+        return refuse(Rule::ControlCharacter);
+    }
+    Ok((text, folded))
 }
 
 /// How close a client comes to a text that was looked for, the closest first.
@@ -65,19 +123,7 @@ impl ClientQuery {
     /// # Errors
     /// [`Rule::Blank`], [`Rule::TooLong`] or [`Rule::ControlCharacter`].
     pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        let refuse = |rule| Err(Invalid::new(Field::Query, rule));
-        // A text of marks alone folds to nothing, and nothing is in every name.
-        let folded = fold(text);
-        if folded.trim().is_empty() {
-            return refuse(Rule::Blank);
-        }
-        if text.chars().count() > Self::MAX_CHARS {
-            return refuse(Rule::TooLong { max: Self::MAX_CHARS });
-        }
-        if text.chars().any(char::is_control) {
-            return refuse(Rule::ControlCharacter);
-        }
+        let (text, folded) = looked_for(text)?;
         let is_phone = text.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c));
         let digits = Some(phone_digits(text)).filter(|digits| is_phone && !digits.is_empty());
         Ok(Self { text: text.into(), folded: folded.into(), digits: digits.map(Into::into) })
@@ -125,7 +171,7 @@ impl ClientQuery {
     }
 }
 
-impl std::fmt::Debug for ClientQuery {
+impl fmt::Debug for ClientQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ClientQuery({} bytes)", self.text.len())
     }
@@ -173,6 +219,16 @@ mod tests {
         }
         assert!(ClientQuery::parse("+57 300 1234567").unwrap().matches(&client));
         assert!(!ClientQuery::parse("otra").unwrap().matches(&client));
+    }
+
+    #[test]
+    fn reasons_match_without_accents_and_letter_case() {
+        let matches = |text: &str| ReasonQuery::parse(text).unwrap().matches("Llegó ROTO;\nfaltó una pieza");
+        assert!(matches("llego roto") && matches(" Faltó ") && matches("PIEZA"));
+        assert!(!matches("rotos"));
+        for text in ["", "  ", "\u{301}", "a\nb", &"a".repeat(101)] {
+            assert!(ReasonQuery::parse(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]

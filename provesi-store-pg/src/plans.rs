@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     ClientId, Direction, MatchRank, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort,
-    OrderStatus, Timestamp,
+    OrderStatus, Period, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
@@ -135,6 +135,21 @@ async fn every_page_is_a_walk_along_an_index() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn returns_of_a_period_are_a_range_of_an_index() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let mut listing = OrderListing::returns();
+    listing.filter.returned = Period { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX) };
+    for place in [None, Some(place(OrderSort::ReturnedAt, true))] {
+        let plan = planner.plan_of(&listing, place.as_ref()).await;
+        assert!(plan.contains("provesi_orders_returned") && plan.contains("Index Cond"), "{plan}");
+        assert!(!plan.contains("Filter:") && !plan.contains("Sort"), "{plan}");
+        // The later end of the period, or the place within it.
+        assert_eq!((plan.matches(" >= ").count(), plan.matches(" < ").count()), (1, 1), "{plan}");
+        assert_eq!(plan.contains("ROW("), place.is_some(), "{plan}");
     }
 }
 

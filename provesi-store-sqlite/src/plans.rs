@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use provesi_core::{
-    ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus,
+    ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
     Timestamp,
 };
 use sqlx::{AssertSqlSafe, Row};
@@ -102,6 +102,23 @@ async fn a_cursor_is_looked_up_with_all_its_columns() {
     ] {
         let listing = listing(sort, Direction::Descending, statuses, None);
         let plan = planner.plan_of(&listing, &Access::Sort, Some(&place(sort))).await;
+        assert!(plan.len() == 1 && plan[0].contains(bounds), "{plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn returns_of_a_period_are_a_range_and_a_cursor_is_one_of_its_ends() {
+    let planner = Planner::new().await;
+    let mut listing = OrderListing::returns();
+    listing.filter.returned = Period { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX) };
+    for (place, bounds) in [
+        (None, "(status=? AND returned_key>? AND returned_key<?)"),
+        (
+            Some(place(OrderSort::ReturnedAt)),
+            "(status=? AND returned_key>? AND (returned_key,updated_at,rowid)<(?,?,?))",
+        ),
+    ] {
+        let plan = planner.plan_of(&listing, &Access::Sort, place.as_ref()).await;
         assert!(plan.len() == 1 && plan[0].contains(bounds), "{plan:?}");
     }
 }

@@ -5,8 +5,15 @@ use std::collections::HashMap;
 use crate::app::{Access, orders::subjects, tell};
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, ClientCursor, ClientId, ClientLink, ClientListing, ClientView,
-    Order, OrderCursor, OrderListing, OrderView, Page, PageLimit, PageRequest, Subject, stream_pages,
+    Order, OrderCursor, OrderListing, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError, Subject,
+    stream_pages,
 };
+
+/// How many reasons a search reads at most for a page: some tenths of a second's work.
+const REASONS: usize = 20_000;
+
+/// How many it reads first.
+const SLICE: u32 = 200;
 
 impl App {
     /// A page of clients with the numbers of their orders.
@@ -64,11 +71,57 @@ impl App {
             Ok(Page { items, next, stopped_early }) => Ok(Page { items: self.views(items).await, next, stopped_early }),
             Err(error) => Err(AppError::Orders(error)),
         };
-        let access = Access::read(AuditAction::OrderList);
-        let of_page = |page: Option<&Page<OrderView, _>>| {
-            page.map_or_else(Vec::new, |page| page.items.iter().flat_map(subjects).collect())
+        self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
+    }
+
+    /// A page of those orders of a listing whose reason of return matches, with their clients.
+    ///
+    /// Reasons are read until the page is full, at most 20,000 of them: a search for something rare stops early
+    /// ([`Page::stopped_early`]) and goes on from there with the next page.
+    ///
+    /// # Errors
+    /// As [`list_orders`](Self::list_orders).
+    pub async fn search_reasons(
+        &self,
+        caller: &Caller,
+        listing: &OrderListing,
+        reason: &ReasonQuery,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<OrderView, OrderCursor>, AppError> {
+        let result = match self.matching_reasons(listing, reason, request).await {
+            Ok(Page { items, next, stopped_early }) => Ok(Page { items: self.views(items).await, next, stopped_early }),
+            Err(error) => Err(AppError::Orders(error)),
         };
-        self.audited(caller, access, of_page, result).await
+        self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
+    }
+
+    async fn matching_reasons(
+        &self,
+        listing: &OrderListing,
+        reason: &ReasonQuery,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+        let (mut found, mut read, mut after) = (Vec::new(), 0, request.after.clone());
+        // One more than the page has tells whether another follows.
+        let enough = request.limit.get() + 1;
+        // Where every other reason matches, one small read is enough.
+        let mut slice = PageLimit::new(SLICE).unwrap_or(PageLimit::MAX);
+        loop {
+            let page = self.orders.page(listing, &PageRequest { limit: slice, after }).await?;
+            read += page.items.len();
+            let matches = |order: &Order| order.return_info().is_some_and(|info| reason.matches(info.reason.as_str()));
+            found.extend(page.items.into_iter().filter(matches));
+            match page.next {
+                Some(next) if found.len() < enough => {
+                    if read >= REASONS || page.stopped_early {
+                        return Ok(Page::stopped_early(found, next));
+                    }
+                    after = Some(next);
+                }
+                _ => return Ok(Page::from_one_more(found, request.limit, |order| listing.cursor_at(order))),
+            }
+            slice = PageLimit::MAX;
+        }
     }
 
     /// All orders of a listing with their clients, page by page, in constant memory. An error ends the stream.
@@ -126,4 +179,9 @@ impl App {
         };
         orders.into_iter().map(view).collect()
     }
+}
+
+/// The orders of a page and their clients, for the audit.
+fn of_page(page: Option<&Page<OrderView, OrderCursor>>) -> Vec<Subject> {
+    page.map_or_else(Vec::new, |page| page.items.iter().flat_map(subjects).collect())
 }

@@ -10,6 +10,29 @@ use super::Direction;
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
 use crate::{ClientId, NumberPart, Order, OrderId, OrderStatus, StoreError, Timestamp};
 
+/// A span of time, open at the ends that it does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+pub struct Period {
+    /// The first instant.
+    pub from: Option<Timestamp>,
+    /// The first instant that is not in it any more.
+    pub until: Option<Timestamp>,
+}
+
+impl Period {
+    /// Whether it has no end at all, so that anything is in it.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.from.is_none() && self.until.is_none()
+    }
+
+    /// Whether `at` is in it.
+    #[must_use]
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
+}
+
 /// Which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
@@ -20,6 +43,10 @@ pub struct OrderFilter {
     pub client_id: Option<ClientId>,
     /// Only orders whose number contains this, in any letter case.
     pub number_part: Option<NumberPart>,
+    /// Only orders that came back in this time; any, those that never did among them, where it is
+    /// [open](Period::is_open). It is meant for lists by [`OrderSort::ReturnedAt`] and for counts: other lists may pass
+    /// over every return for it.
+    pub returned: Period,
 }
 
 impl OrderFilter {
@@ -29,6 +56,24 @@ impl OrderFilter {
         (self.statuses.is_empty() || self.statuses.contains(&order.status()))
             && self.client_id.is_none_or(|id| order.client_id == Some(id))
             && self.number_part.as_ref().is_none_or(|part| order.number.folded().contains(part.as_str()))
+            && (self.returned.is_open()
+                || order.return_info().is_some_and(|info| self.returned.contains(info.returned_at)))
+    }
+
+    /// The period that a store has to keep the dates of returns to. It has a first instant wherever it is not open, since
+    /// orders without a date count as earlier than all.
+    #[must_use]
+    pub fn return_bounds(&self) -> Period {
+        let Period { from, until } = self.returned;
+        Period { from: from.or(until.map(|_| Timestamp::MIN)), until }
+    }
+
+    /// The statuses that an order which passes may be in; none where no order passes.
+    #[must_use]
+    pub fn possible_statuses(&self) -> BTreeSet<OrderStatus> {
+        let came_back = |status: &OrderStatus| self.returned.is_open() || *status == OrderStatus::Returned;
+        let is_asked_for = |status: &OrderStatus| self.statuses.is_empty() || self.statuses.contains(status);
+        OrderStatus::ALL.into_iter().filter(|status| came_back(status) && is_asked_for(status)).collect()
     }
 }
 
@@ -132,6 +177,20 @@ impl OrderListing {
             return Err(StoreError::InvalidCursor);
         }
         Ok(&cursor.position)
+    }
+
+    /// [`OrderFilter::return_bounds`] without the end that everything after `place` keeps to anyway: an index is then
+    /// entered at the place, and not at the end of the period.
+    #[must_use]
+    pub fn return_bounds_after(&self, place: Option<&OrderPosition>) -> Period {
+        let mut bounds = self.filter.return_bounds();
+        if self.sort == OrderSort::ReturnedAt && place.is_some() {
+            match self.direction {
+                Direction::Ascending => bounds.from = None,
+                Direction::Descending => bounds.until = None,
+            }
+        }
+        bounds
     }
 
     fn fingerprint(&self) -> u64 {
@@ -266,5 +325,29 @@ mod tests {
         assert!(!filter.matches(&order(12, OrderStatus::Received)));
         filter.client_id = Some(ClientId::from_bytes([1; 12]));
         assert!(!filter.matches(&order(12, OrderStatus::Packing)));
+    }
+
+    #[test]
+    fn a_period_has_its_first_instant_and_not_its_last() {
+        let at = |micros| Timestamp::from_micros(micros).ok();
+        let returned = |from, until| {
+            let filter = OrderFilter { returned: Period { from, until }, ..OrderFilter::default() };
+            filter.matches(&order(1, OrderStatus::Returned))
+        };
+        // The order came back at 1,000 µs.
+        assert!(returned(at(1_000), None) && returned(None, at(1_001)) && returned(at(1_000), at(1_001)));
+        assert!(!returned(at(1_001), None) && !returned(None, at(1_000)));
+        let mut filter = OrderFilter { returned: Period { from: at(0), until: None }, ..OrderFilter::default() };
+        assert!(!filter.matches(&order(1, OrderStatus::Packing)));
+        assert_eq!(filter.possible_statuses(), BTreeSet::from([OrderStatus::Returned]));
+        filter.statuses = BTreeSet::from([OrderStatus::Packing]);
+        assert!(filter.possible_statuses().is_empty());
+        let listing = OrderListing { filter: filter.clone(), ..OrderListing::returns() };
+        let place = listing.position_of(&order(1, OrderStatus::Returned));
+        assert_eq!(listing.return_bounds_after(Some(&place)), Period { from: at(0), until: None });
+        assert!(listing.reversed().return_bounds_after(Some(&place)).is_open());
+        filter.returned = Period { from: None, until: at(5) };
+        assert_eq!(filter.return_bounds(), Period { from: Some(Timestamp::MIN), until: at(5) });
+        assert_eq!(OrderFilter::default().possible_statuses().len(), OrderStatus::ALL.len());
     }
 }

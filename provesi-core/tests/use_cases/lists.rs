@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, ClientLink, ClientListing, OrderDraft, OrderListing, OrderRepository, PageLimit, PageRequest,
-    StoreError,
+    App, AppError, ClientLink, ClientListing, NewOrder, OrderDraft, OrderListing, OrderRepository, OrderState,
+    OrderStatus, OrderView, Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
 };
-use provesi_testkit::data::client_id;
+use provesi_testkit::data::{at, client_id, new_order, stamp};
 use provesi_testkit::{Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World};
@@ -115,4 +115,53 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
     let draft = OrderDraft { client_id: Some(client_id(1).to_string()), ..crate::order_draft("B-1", None) };
     app.create_order(caller, &draft).await.unwrap();
     assert_eq!(calls(), (vec![("insert", 1)], vec![("get", 2)]));
+}
+
+#[tokio::test]
+async fn a_search_among_reasons_fills_its_pages_and_reads_no_reason_twice() {
+    let world = World::new();
+    for n in 0..450 {
+        world.clock.advance_millis(1);
+        let reason = if n % 150 == 7 { "Llegó ROTO" } else { "otra talla" };
+        let draft = OrderDraft {
+            status: OrderStatus::Returned,
+            return_reason: Some(reason.to_owned()),
+            ..crate::order_draft(&format!("A-{n}"), None)
+        };
+        world.app.create_order(&world.caller, &draft).await.unwrap();
+    }
+    let (listing, roto) = (OrderListing::returns(), ReasonQuery::parse("llego roto").unwrap());
+    let mut request = PageRequest::first(PageLimit::new(2).unwrap());
+    let page = world.app.search_reasons(&world.caller, &listing, &roto, &request).await.unwrap();
+    let numbers = |page: &Page<OrderView, _>| -> Vec<String> {
+        page.items.iter().map(|view| view.order.number.to_string()).collect()
+    };
+    assert_eq!((numbers(&page), page.stopped_early), (vec!["A-307".into(), "A-157".into()], false));
+    request.after = page.next;
+    let page = world.app.search_reasons(&world.caller, &listing, &roto, &request).await.unwrap();
+    assert_eq!((numbers(&page), page.next, page.stopped_early), (vec!["A-7".into()], None, false));
+    let none = ReasonQuery::parse("nunca").unwrap();
+    let page = world.app.search_reasons(&world.caller, &listing, &none, &request).await.unwrap();
+    assert!(page.items.is_empty() && page.next.is_none());
+}
+
+#[tokio::test]
+async fn a_search_for_a_rare_reason_stops_early_and_goes_on() {
+    let world = World::new();
+    let returned = |n: i64, reason: &str| NewOrder {
+        state: OrderState::new(OrderStatus::Returned, Some(ReturnReason::parse(reason).unwrap()), at(n)).unwrap(),
+        ..new_order(&format!("A-{n}"))
+    };
+    world.store.insert(&returned(0, "la aguja"), &stamp(0)).await.unwrap();
+    for n in 1..=20_200 {
+        world.store.insert(&returned(n, "el pajar"), &stamp(0)).await.unwrap();
+    }
+    let (listing, needle) = (OrderListing::returns(), ReasonQuery::parse("aguja").unwrap());
+    let mut request = PageRequest::first(PageLimit::new(50).unwrap());
+    let page = world.app.search_reasons(&world.caller, &listing, &needle, &request).await.unwrap();
+    assert!(page.items.is_empty() && page.stopped_early && page.next.is_some());
+    request.after = page.next;
+    let page = world.app.search_reasons(&world.caller, &listing, &needle, &request).await.unwrap();
+    assert_eq!(page.items[0].order.number.as_str(), "A-0");
+    assert!(page.next.is_none() && !page.stopped_early);
 }

@@ -86,6 +86,7 @@ macro_rules! __order_cases {
                 pages_of_any_size_cover_each_order_once_by_every_sort,
                 a_stream_is_the_pages_of_every_listing,
                 numbers_are_sorted_byte_by_byte,
+                returns_of_a_period_are_those_of_its_instants,
                 every_combination_of_filters_finds_what_matches,
                 parts_of_numbers_are_found_in_any_letter_case,
                 the_reversed_listing_walks_back_with_the_same_cursors,

@@ -48,13 +48,15 @@ pub(super) struct Search {
     pub(super) client: Option<(String, String)>,
     pub(super) walk: Walk,
     pub(super) statuses: Option<String>,
+    /// On the date of a return.
+    pub(super) came_back: Vec<String>,
 }
 
 impl Search {
     /// What the walks keep to, and what else an order must meet that they pass.
     fn conditions(&self) -> (Vec<String>, String) {
         let mut condition: Vec<String> = self.part.iter().map(|part| part.is_there.clone()).collect();
-        let mut on_the_way = Vec::new();
+        let mut on_the_way = self.came_back.clone();
         match &self.client {
             Some((client, _)) if self.walk == Walk::Client => on_the_way.push(is_of_client(client)),
             Some((client, _)) => {
@@ -152,7 +154,7 @@ impl Listed {
         for (way, lookup) in search.lookups() {
             let mut conditions = vec![goes(way)];
             conditions.extend(if way == "grams" { client.clone() } else { is_there.clone() });
-            conditions.extend(search.statuses.clone());
+            conditions.extend(search.statuses.iter().chain(&search.came_back).cloned());
             conditions.extend(self.place.as_ref().map(|place| place.condition(self.sort.columns, self.direction)));
             let key = if self.sort.has_key { format!(", {} AS sort_key", self.sort.columns[0]) } else { String::new() };
             // And here from looking for these along the index of the sort, where it would pass by all others.

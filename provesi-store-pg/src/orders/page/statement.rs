@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, StoreError};
+use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, Period, StoreError};
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
 
@@ -33,18 +33,27 @@ impl Statement {
         };
         let walk = Walk::of(listing);
         let arms = arms_of(listing, walk);
-        let bound = search::bound(arms.len(), limit);
+        let most = limit;
         let limit = values.bind(sql::limit(limit))?;
+        if arms.is_empty() {
+            return Ok(Self { text: nothing(&limit), arguments: values.arguments });
+        }
         let filter = &listing.filter;
+        let mut conditions = came_back(listing.return_bounds_after(place), &mut values)?;
         let client = filter.client_id.map(|id| values.bind(id.to_string())).transpose()?;
         let text = match (&filter.number_part, client) {
-            (None, None) => page.walks(&arms, &[], &limit),
-            (None, Some(client)) if walk == Walk::Client => page.walks(&arms, &[is_of_client(&client)], &limit),
+            (None, None) => page.walks(&arms, &conditions, &limit),
+            (None, Some(client)) if walk == Walk::Client => {
+                conditions.push(is_of_client(&client));
+                page.walks(&arms, &conditions, &limit)
+            }
             (part, client) => {
                 let part = part.as_ref().map(|part| Part::bind(part, &mut values)).transpose()?;
                 let few = client.as_ref().map(|_| values.bind(sql::limit(search::FEW))).transpose()?;
-                let search = Search { part, client: client.zip(few), walk, statuses: one_of(&filter.statuses) };
-                page.search(&arms, &search, &limit, &values.bind(sql::limit(bound))?)
+                let statuses = one_of(&filter.possible_statuses());
+                let search = Search { part, client: client.zip(few), walk, statuses, came_back: conditions };
+                let bound = values.bind(sql::limit(search::bound(arms.len(), most)))?;
+                page.search(&arms, &search, &limit, &bound)
             }
         };
         Ok(Self { text, arguments: values.arguments })
@@ -59,7 +68,8 @@ impl Statement {
         if let Some(part) = &filter.number_part {
             conditions.push(format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?));
         }
-        conditions.extend(one_of(&filter.statuses));
+        conditions.extend(came_back(filter.return_bounds(), &mut values)?);
+        conditions.extend(one_of(&filter.possible_statuses()));
         let mut text = "SELECT count(*) FROM orders_order".to_owned();
         for (at, condition) in conditions.iter().enumerate() {
             // Writing to a String cannot fail.
@@ -139,10 +149,26 @@ pub(super) fn nothing(limit: &str) -> String {
     format!(concat!("SELECT ", order_columns!(), " FROM orders_order WHERE false LIMIT {}"), limit)
 }
 
-/// Statuses are part of the text, so that PostgreSQL sees which index they fit; their names are constants.
+/// That an order came back in a period: as conditions on the key of the index of returns.
+fn came_back(period: Period, values: &mut Values) -> Result<Vec<String>, StoreError> {
+    let mut conditions = Vec::new();
+    if let Some(from) = period.from {
+        conditions.push(format!(concat!(returned_key!(), " >= {}"), values.bind(Instant::from(from))?));
+    }
+    if let Some(until) = period.until {
+        conditions.push(format!(concat!(returned_key!(), " < {}"), values.bind(Instant::from(until))?));
+    }
+    Ok(conditions)
+}
+
+/// That the status is one of these; none where it may be any. Statuses are part of the text, so that PostgreSQL sees which
+/// index they fit; their names are constants.
 fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
-    if statuses.is_empty() {
+    if statuses.len() == OrderStatus::ALL.len() {
         return None;
+    }
+    if statuses.is_empty() {
+        return Some("false".to_owned());
     }
     let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
     Some(format!("status IN ({})", names.join(", ")))
@@ -175,19 +201,18 @@ impl Walk {
 }
 
 fn arms_of(listing: &OrderListing, walk: Walk) -> Vec<Arm> {
-    let statuses = &listing.filter.statuses;
-    let is_every = statuses.is_empty() || statuses.len() == OrderStatus::ALL.len();
+    let statuses = listing.filter.possible_statuses();
+    let is_every = statuses.len() == OrderStatus::ALL.len();
     let by_return = listing.sort == OrderSort::ReturnedAt;
     if walk == Walk::Client || (is_every && !by_return) {
-        let condition = if is_every { None } else { one_of(statuses) };
-        return vec![Arm { condition, came_back: true, is_walk: false }];
+        return vec![Arm { condition: one_of(&statuses), came_back: true, is_walk: false }];
     }
     let arm = |status: &OrderStatus| Arm {
         condition: Some(format!("status = '{}'", status.as_str())),
         came_back: !by_return || *status == OrderStatus::Returned,
         is_walk: true,
     };
-    if is_every { OrderStatus::ALL.iter().map(arm).collect() } else { statuses.iter().map(arm).collect() }
+    statuses.iter().map(arm).collect()
 }
 
 /// How a listing is sorted.

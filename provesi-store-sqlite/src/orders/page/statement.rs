@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, StoreError};
+use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, Period, StoreError};
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, Encode, Type};
 
@@ -43,7 +43,7 @@ impl Statement {
             Direction::Ascending => (">", "ASC"),
             Direction::Descending => ("<", "DESC"),
         };
-        let mut conditions = conditions(&listing.filter, &mut values)?;
+        let mut conditions = conditions(&listing.filter, listing.return_bounds_after(place), &mut values)?;
         if let Access::Ids(ids) = access {
             conditions.push(format!("id IN (SELECT value FROM json_each({}))", values.bind(ids.clone())?));
         }
@@ -60,14 +60,19 @@ impl Statement {
             })
             .collect();
         let order: Vec<String> = columns.iter().map(|column| format!("{column} {order}")).collect();
-        let text = format!("{} ORDER BY {} LIMIT {limit}", arms.join(" UNION ALL "), order.join(", "));
+        let arms = if arms.is_empty() { nothing() } else { arms.join(" UNION ALL ") };
+        let text = format!("{arms} ORDER BY {} LIMIT {limit}", order.join(", "));
         Ok(Self { text, arguments: values.arguments })
     }
 
     pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
         let mut values = Values::default();
-        let mut conditions = conditions(filter, &mut values)?;
-        conditions.extend(one_of(&filter.statuses));
+        let mut conditions = conditions(filter, filter.return_bounds(), &mut values)?;
+        let statuses = filter.possible_statuses();
+        if statuses.is_empty() {
+            return Ok(Self { text: "SELECT 0".to_owned(), arguments: SqliteArguments::default() });
+        }
+        conditions.extend(one_of(&statuses));
         let mut text = "SELECT count(*) FROM orders".to_owned();
         for (at, condition) in conditions.iter().enumerate() {
             // Writing to a String cannot fail.
@@ -91,7 +96,7 @@ impl Values {
     }
 }
 
-fn conditions(filter: &OrderFilter, values: &mut Values) -> Result<Vec<String>, StoreError> {
+fn conditions(filter: &OrderFilter, returned: Period, values: &mut Values) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
     if let Some(id) = filter.client_id {
         conditions.push(format!("client_id = {}", values.bind(id.to_string())?));
@@ -99,12 +104,23 @@ fn conditions(filter: &OrderFilter, values: &mut Values) -> Result<Vec<String>, 
     if let Some(part) = &filter.number_part {
         conditions.push(format!("instr(number_folded, {}) > 0", values.bind(part.as_str().to_owned())?));
     }
+    for (comparison, bound) in [(">=", returned.from), ("<", returned.until)] {
+        if let Some(bound) = bound {
+            conditions.push(format!("returned_key {comparison} {}", values.bind(bound.micros())?));
+        }
+    }
     Ok(conditions)
 }
 
-/// The statuses are part of the text, so that SQLite sees which index they fit; their names are constants.
+/// Where no order can pass the filter.
+fn nothing() -> String {
+    format!("SELECT {ORDER_COLUMNS}, number_folded, returned_key FROM orders WHERE false")
+}
+
+/// That the status is one of these; none where it may be any. The statuses are part of the text, so that SQLite sees which
+/// index they fit; their names are constants.
 fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
-    if statuses.is_empty() || statuses.len() == OrderStatus::ALL.len() {
+    if statuses.len() == OrderStatus::ALL.len() {
         return None;
     }
     let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
@@ -113,11 +129,12 @@ fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
 
 /// What is read one after the other or merged: the table with its index, and the condition on the status.
 fn arms(listing: &OrderListing, access: &Access) -> Result<Vec<(String, Option<String>)>, StoreError> {
-    let statuses = &listing.filter.statuses;
+    let statuses = listing.filter.possible_statuses();
     match access {
-        Access::Client => return Ok(vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(statuses))]),
+        _ if statuses.is_empty() => return Ok(Vec::new()),
+        Access::Client => return Ok(vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(&statuses))]),
         // NOT INDEXED leaves the primary key.
-        Access::Ids(_) => return Ok(vec![("orders NOT INDEXED".to_owned(), one_of(statuses))]),
+        Access::Ids(_) => return Ok(vec![("orders NOT INDEXED".to_owned(), one_of(&statuses))]),
         Access::Sort => {}
     }
     let (all, by_status) = match listing.sort {
@@ -127,14 +144,13 @@ fn arms(listing: &OrderListing, access: &Access) -> Result<Vec<(String, Option<S
         OrderSort::Number => (Some("orders_number"), "orders_status_number"),
         _ => return Err(unknown_sort()),
     };
-    let every = statuses.is_empty() || statuses.len() == OrderStatus::ALL.len();
-    if let (Some(index), true) = (all, every) {
+    if let (Some(index), true) = (all, statuses.len() == OrderStatus::ALL.len()) {
         return Ok(vec![(format!("orders INDEXED BY {index}"), None)]);
     }
     let arm = |status: &OrderStatus| {
         (format!("orders INDEXED BY {by_status}"), Some(format!("status = '{}'", status.as_str())))
     };
-    Ok(if every { OrderStatus::ALL.iter().map(arm).collect() } else { statuses.iter().map(arm).collect() })
+    Ok(statuses.iter().map(arm).collect())
 }
 
 fn sort_columns(sort: OrderSort) -> Result<&'static [&'static str], StoreError> {

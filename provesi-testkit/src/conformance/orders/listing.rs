@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use provesi_core::{
     Direction, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderSort, OrderState, OrderStatus, PageLimit,
-    PageRequest, StoreError,
+    PageRequest, Period, StoreError,
 };
 
 use crate::conformance::support::{Orders, assert_refused, order_pages, streamed_orders};
@@ -75,6 +75,37 @@ pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
     for filter in [OrderFilter::default(), OrderListing::returns().filter, search, all] {
         for listing in listings(&filter) {
             assert_eq!(streamed_orders(&store, &listing).await, in_order(&kept, &listing), "{listing:?}");
+        }
+    }
+}
+
+/// Case.
+pub async fn returns_of_a_period_are_those_of_its_instants(store: Orders) {
+    let kept = keep(&store, 60).await;
+    let at = |second| Some(at(second));
+    let periods = [(at(1), at(3)), (at(1), None), (None, at(1)), (at(0), at(0)), (at(2), at(9)), (at(9), None)];
+    let part = NumberPart::parse("1").ok();
+    for (from, until) in periods {
+        for (statuses, part, client) in [
+            (&[][..], None, None),
+            (&[OrderStatus::Returned, OrderStatus::Packing], None, None),
+            (&[OrderStatus::Packing], None, None),
+            (&[], part.clone(), None),
+            (&[OrderStatus::Packing], part.clone(), None),
+            (&[], None, Some(client_id(1))),
+            (&[OrderStatus::Packing], None, Some(client_id(1))),
+            (&[], part.clone(), Some(client_id(2))),
+        ] {
+            let mut filter = OrderFilter::default();
+            filter.returned = Period { from, until };
+            filter.statuses = statuses.iter().copied().collect();
+            filter.number_part = part;
+            filter.client_id = client;
+            let expected = kept.iter().filter(|order| filter.matches(order)).count() as u64;
+            assert_eq!(store.count(&filter).await.expect("counted"), expected, "{filter:?}");
+            for listing in listings(&filter) {
+                assert_eq!(order_pages(&store, &listing, 2).await, in_order(&kept, &listing), "{listing:?}");
+            }
         }
     }
 }
