@@ -59,6 +59,19 @@ impl OrderStatus {
         }
     }
 
+    /// The next step of the work: from received to delivered, one after the other; none after that. Whether an order may
+    /// take it is for the [`StatusFlow`] to say.
+    #[must_use]
+    pub const fn next_step(self) -> Option<Self> {
+        match self {
+            Self::Received => Some(Self::Picking),
+            Self::Picking => Some(Self::Packing),
+            Self::Packing => Some(Self::Shipped),
+            Self::Shipped => Some(Self::Delivered),
+            Self::Delivered | Self::Returned | Self::Cancelled => None,
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }

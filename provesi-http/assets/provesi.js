@@ -86,6 +86,31 @@
     show();
   }
 
+  // Orders that are chosen in a list: all of them by one box, and how many they are.
+  for (const form of all("[data-bulk]")) {
+    const boxes = all("input[name=order]", form);
+    const every = document.createElement("input");
+    every.type = "checkbox";
+    every.setAttribute("aria-label", "Elegir todas las de esta página");
+    form.querySelector("[data-all]").replaceChildren(every);
+    const show = () => {
+      const chosen = boxes.filter((box) => box.checked).length;
+      form.querySelector("[data-count]").textContent = chosen ? `(${chosen})` : "";
+      form.classList.toggle("has-chosen", chosen > 0);
+      every.checked = chosen === boxes.length;
+      every.indeterminate = chosen > 0 && chosen < boxes.length;
+    };
+    every.addEventListener("change", () => {
+      for (const box of boxes) box.checked = every.checked;
+      show();
+    });
+    form.addEventListener("change", show);
+    window.addEventListener("pageshow", show);
+    show();
+  }
+
+  for (const button of all("[data-print]")) button.addEventListener("click", () => window.print());
+
   // Values that somebody else saved meanwhile.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-take]");

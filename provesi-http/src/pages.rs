@@ -3,9 +3,11 @@
 //! What every page goes through is in [`visit`]; how a form is checked is in [`posted`].
 
 mod assets;
+mod barcode;
 mod clients;
 mod counts;
 mod failure;
+mod figures;
 mod flash;
 mod health;
 mod home;
@@ -16,10 +18,12 @@ mod orders;
 mod origin;
 mod paging;
 mod posted;
+mod scan;
 mod secret;
 mod session;
 mod token;
 mod visit;
+mod weeks;
 mod when;
 mod words;
 
@@ -43,7 +47,8 @@ pub(crate) struct Pages {
     key: SecretKey,
     secure_cookies: SecureCookies,
     forms: once::Forms,
-    counts: counts::StatusCounts,
+    counts: figures::Figures<counts::Counts>,
+    weeks: figures::Figures<weeks::Weeks>,
 }
 
 impl FromRef<Pages> for Api {
@@ -62,11 +67,15 @@ fn table() -> Vec<(&'static str, MethodRouter<Pages>)> {
         ("/clients/{id}/", get(clients::detail::detail)),
         ("/clients/{id}/edit/", get(clients::edit::form).post(clients::edit::edit)),
         ("/clients/{id}/delete/", get(clients::delete::form).post(clients::delete::delete)),
-        ("/orders/", get(orders::list::list)),
+        ("/orders/", get(orders::list::list).post(orders::bulk::bulk)),
         ("/orders/create/", get(orders::create::form).post(orders::create::create)),
         ("/orders/lookup/", get(orders::lookup::lookup)),
+        ("/orders/print/commands/", get(orders::print::commands)),
+        ("/orders/print/labels/", get(orders::print::labels)),
+        ("/orders/print/picks/", get(orders::print::picks)),
         ("/orders/returns/", get(orders::returns::returns)),
         ("/orders/{number}/", get(orders::detail::detail)),
+        ("/orders/{number}/scan/", get(orders::status::back).post(orders::scan::scan)),
         ("/orders/{number}/status/", get(orders::status::back).post(orders::status::change)),
         ("/orders/{number}/edit/", get(orders::edit::form).post(orders::edit::edit)),
         ("/orders/{number}/delete/", get(orders::delete::form).post(orders::delete::delete)),
@@ -89,7 +98,8 @@ pub(crate) fn routes(api: Api, options: &PageOptions) -> Router {
         key: options.secret_key.clone(),
         secure_cookies: options.secure_cookies,
         forms: once::Forms::default(),
-        counts: counts::StatusCounts::new(api.app.clone()),
+        counts: figures::Figures::new(api.app.clone(), counts::count),
+        weeks: figures::Figures::new(api.app.clone(), weeks::count),
         api,
     };
     let mut routes = Router::new();

@@ -44,6 +44,11 @@ impl Params {
         self.pairs.iter().rfind(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a parameter, as they came.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     fn refuse(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
@@ -67,7 +72,7 @@ impl Params {
 
     /// The values of a parameter that may be repeated.
     pub(crate) fn values<T>(&mut self, name: &'static str, parse: fn(&str) -> Result<T, Invalid>) -> Vec<T> {
-        let values: Vec<_> = self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect();
+        let values: Vec<_> = self.all(name).map(str::to_owned).collect();
         values.into_iter().filter_map(|value| self.parsed(name, value, parse)).collect()
     }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::app::{Access, orders::subjects, tell};
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, ClientCursor, ClientId, ClientLink, ClientListing, ClientView,
-    Order, OrderCursor, OrderListing, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError, Subject,
-    stream_pages,
+    Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError,
+    Subject, stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -139,6 +139,25 @@ impl App {
                 app.list_orders(&caller, &listing, &request).await
             }
         })
+    }
+
+    /// The orders with these numbers, with their clients, in the order in which they are asked for; the unknown are left
+    /// out. At most 1,000 numbers: one query in each store.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`].
+    pub async fn orders_by_number(&self, caller: &Caller, numbers: &[OrderNumber]) -> Result<Vec<OrderView>, AppError> {
+        let result = match self.orders.find_by_numbers(numbers).await {
+            Ok(orders) => {
+                let mut by_number: HashMap<String, Order> =
+                    orders.into_iter().map(|order| (order.number.folded(), order)).collect();
+                let asked = numbers.iter().filter_map(|number| by_number.remove(&number.folded())).collect();
+                Ok(self.views(asked).await)
+            }
+            Err(error) => Err(AppError::Orders(error)),
+        };
+        let of_views = |views: Option<&Vec<OrderView>>| views.into_iter().flatten().flat_map(subjects).collect();
+        self.audited(caller, Access::read(AuditAction::OrderList), of_views, result).await
     }
 
     /// How many orders a listing has. May take time in proportion to the table: not for lists that people page in.

@@ -8,8 +8,8 @@ use std::fmt;
 use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, EventId, Expected, Field, NewOrder, Order,
-    OrderEvent, OrderNumber, OrderState, OrderStatus, OrderView, PageLimit, ReasonRequired, ReturnReason, StoreError,
-    Subject, Timestamp, UniqueField,
+    OrderEvent, OrderId, OrderNumber, OrderState, OrderStatus, OrderView, PageLimit, ReasonRequired, ReturnReason,
+    StoreError, Subject, Timestamp, UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -140,6 +140,20 @@ impl App {
         let access = Access::read(AuditAction::OrderRead);
         let tried = || vec![Subject::Order(number.clone())];
         self.audited(caller, access, |view| view.map_or_else(tried, subjects), result).await
+    }
+
+    /// The order with this id, with its client: it stays the same one when somebody gives it another number.
+    ///
+    /// # Errors
+    /// As [`order`](Self::order).
+    pub async fn order_by_id(&self, caller: &Caller, id: OrderId) -> Result<OrderView, AppError> {
+        let result = match self.orders.get(id).await {
+            Ok(Some(order)) => Ok(self.view(order).await),
+            Ok(None) => Err(AppError::OrderNotFound),
+            Err(error) => Err(AppError::Orders(error)),
+        };
+        self.audited(caller, Access::read(AuditAction::OrderRead), |view| view.map_or_else(Vec::new, subjects), result)
+            .await
     }
 
     /// Changes the order with this number. With [`Expected::Any`], an edit of the same order by somebody else at the

@@ -42,14 +42,25 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Tone {
     Done,
+    /// An order moved on: read from a step away, by somebody with a scanner in the hand.
+    Moved,
     Refused,
 }
 
 impl Tone {
+    /// What screen readers take it for: something that is said in its turn, or at once.
+    pub(crate) const fn role(self) -> &'static str {
+        match self {
+            Self::Done | Self::Moved => "status",
+            Self::Refused => "alert",
+        }
+    }
+
     /// The class of the box that the message stands in.
     pub(crate) const fn class(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Moved => "done is-moved",
             Self::Refused => "refused",
         }
     }
@@ -58,6 +69,10 @@ impl Tone {
 impl Message {
     pub(crate) fn done(text: impl Into<String>) -> Self {
         Self { tone: Tone::Done, text: text.into(), links: Vec::new() }
+    }
+
+    pub(crate) fn moved(text: impl Into<String>) -> Self {
+        Self { tone: Tone::Moved, text: text.into(), links: Vec::new() }
     }
 
     pub(crate) fn refused(text: impl Into<String>) -> Self {

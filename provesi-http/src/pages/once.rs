@@ -1,10 +1,11 @@
 //! A form that comes twice (a double click, a page that is sent again) is done once, and lands where it landed before.
 //!
 //! The unique number of an order and the unique e-mail address of a client already see to it that there are no two; this
-//! is for the second answer, which would call the clerk's own work a mistake. What was done is remembered by this process,
+//! is for the second answer, which would call the clerk's own work a mistake. What it came to is remembered by this process,
 //! for the last [`MOST`] forms: a second submit that meets another process, or one that started anew, is told that the
 //! number is taken.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,8 +24,9 @@ pub(crate) struct Landing {
     pub(crate) message: Message,
 }
 
-/// What one form came to; empty until it was done. Held while it is being done.
-pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<Landing>>>;
+/// What one form came to: a [`Landing`], or what its page says otherwise; empty until it was done. Held while it is being
+/// done.
+pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<Box<dyn Any + Send + Sync>>>>;
 
 /// One submit: the form, its path and what was filled in. A form that was filled in anew after it was done (by the
 /// browser's way back) is another one.

@@ -1,5 +1,6 @@
 //! Pages of orders.
 
+pub(crate) mod bulk;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod detail;
@@ -8,7 +9,9 @@ mod form;
 mod history;
 pub(crate) mod list;
 pub(crate) mod lookup;
+pub(crate) mod print;
 pub(crate) mod returns;
+pub(crate) mod scan;
 pub(crate) mod status;
 
 use axum::extract::FromRequestParts;
@@ -84,6 +87,9 @@ impl From<&ClientLink> for Owner {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) number: String,
+    pub(crate) version: String,
+    /// Whether it is chosen in a form.
+    pub(crate) chosen: bool,
     pub(crate) path: String,
     pub(crate) badge: Badge,
     pub(crate) owner: Owner,
@@ -96,11 +102,14 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(view: OrderView, now: Timestamp) -> Self {
         let OrderView { order, client, .. } = view;
+        let version = order.version().to_string();
         let Order { number, state, updated_at, .. } = order;
         let info = state.return_info();
         Self {
             path: order_path(&number),
             number: number.into(),
+            version,
+            chosen: false,
             badge: Badge(state.status()),
             owner: Owner::from(&client),
             updated: When::new(updated_at, now),

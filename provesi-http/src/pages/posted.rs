@@ -3,7 +3,7 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use provesi_core::{AppError, Expected};
+use provesi_core::{AppError, Expected, OrderId};
 
 use super::failure::Failure;
 use super::once::{Landing, Submit};
@@ -53,6 +53,11 @@ impl Posted {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a field that may be there several times, as they were filled in.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
     /// A field of one line, without blanks around it; empty where it is not there.
     pub(crate) fn line(&self, name: &str) -> String {
         self.get(name).unwrap_or_default().trim().to_owned()
@@ -61,6 +66,11 @@ impl Posted {
     /// A field of several lines; empty where it is not there.
     pub(crate) fn text(&self, name: &str) -> String {
         self.get(name).unwrap_or_default().trim_end().to_owned()
+    }
+
+    /// The order that the form was filled in for, if it says: its number may have become that of another one meanwhile.
+    pub(crate) fn order_id(&self) -> Option<OrderId> {
+        self.get("id")?.parse().ok().map(OrderId::new)
     }
 
     /// Which version of the record the form was filled in over. A form that does not say takes any.
@@ -91,23 +101,26 @@ impl From<Undone> for Failure {
 }
 
 impl Pages {
-    /// Does what a form asks for, to its end and once: a form that comes again lands where it did the first time.
-    pub(crate) async fn once<F>(
+    /// Does what a form asks for, to its end and once: a form that comes again gets what it came to the first time. `T` is
+    /// the same for all forms of a path.
+    pub(crate) async fn once<T, F>(
         &self,
         posted: &Posted,
         write: impl FnOnce(Api) -> F + Send + 'static,
-    ) -> Result<Landing, Undone>
+    ) -> Result<T, Undone>
     where
-        F: Future<Output = Result<Landing, AppError>> + Send + 'static,
+        T: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<T, AppError>> + Send + 'static,
     {
         let slot = self.forms.slot(posted.submit);
         let done = self.api.finish(|api| async move {
-            let mut landing = slot.lock_owned().await;
-            if let Some(landing) = &*landing {
-                return Ok(landing.clone());
+            let mut slot = slot.lock_owned().await;
+            if let Some(done) = slot.as_ref().and_then(|done| done.downcast_ref::<T>()) {
+                return Ok(done.clone());
             }
             let done = write(api).await?;
-            Ok(landing.insert(done).clone())
+            *slot = Some(Box::new(done.clone()));
+            Ok(done)
         });
         done.await.map_err(|error| match error {
             ApiError::App(error, _) => Undone::App(error),
@@ -119,7 +132,7 @@ impl Pages {
 impl Pages {
     /// Where a form led when it was done before, if it was.
     pub(crate) async fn landed(&self, posted: &Posted) -> Option<Landing> {
-        self.forms.slot(posted.submit).lock().await.clone()
+        self.forms.slot(posted.submit).lock().await.as_ref()?.downcast_ref().cloned()
     }
 }
 

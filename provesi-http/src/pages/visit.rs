@@ -73,12 +73,19 @@ pub(crate) struct Layout {
     pub(crate) assets: &'static Assets,
     /// For the forms of this page.
     pub(crate) token: String,
+    /// Number and version of the order that scanned commands are for; without one the scan box opens orders alone.
+    pub(crate) scans: Option<(String, String)>,
 }
 
 impl Layout {
     /// The path of the home page.
     pub(crate) fn home(&self) -> &str {
         if self.base.is_empty() { "/" } else { &self.base }
+    }
+
+    /// This frame around the page of an order, which scanned commands move on.
+    pub(crate) fn scanning(self, number: String, version: String) -> Self {
+        Self { scans: Some((number, version)), ..self }
     }
 
     /// Whether the page is in the section of this name, for the navigation.
@@ -154,6 +161,7 @@ impl Visit {
             messages: self.0.messages.iter().map(|arrived| arrived.message.clone()).collect(),
             assets: Assets::get(),
             token: token::issue(&self.0.key, &self.0.session),
+            scans: None,
         }
     }
 

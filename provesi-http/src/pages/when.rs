@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, Timelike, Utc};
-use provesi_core::Timestamp;
+use provesi_core::{Period, Timestamp};
 
 const WEST: i32 = 5 * 3_600;
 const MONTHS: [&str; 12] = ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"];
@@ -27,7 +27,29 @@ fn local(at: Timestamp) -> Option<DateTime<FixedOffset>> {
     Some(DateTime::<Utc>::from(at).with_timezone(&FixedOffset::west_opt(WEST)?))
 }
 
-fn write_date(f: &mut fmt::Formatter<'_>, date: NaiveDate) -> fmt::Result {
+/// The day in Bogotá.
+pub(crate) fn date_of(at: Timestamp) -> NaiveDate {
+    local(at).map(|at| at.date_naive()).unwrap_or_default()
+}
+
+/// Some days in Bogotá, the last one with all its hours.
+pub(crate) fn days(first: Option<NaiveDate>, last: Option<NaiveDate>) -> Period {
+    let start = |date: NaiveDate| {
+        let local = date.and_time(chrono::NaiveTime::MIN).and_local_timezone(FixedOffset::west_opt(WEST)?).single()?;
+        Timestamp::from_micros(local.timestamp_micros()).ok()
+    };
+    Period { from: first.and_then(start), until: last.and_then(|last| last.succ_opt()).and_then(start) }
+}
+
+/// A day: `24 nov 2026`.
+pub(crate) fn day(date: NaiveDate) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_date(&mut text, date);
+    text
+}
+
+fn write_date(f: &mut impl fmt::Write, date: NaiveDate) -> fmt::Result {
     let month = usize::try_from(date.month0()).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"?");
     write!(f, "{} {month} {}", date.day(), date.year())
 }
@@ -61,6 +83,16 @@ impl HtmlSafe for When {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_period_of_days_has_the_hours_of_bogota() {
+        let date = |text: &str| Some(text.parse::<NaiveDate>().unwrap());
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let period = days(date("2026-11-24"), date("2026-11-24"));
+        assert_eq!(period, Period { from: at("2026-11-24T05:00:00Z"), until: at("2026-11-25T05:00:00Z") });
+        assert_eq!(days(None, None), Period::default());
+        assert_eq!(date_of(at("2026-11-25T04:59:59Z").unwrap()), date("2026-11-24").unwrap());
+    }
 
     #[test]
     fn days_are_those_of_bogota() {

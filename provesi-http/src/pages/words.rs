@@ -1,6 +1,6 @@
 //! What clerks read where something is wrong or was done. The texts of the Python system are these to the letter.
 
-use provesi_core::{EmailFault, Field, Invalid, OrderNumber, Rule};
+use provesi_core::{EmailFault, Field, Invalid, OrderNumber, OrderStatus, Rule};
 
 use super::flash::Message;
 
@@ -14,6 +14,23 @@ pub(crate) const CLIENT_GONE: &str = "El cliente seleccionado no existe.";
 pub(crate) const CLIENT_ID: &str = "ID de cliente inválido.";
 pub(crate) const CLIENT_NOT_FOUND: &str = "Cliente no encontrado.";
 pub(crate) const UNKNOWN_STATUS: &str = "Elija uno de los estados de la lista.";
+
+pub(crate) const ORDER_FIRST: &str = "Primero escanee una orden; después, el comando.";
+pub(crate) const UNKNOWN_COMMAND: &str = "Ese comando no existe.";
+
+pub(crate) const DATE: &str = "Escriba una fecha como 2026-11-24.";
+pub(crate) const DATES_SWAPPED: &str = "La última fecha va antes que la primera.";
+pub(crate) const CHOOSE_ORDERS: &str = "Elija al menos una orden.";
+
+/// That an order does not go from here to there.
+pub(crate) fn no_way(from: OrderStatus, to: OrderStatus) -> String {
+    format!("Una orden en {} no puede pasar a {}.", from.label(), to.label())
+}
+
+/// That nothing comes next by itself.
+pub(crate) fn no_next_step(status: OrderStatus) -> String {
+    format!("Una orden en {} no tiene un paso siguiente: elija el estado.", status.label())
+}
 
 pub(crate) fn email_taken(email: &str) -> String {
     format!("Ya existe un cliente con el email '{email}'.")

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy sees only the functions marked as tests as tests")]
 
 mod assets;
+mod bulk;
 mod clients;
 mod degraded;
 mod forgery;
@@ -10,5 +11,8 @@ mod json;
 mod lists;
 mod messages;
 mod orders;
+mod print;
+mod returns;
+mod scan;
 mod support;
 mod twice;

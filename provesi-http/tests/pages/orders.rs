@@ -216,3 +216,23 @@ async fn the_order_form_names_the_client_that_the_address_gives() {
     form.has(&format!("value=\"{id}\" checked")).has(">Ana</span>").has("value=\"X-1\"");
     bench.browser().get("/orders/create/?client=x").await.has("value=\"\" checked");
 }
+
+#[tokio::test]
+async fn an_order_that_somebody_renamed_meanwhile_keeps_its_form() {
+    let bench = Bench::new();
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let form = browser.get("/orders/A-1/edit/").await;
+    let id = form.hidden("id");
+    assert_eq!(browser.fill("/orders/A-1/edit/", &[("order_number", "A-9"), ("status", "received")]).await.status, 302);
+    // And another order has the number now.
+    bench.order("A-1", None).await;
+    let mine = [("id", &*id), ("order_number", "A-1"), ("status", "packing"), ("return_reason", "")];
+    let changed = browser.refill("/orders/A-1/edit/", &form, &mine).await;
+    assert_eq!(changed.status, 409);
+    changed.has("Otra persona cambió esta orden").has("<span class=\"now-value\">A-9</span>");
+    let mine = [("id", &*id), ("order_number", "A-8"), ("status", "packing"), ("return_reason", "")];
+    assert_eq!(browser.refill("/orders/A-1/edit/", &changed, &mine).await.led(), (302, "/orders/"));
+    assert_eq!(bench.stored_order("A-8").await["status"], "packing");
+    assert_eq!(bench.stored_order("A-1").await["status"], "received");
+}

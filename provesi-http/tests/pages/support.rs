@@ -58,6 +58,11 @@ impl Bench {
         Browser { router: self.router.clone(), cookies: Mutex::default() }
     }
 
+    /// Makes a record over the API, and gives it.
+    pub(crate) async fn made(&self, path: &str, body: serde_json::Value) -> serde_json::Value {
+        self.api(path, body).await["data"].clone()
+    }
+
     async fn api(&self, path: &str, body: serde_json::Value) -> serde_json::Value {
         let request = Request::post(path).header("content-type", "application/json").body(Body::from(body.to_string()));
         let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
@@ -202,6 +207,13 @@ impl Browser {
         all.extend(version.as_deref().map(|version| ("version", version)));
         all.extend_from_slice(fields);
         self.post(path, &all).await
+    }
+
+    /// Presses a button on the page of an order.
+    pub(crate) async fn press(&self, number: &str, status: &str) {
+        let page = self.get(&format!("/orders/{number}/")).await;
+        let moved = self.refill(&format!("/orders/{number}/status/"), &page, &[("status", status)]).await;
+        assert_eq!(moved.status, 302, "{}", moved.text);
     }
 
     pub(crate) fn cookies(&self) -> BTreeMap<String, String> {

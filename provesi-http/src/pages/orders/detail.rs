@@ -88,14 +88,16 @@ pub(super) async fn show(
     let history = history.map(|events| events.into_iter().rev().map(|event| Entry::new(event, now)).collect());
     let key = |status| OrderStatus::ALL.iter().position(|&other| other == status).map_or(0, |at| at + 1);
     let from = order.status();
-    let is_main = |status| from < OrderStatus::Delivered && key(status) == key(from) + 1;
+    let is_main = |status| from.next_step() == Some(status);
     let (back, next): (Vec<_>, Vec<_>) = next_statuses
         .into_iter()
         .map(|status| Next { status, key: key(status), is_main: is_main(status) })
         .partition(|next| next.status == OrderStatus::Returned);
     let info = order.return_info();
     let page = Detail {
-        l: visit.layout(format!("Orden {}", order.number), Section::Orders),
+        l: visit
+            .layout(format!("Orden {}", order.number), Section::Orders)
+            .scanning(order.number.to_string(), order.version().to_string()),
         badge: Badge(order.status()),
         owner: Owner::from(&client),
         created: When::new(order.created_at, now),

@@ -39,7 +39,10 @@ pub(crate) async fn edit(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let found = pages.api.app.order(&caller, &number).await;
+    let found = match posted.order_id() {
+        Some(id) => pages.api.app.order_by_id(&caller, id).await,
+        None => pages.api.app.order(&caller, &number).await,
+    };
     let view = match found {
         Ok(view) => view,
         // A number that this very form changed leads to where the form led.
@@ -91,7 +94,8 @@ pub(crate) async fn edit(
         status: Some(status),
         return_reason: reason,
     };
-    let (named, by) = (number.clone(), caller.clone());
+    // Somebody may have given it another number.
+    let (named, by) = (view.order.number.clone(), caller.clone());
     let done = pages.once(&posted, move |api| async move {
         let number = api.app.edit_order(&by, &named, &change, expected).await?.order.number;
         let message = Message::done(format!("Orden '{number}' actualizada exitosamente."))
@@ -102,7 +106,7 @@ pub(crate) async fn edit(
         Ok(landing) => Ok(visit.land(landing)),
         Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &number)),
         Err(Undone::App(AppError::OrderChanged { current })) => {
-            match pages.api.app.order(&caller, &current.number).await {
+            match pages.api.app.order_by_id(&caller, current.id).await {
                 Ok(view) => Ok(again(&view, &Faults::default()).await),
                 Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
                 Err(error) => Err(error.into()),

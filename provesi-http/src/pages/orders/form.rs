@@ -7,7 +7,8 @@ pub(super) use choice::Choice;
 use askama::Template;
 use axum::response::Response;
 use provesi_core::{
-    AppError, ClientId, ClientLink, Field, Order, OrderNumber, OrderStatus, OrderView, ReturnReason, StatusFlow,
+    AppError, ClientId, ClientLink, Field, Order, OrderId, OrderNumber, OrderStatus, OrderView, ReturnReason,
+    StatusFlow,
 };
 
 use super::{Owner, order_path};
@@ -72,8 +73,8 @@ struct Form<'a> {
     /// The client as the order has it now, where somebody else changed it.
     owner_now: Option<&'a Owner>,
     faults: &'a Faults,
-    /// Number, path and version of the order.
-    order: Option<(String, String, String)>,
+    /// Id, number and version of the order.
+    order: Option<(OrderId, String, String)>,
     changed: bool,
     back: String,
 }
@@ -142,9 +143,7 @@ impl Filled {
             AppError::NumberTaken => Some(Faults::only("order_number", words::number_taken(&self.number))),
             AppError::UnknownClient => Some(Faults::only("client", words::CLIENT_GONE)),
             AppError::ReasonRequired(_) => Some(Faults::only("return_reason", words::REASON_NEEDED)),
-            AppError::TransitionRefused { from, to } => {
-                Some(Faults::only("status", format!("Una orden en {} no puede pasar a {}.", from.label(), to.label())))
-            }
+            AppError::TransitionRefused { from, to } => Some(Faults::only("status", words::no_way(*from, *to))),
             AppError::Invalid(invalid) => {
                 let field = match invalid.field {
                     Field::OrderNumber => "order_number",
@@ -209,8 +208,7 @@ impl Filled {
             choice,
             owner_now: owner.filter(|_| now.is_some_and(|now| now.client != self.client)),
             faults,
-            order: order
-                .map(|order| (order.number.to_string(), order_path(&order.number), order.version().to_string())),
+            order: order.map(|order| (order.id, order.number.to_string(), order.version().to_string())),
             changed: now.is_some(),
             back: order.map_or_else(|| "/orders/".into(), |order| order_path(&order.number)),
         };

@@ -2,29 +2,64 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{
-    AppError, ClientId, Direction, NumberPart, OrderFilter, OrderListing, OrderSort, OrderStatus, StoreError,
+    AppError, Caller, ClientId, Direction, NumberPart, OrderFilter, OrderListing, OrderSort, OrderStatus, StoreError,
 };
 
+use super::bulk::Choice;
 use super::{Owner, Row};
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::home::Tile;
+use crate::pages::input::Input;
 use crate::pages::paging::{self, Place, Sheet};
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, words};
 use crate::query::Params;
 
-#[derive(Template)]
-#[template(path = "orders/list.html")]
-struct List {
-    l: Layout,
+/// Which orders are asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Filters {
     q: String,
     status: Option<OrderStatus>,
-    /// The client whose orders these are, if it was asked for: the id, and the name where it is known.
-    client: Option<(ClientId, Option<String>)>,
+    client: Option<ClientId>,
+}
+
+impl Filters {
+    /// A filter that cannot be is none: it comes from an address that somebody edited.
+    pub(super) fn read(params: &Params) -> Self {
+        Self {
+            q: params.last("q").unwrap_or_default().trim().to_owned(),
+            status: params.last("status").and_then(|status| status.parse().ok()),
+            client: params.last("client").and_then(|id| id.parse().ok()),
+        }
+    }
+
+    /// The list of these, from a cursor on where there is one.
+    pub(super) fn url(&self, cursor: Option<(&str, &str)>) -> String {
+        let client = self.client.map(|id| id.to_string());
+        let filters = [
+            ("status", self.status.map(OrderStatus::as_str)),
+            ("q", Some(&*self.q).filter(|q| !q.is_empty())),
+            ("client", client.as_deref()),
+        ];
+        paging::url("/orders/", filters.into_iter().chain(cursor.map(|(name, cursor)| (name, Some(cursor)))))
+    }
+
+    /// Whether all orders are asked for.
+    fn is_whole(&self) -> bool {
+        self.q.is_empty() && self.status.is_none() && self.client.is_none()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "orders/list.html")]
+struct List<'a> {
+    l: Layout,
+    filters: Filters,
+    /// The name of the client whose orders these are, if it was asked for and is known.
+    client_name: Option<String>,
     fault: Option<String>,
     tiles: Vec<Tile>,
     total: String,
@@ -33,16 +68,15 @@ struct List {
     after: Option<String>,
     stopped_early: bool,
     lacks_clients: bool,
+    choice: &'a Choice,
+    statuses: [OrderStatus; 7],
+    reason: Input<'a>,
 }
 
-impl List {
+impl List<'_> {
     /// The list with another status chosen.
     fn with_status(&self, status: Option<OrderStatus>) -> String {
-        let client = self.client.as_ref().map(|(id, _)| id.to_string());
-        paging::url(
-            "/orders/",
-            [("status", status.map(OrderStatus::as_str)), ("q", some(&self.q)), ("client", client.as_deref())],
-        )
+        Filters { status, ..self.filters.clone() }.url(None)
     }
 
     fn with_tile(&self, tile: &Tile) -> String {
@@ -50,21 +84,8 @@ impl List {
     }
 
     fn has(&self, tile: &Tile) -> bool {
-        self.status == Some(tile.status)
+        self.filters.status == Some(tile.status)
     }
-
-    /// Whether all orders are asked for.
-    fn is_whole(&self) -> bool {
-        self.q.is_empty() && self.status.is_none() && self.client.is_none()
-    }
-
-    fn client_id(&self) -> String {
-        self.client.as_ref().map(|(id, _)| id.to_string()).unwrap_or_default()
-    }
-}
-
-fn some(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !text.is_empty())
 }
 
 pub(crate) async fn list(
@@ -73,30 +94,32 @@ pub(crate) async fn list(
     By(caller): By,
     params: Params,
 ) -> Result<Response, Failure> {
-    let q = params.last("q").unwrap_or_default().trim().to_owned();
-    // A filter that cannot be is none: it comes from an address that somebody edited.
-    let status: Option<OrderStatus> = params.last("status").and_then(|status| status.parse().ok());
-    let client: Option<ClientId> = params.last("client").and_then(|id| id.parse().ok());
-    let client_text = client.map(|id| id.to_string());
-    let link = |cursor: Option<(&'static str, &str)>| {
-        let filters =
-            [("status", status.map(OrderStatus::as_str)), ("q", some(&q)), ("client", client_text.as_deref())];
-        paging::url("/orders/", filters.into_iter().chain(cursor.map(|(name, cursor)| (name, Some(cursor)))))
-    };
-    let first = || Ok(visit.redirect(&link(None)));
-    let Ok(place) = Place::read(&params) else { return first() };
+    show(&pages, &visit, &caller, &params, &Choice::default()).await
+}
+
+/// The list, with what was chosen in it and what is wrong with that.
+pub(super) async fn show(
+    pages: &Pages,
+    visit: &Visit,
+    caller: &Caller,
+    params: &Params,
+    choice: &Choice,
+) -> Result<Response, Failure> {
+    let filters = Filters::read(params);
+    let first = || Ok(visit.redirect(&filters.url(None)));
+    let Ok(place) = Place::read(params) else { return first() };
 
     let mut filter = OrderFilter::default();
-    filter.statuses.extend(status);
-    filter.client_id = client;
-    let part = if q.is_empty() { Ok(None) } else { NumberPart::parse(&q).map(Some) };
+    filter.statuses.extend(filters.status);
+    filter.client_id = filters.client;
+    let part = if filters.q.is_empty() { Ok(None) } else { NumberPart::parse(&filters.q).map(Some) };
     let (counts, sheet, fault) = match part {
         Ok(part) => {
             filter.number_part = part;
             let listing = OrderListing::new(filter, OrderSort::UpdatedAt, Direction::Descending);
             let read = if place.is_backwards() { listing.reversed() } else { listing.clone() };
             let request = place.request(paging::rows());
-            let page = pages.api.app.list_orders(&caller, &read, &request);
+            let page = pages.api.app.list_orders(caller, &read, &request);
             let (counts, page) = futures_util::future::join(pages.counts.get(), page).await;
             let page = match page {
                 Err(AppError::Orders(StoreError::InvalidCursor)) => return first(),
@@ -113,21 +136,27 @@ pub(crate) async fn list(
         }
     };
     let Sheet { items, before, after, stopped_early } = sheet;
-    let name = items.iter().find_map(|view| view.client.client()).map(|client| client.name.to_string());
+    let client_name = items.iter().find_map(|view| view.client.client()).map(|client| client.name.to_string());
     let lacks_clients = items.iter().any(|view| view.client.is_unavailable());
+    let row = |view| {
+        let row = Row::new(view, visit.now());
+        Row { chosen: choice.has(&row.number), ..row }
+    };
     let page = List {
         tiles: Tile::all(counts.as_ref()),
         total: counts.map_or_else(|| "–".into(), |counts| words::thousands(counts.total())),
-        rows: items.into_iter().map(|view| Row::new(view, visit.now())).collect(),
-        before: before.as_deref().map(|cursor| link(Some(("before", cursor)))),
-        after: after.as_deref().map(|cursor| link(Some(("after", cursor)))),
-        client: client.map(|id| (id, name)),
+        rows: items.into_iter().map(row).collect(),
+        before: before.as_deref().map(|cursor| filters.url(Some(("before", cursor)))),
+        after: after.as_deref().map(|cursor| filters.url(Some(("after", cursor)))),
+        client_name,
         l: visit.layout("Órdenes", Section::Orders),
-        q,
-        status,
         fault,
         stopped_early,
         lacks_clients,
+        choice,
+        statuses: OrderStatus::ALL,
+        reason: super::form::reason(&choice.reason, choice.faults.of("return_reason"), None),
+        filters,
     };
-    Ok(visit::html(StatusCode::OK, &page))
+    Ok(choice.faults.answer(false, |status| visit::html(status, &page)))
 }

@@ -9,6 +9,7 @@ use super::{not_found, to_list};
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
+use crate::pages::scan::Scanned;
 use crate::pages::visit::Visit;
 use crate::pages::{Pages, paging, words};
 use crate::query::Params;
@@ -19,20 +20,33 @@ pub(crate) async fn lookup(
     By(caller): By,
     params: Params,
 ) -> Result<Response, Failure> {
-    let q = params.last("q").unwrap_or_default().trim();
-    if q.is_empty() {
-        return Ok(to_list(&visit, Message::refused(words::NUMBER_NEEDED)));
-    }
-    let Ok(number) = OrderNumber::parse(q) else {
-        // Whoever types a name into the box means a client.
-        let shown: String = q.chars().take(100).collect();
-        let message = Message::refused(words::NUMBER_INVALID)
-            .with_link(format!("Buscar clientes con «{shown}»"), paging::url("/clients/", [("q", Some(&*shown))]));
-        return Ok(to_list(&visit, message));
+    let number = match Scanned::read(params.last("q").unwrap_or_default()) {
+        Scanned::Number(number) => number,
+        other => return Ok(refuse(&visit, &other)),
     };
     match pages.api.app.order(&caller, &number).await {
         Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
         Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where an order is looked up.
+pub(super) fn path(number: &OrderNumber) -> String {
+    paging::url("/orders/lookup/", [("q", Some(number.as_str()))])
+}
+
+/// Why what was scanned opens no order.
+pub(super) fn refuse(visit: &Visit, scanned: &Scanned) -> Response {
+    let message = match scanned {
+        Scanned::Nothing => Message::refused(words::NUMBER_NEEDED),
+        Scanned::Number(_) | Scanned::Command(_) => Message::refused(words::ORDER_FIRST),
+        Scanned::UnknownCommand => {
+            Message::refused(words::UNKNOWN_COMMAND).with_link("Hoja de comandos", "/orders/print/commands/")
+        }
+        // Whoever types a name into the box means a client.
+        Scanned::Other(text) => Message::refused(words::NUMBER_INVALID)
+            .with_link(format!("Buscar clientes con «{text}»"), paging::url("/clients/", [("q", Some(&**text))])),
+    };
+    to_list(visit, message)
 }

@@ -1,8 +1,8 @@
-//! `/orders/{number}/status/`: the buttons of an order's page.
+//! `/orders/{number}/status/`: the buttons of an order's page; and what its scanned commands do.
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, OrderChange, OrderStatus};
+use provesi_core::{AppError, Caller, Expected, Invalid, OrderChange, OrderNumber, OrderStatus};
 
 use super::detail::{Telling, show};
 use super::{Named, not_found, order_path};
@@ -27,50 +27,97 @@ pub(crate) async fn change(
     Named(number): Named,
     posted: Posted,
 ) -> Result<Response, Failure> {
-    let expected = posted.expected()?;
-    let reason = posted.text("return_reason");
-    let status: Result<OrderStatus, _> = posted.get("status").unwrap_or_default().parse();
-    let refusal = match status {
-        Ok(status) => {
-            let change = OrderChange {
-                status: Some(status),
-                return_reason: Some(reason.clone()).filter(|reason| !reason.is_empty()),
-                ..OrderChange::default()
-            };
-            let (named, by) = (number.clone(), caller.clone());
-            let done = pages.once(&posted, move |api| async move {
-                let view = api.app.edit_order(&by, &named, &change, expected).await?;
-                let number = view.order.number;
-                let message = Message::done(format!("Orden '{number}': {}.", status.label()));
-                Ok(Landing { to: order_path(&number), message })
-            });
-            match done.await {
-                Ok(landing) => return Ok(visit.land(landing)),
-                Err(Undone::App(error)) => error,
-                Err(Undone::Failed(failure)) => return Err(failure),
-            }
-        }
-        Err(invalid) => invalid.into(),
-    };
-    let mut telling = Telling { reason, ..Telling::default() };
-    match refusal {
-        AppError::OrderNotFound => return Ok(not_found(&visit, &number)),
-        AppError::OrderChanged { .. } => telling.changed = true,
-        AppError::ReasonRequired(_) => telling.faults = Faults::only("return_reason", words::REASON_NEEDED),
-        AppError::TransitionRefused { from, to } => {
-            let text = format!("Una orden en {} no puede pasar a {}.", from.label(), to.label());
-            telling.faults = Faults::only("status", text);
-        }
-        AppError::Invalid(invalid) if status.is_ok() => {
-            telling.faults = Faults::only("return_reason", words::refused(invalid));
-        }
-        AppError::Invalid(_) => telling.faults = Faults::only("status", words::UNKNOWN_STATUS),
-        error => telling.faults = Faults::failed(error.into()),
+    let status = posted.get("status").unwrap_or_default().parse();
+    let asked = Asked { pages: &pages, visit: &visit, caller: &caller, number: &number, posted: &posted };
+    asked.move_to(status).await
+}
+
+/// The change that a move to `status` is.
+pub(super) fn change_to(status: OrderStatus, reason: &str) -> OrderChange {
+    OrderChange {
+        status: Some(status),
+        return_reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+        ..OrderChange::default()
     }
-    // As it is now: the buttons are those of the status that it is in.
-    match pages.api.app.order(&caller, &number).await {
-        Ok(view) => Ok(show(&pages, &visit, &caller, view, &telling).await),
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
-        Err(error) => Err(error.into()),
+}
+
+/// What is wrong with a move that is refused because of what was asked for.
+pub(super) fn fault(error: &AppError) -> Option<Faults> {
+    Some(match error {
+        AppError::ReasonRequired(_) => Faults::only("return_reason", words::REASON_NEEDED),
+        AppError::TransitionRefused { from, to } => Faults::only("status", words::no_way(*from, *to)),
+        AppError::Invalid(invalid) => Faults::only("return_reason", words::refused(*invalid)),
+        _ => return None,
+    })
+}
+
+/// An order that is asked to move, from its page.
+pub(super) struct Asked<'a> {
+    pub(super) pages: &'a Pages,
+    pub(super) visit: &'a Visit,
+    pub(super) caller: &'a Caller,
+    pub(super) number: &'a OrderNumber,
+    pub(super) posted: &'a Posted,
+}
+
+impl Asked<'_> {
+    /// Moves it to its next step.
+    pub(super) async fn move_on(self) -> Result<Response, Failure> {
+        // What is done already has another next step by now.
+        if let Some(landing) = self.pages.landed(self.posted).await {
+            return Ok(self.visit.land(landing));
+        }
+        let status = match self.pages.api.app.order(self.caller, self.number).await {
+            Ok(view) => view.order.status(),
+            Err(AppError::OrderNotFound) => return Ok(not_found(self.visit, self.number)),
+            Err(error) => return Err(error.into()),
+        };
+        match status.next_step() {
+            Some(next) => self.move_to(Ok(next)).await,
+            None => self.refused(Faults::only("status", words::no_next_step(status))).await,
+        }
+    }
+
+    /// Moves it to a status, if what was asked for is one.
+    pub(super) async fn move_to(self, status: Result<OrderStatus, Invalid>) -> Result<Response, Failure> {
+        let expected = self.posted.expected()?;
+        let Ok(status) = status else {
+            return self.refused(Faults::only("status", words::UNKNOWN_STATUS)).await;
+        };
+        let change = change_to(status, &self.posted.text("return_reason"));
+        let (named, by) = (self.number.clone(), self.caller.clone());
+        let done = self.pages.once(self.posted, move |api| async move {
+            let order = api.app.edit_order(&by, &named, &change, expected).await?.order;
+            let message = if expected == Expected::Version(order.version()) {
+                Message::moved(format!("La orden '{}' ya estaba en {}.", order.number, status.label()))
+            } else {
+                Message::moved(format!("Orden '{}': {}.", order.number, status.label()))
+            };
+            Ok(Landing { to: order_path(&order.number), message })
+        });
+        match done.await {
+            Ok(landing) => Ok(self.visit.land(landing)),
+            Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(self.visit, self.number)),
+            Err(Undone::App(AppError::OrderChanged { .. })) => self.shown(Faults::default(), true).await,
+            Err(Undone::App(error)) => {
+                let faults = fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
+                self.refused(faults).await
+            }
+            Err(Undone::Failed(failure)) => Err(failure),
+        }
+    }
+
+    async fn refused(self, faults: Faults) -> Result<Response, Failure> {
+        self.shown(faults, false).await
+    }
+
+    /// Its page as it is now: the buttons are those of the status that it is in.
+    async fn shown(self, faults: Faults, changed: bool) -> Result<Response, Failure> {
+        let telling = Telling { faults, reason: self.posted.text("return_reason"), changed };
+        match self.pages.api.app.order(self.caller, self.number).await {
+            Ok(view) => Ok(show(self.pages, self.visit, self.caller, view, &telling).await),
+            Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.number)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
