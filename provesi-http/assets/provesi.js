@@ -91,8 +91,12 @@
     const boxes = all("input[name=order]", form);
     const every = document.createElement("input");
     every.type = "checkbox";
-    every.setAttribute("aria-label", "Elegir todas las de esta página");
-    form.querySelector("[data-all]").replaceChildren(every);
+    const label = document.createElement("label");
+    const words = document.createElement("span");
+    words.className = "unit";
+    words.textContent = "Elegir todas las de esta página";
+    label.append(every, words);
+    form.querySelector("[data-all]").replaceChildren(label);
     const show = () => {
       const chosen = boxes.filter((box) => box.checked).length;
       form.querySelector("[data-count]").textContent = chosen ? `(${chosen})` : "";

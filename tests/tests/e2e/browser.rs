@@ -220,6 +220,35 @@ impl Browser {
         assert_eq!(fetched, json!([]), "at {}", self.url().await);
     }
 
+    /// Nothing on the page moved by itself since it was opened.
+    pub(crate) async fn assert_stays_put(&self) {
+        let shifts = self
+            .client
+            .execute_async(
+                "const done = arguments[arguments.length - 1]; \
+                 const shifts = []; \
+                 new PerformanceObserver(list => shifts.push(...list.getEntries())) \
+                     .observe({type: 'layout-shift', buffered: true}); \
+                 requestAnimationFrame(() => setTimeout(() => done(shifts.map(shift => shift.value)), 50))",
+                Vec::new(),
+            )
+            .await
+            .expect("the browser tells what moved");
+        assert_eq!(shifts, json!([]), "at {}", self.url().await);
+    }
+
+    /// How many bytes came over the wire for the page, and how many requests were made for it.
+    pub(crate) async fn wire(&self) -> (u64, u64) {
+        let told = self
+            .evaluate(
+                "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')] \
+                 .map(entry => entry.transferSize).filter(size => size > 0)",
+            )
+            .await;
+        let sizes: Vec<u64> = told.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        (sizes.iter().sum(), sizes.len() as u64)
+    }
+
     /// No finding of axe-core that is serious or worse.
     pub(crate) async fn assert_accessible(&self) {
         self.client.execute(&axe::SCRIPT, Vec::new()).await.expect("axe-core loads");

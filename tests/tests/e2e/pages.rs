@@ -13,6 +13,8 @@ on_every_arrangement!(
     a_clerk_does_a_days_work_without_script,
     a_double_click_makes_one_order,
     an_edit_over_a_colleagues_change_shows_both,
+    a_scanner_alone_moves_orders_on,
+    orders_that_are_chosen_move_together_with_and_without_script,
 );
 
 /// Presses a key that is no character.
@@ -177,6 +179,116 @@ async fn an_edit_over_a_colleagues_change_shows_both(place: Place) {
     browser.close().await;
 }
 
+async fn a_scanner_alone_moves_orders_on(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    for number in ["ORD-1", "ORD-2"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Handheld).await;
+    browser.goto(&at(&server, "/orders/returns/")).await;
+    scan(&browser, "ord-1").await;
+    for (code, label) in [("CMD:NEXT", "Alistamiento"), ("CMD:SHIPPED", "Despachado")] {
+        browser.press(code).await;
+        press(&browser, Key::Enter).await;
+        browser.wait_until(&format!("document.querySelector('.stand').textContent.includes('{label}')")).await;
+        assert_eq!(browser.text(".box.is-moved p").await, format!("Orden 'ORD-1': {label}."));
+    }
+    let size =
+        browser.evaluate("parseFloat(getComputedStyle(document.querySelector('.box.is-moved p')).fontSize)").await;
+    assert!(size.as_f64() >= Some(32.0), "it can be read from a step away: {size}");
+    browser.picture("order-moved").await;
+    // The next one, from the page of this one.
+    scan(&browser, "ord-2").await;
+    browser.press("CMD:RETURNED").await;
+    press(&browser, Key::Enter).await;
+    browser.wait_until("document.activeElement.name === 'return_reason'").await;
+    browser.press("Caja rota").await;
+    press(&browser, Key::Tab).await;
+    press(&browser, Key::Enter).await;
+    browser.wait_until("document.querySelector('.stand').textContent.includes('Devuelto')").await;
+    for (number, status) in [("ORD-1", "shipped"), ("ORD-2", "returned")] {
+        assert_eq!(server.get(&format!("/api/orders/{number}")).await["data"]["status"], status);
+    }
+    // And what opens nothing says so.
+    browser.press("NOPE-1").await;
+    press(&browser, Key::Enter).await;
+    browser.wait_until("document.querySelector('.box.is-refused')?.textContent.includes('No se encontró')").await;
+    browser.close().await;
+}
+
+async fn orders_that_are_chosen_move_together_with_and_without_script(place: Place) {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(place).await;
+    for number in ["A-1", "A-2", "A-3"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Desk).await;
+    browser.goto(&at(&server, "/orders/")).await;
+    browser.tab_to("[data-all] input").await;
+    browser.press(" ").await;
+    browser.wait_until("document.querySelector('[data-count]').textContent === '(3)'").await;
+    // All but the first of the list, the one that came last.
+    press(&browser, Key::Tab).await;
+    browser.press(" ").await;
+    browser.wait_until("document.querySelector('[data-count]').textContent === '(2)'").await;
+    assert_eq!(browser.evaluate("document.querySelector('[data-reason]').hidden").await, true);
+    browser.tab_to("#status").await;
+    browser.press("Devuelto").await;
+    browser.wait_until("document.activeElement.name === 'return_reason'").await;
+    browser.press("Caja rota").await;
+    browser.picture("orders-chosen").await;
+    follow(&browser, "button[value=move]").await;
+    browser.wait_until("document.querySelector('h1').textContent === 'Cambio de estado'").await;
+    assert_eq!(browser.text(".box").await, "2 de 2 órdenes en Devuelto.");
+    browser.picture("orders-moved").await;
+    browser.close().await;
+
+    let browser = Browser::without_script(Screen::Desk).await;
+    browser.goto(&at(&server, "/orders/")).await;
+    for number in ["A-1", "A-3"] {
+        browser.click(&format!("input[value^='{number} ']")).await;
+    }
+    browser.click("#status option[value=packing]").await;
+    browser.click_through("button[value=move]").await;
+    assert_eq!(browser.text(".box").await, "2 de 2 órdenes en Empaque.");
+    for (number, status) in [("A-1", "packing"), ("A-2", "returned"), ("A-3", "packing")] {
+        assert_eq!(server.get(&format!("/api/orders/{number}")).await["data"]["status"], status, "{number}");
+    }
+    browser.goto(&at(&server, "/orders/")).await;
+    browser.click("input[value^='A-2 ']").await;
+    browser.click_through("button[value=labels]").await;
+    assert!(browser.text(".label").await.contains("A-2"));
+    browser.close().await;
+}
+
+/// A list of fifty rows with everything, and then another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_comes_in_one_request_after_the_first_and_is_light() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    for n in 0..55 {
+        let order = json!({"order_number": format!("ORD-2026-{n:06}")});
+        assert_eq!(server.post("/api/orders/", &order).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Desk).await;
+    browser.goto(&at(&server, "/orders/")).await;
+    let (first, requests) = browser.wire().await;
+    assert!(first > 0 && first < 60_000, "{first} bytes in {requests} requests");
+    browser.click_through("[rel=next]").await;
+    let (next, requests) = browser.wire().await;
+    assert!(next < 20_000, "{next} bytes");
+    assert_eq!(requests, 1);
+    println!("the first list of orders: {first} bytes over the wire, the next: {next}");
+    browser.close().await;
+}
+
 /// What a page looks like does not depend on where the records are.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_its_screen_and_is_accessible() {
@@ -211,12 +323,18 @@ async fn every_page_fits_its_screen_and_is_accessible() {
         ("order-edit", "/orders/DEV-1/edit/".into()),
         ("order-delete", "/orders/A-1/delete/".into()),
         ("returns", "/orders/returns/".into()),
+        ("returns-search", "/orders/returns/?from=2026-01-01&q=nada".into()),
+        ("returns-faults", "/orders/returns/?from=mal".into()),
+        ("commands", "/orders/print/commands/".into()),
+        ("labels", "/orders/print/labels/?order=A-1&order=ABCDEFGHIJKLMNOPQRSTUVWXYZ-12345".into()),
+        ("picks", "/orders/print/picks/?order=A-1&order=ABCDEFGHIJKLMNOPQRSTUVWXYZ-12345".into()),
         ("no-page", "/orders/A-1/nothing/here/".into()),
     ];
     for screen in [Screen::Desk, Screen::Handheld] {
         let browser = Browser::open(screen).await;
         for (name, path) in &pages {
             browser.goto(&at(&server, path)).await;
+            browser.assert_stays_put().await;
             browser.assert_keeps_to_itself().await;
             browser.assert_accessible().await;
             browser.picture(name).await;

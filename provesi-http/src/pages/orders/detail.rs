@@ -107,7 +107,11 @@ pub(super) async fn show(
         returned: info.map(|info| When::new(info.returned_at, now)),
         next,
         back: back.into_iter().next(),
-        reason_input: super::form::reason(&telling.reason, telling.faults.of("return_reason"), None),
+        // Whoever scanned a return goes on with its reason.
+        reason_input: Input {
+            autofocus: telling.faults.of("return_reason").is_some(),
+            ..super::form::reason(&telling.reason, telling.faults.of("return_reason"), None)
+        },
         telling,
         history,
         history_is_cut,
