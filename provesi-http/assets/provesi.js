@@ -78,11 +78,9 @@
   // The reason in the form of an order: there while Devuelto is chosen.
   for (const reason of all("[data-reason]")) {
     const status = document.getElementById("status");
+    // The focus stays where it is: whoever types the name of a status passes others on the way.
     const show = () => (reason.hidden = status.value !== "returned");
-    status.addEventListener("change", () => {
-      show();
-      if (!reason.hidden) reason.querySelector("textarea").focus();
-    });
+    status.addEventListener("change", show);
     show();
   }
 

@@ -239,8 +239,10 @@ async fn orders_that_are_chosen_move_together_with_and_without_script(place: Pla
     assert_eq!(browser.evaluate("document.querySelector('[data-reason]').hidden").await, true);
     browser.tab_to("#status").await;
     browser.press("Devuelto").await;
+    press(&browser, Key::Tab).await;
     browser.wait_until("document.activeElement.name === 'return_reason'").await;
     browser.press("Caja rota").await;
+    assert_eq!(browser.evaluate("document.activeElement.value").await, "Caja rota");
     browser.picture("orders-chosen").await;
     follow(&browser, "button[value=move]").await;
     browser.wait_until("document.querySelector('h1').textContent === 'Cambio de estado'").await;
