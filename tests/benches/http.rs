@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo bench -p provesi-tests --bench http
+//! cargo bench -p provesi-tests --bench http -- pages     # the pages alone
 //! ```
 //!
 //! The first run makes a file of 100,000 clients and 1,000,000 orders under `target/bench/`. Each figure is taken twice;
@@ -17,6 +18,8 @@ mod files;
 mod lists;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/pages.rs"]
+mod pages;
 #[path = "support/process.rs"]
 mod process;
 
@@ -39,11 +42,21 @@ fn main() {
         return bare::serve(Path::new(file), readers.parse().expect("a number of readers"));
     }
     let million = million_orders();
+    if arguments.iter().any(|argument| argument == "pages") {
+        return look_at_pages(&million);
+    }
     start_up("an empty file", &bench_dir().join("empty.db"));
     start_up("1,000,000 orders", &million);
     idle_memory(&million);
     get_order(&million);
     lists::measure(&million);
+    look_at_pages(&million);
+}
+
+fn look_at_pages(file: &Path) {
+    let server = server(file);
+    let order = ask::json(server.address, "/api/orders/?limit=1");
+    pages::measure(&server, order["data"][0]["client_id"].as_str().expect("a client"));
 }
 
 /// From the start of the process to the first answer.

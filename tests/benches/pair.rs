@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench -p provesi-tests --bench pair              # against bare handlers, 100,000 orders
 //! cargo bench -p provesi-tests --bench pair -- million   # 1,000,000 orders and 100,000 clients
+//! cargo bench -p provesi-tests --bench pair -- pages     # the same, the pages alone
 //! ```
 
 #[path = "support/ask.rs"]
@@ -16,6 +17,8 @@ mod data;
 mod load;
 #[path = "pair/million.rs"]
 mod million;
+#[path = "support/pages.rs"]
+mod pages;
 #[path = "support/process.rs"]
 mod process;
 #[path = "pair/ratios.rs"]
@@ -34,6 +37,8 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "million") {
         million::measure();
+    } else if arguments.iter().any(|argument| argument == "pages") {
+        million::measure_pages();
     } else {
         ratios::measure();
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::ask::{get, json, median, timed, whole};
 use crate::data::{client_id, fill};
+use crate::pages;
 use crate::process::{Running, memory_mib};
 use crate::servers::Pair;
 
@@ -14,7 +15,8 @@ const ORDERS: u32 = 1_000_000;
 /// The whole list is read for no longer than this: what it does in this time, it goes on doing.
 const WHOLE: Duration = Duration::from_secs(60);
 
-pub(crate) fn measure() {
+/// The two databases, filled and migrated.
+fn filled() -> Pair {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let pair = runtime.block_on(async {
         let pair = Pair::start().await;
@@ -22,6 +24,17 @@ pub(crate) fn measure() {
         pair
     });
     command(&pair, "migrate");
+    pair
+}
+
+pub(crate) fn measure_pages() {
+    let pair = filled();
+    let server = Running::server(pair.clients(), pair.orders());
+    pages::measure(&server, &client_id(4_711).to_hex());
+}
+
+pub(crate) fn measure() {
+    let pair = filled();
     for _ in 1..=2 {
         command(&pair, "check");
     }
@@ -32,9 +45,10 @@ pub(crate) fn measure() {
     println!("resident memory, idle: {:.1} MiB", server.resident_mib());
     for round in 1..=2 {
         for listing in listings() {
-            pages(&server, &listing, round);
+            list(&server, &listing, round);
         }
     }
+    pages::measure(&server, &client_id(4_711).to_hex());
     whole_list(&server);
 }
 
@@ -81,7 +95,7 @@ fn listings() -> Vec<String> {
 }
 
 /// The first page of a list, and one further on.
-fn pages(server: &Running, listing: &str, round: u32) {
+fn list(server: &Running, listing: &str, round: u32) {
     let mut pages = vec![("first", listing.to_owned())];
     // On a stand-in for MongoDB each page of clients reads them all, and each page of orders takes long for its clients.
     let depth = if listing.starts_with("/api/orders/?limit=100&") { 30 } else { 3 };
