@@ -264,7 +264,7 @@ async fn orders_that_are_chosen_move_together_with_and_without_script(place: Pla
     browser.goto(&at(&server, "/orders/")).await;
     browser.click("input[value^='A-2 ']").await;
     browser.click_through("button[value=labels]").await;
-    assert!(browser.text(".label").await.contains("A-2"));
+    assert!(browser.text(".slip").await.contains("A-2"));
     browser.close().await;
 }
 
