@@ -11,11 +11,13 @@ const MODULE_MM: f64 = 0.33;
 /// The widest code, for paper of letter size and for labels of 100 mm. Longer ones have narrower modules; those of an order
 /// number still have a quarter of a millimetre.
 const WIDEST_MM: f64 = 100.0;
+/// What fits beside another one on a sheet.
+const HALF_MM: f64 = 78.0;
 
 /// The code of a text of ASCII, with the blank that scanners need around it.
 #[derive(Debug, Template)]
 #[template(
-    source = r#"<svg class="barcode" width="{{ width }}mm" height="14mm" viewBox="0 0 {{ modules }} 1" preserveAspectRatio="none" role="img" aria-label="Código de barras {{ text }}"><path shape-rendering="crispEdges" d="{{ path }}"/></svg>"#,
+    source = r#"<svg class="barcode{% if is_wide %} is-wide{% endif %}" width="{{ width }}mm" height="14mm" viewBox="0 0 {{ modules }} 1" preserveAspectRatio="none" role="img" aria-label="Código de barras {{ text }}"><path shape-rendering="crispEdges" d="{{ path }}"/></svg>"#,
     ext = "html"
 )]
 pub(crate) struct Barcode {
@@ -23,6 +25,8 @@ pub(crate) struct Barcode {
     path: String,
     modules: usize,
     width: String,
+    /// Whether it is wider than half a sheet.
+    is_wide: bool,
 }
 
 impl HtmlSafe for Barcode {}
@@ -37,7 +41,8 @@ impl Barcode {
         }
         let modules = code.len();
         let width = f64::from(u32::try_from(modules).unwrap_or(u32::MAX)) * MODULE_MM;
-        Self { text: text.to_owned(), path, modules, width: format!("{:.1}", width.min(WIDEST_MM)) }
+        let shown = format!("{:.1}", width.min(WIDEST_MM));
+        Self { text: text.to_owned(), path, modules, width: shown, is_wide: width > HALF_MM }
     }
 }
 
