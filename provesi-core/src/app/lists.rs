@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::app::{Access, orders::subjects, tell};
 use crate::{
-    App, AppError, AuditAction, BoxStream, Caller, ClientCursor, ClientId, ClientLink, ClientListing, ClientView,
-    Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError,
-    Subject, stream_pages,
+    App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientLink, ClientListing,
+    ClientView, Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest, ReasonQuery,
+    StoreError, Subject, stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -36,6 +36,23 @@ impl App {
             page.map_or_else(Vec::new, |page| page.items.iter().map(|view| Subject::Client(view.client.id)).collect())
         };
         self.audited(caller, access, of_page, result).await
+    }
+
+    /// A page of clients alone, for whoever chooses one: the store of orders is not asked.
+    ///
+    /// # Errors
+    /// As [`list_clients`](Self::list_clients).
+    pub async fn choose_clients(
+        &self,
+        caller: &Caller,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, AppError> {
+        let result = self.clients.page(listing, request).await.map_err(AppError::Clients);
+        let of_page = |page: Option<&Page<Client, _>>| {
+            page.map_or_else(Vec::new, |page| page.items.iter().map(|client| Subject::Client(client.id)).collect())
+        };
+        self.audited(caller, Access::read(AuditAction::ClientList), of_page, result).await
     }
 
     /// All clients of a listing with the numbers of their orders, page by page, in constant memory. An error ends the
@@ -168,12 +185,12 @@ impl App {
         self.orders.count(&listing.filter).await.map_err(AppError::Orders)
     }
 
-    async fn count_orders(&self, page: Page<crate::Client, ClientCursor>) -> Page<ClientView, ClientCursor> {
+    async fn count_orders(&self, page: Page<Client, ClientCursor>) -> Page<ClientView, ClientCursor> {
         let ids: Vec<ClientId> = page.items.iter().map(|client| client.id).collect();
         let counts = if ids.is_empty() { Ok(HashMap::new()) } else { self.orders.count_by_client(&ids).await };
         let counts = counts.inspect_err(|error| tell("clients are listed without their orders", error)).ok();
         let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
-        let view = |client: crate::Client| ClientView { orders_count: count(client.id), client };
+        let view = |client: Client| ClientView { orders_count: count(client.id), client };
         page.with_items(|clients| clients.into_iter().map(view).collect())
     }
 

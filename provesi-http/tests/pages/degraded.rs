@@ -123,3 +123,12 @@ async fn what_takes_too_long_or_breaks_is_told_as_a_page() {
     assert_eq!((broken.status.as_u16(), broken.header("x-frame-options")), (500, "DENY"));
     broken.has("Algo falló de nuestro lado").lacks(Faults::CAUSE);
 }
+
+#[tokio::test]
+async fn choosing_a_client_asks_nothing_of_the_orders() {
+    let bench = Bench::new();
+    bench.client("Ana", "ana@example.com").await;
+    let browser = bench.browser();
+    browser.get("/clients/search/?q=ana").await.has("\"name\":\"Ana\"");
+    assert!(bench.orders.take_calls().is_empty());
+}

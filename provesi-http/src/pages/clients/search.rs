@@ -57,6 +57,6 @@ pub(crate) async fn matching(
     let mut filter = ClientFilter::default();
     filter.query = Some(query);
     let request = PageRequest::first(PageLimit::new(MOST).unwrap_or(PageLimit::MAX));
-    let page = api.app.list_clients(caller, &ClientListing::new(filter, Direction::Ascending), &request).await?;
-    Ok((page.items.iter().map(|view| Hit::from(&view.client)).collect(), page.next.is_some()))
+    let page = api.app.choose_clients(caller, &ClientListing::new(filter, Direction::Ascending), &request).await?;
+    Ok((page.items.iter().map(Hit::from).collect(), page.next.is_some()))
 }
