@@ -1,0 +1,32 @@
+#![no_std]
+#![doc = include_str!("../README.md")]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod cipher;
+mod clock;
+mod encoding;
+mod keys;
+mod message;
+mod nonce;
+mod random;
+mod replay;
+mod ring;
+mod service;
+mod token;
+
+#[cfg(feature = "std")]
+pub use clock::SystemClock;
+pub use clock::{Clock, Timestamp, TimestampError};
+pub use keys::{KeyError, KeyName, Keys};
+pub use message::{Expected, MAX_AGE, MAX_AHEAD, Message, OpenError, Seal, SealError, SecureMessages};
+pub use nonce::Nonce;
+pub use random::NoRandomness;
+#[cfg(feature = "std")]
+pub use replay::MemoryReplayGuard;
+pub use replay::{MessageId, ReplayGuard, ReplayRefusal};
+pub use ring::{EncryptError, KeyRing, Unreadable};
+pub use service::{ServiceName, ServiceNameError};
+pub use token::{MAX_PLAINTEXT_LEN, MAX_TOKEN_LEN};
