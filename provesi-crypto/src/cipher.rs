@@ -7,6 +7,7 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use cbc::{Decryptor, Encryptor};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
 
 pub(crate) const BLOCK_LEN: usize = 16;
 pub(crate) const TAG_LEN: usize = 32;
@@ -49,6 +50,11 @@ impl Cipher {
         mac.update(ciphertext);
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Takes the same time wherever the two differ.
+pub(crate) fn matches(tag: &Tag, other: &Tag) -> Choice {
+    tag.ct_eq(other)
 }
 
 #[cfg(test)]

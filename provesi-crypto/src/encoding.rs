@@ -2,10 +2,7 @@
 
 pub(crate) use engine::engine;
 
-#[cfg(all(
-    feature = "std",
-    any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))
-))]
+#[cfg(all(feature = "std", any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 mod engine {
     use std::sync::LazyLock;
 
@@ -19,10 +16,7 @@ mod engine {
     }
 }
 
-#[cfg(not(all(
-    feature = "std",
-    any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))
-)))]
+#[cfg(not(all(feature = "std", any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))))]
 mod engine {
     use base64::engine::GeneralPurpose;
     use base64::engine::general_purpose::STANDARD;

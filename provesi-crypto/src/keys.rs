@@ -71,6 +71,10 @@ impl Keys {
         engine().encode(self.secret.hmac_key).into()
     }
 
+    pub(crate) fn has_same_hmac_key(&self, other: &Self) -> bool {
+        self.secret.hmac_key.ct_eq(&other.secret.hmac_key).into()
+    }
+
     pub(crate) fn cipher(&self) -> &Cipher {
         &self.secret.cipher
     }
@@ -119,7 +123,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// Why a pair of keys was refused. Shows nothing of the keys but a wrong length.
+/// Why a pair of keys, or one more of them, was refused. Shows nothing of the keys but a wrong length.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -140,6 +144,9 @@ pub enum KeyError {
     /// Each has a purpose of its own, and must be a key of its own.
     #[error("the AES key and the HMAC key must not be the same")]
     Same,
+    /// By its HMAC a token is known to be a pair's, which two pairs with one HMAC key would leave open.
+    #[error("each pair of a key ring must have an HMAC key of its own")]
+    HmacKeyInUse,
 }
 
 #[cfg(test)]

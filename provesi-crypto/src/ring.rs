@@ -4,10 +4,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use subtle::{Choice, ConditionallySelectable};
 
-use crate::cipher::Iv;
-use crate::keys::Keys;
+use crate::cipher::{Iv, matches};
+use crate::keys::{KeyError, Keys};
 use crate::random::{self, NoRandomness};
 use crate::token::{MAX_PLAINTEXT_LEN, Token};
 
@@ -21,8 +21,8 @@ use crate::token::{MAX_PLAINTEXT_LEN, Token};
 /// ```
 /// # use provesi_crypto::{KeyRing, Keys};
 /// # let (old, new) = (Keys::generate()?, Keys::generate()?);
-/// let ring = KeyRing::new(new).accepting(old);
-/// # Ok::<_, provesi_crypto::NoRandomness>(())
+/// let ring = KeyRing::new(new).accepting(old)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct KeyRing {
@@ -45,10 +45,15 @@ impl KeyRing {
 
     /// The ring, with a pair more that decrypts and never encrypts. Each pair costs every message that is decrypted one
     /// HMAC, whichever pair it is for.
-    #[must_use]
-    pub fn accepting(mut self, keys: Keys) -> Self {
+    ///
+    /// # Errors
+    /// Where a pair of the ring has the same HMAC key: keys are changed both at once.
+    pub fn accepting(mut self, keys: Keys) -> Result<Self, KeyError> {
+        if self.pairs().any(|pair| pair.has_same_hmac_key(&keys)) {
+            return Err(KeyError::HmacKeyInUse);
+        }
         self.accepted.push(keys);
-        self
+        Ok(self)
     }
 
     /// The text, encrypted under the current pair and an IV of its own: `base64(iv):base64(ciphertext):base64(hmac)`.
@@ -80,7 +85,7 @@ impl KeyRing {
         let Token { iv, ciphertext, tag } = Token::read(token).ok_or(Unreadable)?;
         let (mut fitting, mut found) = (0, Choice::from(0));
         for (index, keys) in (0_u32..).zip(self.pairs()) {
-            let fits = keys.cipher().tag(&iv, &ciphertext).ct_eq(&tag);
+            let fits = matches(&keys.cipher().tag(&iv, &ciphertext), &tag);
             fitting.conditional_assign(&index, fits);
             found |= fits;
         }

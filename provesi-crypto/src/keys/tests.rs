@@ -15,8 +15,7 @@ fn keys_are_printed_as_they_are_read() {
 #[test]
 fn generated_keys_are_read_again_and_are_never_the_same() {
     let (one, other) = (Keys::generate().unwrap(), Keys::generate().unwrap());
-    let [a, b, c, d] =
-        [one.aes_key_base64(), one.hmac_key_base64(), other.aes_key_base64(), other.hmac_key_base64()];
+    let [a, b, c, d] = [one.aes_key_base64(), one.hmac_key_base64(), other.aes_key_base64(), other.hmac_key_base64()];
     Keys::from_base64(&a, &b).unwrap();
     assert!(a != b && c != d && a != c && b != d);
 }
