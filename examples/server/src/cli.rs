@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Print the OpenAPI document of the API
     Openapi,
+    /// Print a new pair of keys for secure messages, as two lines of an env file; whoever reads them can read and forge messages
+    Keygen,
 }
 
 /// Where clients and orders are kept. The flags stand before or after the command.

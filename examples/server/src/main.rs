@@ -18,6 +18,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 use provesi_core::{Caller, Chain};
+use provesi_crypto::Keys;
 
 use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
 use settings::{Env, SettingError};
@@ -108,6 +109,14 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         }
         Command::Openapi => {
             let _ = writeln!(io::stdout(), "{}", provesi_http::openapi_json());
+            Ok(true)
+        }
+        Command::Keygen => {
+            let keys = Keys::generate()?;
+            let mut out = io::stdout();
+            // A pair of which half is lost is none: who prints into a full disk is to know.
+            writeln!(out, "MICROSERVICE_AES_KEY={}", *keys.aes_key_base64())?;
+            writeln!(out, "MICROSERVICE_HMAC_KEY={}", *keys.hmac_key_base64())?;
             Ok(true)
         }
     };

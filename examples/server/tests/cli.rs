@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use provesi_crypto::Keys;
 use tempfile::TempDir;
 
 fn command(dir: &Path, args: &[&str]) -> Command {
@@ -289,6 +290,24 @@ fn check_finds_orders_whose_client_is_gone_and_repairs_them() {
     assert_eq!(check(&["--repair"]).status.code(), Some(0));
     assert_eq!(check(&[]).status.code(), Some(0));
     assert_eq!(run(TempDir::new().unwrap().path(), &["check"]).status.code(), Some(1));
+}
+
+#[test]
+fn keygen_prints_a_new_pair_of_keys_as_an_env_file_has_them() {
+    let dir = TempDir::new().unwrap();
+    let pair = || {
+        let output = run(dir.path(), &["keygen"]);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let lines: Vec<_> = stdout(&output).lines().map(str::to_owned).collect();
+        let [aes, hmac] = &lines[..] else { panic!("{} lines", lines.len()) };
+        let aes = aes.strip_prefix("MICROSERVICE_AES_KEY=").unwrap().to_owned();
+        let hmac = hmac.strip_prefix("MICROSERVICE_HMAC_KEY=").unwrap().to_owned();
+        Keys::from_base64(&aes, &hmac).unwrap();
+        [aes, hmac]
+    };
+    let (one, other) = (pair(), pair());
+    assert!(one.iter().all(|key| !other.contains(key)));
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
 }
 
 #[test]
