@@ -17,8 +17,8 @@ const KEY_LEN: usize = 32;
 
 /// A pair of keys, 32 bytes each: one encrypts (AES-256), the other authenticates (HMAC-SHA-256).
 ///
-/// Both, and what is derived from them, are wiped from memory on drop. There is no default pair, and `Debug` shows
-/// nothing of it.
+/// Both, and what is derived from them, are wiped from memory on drop; what the compiler left on the stack while the pair
+/// was made is out of reach. There is no default pair, and `Debug` shows nothing of it.
 pub struct Keys {
     // In a box, since a move of the bytes themselves would leave a copy behind that nobody wipes.
     secret: Box<Secret>,

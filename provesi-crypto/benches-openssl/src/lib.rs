@@ -18,13 +18,13 @@ pub enum Base64 {
     /// OpenSSL's.
     OpenSsl,
     /// The crate's, as `provesi-crypto` has it.
-    Crate(Simd),
+    Crate(Box<Simd>),
 }
 
 impl Base64 {
     #[must_use]
     pub fn of_the_crate() -> Self {
-        Self::Crate(Simd::standard(PAD))
+        Self::Crate(Simd::standard(PAD).into())
     }
 
     fn encode(&self, bytes: &[u8]) -> String {

@@ -93,6 +93,15 @@ fn wycheproof_hmac_sha256_verifies_what_is_valid_and_nothing_else() {
     assert!(valid > 10 && invalid > 10, "{valid} valid, {invalid} invalid");
 }
 
+/// The wiping itself cannot be looked at without `unsafe`; that the crates were asked for it can.
+#[test]
+fn what_is_derived_from_the_keys_is_wiped_on_drop() {
+    fn is_wiped(_: &impl zeroize::ZeroizeOnDrop) {}
+    is_wiped(&Cipher::new(&[1; 32], &[2; 32]).aes);
+    // What an HMAC holds is two of its states.
+    is_wiped(&Sha256::default());
+}
+
 #[test]
 fn what_is_not_whole_blocks_is_not_decrypted() {
     let cipher = Cipher::new(&[1; 32], &[2; 32]);
