@@ -1,5 +1,6 @@
 //! The use cases that every way in shares: REST, pages, the command line. Written against the ports alone.
 
+mod audit;
 mod clients;
 mod error;
 mod health;
@@ -18,8 +19,9 @@ pub use views::{ClientDeletion, ClientLink, ClientView, OrderView};
 use std::sync::Arc;
 
 use crate::{
-    AuditAction, AuditPolicy, AuditRecord, AuditSink, Caller, Chain, ClientRepository, Clock, Field, IdSource,
-    ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject, SystemClock, Timestamp,
+    AuditAction, AuditPolicy, AuditRecord, AuditSink, AuditStore, Caller, Chain, ClientRepository, Clock, Field,
+    IdSource, ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject, SystemClock,
+    Timestamp,
 };
 
 /// How often an edit that names no version is tried again when another write came between its read and its write.
@@ -45,6 +47,7 @@ pub struct App {
     ids: Arc<dyn IdSource>,
     audit: Option<Arc<dyn AuditSink>>,
     audit_policy: AuditPolicy,
+    audit_store: Option<Arc<dyn AuditStore>>,
     flow: StatusFlow,
 }
 
@@ -60,6 +63,7 @@ impl App {
             ids: Arc::new(ObjectIds::new()),
             audit: None,
             audit_policy: AuditPolicy::default(),
+            audit_store: None,
             flow: StatusFlow::default(),
         }
     }
@@ -90,6 +94,13 @@ impl App {
     pub fn with_audit(mut self, sink: Arc<dyn AuditSink>, policy: AuditPolicy) -> Self {
         self.audit = Some(sink);
         self.audit_policy = policy;
+        self
+    }
+
+    /// This application with the store in which its records of access can be read.
+    #[must_use]
+    pub fn with_audit_store(mut self, store: Arc<dyn AuditStore>) -> Self {
+        self.audit_store = Some(store);
         self
     }
 
@@ -138,29 +149,39 @@ impl App {
     where
         T: Send + Sync,
     {
-        let Some(sink) = &self.audit else { return result };
-        let record = AuditRecord {
-            at: self.now(),
-            caller: caller.clone(),
-            action: access.action,
-            subjects: subjects(result.as_ref().ok()),
-            outcome: match &result {
-                Ok(_) => Outcome::Done,
-                Err(error) if error.is_fault() => Outcome::Failed,
-                Err(_) => Outcome::Refused,
-            },
-            fields: access.fields.to_vec(),
+        if self.audit.is_none() {
+            return result;
+        }
+        let outcome = match &result {
+            Ok(_) => Outcome::Done,
+            Err(error) if error.is_fault() => Outcome::Failed,
+            Err(_) => Outcome::Refused,
         };
-        match sink.record(record).await {
-            Ok(()) => result,
-            Err(error) if self.audit_policy == AuditPolicy::Strict && (access.is_read || shows_a_record(&result)) => {
+        match self.keep(caller, access, subjects(result.as_ref().ok()), outcome).await {
+            Err(error)
+                if self.audit_policy == AuditPolicy::Strict && (access.action.is_read() || shows_a_record(&result)) =>
+            {
                 Err(AppError::Audit(error))
             }
             Err(error) => {
                 tell("a record of access was not kept", &error);
                 result
             }
+            Ok(()) => result,
         }
+    }
+
+    /// Hands a record to the sink, if there is one.
+    async fn keep(
+        &self,
+        caller: &Caller,
+        Access { action, fields }: Access<'_>,
+        subjects: Vec<Subject>,
+        outcome: Outcome,
+    ) -> Result<(), StoreError> {
+        let Some(sink) = &self.audit else { return Ok(()) };
+        let fields = fields.to_vec();
+        sink.record(AuditRecord { at: self.now(), caller: caller.clone(), action, subjects, outcome, fields }).await
     }
 }
 
@@ -178,15 +199,14 @@ fn tell(what: &str, error: &StoreError) {
 struct Access<'a> {
     action: AuditAction,
     fields: &'a [Field],
-    is_read: bool,
 }
 
 impl<'a> Access<'a> {
     const fn read(action: AuditAction) -> Self {
-        Self { action, fields: &[], is_read: true }
+        Self { action, fields: &[] }
     }
 
     const fn write(action: AuditAction, fields: &'a [Field]) -> Self {
-        Self { action, fields, is_read: false }
+        Self { action, fields }
     }
 }

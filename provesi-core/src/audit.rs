@@ -1,11 +1,24 @@
-//! Who saw or changed what: records of access, and the port that takes them.
+//! Who saw or changed what: records of access, the port that takes them, and the port that keeps them.
 
-use std::fmt::{self, Debug};
+mod chain;
+mod store;
+mod subject;
+mod verify;
+
+pub use chain::{AuditChain, AuditHash, AuditHead};
+#[cfg(feature = "mock")]
+pub use store::MockAuditStore;
+pub use store::{AuditCursor, AuditFilter, AuditPosition, AuditRow, AuditStore, StoredAudit};
+pub use subject::Subject;
+pub use verify::{BrokenChain, VerifyError, verify_audit};
+
+use std::fmt::Debug;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Caller, ClientId, Field, OrderNumber, StoreError, Timestamp};
+use crate::{Caller, Field, Invalid, Rule, StoreError, Timestamp};
 
 /// What was done or tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,9 +49,42 @@ pub enum AuditAction {
     OrderDelete,
     /// Orders of a client that is gone were taken off it.
     OrderDetach,
+    /// Records of access were read; the subject is the one that was asked for.
+    AuditRead,
 }
 
 impl AuditAction {
+    /// Every action.
+    pub const ALL: [Self; 13] = [
+        Self::ClientCreate,
+        Self::ClientRead,
+        Self::ClientList,
+        Self::ClientUpdate,
+        Self::ClientDelete,
+        Self::OrderCreate,
+        Self::OrderRead,
+        Self::OrderList,
+        Self::OrderHistory,
+        Self::OrderUpdate,
+        Self::OrderDelete,
+        Self::OrderDetach,
+        Self::AuditRead,
+    ];
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub const fn is_read(self) -> bool {
+        matches!(
+            self,
+            Self::ClientRead
+                | Self::ClientList
+                | Self::OrderRead
+                | Self::OrderList
+                | Self::OrderHistory
+                | Self::AuditRead
+        )
+    }
+
     /// The name that stores keep.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -55,26 +101,16 @@ impl AuditAction {
             Self::OrderUpdate => "order_update",
             Self::OrderDelete => "order_delete",
             Self::OrderDetach => "order_detach",
+            Self::AuditRead => "audit_read",
         }
     }
 }
 
-/// Whose record was seen or changed. The text form (`client:ID`, `order:NUMBER`) is what stores keep.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Subject {
-    /// A client.
-    Client(ClientId),
-    /// An order.
-    Order(OrderNumber),
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Client(id) => write!(f, "client:{id}"),
-            Self::Order(number) => write!(f, "order:{number}"),
-        }
+impl FromStr for AuditAction {
+    type Err = Invalid;
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        let known = Self::ALL.into_iter().find(|action| action.as_str() == name);
+        known.ok_or(Invalid::new(Field::AuditName, Rule::UnknownName))
     }
 }
 
@@ -102,6 +138,14 @@ impl Outcome {
     }
 }
 
+impl FromStr for Outcome {
+    type Err = Invalid;
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        let known = [Self::Done, Self::Refused, Self::Failed].into_iter().find(|outcome| outcome.as_str() == name);
+        known.ok_or(Invalid::new(Field::AuditName, Rule::UnknownName))
+    }
+}
+
 /// One access. Holds the names of fields and never their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -111,7 +155,8 @@ pub struct AuditRecord {
     pub caller: Caller,
     /// What.
     pub action: AuditAction,
-    /// Of whom: at most 2,000, an order and a client for each row of a page.
+    /// Of whom: at most 2,000, an order and a client for each row of a page. Stores keep them as a set, see
+    /// [`normalized`](Self::normalized).
     pub subjects: Vec<Subject>,
     /// How it went.
     pub outcome: Outcome,
@@ -119,12 +164,26 @@ pub struct AuditRecord {
     pub fields: Vec<Field>,
 }
 
+impl AuditRecord {
+    /// The record as stores keep it and give it back: the subjects in the order of their texts, each once; the instant in
+    /// whole milliseconds, which is what every store keeps.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let mut record = Self { at: self.at.to_millis(), ..self.clone() };
+        if record.subjects.len() > 1 {
+            record.subjects.sort_by_cached_key(ToString::to_string);
+            record.subjects.dedup();
+        }
+        record
+    }
+}
+
 /// Where records of access go.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AuditSink: Debug + Send + Sync + 'static {
     /// Takes a record. It is safe once the sink says so; a sink may gather records first, and then MUST slow the
-    /// caller down rather than drop one.
+    /// caller down rather than drop one. No call waits without end.
     ///
     /// # Errors
     /// Those of [`StoreError`]; the use cases go by [`AuditPolicy`].

@@ -32,9 +32,27 @@ pub enum Field {
     Limit,
     /// A text to search for.
     Query,
+    /// Whose records of access are meant.
+    Subject,
+    /// The head of a chain of records of access.
+    AuditHead,
+    /// The name of a part of a record of access.
+    AuditName,
 }
 
 impl Field {
+    /// The fields of records, in their order: those that a write may name.
+    const OF_RECORDS: [Self; 8] = [
+        Self::ClientId,
+        Self::Name,
+        Self::Email,
+        Self::Phone,
+        Self::Address,
+        Self::OrderNumber,
+        Self::Status,
+        Self::ReturnReason,
+    ];
+
     /// The field's name as JSON, SQL, BSON and forms spell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -51,7 +69,19 @@ impl Field {
             Self::Actor => "actor",
             Self::Limit => "limit",
             Self::Query => "q",
+            Self::Subject => "subject",
+            Self::AuditHead => "head",
+            Self::AuditName => "audit",
         }
+    }
+}
+
+/// The names of the fields of records.
+impl std::str::FromStr for Field {
+    type Err = Invalid;
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        let known = Self::OF_RECORDS.into_iter().find(|field| field.as_str() == name);
+        known.ok_or(Invalid::new(Self::AuditName, Rule::UnknownName))
     }
 }
 
@@ -84,6 +114,12 @@ pub enum Rule {
     UnknownStatus,
     /// Not an RFC 3339 instant of the years 1 to 9999.
     Instant,
+    /// Not the text of a [`Subject`](crate::Subject).
+    Subject,
+    /// Not the text of an [`AuditHead`](crate::AuditHead).
+    AuditHead,
+    /// Not a name of this release's.
+    UnknownName,
     /// Outside the allowed numbers.
     Range {
         /// The least allowed.
@@ -113,6 +149,9 @@ impl fmt::Display for Rule {
                 Ok(())
             }
             Self::Instant => f.write_str("must be an RFC 3339 instant of the years 1 to 9999"),
+            Self::Subject => f.write_str("must be client:ID or order:NUMBER"),
+            Self::AuditHead => f.write_str("must be N:HASH, with a hash of 64 hexadecimal digits"),
+            Self::UnknownName => f.write_str("must be a name of this release"),
             Self::Range { min, max } => write!(f, "must be between {min} and {max}"),
         }
     }

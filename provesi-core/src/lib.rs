@@ -28,7 +28,10 @@ pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, DanglingClient,
     Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
 };
-pub use audit::{AuditAction, AuditPolicy, AuditRecord, AuditSink, Outcome, Subject};
+pub use audit::{
+    AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
+    AuditRow, AuditSink, AuditStore, BrokenChain, Outcome, StoredAudit, Subject, VerifyError, verify_audit,
+};
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};
 pub use client_repository::ClientRepository;
@@ -56,4 +59,8 @@ pub use version::{Expected, ParseVersionError, Version};
 
 #[cfg(feature = "mock")]
 #[doc(inline)]
-pub use {audit::MockAuditSink, client_repository::MockClientRepository, order_repository::MockOrderRepository};
+pub use {
+    audit::{MockAuditSink, MockAuditStore},
+    client_repository::MockClientRepository,
+    order_repository::MockOrderRepository,
+};

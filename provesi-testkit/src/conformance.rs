@@ -1,9 +1,10 @@
 //! What every store must do, as one list of cases per port.
 //!
-//! [`client_repository_suite!`](crate::client_repository_suite) and
-//! [`order_repository_suite!`](crate::order_repository_suite) make one named test of each case for a store. A case
-//! asserts what is in the store afterwards and not only what it was answered.
+//! [`client_repository_suite!`](crate::client_repository_suite),
+//! [`order_repository_suite!`](crate::order_repository_suite) and [`audit_store_suite!`](crate::audit_store_suite) make
+//! one named test of each case for a store. A case asserts what is in the store afterwards and not only what it was answered.
 
+pub mod audit;
 pub mod clients;
 pub mod orders;
 mod support;
@@ -41,7 +42,7 @@ pub fn run(case: impl Future<Output = ()>) {
 /// Makes a test of each case that a list hands over.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __conformance_tests {
+macro_rules! __conformance_cases {
     ($port:ident, $fixture:path, $($topic:ident: $($case:ident),+;)+) => {
         $($(
             #[test]
@@ -52,6 +53,15 @@ macro_rules! __conformance_tests {
                 });
             }
         )+)+
+    };
+}
+
+/// Makes a test of each case that a list hands over, and one of random commands.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_tests {
+    ($port:ident, $fixture:path, $($list:tt)+) => {
+        $crate::__conformance_cases!($port, $fixture, $($list)+);
 
         /// Random commands get the same answers as the reference store gives.
         #[test]
@@ -82,5 +92,17 @@ macro_rules! client_repository_suite {
 macro_rules! order_repository_suite {
     ($fixture:path) => {
         $crate::__order_cases!($crate::__conformance_tests, $fixture);
+    };
+}
+
+/// Makes a test of each case of the suite for stores of records of access.
+///
+/// The argument is the path of an `async fn` without arguments that gives an empty store, as
+/// `(Arc<dyn AuditStore>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a
+/// module of its own.
+#[macro_export]
+macro_rules! audit_store_suite {
+    ($fixture:path) => {
+        $crate::__audit_cases!($crate::__conformance_cases, $fixture);
     };
 }

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use provesi_core::{
-    AuditRecord, AuditSink, BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository,
-    Email, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
-    OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, Timestamp,
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, BoxStream, Client,
+    ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId, Expected, NewOrder, Order,
+    OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber, OrderRepository, Page, PageLimit,
+    PageRequest, Stamp, StoreError, StoredAudit, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -371,5 +372,28 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
 impl<S: AuditSink> AuditSink for FaultyStore<S> {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
         self.faults.around("record", self.inner.record(record)).await
+    }
+}
+
+#[async_trait]
+impl<S: AuditStore> AuditStore for FaultyStore<S> {
+    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
+        self.faults.around("append", self.inner.append(chain, records)).await
+    }
+
+    async fn head(&self) -> Result<AuditHead, StoreError> {
+        self.faults.around("head", self.inner.head()).await
+    }
+
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        self.faults.around("page", self.inner.page(filter, request)).await
+    }
+
+    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        self.faults.around("after", self.inner.after(sequence, limit)).await
     }
 }

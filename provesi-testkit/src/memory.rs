@@ -1,13 +1,15 @@
 //! The reference store: obviously right rather than fast.
 
+mod audit;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    AuditRecord, AuditSink, BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository,
-    Email, EventId, EventKind, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
-    OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, Timestamp, UniqueField,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId,
+    EventKind, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber,
+    OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, StoredAudit, Timestamp, UniqueField,
     stream_items,
 };
 
@@ -26,7 +28,7 @@ struct State {
     orders: BTreeMap<OrderId, Order>,
     events: Vec<OrderEvent>,
     last_order_id: i64,
-    audit: Vec<AuditRecord>,
+    audit: Vec<StoredAudit>,
 }
 
 impl MemoryStore {
@@ -34,12 +36,6 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The records of access so far, oldest first.
-    #[must_use]
-    pub fn audit_records(&self) -> Vec<AuditRecord> {
-        self.lock().audit.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -322,12 +318,4 @@ fn had_number(event: &OrderEvent, number: &OrderNumber) -> bool {
         _ => None,
     };
     event.number.matches(number) || before.is_some_and(|before| before.matches(number))
-}
-
-#[async_trait]
-impl AuditSink for MemoryStore {
-    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        self.lock().audit.push(record);
-        Ok(())
-    }
 }

@@ -3,7 +3,7 @@
 use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     Address, App, AppError, AuditAction, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName, Email,
-    Expected, Field, Order, OrderListing, PageLimit, PageRequest, Phone, StoreError, Subject, UniqueField,
+    Expected, Field, Order, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Subject, UniqueField,
     stream_pages,
 };
 
@@ -96,15 +96,25 @@ impl App {
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
 
-    /// The orders of a client, the latest change first, page by page, for whoever was shown the client.
+    /// The orders of a client, the latest change first, page by page, for whoever was shown the client. A page without
+    /// orders shows nothing, and leaves no record.
     #[must_use]
-    pub fn orders_of(&self, id: ClientId) -> BoxStream<Result<Vec<Order>, StoreError>> {
-        let app = self.clone();
+    pub fn orders_of(&self, caller: &Caller, id: ClientId) -> BoxStream<Result<Vec<Order>, AppError>> {
+        let (app, caller) = (self.clone(), caller.clone());
         stream_pages(move |after| {
-            let app = app.clone();
+            let (app, caller) = (app.clone(), caller.clone());
             async move {
                 let request = PageRequest { limit: PageLimit::MAX, after };
-                app.orders.page(&OrderListing::of_client(id), &request).await
+                let result = app.orders.page(&OrderListing::of_client(id), &request).await.map_err(AppError::Orders);
+                if result.as_ref().is_ok_and(|page| page.items.is_empty()) {
+                    return result;
+                }
+                let subjects = |page: Option<&Page<Order, _>>| {
+                    let orders = page.into_iter().flat_map(|page| &page.items);
+                    let orders = orders.map(|order| Subject::Order(order.number.clone()));
+                    orders.chain([Subject::Client(id)]).collect()
+                };
+                app.audited(&caller, Access::read(AuditAction::OrderList), subjects, result).await
             }
         })
     }

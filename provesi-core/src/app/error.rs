@@ -59,6 +59,12 @@ pub enum AppError {
     /// The audit failed, and nothing is handed out without it.
     #[error("the audit failed")]
     Audit(#[source] StoreError),
+    /// The caller may not read the records of access.
+    #[error("the caller may not read the records of access")]
+    AuditForbidden,
+    /// Records of access are not kept where they could be read.
+    #[error("records of access are not kept where they could be read")]
+    AuditNotKept,
 }
 
 impl AppError {
@@ -71,7 +77,7 @@ impl AppError {
                 | Self::Orders(
                     StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. }
                 )
-                | Self::Audit(_)
+                | Self::Audit(StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. })
         )
     }
 

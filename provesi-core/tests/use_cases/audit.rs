@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, AuditAction, AuditPolicy, AuditSink, ClientChange, ClientId, Field, OrderListing, Outcome,
-    PageLimit, PageRequest, Phone, Subject, Version,
+    App, AppError, AuditAction, AuditFilter, AuditPolicy, AuditSink, ClientChange, ClientId, Field, OrderListing,
+    Outcome, PageLimit, PageRequest, Phone, StoreError, Subject, Version,
 };
 use provesi_testkit::FaultyStore;
 
@@ -32,10 +33,10 @@ async fn every_use_case_leaves_one_record_with_subjects_and_fields() {
         told,
         [
             (AuditAction::ClientCreate, Outcome::Done, std::slice::from_ref(&ana)),
-            (AuditAction::OrderCreate, Outcome::Done, &[order.clone(), ana.clone()]),
-            (AuditAction::OrderRead, Outcome::Done, &[order.clone(), ana.clone()]),
+            (AuditAction::OrderCreate, Outcome::Done, &[ana.clone(), order.clone()]),
+            (AuditAction::OrderRead, Outcome::Done, &[ana.clone(), order.clone()]),
             (AuditAction::ClientUpdate, Outcome::Done, std::slice::from_ref(&ana)),
-            (AuditAction::OrderList, Outcome::Done, &[order.clone(), ana.clone()]),
+            (AuditAction::OrderList, Outcome::Done, &[ana.clone(), order.clone()]),
             (AuditAction::ClientRead, Outcome::Refused, &[Subject::Client(ClientId::from_bytes([9; 12]))]),
         ]
     );
@@ -64,4 +65,60 @@ async fn a_strict_audit_that_fails_holds_back_what_was_read_and_not_what_was_wri
     }
     let lenient = world.app.clone().with_audit(sink, AuditPolicy::BestEffort);
     assert_eq!(lenient.client(&world.caller, client.id).await.unwrap(), client);
+}
+
+#[tokio::test]
+async fn reading_the_audit_leaves_a_record_whether_or_not_it_is_allowed() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let app = audited(&world).with_audit_store(Arc::new(world.store.clone()));
+    app.client(&world.caller, client.id).await.unwrap();
+    let mut filter = AuditFilter::default();
+    filter.subject = Some(Subject::Client(client.id));
+    let first = PageRequest::first(PageLimit::new(1).unwrap());
+    let refused = app.audit_page(&world.caller, false, &filter, &first).await.unwrap_err();
+    assert!(matches!(refused, AppError::AuditForbidden), "{refused:?}");
+    let page = app.audit_page(&world.caller, true, &filter, &first).await.unwrap();
+    // What was refused is the latest that names the client, and what is being read is not there yet.
+    assert_eq!((page.items[0].sequence, page.items[0].record.outcome), (2, Outcome::Refused));
+    let wrong = PageRequest::after(first.limit, page.next.unwrap());
+    let wrong = app.audit_page(&world.caller, true, &AuditFilter::default(), &wrong).await.unwrap_err();
+    assert!(matches!(wrong, AppError::Audit(StoreError::InvalidCursor)) && !wrong.is_fault(), "{wrong:?}");
+    let told: Vec<_> = world.store.audit_records().into_iter().map(|record| (record.action, record.outcome)).collect();
+    let read = |outcome| (AuditAction::AuditRead, outcome);
+    let expected =
+        [(AuditAction::ClientRead, Outcome::Done), read(Outcome::Refused), read(Outcome::Done), read(Outcome::Refused)];
+    assert_eq!(told, expected);
+    let none = audited(&world).audit_page(&world.caller, true, &filter, &first).await.unwrap_err();
+    assert!(matches!(none, AppError::AuditNotKept), "{none:?}");
+}
+
+#[tokio::test]
+async fn the_orders_of_a_client_are_on_record_page_by_page_and_an_empty_page_is_not() {
+    let world = World::new();
+    let (ana, luz) = (world.client("ana@example.com").await, world.client("luz@example.com").await);
+    world.order("A-1", Some(&ana)).await;
+    let app = audited(&world);
+    for client in [&ana, &luz] {
+        app.orders_of(&world.caller, client.id).try_collect::<Vec<_>>().await.unwrap();
+    }
+    let records = world.store.audit_records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].action, AuditAction::OrderList);
+    assert_eq!(records[0].subjects, [Subject::Client(ana.id), Subject::Order(number("A-1"))]);
+}
+
+#[tokio::test]
+async fn what_is_done_past_the_use_cases_can_be_put_on_record() {
+    let world = World::new();
+    let app = audited(&world);
+    let subjects = vec![Subject::Order(number("A-1"))];
+    app.record_access(&world.caller, AuditAction::OrderCreate, &[Field::Status], subjects.clone()).await.unwrap();
+    app.record_access(&world.caller, AuditAction::OrderCreate, &[], Vec::new()).await.unwrap();
+    let records = world.store.audit_records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (records[0].action, &records[0].subjects, &records[0].fields[..]),
+        (AuditAction::OrderCreate, &subjects, &[Field::Status][..])
+    );
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod audit;
+mod chain;
 mod clients;
 mod integrity;
 mod lists;

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use futures_util::stream::{self as streams, StreamExt, TryStreamExt};
-use provesi_core::{AppError, Client, Order};
+use futures_util::stream::{self as streams, StreamExt};
+use provesi_core::{Client, Order};
 use serde::Serialize;
 
 use crate::answer::{self, Success, Warning};
@@ -33,7 +33,7 @@ use crate::wire::{ClientBody, OrderOfClient};
 )]
 pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathClient) -> Result<Response, ApiError> {
     let client = api.app.client(&caller, id.get()?).await.map_err(|error| api.error(error))?;
-    let mut orders = api.app.orders_of(client.id).map_err(AppError::Orders).boxed();
+    let mut orders = api.app.orders_of(&caller, client.id);
     // Without its orders a client is still worth showing, so the first page decides before the answer begins.
     let mut answer = match orders.next().await {
         Some(Err(error)) => {

@@ -6,7 +6,7 @@ mod faults;
 
 use std::sync::Arc;
 
-use provesi_core::{ClientRepository, OrderRepository};
+use provesi_core::{AuditStore, ClientRepository, OrderRepository};
 use provesi_testkit::{FaultyStore, MemoryStore};
 
 async fn memory_clients() -> (Arc<dyn ClientRepository>, ()) {
@@ -15,6 +15,14 @@ async fn memory_clients() -> (Arc<dyn ClientRepository>, ()) {
 
 async fn memory_orders() -> (Arc<dyn OrderRepository>, ()) {
     (Arc::new(MemoryStore::new()), ())
+}
+
+async fn memory_audit() -> (Arc<dyn AuditStore>, ()) {
+    (Arc::new(MemoryStore::new()), ())
+}
+
+async fn faulty_audit() -> (Arc<dyn AuditStore>, ()) {
+    (Arc::new(FaultyStore::new(MemoryStore::new()).0), ())
 }
 
 async fn faulty_clients() -> (Arc<dyn ClientRepository>, ()) {
@@ -39,4 +47,12 @@ mod clients_without_faults {
 
 mod orders_without_faults {
     provesi_testkit::order_repository_suite!(super::faulty_orders);
+}
+
+mod audit_in_memory {
+    provesi_testkit::audit_store_suite!(super::memory_audit);
+}
+
+mod audit_without_faults {
+    provesi_testkit::audit_store_suite!(super::faulty_audit);
 }

@@ -1,0 +1,113 @@
+//! The cases for stores of records of access.
+
+pub mod appending;
+pub mod reading;
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use provesi_core::{
+    Actor, ActorName, AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, Caller, Field, Outcome,
+    PageLimit, PageRequest, StoredAudit, Subject, verify_audit,
+};
+
+use crate::data::{at, client_id};
+
+/// The list of cases, handed to `$make`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __audit_cases {
+    ($make:path, $fixture:path) => {
+        $make! {
+            audit, $fixture,
+            appending:
+                an_empty_store_has_the_head_of_an_empty_chain,
+                records_come_back_as_they_were_given_in_the_order_of_the_chain,
+                every_action_outcome_and_field_comes_back,
+                two_thousand_subjects_come_back,
+                appending_nothing_changes_nothing,
+                writers_at_once_make_one_chain,
+                a_keyed_chain_is_kept_as_it_was_made,
+                a_dropped_append_leaves_a_whole_chain;
+            reading:
+                pages_are_the_latest_first_and_cover_each_record_once,
+                a_subject_is_found_in_each_record_that_names_it,
+                an_order_is_found_in_any_letter_case,
+                since_and_until_are_a_half_open_range,
+                all_filters_agree_with_their_rule,
+                a_cursor_of_another_filter_is_refused,
+                the_chain_is_read_from_any_place;
+        }
+    };
+}
+
+type Store = Arc<dyn AuditStore>;
+
+/// A record at [`at`]`(millis)` of these subjects.
+fn record(millis: i64, subjects: Vec<Subject>) -> AuditRecord {
+    AuditRecord {
+        at: at(millis),
+        caller: Caller {
+            actor: Actor::User(ActorName::parse("Prueba Ñandú 漢").expect("a name")),
+            address: "2001:db8::7".parse().ok(),
+            request_id: Some("r-1".into()),
+        },
+        action: AuditAction::OrderUpdate,
+        subjects,
+        outcome: Outcome::Done,
+        fields: vec![Field::Status, Field::ReturnReason],
+    }
+}
+
+fn client(number: u64) -> Subject {
+    Subject::Client(client_id(number))
+}
+
+fn order(number: &str) -> Subject {
+    Subject::Order(number.parse().expect("a number"))
+}
+
+async fn append(store: &Store, records: &[AuditRecord]) -> AuditHead {
+    store.append(&AuditChain::plain(), records).await.expect("appended")
+}
+
+/// All records in the order of the chain, which is whole.
+async fn whole(store: &Store) -> Vec<StoredAudit> {
+    let mut all: Vec<StoredAudit> = Vec::new();
+    loop {
+        let last = all.last().map_or(0, |stored| stored.sequence);
+        let more = store.after(last, PageLimit::MAX).await.expect("the chain");
+        if more.is_empty() {
+            break;
+        }
+        all.extend(more);
+    }
+    let head = verify_audit(&**store, &AuditChain::plain(), AuditHead::START, &[]).await.expect("a whole chain");
+    assert_eq!(head.sequence, i64::try_from(all.len()).expect("a small number"));
+    assert_eq!(store.head().await.expect("the head"), head);
+    all
+}
+
+/// All pages of `limit` records.
+async fn pages(store: &Store, filter: &AuditFilter, limit: u32) -> Vec<StoredAudit> {
+    let limit = PageLimit::new(limit).expect("a limit");
+    let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
+    loop {
+        let page = store.page(filter, &request).await.expect("a page");
+        assert!(page.items.len() == limit.get() || page.next.is_none(), "only the last page is short");
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        request = PageRequest::after(limit, next.to_string().parse().expect("its own text"));
+    }
+}
+
+fn places(records: &[StoredAudit]) -> Vec<i64> {
+    records.iter().map(|stored| stored.sequence).collect()
+}
+
+/// Runs writers at the same time, each in a task of its own.
+async fn at_once(writers: impl IntoIterator<Item = impl Future<Output = ()> + Send + 'static>) {
+    for writer in join_all(writers.into_iter().map(tokio::spawn)).await {
+        writer.expect("the writer ends well");
+    }
+}

@@ -1,0 +1,125 @@
+//! What is appended, and in which order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provesi_core::{
+    AuditAction, AuditChain, AuditHead, AuditRecord, BrokenChain, Caller, Field, Outcome, PageLimit, VerifyError,
+    verify_audit,
+};
+
+use super::{Store, append, at_once, client, order, record, whole};
+use crate::conformance::support::drop_at_wait;
+
+/// Case.
+pub async fn an_empty_store_has_the_head_of_an_empty_chain(store: Store) {
+    assert_eq!(store.head().await.expect("the head"), AuditHead::START);
+    assert!(store.after(0, PageLimit::MAX).await.expect("the chain").is_empty());
+    let head = verify_audit(&*store, &AuditChain::plain(), AuditHead::START, &[]).await.expect("whole");
+    assert_eq!(head, AuditHead::START);
+}
+
+/// Case.
+pub async fn records_come_back_as_they_were_given_in_the_order_of_the_chain(store: Store) {
+    let anonymous = AuditRecord { caller: Caller::default(), fields: Vec::new(), ..record(1, Vec::new()) };
+    // The clock may stand or run back: the chain has the order in which they came.
+    let given =
+        [record(7, vec![order("Ord-1"), client(2), client(2), client(1)]), anonymous, record(7, vec![client(1)])];
+    let head = append(&store, &given[..2]).await;
+    assert_eq!(head.sequence, 2);
+    let head = append(&store, &given[2..]).await;
+    let kept = whole(&store).await;
+    let expected: Vec<_> = given.iter().map(AuditRecord::normalized).collect();
+    assert_eq!(kept.iter().map(|stored| stored.record.clone()).collect::<Vec<_>>(), expected);
+    assert_eq!(kept.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(kept[2].hash, head.hash);
+    let linked: Vec<_> = AuditChain::plain().after(AuditHead::START, &given).collect();
+    assert_eq!(kept, linked);
+}
+
+/// Case.
+pub async fn every_action_outcome_and_field_comes_back(store: Store) {
+    let fields = vec![
+        Field::ClientId,
+        Field::Name,
+        Field::Email,
+        Field::Phone,
+        Field::Address,
+        Field::OrderNumber,
+        Field::Status,
+        Field::ReturnReason,
+    ];
+    let outcomes = [Outcome::Done, Outcome::Refused, Outcome::Failed].into_iter().cycle();
+    let given: Vec<_> = AuditAction::ALL
+        .into_iter()
+        .zip(outcomes)
+        .map(|(action, outcome)| AuditRecord { action, outcome, fields: fields.clone(), ..record(0, vec![client(1)]) })
+        .collect();
+    append(&store, &given).await;
+    let kept: Vec<_> = whole(&store).await.into_iter().map(|stored| stored.record).collect();
+    assert_eq!(kept, given);
+}
+
+/// Case.
+pub async fn two_thousand_subjects_come_back(store: Store) {
+    let subjects: Vec<_> = (0..1_000).flat_map(|number| [order(&format!("Ord-{number}")), client(number)]).collect();
+    let given = [record(0, subjects), record(1, vec![client(999)])];
+    append(&store, &given).await;
+    let kept = whole(&store).await;
+    assert_eq!(kept[0].record, given[0].normalized());
+    assert_eq!((kept[0].record.subjects.len(), kept.len()), (2_000, 2));
+}
+
+/// Case.
+pub async fn appending_nothing_changes_nothing(store: Store) {
+    assert_eq!(append(&store, &[]).await, AuditHead::START);
+    let head = append(&store, &[record(0, vec![client(1)])]).await;
+    assert_eq!(append(&store, &[]).await, head);
+    assert_eq!(whole(&store).await.len(), 1);
+}
+
+/// Case.
+pub async fn writers_at_once_make_one_chain(store: Store) {
+    const WRITERS: u64 = 8;
+    const APPENDS: i64 = 10;
+    at_once((0..WRITERS).map(|writer| {
+        let store = Arc::clone(&store);
+        async move {
+            for round in 0..APPENDS {
+                let records: Vec<_> = (0..3).map(|part| record(round * 3 + part, vec![client(writer)])).collect();
+                append(&store, &records).await;
+            }
+        }
+    }))
+    .await;
+    let kept = whole(&store).await;
+    // Each writer's own records are in their order, and none is lost or there twice.
+    for writer in 0..WRITERS {
+        let own = kept.iter().filter(|stored| stored.record.subjects == [client(writer)]);
+        let times: Vec<_> = own.map(|stored| stored.record.at).collect();
+        let expected: Vec<_> = (0..APPENDS * 3).map(crate::data::at).collect();
+        assert_eq!(times, expected, "writer {writer}");
+    }
+}
+
+/// Case.
+pub async fn a_keyed_chain_is_kept_as_it_was_made(store: Store) {
+    let chain = AuditChain::keyed(b"0123456789abcdef0123456789abcdef");
+    let records = [record(0, vec![client(1)]), record(1, vec![order("A-1")])];
+    let head = store.append(&chain, &records).await.expect("appended");
+    assert_eq!(verify_audit(&*store, &chain, AuditHead::START, &[head]).await.expect("whole"), head);
+    let other = verify_audit(&*store, &AuditChain::plain(), AuditHead::START, &[]).await;
+    assert!(matches!(other, Err(VerifyError::Broken(BrokenChain::Changed { sequence: 1 }))), "{other:?}");
+}
+
+/// Case.
+pub async fn a_dropped_append_leaves_a_whole_chain(store: Store) {
+    for round in 1..=12 {
+        let records = [record(0, vec![client(1)]), record(1, vec![order("A-1"), client(1)])];
+        drop_at_wait(round, store.append(&AuditChain::plain(), &records)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    append(&store, &[record(9, vec![client(9)])]).await;
+    let kept = whole(&store).await;
+    assert_eq!(kept.last().expect("the last").record, record(9, vec![client(9)]));
+}
