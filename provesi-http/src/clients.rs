@@ -6,16 +6,19 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod update;
 
-use provesi_core::{AppError, Caller, ClientId, Expected};
+use provesi_core::{ClientId, Expected};
 
 use crate::api::Api;
 use crate::etag::IfMatch;
 
-/// What a write of a client expects.
-async fn expected(api: &Api, caller: &Caller, id: ClientId, if_match: &IfMatch) -> Result<Expected, AppError> {
-    if let Some(expected) = if_match.simple() {
-        return Ok(expected);
+/// What a write of a client expects. Where it names several versions, which of them is there is looked up past the use
+/// cases: the write itself tells what is not so, and is what leaves a record.
+async fn expected(api: &Api, id: ClientId, if_match: &IfMatch) -> Expected {
+    match if_match.simple() {
+        Some(expected) => expected,
+        None => {
+            let current = api.app.clients().get(id).await.ok().flatten();
+            if_match.among(current.map(|client| client.version()))
+        }
     }
-    let current = api.app.client(caller, id).await?;
-    if_match.allowing(current.version()).ok_or_else(|| AppError::ClientChanged { current: Box::new(current) })
 }

@@ -6,8 +6,8 @@ mod shapes;
 
 pub(crate) use page::{asset, openapi, page};
 pub(crate) use shapes::{
-    ClientEdit, ClientList, Conflict, Deleted, EventList, NewClient, NewOrder, OneClient, OneClientWithOrders,
-    OneOrder, OrderEdit, OrderList, Problem, Refusal, ReturnList,
+    AuditList, ClientEdit, ClientList, Conflict, Deleted, EventList, NewClient, NewOrder, OneClient,
+    OneClientWithOrders, OneOrder, OrderEdit, OrderList, Problem, Refusal, ReturnList,
 };
 
 use utoipa::OpenApi;
@@ -23,6 +23,7 @@ use utoipa::OpenApi;
     tags(
         (name = "clients", description = "Clientes"),
         (name = "orders", description = "Órdenes"),
+        (name = "audit", description = "Auditoría"),
         (name = "health", description = "Estado"),
     ),
 )]

@@ -128,8 +128,19 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
             "conflict.contended",
             "El registro está siendo modificado, intente de nuevo en un momento",
         )),
-        AppError::Clients(StoreError::InvalidCursor) | AppError::Orders(StoreError::InvalidCursor) => {
-            told(INVALID_CURSOR)
+        AppError::Clients(StoreError::InvalidCursor)
+        | AppError::Orders(StoreError::InvalidCursor)
+        | AppError::Audit(StoreError::InvalidCursor) => told(INVALID_CURSOR),
+        AppError::AuditAnonymous => told((
+            StatusCode::UNAUTHORIZED,
+            "audit.unauthenticated",
+            "Solo un servicio autenticado puede ver la auditoría",
+        )),
+        AppError::AuditForbidden => {
+            told((StatusCode::FORBIDDEN, "audit.forbidden", "Este servicio no puede ver la auditoría"))
+        }
+        AppError::AuditNotKept => {
+            told((StatusCode::NOT_FOUND, "audit.not_kept", "La auditoría no se guarda donde se pueda consultar"))
         }
         error => {
             log(error);

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use provesi_core::{Expected, Version};
+use provesi_core::{Expected, Timestamp, Version};
 
 /// Marks an answer with the version of its record.
 pub(crate) fn tag(answer: &mut Response, version: Version) {
@@ -55,12 +55,12 @@ impl IfMatch {
         }
     }
 
-    /// What to expect of a record of this version; `None` where it is not among the expected ones.
-    pub(crate) fn allowing(&self, current: Version) -> Option<Expected> {
-        match self {
-            Self::Any => Some(Expected::Any),
-            Self::OneOf(versions) => versions.contains(&current).then(|| current.into()),
-        }
+    /// What to expect of a record that is in this version, if it is there: the version where it is among the expected
+    /// ones, else one that it is not in.
+    pub(crate) fn among(&self, current: Option<Version>) -> Expected {
+        let Self::OneOf(versions) = self else { return Expected::Any };
+        let found = versions.iter().find(|version| Some(**version) == current).or(versions.first());
+        found.copied().unwrap_or(Version::new(Timestamp::MIN)).into()
     }
 }
 
@@ -84,6 +84,16 @@ mod tests {
     fn read(values: &[&str]) -> IfMatch {
         let headers = values.iter().map(|value| (header::IF_MATCH, HeaderValue::from_str(value).unwrap())).collect();
         IfMatch::read(&headers)
+    }
+
+    #[test]
+    fn of_several_versions_the_one_that_is_there_is_expected_else_one_that_is_not() {
+        let version = |micros: &str| micros.parse::<Version>().unwrap();
+        let two = read(&["\"1\", \"2\""]);
+        assert_eq!(two.among(Some(version("2"))), version("2").into());
+        assert_eq!(two.among(Some(version("3"))), version("1").into());
+        assert_eq!(two.among(None), version("1").into());
+        assert!(!read(&["\"x\""]).among(Some(version("1"))).allows(version("1")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod api;
+mod audit;
 mod body;
 mod caller;
 mod clients;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use provesi_core::ActorName;
 
 use crate::SecretKey;
 use crate::layers::REQUEST_ID;
@@ -37,6 +38,9 @@ pub struct HttpOptions {
     pub docs: bool,
     /// What `/api/health` says of the security service.
     pub security: SecurityReport,
+    /// The services that may read the records of access at `/api/audit`; none by default. Who a caller is says the
+    /// [`Actor`](provesi_core::Actor) in the extensions of its request.
+    pub audit_readers: Vec<ActorName>,
     /// The pages; `None` leaves them out, and their paths to the embedder.
     pub pages: Option<PageOptions>,
 }
@@ -51,6 +55,7 @@ impl Default for HttpOptions {
             compression: true,
             docs: true,
             security: SecurityReport::default(),
+            audit_readers: Vec::new(),
             pages: Some(PageOptions::default()),
         }
     }

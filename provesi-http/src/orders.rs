@@ -8,16 +8,19 @@ pub(crate) mod list;
 pub(crate) mod returns;
 pub(crate) mod update;
 
-use provesi_core::{AppError, Caller, Expected, OrderNumber};
+use provesi_core::{Expected, OrderNumber};
 
 use crate::api::Api;
 use crate::etag::IfMatch;
 
-/// What a write of an order expects.
-async fn expected(api: &Api, caller: &Caller, number: &OrderNumber, if_match: &IfMatch) -> Result<Expected, AppError> {
-    if let Some(expected) = if_match.simple() {
-        return Ok(expected);
+/// What a write of an order expects. Where it names several versions, which of them is there is looked up past the use
+/// cases: the write itself tells what is not so, and is what leaves a record.
+async fn expected(api: &Api, number: &OrderNumber, if_match: &IfMatch) -> Expected {
+    match if_match.simple() {
+        Some(expected) => expected,
+        None => {
+            let current = api.app.orders().find_by_number(number).await.ok().flatten();
+            if_match.among(current.map(|order| order.version()))
+        }
     }
-    let current = api.app.order(caller, number).await?.order;
-    if_match.allowing(current.version()).ok_or_else(|| AppError::OrderChanged { current: Box::new(current) })
 }

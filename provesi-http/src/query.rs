@@ -126,6 +126,14 @@ impl Params {
         Ok(Part::Page(PageRequest::after(limit.unwrap_or_else(default_limit), after)))
     }
 
+    /// Which page of a list is asked for that is never told as a whole.
+    pub(crate) fn page<C: FromStr<Err = StoreError>>(self) -> Result<PageRequest<C>, ApiError> {
+        Ok(match self.part()? {
+            Part::Whole => PageRequest::first(default_limit()),
+            Part::Page(request) => request,
+        })
+    }
+
     /// Tells what was refused.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
         if self.faults.is_empty() { Ok(()) } else { Err(ApiError::Invalid(self.faults)) }

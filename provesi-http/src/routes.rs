@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::{HttpOptions, clients, docs, health, layers, orders, pages};
+use crate::{HttpOptions, audit, clients, docs, health, layers, orders, pages};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
 fn table() -> (Router<Api>, Document) {
@@ -28,6 +28,7 @@ fn table() -> (Router<Api>, Document) {
         .routes(routes!(orders::get::get, orders::update::update, orders::delete::delete))
         .routes(routes!(orders::history::history))
         .routes(routes!(health::orders))
+        .routes(routes!(audit::list::list))
         .routes(routes!(health::overview))
         .split_for_parts()
 }

@@ -1,9 +1,11 @@
 //! The records as JSON shows them. They borrow: an answer is written once, from what the use case gave.
 
+mod audit;
 mod client;
 mod event;
 mod order;
 
+pub(crate) use audit::AuditBody;
 pub(crate) use client::ClientBody;
 pub(crate) use event::EventBody;
 pub(crate) use order::{OrderBody, OrderOfClient, Status};

@@ -2,7 +2,7 @@
 
 use crate::app::Access;
 use crate::{
-    App, AppError, AuditAction, AuditCursor, AuditFilter, Caller, Field, Outcome, Page, PageRequest, StoreError,
+    Actor, App, AppError, AuditAction, AuditCursor, AuditFilter, Caller, Field, Outcome, Page, PageRequest, StoreError,
     StoredAudit, Subject,
 };
 
@@ -11,7 +11,7 @@ impl App {
     /// was asked for, whether or not `may_read` says that the caller is allowed to.
     ///
     /// # Errors
-    /// [`AppError::AuditForbidden`] where the caller may not; [`AppError::AuditNotKept`] where there is no store of
+    /// [`AppError::AuditForbidden`] where the caller may not, or [`AppError::AuditAnonymous`]; [`AppError::AuditNotKept`] where there is no store of
     /// records; [`AppError::Audit`], with [`StoreError::InvalidCursor`] for a cursor of another filter.
     pub async fn audit_page(
         &self,
@@ -21,6 +21,7 @@ impl App {
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, AppError> {
         let result = match &self.audit_store {
+            _ if !may_read && caller.actor == Actor::Anonymous => Err(AppError::AuditAnonymous),
             _ if !may_read => Err(AppError::AuditForbidden),
             None => Err(AppError::AuditNotKept),
             Some(store) => store.page(filter, request).await.map_err(AppError::Audit),

@@ -59,6 +59,9 @@ pub enum AppError {
     /// The audit failed, and nothing is handed out without it.
     #[error("the audit failed")]
     Audit(#[source] StoreError),
+    /// Nobody said who asks for records of access.
+    #[error("nobody said who asks for records of access")]
+    AuditAnonymous,
     /// The caller may not read the records of access.
     #[error("the caller may not read the records of access")]
     AuditForbidden,

@@ -38,7 +38,7 @@ pub(crate) async fn delete(
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
     let deleted = api.finish(|api| async move {
-        let expected = super::expected(&api, &caller, id, &if_match).await?;
+        let expected = super::expected(&api, id, &if_match).await;
         api.app.delete_client(&caller, id, expected).await
     });
     let deletion = deleted.await?;

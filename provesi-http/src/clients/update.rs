@@ -48,7 +48,7 @@ pub(crate) async fn update(
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
     let edited = api.finish(|api| async move {
-        let expected = super::expected(&api, &caller, id, &if_match).await?;
+        let expected = super::expected(&api, id, &if_match).await;
         api.app.edit_client(&caller, id, &change, expected).await
     });
     let client = edited.await?;

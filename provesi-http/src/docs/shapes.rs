@@ -5,7 +5,7 @@
 use utoipa::ToSchema;
 
 use crate::answer::Warning;
-use crate::wire::{ClientBody, EventBody, OrderBody, OrderOfClient, Status};
+use crate::wire::{AuditBody, ClientBody, EventBody, OrderBody, OrderOfClient, Status};
 
 macro_rules! envelope {
     ($(#[$doc:meta])* $name:ident, $data:ty $(, $(#[$field_doc:meta])* $field:ident: $type:ty)*) => {
@@ -61,6 +61,13 @@ envelope!(
     EventList, Vec<EventBody<'_>>,
     /// Where the next page starts (`after`); `null` on the last one.
     next_cursor: Option<i64>
+);
+
+envelope!(
+    /// Records of access.
+    AuditList, Vec<AuditBody<'_>>,
+    /// Where the next page starts; `null` on the last one.
+    next_cursor: Option<String>
 );
 
 /// A client with its orders.

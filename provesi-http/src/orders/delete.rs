@@ -37,7 +37,7 @@ pub(crate) async fn delete(
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
     let deleted = api.finish(|api| async move {
-        let expected = super::expected(&api, &caller, &number, &if_match).await?;
+        let expected = super::expected(&api, &number, &if_match).await;
         api.app.delete_order(&caller, &number, expected).await
     });
     deleted.await?;

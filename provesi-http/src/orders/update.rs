@@ -49,7 +49,7 @@ pub(crate) async fn update(
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
     let edited = api.finish(|api| async move {
-        let expected = super::expected(&api, &caller, &number, &if_match).await?;
+        let expected = super::expected(&api, &number, &if_match).await;
         api.app.edit_order(&caller, &number, &change, expected).await
     });
     let view = edited.await?;

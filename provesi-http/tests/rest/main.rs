@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees only the functions marked as tests as tests")]
 
+mod audit;
 mod bodies;
 mod clients;
 mod docs;

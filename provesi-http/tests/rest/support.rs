@@ -78,12 +78,18 @@ impl Bench {
     }
 
     pub(crate) fn with(options: HttpOptions) -> Self {
+        Self::over(options, |app| app)
+    }
+
+    /// With what else `dress` gives the application.
+    pub(crate) fn over(options: HttpOptions, dress: impl FnOnce(App) -> App) -> Self {
         log::start();
         let memory = MemoryStore::new();
         let (client_store, clients) = FaultyStore::new(memory.clone());
         let (order_store, orders) = FaultyStore::new(memory);
         let clock = Arc::new(Ticking(AtomicI64::new(START)));
         let app = App::new(Arc::new(client_store), Arc::new(order_store)).with_clock(clock);
+        let app = dress(app);
         let router = provesi_http::router_with(app.clone(), options);
         Self { clients, orders, app, router }
     }

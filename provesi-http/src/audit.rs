@@ -1,0 +1,3 @@
+//! `/api/audit`.
+
+pub(crate) mod list;
