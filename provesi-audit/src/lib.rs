@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod queue;
+mod trouble;
+mod worker;
+
+pub use queue::{AuditAck, AuditQueue, QueueOptions};

@@ -1,0 +1,58 @@
+//! What is logged when the store fails or cannot keep up, and where records go then.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use provesi_core::{AuditRecord, AuditSink, Chain, StoreError};
+
+use crate::batch::Failure;
+
+/// Whether the store is in trouble, and how many records it did not get. Logged when it begins and when it is over.
+pub(crate) struct Trouble {
+    overflow: Option<Arc<dyn AuditSink>>,
+    failing: AtomicBool,
+    spilled: AtomicU64,
+}
+
+impl Trouble {
+    pub(crate) fn new(overflow: Option<Arc<dyn AuditSink>>) -> Self {
+        Self { overflow, failing: AtomicBool::new(false), spilled: AtomicU64::new(0) }
+    }
+
+    /// The store failed.
+    pub(crate) fn begin(&self, failure: &Failure) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(error = %Chain(failure), "records of access cannot be stored, and wait");
+        }
+    }
+
+    /// The store took records.
+    pub(crate) fn end(&self) {
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("records of access are stored again");
+        }
+        self.tell_spilled();
+    }
+
+    /// Logs how many records the store did not get since this was last logged.
+    pub(crate) fn tell_spilled(&self) {
+        let records = self.spilled.swap(0, Ordering::Relaxed);
+        if records > 0 {
+            tracing::error!(records, "records of access were not stored");
+        }
+    }
+
+    /// A record that the store will not get: for the overflow.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where there is none.
+    pub(crate) async fn spill(&self, record: AuditRecord, why: &'static str) -> Result<(), StoreError> {
+        if self.spilled.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!(why, "records of access are not stored");
+        }
+        match &self.overflow {
+            Some(overflow) => overflow.record(record).await,
+            None => Err(StoreError::unavailable(why)),
+        }
+    }
+}

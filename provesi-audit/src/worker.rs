@@ -1,0 +1,174 @@
+//! The task that empties the queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provesi_core::{AuditChain, AuditStore};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::batch::{Batch, Failure, Job};
+use crate::trouble::Trouble;
+
+/// How long records that nobody waits for may gather. Reads would cost a commit each without it.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// How long to wait before records that could not be written are tried again: at first, and at last.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// How long is tried where nobody is left who would set a limit.
+const LIMIT_OF_NOBODY: Duration = Duration::from_secs(5);
+
+/// That the queue is to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closing {
+    /// When what was not written by then is given up.
+    pub(crate) until: Instant,
+}
+
+pub(crate) struct Worker {
+    store: Arc<dyn AuditStore>,
+    chain: AuditChain,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    closing: watch::Receiver<Option<Closing>>,
+    trouble: Arc<Trouble>,
+    /// When the end is given up, once it is to come.
+    until: Option<Instant>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        store: Arc<dyn AuditStore>,
+        chain: AuditChain,
+        jobs: mpsc::UnboundedReceiver<Job>,
+        closing: watch::Receiver<Option<Closing>>,
+        trouble: Arc<Trouble>,
+    ) -> Self {
+        Self { store, chain, jobs, closing, trouble, until: None }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let mut batch = Batch::default();
+        let mut retry = FIRST_RETRY;
+        loop {
+            if batch.is_empty() {
+                let Some(job) = self.next().await else { break };
+                batch.push(job);
+            }
+            self.fill(&mut batch).await;
+            batch = self.write(batch).await;
+            if batch.is_empty() {
+                retry = FIRST_RETRY;
+            } else {
+                if self.until.is_some_and(|until| Instant::now() >= until) {
+                    break;
+                }
+                self.pause(retry).await;
+                retry = LAST_RETRY.min(retry * 2);
+            }
+        }
+        self.give_up(batch).await;
+    }
+
+    /// The next record, none once the queue is closed and empty.
+    async fn next(&mut self) -> Option<Job> {
+        loop {
+            if self.until.is_some() {
+                return self.jobs.recv().await;
+            }
+            tokio::select! {
+                biased;
+                () = asked(&mut self.closing) => self.begin_to_end(),
+                job = self.jobs.recv() => return job,
+            }
+        }
+    }
+
+    /// Takes what waits, and waits a little itself where nobody waits for the batch.
+    async fn fill(&mut self, batch: &mut Batch) {
+        let until = Instant::now() + GATHER;
+        while !batch.is_full() {
+            let job = match self.jobs.try_recv() {
+                Ok(job) => Some(job),
+                Err(_) if batch.is_awaited() || self.until.is_some() => None,
+                Err(_) => timeout_at(until, self.next()).await.unwrap_or(None),
+            };
+            let Some(job) = job else { break };
+            batch.push(job);
+        }
+    }
+
+    /// Writes a batch, and gives back what is to be tried again.
+    async fn write(&self, batch: Batch) -> Batch {
+        if batch.is_empty() {
+            return batch;
+        }
+        let Err(error) = self.store.append(&self.chain, batch.records()).await else {
+            self.trouble.end();
+            batch.committed();
+            return Batch::default();
+        };
+        let failure = Failure::new(error);
+        self.trouble.begin(&failure);
+        if failure.is_transient() {
+            return batch.failed(&failure);
+        }
+        if batch.records().len() == 1 {
+            // It would fail again.
+            self.spill(batch.failed(&failure)).await;
+            return Batch::default();
+        }
+        // One of the records is at fault: the others are not to suffer from it.
+        let mut left = Batch::default();
+        for one in batch.apart() {
+            left.absorb(Box::pin(self.write(one)).await);
+        }
+        left
+    }
+
+    /// Waits before the next try; not for longer than there is time in the end.
+    async fn pause(&mut self, retry: Duration) {
+        let mut wake = Instant::now() + retry;
+        if self.until.is_none() {
+            if self.jobs.is_closed() {
+                self.begin_to_end();
+            } else {
+                tokio::select! {
+                    () = asked(&mut self.closing) => self.begin_to_end(),
+                    () = sleep_until(wake) => {}
+                }
+                return;
+            }
+        }
+        wake = self.until.map_or(wake, |until| until.min(wake));
+        sleep_until(wake).await;
+    }
+
+    fn begin_to_end(&mut self) {
+        let closing = *self.closing.borrow();
+        self.until = Some(closing.map_or_else(|| Instant::now() + LIMIT_OF_NOBODY, |closing| closing.until));
+        self.jobs.close();
+    }
+
+    /// What could not be written before the end goes to the overflow.
+    async fn give_up(mut self, mut batch: Batch) {
+        while let Ok(job) = self.jobs.try_recv() {
+            batch.push(job);
+        }
+        self.spill(batch).await;
+        self.trouble.tell_spilled();
+    }
+
+    async fn spill(&self, batch: Batch) {
+        for record in batch.into_records() {
+            // Where there is no overflow either, the count is logged.
+            let _ = self.trouble.spill(record, "the store refuses the record, or did not answer before the end").await;
+        }
+    }
+}
+
+/// Until the queue is to end, or nobody is left who could say so.
+async fn asked(closing: &mut watch::Receiver<Option<Closing>>) {
+    let _ = closing.wait_for(Option::is_some).await;
+}

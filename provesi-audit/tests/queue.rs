@@ -1,0 +1,275 @@
+//! What becomes of records, in order and in trouble. The clock is tokio's and stands while somebody works.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
+use provesi_core::{AuditAction, AuditRecord, AuditSink, Caller, Outcome, StoreError, Subject};
+use provesi_testkit::data::{at, client_id};
+use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
+use tokio::time::{Instant, sleep};
+
+struct Bench {
+    queue: AuditQueue,
+    /// What is in the store, and what went to the overflow.
+    store: MemoryStore,
+    overflow: MemoryStore,
+    faults: Faults,
+}
+
+impl Bench {
+    fn new(ack: AuditAck) -> Self {
+        Self::with(|options| options.ack = ack)
+    }
+
+    fn with(choose: impl FnOnce(&mut QueueOptions)) -> Self {
+        let (store, overflow) = (MemoryStore::new(), MemoryStore::new());
+        let (faulty, faults) = FaultyStore::new(store.clone());
+        let mut options = QueueOptions::default();
+        options.overflow = Some(Arc::new(overflow.clone()));
+        choose(&mut options);
+        Self { queue: AuditQueue::spawn(Arc::new(faulty), options), store, overflow, faults }
+    }
+
+    async fn record(&self, number: u64, action: AuditAction) -> Result<(), StoreError> {
+        self.queue.record(record(number, action)).await
+    }
+
+    async fn read(&self, number: u64) -> Result<(), StoreError> {
+        self.record(number, AuditAction::ClientRead).await
+    }
+
+    fn stored(&self) -> Vec<u64> {
+        numbers(&self.store)
+    }
+
+    fn appends(&self) -> usize {
+        self.faults.take_calls().get("append").copied().unwrap_or_default()
+    }
+
+    async fn close(&self) {
+        self.queue.close(Duration::from_secs(5)).await;
+    }
+}
+
+fn record(number: u64, action: AuditAction) -> AuditRecord {
+    AuditRecord {
+        at: at(i64::try_from(number).unwrap()),
+        caller: Caller::default(),
+        action,
+        subjects: vec![Subject::Client(client_id(number))],
+        outcome: Outcome::Done,
+        fields: Vec::new(),
+    }
+}
+
+fn numbers(store: &MemoryStore) -> Vec<u64> {
+    let number = |record: &AuditRecord| (record.at.micros() - at(0).micros()) / 1_000;
+    store.audit_records().iter().map(|record| u64::try_from(number(record)).unwrap()).collect()
+}
+
+fn assert_unavailable(result: Result<(), StoreError>) {
+    assert!(matches!(result, Err(StoreError::Unavailable { .. })), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_records_are_acknowledged_at_once_and_written_together_soon() {
+    let bench = Bench::new(AuditAck::Queued);
+    for number in 0..100 {
+        bench.read(number).now_or_never().expect("there is a place").unwrap();
+    }
+    assert!(bench.stored().is_empty());
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(bench.stored(), (0..100).collect::<Vec<_>>());
+    assert_eq!(bench.appends(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_committed_record_is_in_the_store_once_it_is_acknowledged_and_shares_its_append() {
+    let bench = Bench::new(AuditAck::Committed);
+    bench.faults.stall("append");
+    let first = bench.queue.clone();
+    let first = tokio::spawn(async move { first.record(record(0, AuditAction::ClientRead)).await });
+    bench.faults.stalled().await;
+    let others = join_all((1..50).map(|number| bench.read(number)));
+    let (others, ()) = tokio::join!(others, async {
+        sleep(Duration::from_millis(10)).await;
+        bench.faults.clear();
+    });
+    first.await.unwrap().unwrap();
+    assert!(others.into_iter().all(|other| other.is_ok()));
+    assert_eq!(bench.stored(), (0..50).collect::<Vec<_>>());
+    assert_eq!(bench.appends(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_queued_records_wait_and_are_written_once_in_their_order() {
+    let bench = Bench::new(AuditAck::Queued);
+    bench.faults.fail_all();
+    for number in 0..20 {
+        bench.read(number).await.unwrap();
+        sleep(Duration::from_millis(700)).await;
+    }
+    let tries = bench.appends();
+    assert!((8..30).contains(&tries), "ever less often, at least every two seconds: {tries} in 14 s");
+    bench.faults.clear();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(bench.stored(), (0..20).collect::<Vec<_>>());
+    assert!(numbers(&bench.overflow).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_store_fails_a_committed_read_is_refused_in_time_and_leaves_nothing_but_a_write_is_kept() {
+    let bench = Bench::new(AuditAck::Committed);
+    for fault in [Fault::FailBefore, Fault::Stall] {
+        bench.faults.arm_all(fault);
+        for (number, action) in [(1, AuditAction::ClientRead), (2, AuditAction::ClientUpdate)] {
+            let start = Instant::now();
+            assert_unavailable(bench.record(number, action).await);
+            assert!(start.elapsed() < Duration::from_secs(3), "{fault:?}");
+        }
+        bench.faults.clear();
+        sleep(Duration::from_secs(3)).await;
+    }
+    // The append that stalled had been begun with the read in it; what came while it stalled was not.
+    assert_eq!(bench.stored(), [2, 1, 2]);
+    bench.read(3).await.unwrap();
+    assert_eq!(bench.stored(), [2, 1, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_slows_the_caller_down_and_then_goes_to_the_overflow() {
+    // Each record counts for two: itself and its subject.
+    let bench = Bench::with(|options| options.capacity = 20);
+    bench.faults.fail_all();
+    for number in 0..10 {
+        bench.read(number).now_or_never().expect("there is a place").unwrap();
+    }
+    let start = Instant::now();
+    bench.read(10).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 1);
+    assert_eq!(numbers(&bench.overflow), [10]);
+    // Who waits when the store is back gets a place.
+    let waiting = bench.read(11);
+    let ((), waited) = tokio::join!(async { bench.faults.clear() }, waiting);
+    waited.unwrap();
+    bench.close().await;
+    assert_eq!(bench.stored(), (0..10).chain([11]).collect::<Vec<_>>());
+    assert_eq!(numbers(&bench.overflow), [10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_overflow_the_caller_is_told() {
+    let bench = Bench::with(|options| {
+        options.capacity = 2;
+        options.overflow = None;
+    });
+    bench.faults.fail_all();
+    bench.read(0).await.unwrap();
+    assert_unavailable(bench.read(1).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_more_subjects_than_there_are_places_is_taken() {
+    let bench = Bench::with(|options| options.capacity = 3);
+    let subjects = (0..10).map(|number| Subject::Client(client_id(number))).collect();
+    bench.queue.record(AuditRecord { subjects, ..record(1, AuditAction::ClientList) }).await.unwrap();
+    bench.read(2).await.unwrap();
+    bench.close().await;
+    assert_eq!(bench.stored(), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_writes_what_waits_and_nothing_is_taken_afterwards() {
+    let bench = Bench::with(|options| options.overflow = None);
+    bench.faults.arm("append", Fault::FailBefore, 2);
+    for number in 0..1_500 {
+        bench.read(number).await.unwrap();
+    }
+    bench.close().await;
+    assert_eq!(bench.stored(), (0..1_500).collect::<Vec<_>>());
+    assert_unavailable(bench.read(1).await);
+    bench.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_in_time_with_the_store_away_and_what_is_left_goes_to_the_overflow() {
+    let bench = Bench::new(AuditAck::Queued);
+    bench.faults.fail_all();
+    for number in 0..1_000 {
+        bench.read(number).await.unwrap();
+    }
+    sleep(Duration::from_secs(10)).await;
+    let start = Instant::now();
+    bench.close().await;
+    assert_eq!(start.elapsed().as_secs(), 5);
+    assert!(bench.stored().is_empty());
+    assert_eq!(numbers(&bench.overflow), (0..1_000).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_that_is_dropped_leaves_nothing_behind() {
+    let Bench { queue, store, overflow, faults } = Bench::new(AuditAck::Queued);
+    queue.record(record(1, AuditAction::ClientRead)).await.unwrap();
+    drop(queue);
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(numbers(&store), [1]);
+    let Bench { queue, overflow: other, faults: failing, .. } = Bench::new(AuditAck::Queued);
+    failing.fail_all();
+    queue.record(record(2, AuditAction::ClientRead)).await.unwrap();
+    drop(queue);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(numbers(&other), [2]);
+    assert!(numbers(&overflow).is_empty());
+    faults.clear();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_written_does_not_hold_up_the_others() {
+    let bench = Bench::new(AuditAck::Queued);
+    // The batch, then the first of its records alone.
+    bench.faults.arm("append", Fault::Break, 2);
+    for number in 0..4 {
+        bench.read(number).await.unwrap();
+    }
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(bench.stored(), [1, 2, 3]);
+    assert_eq!(numbers(&bench.overflow), [0]);
+    let strict = Bench::new(AuditAck::Committed);
+    strict.faults.arm("append", Fault::Break, 1);
+    let refused = strict.read(1).await;
+    assert!(matches!(refused, Err(StoreError::Backend { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tasks_at_once_lose_nothing() {
+    for ack in [AuditAck::Queued, AuditAck::Committed] {
+        let bench = Bench::with(|options| {
+            options.ack = ack;
+            options.capacity = 64;
+        });
+        let tasks = (0..16_u64).map(|task| {
+            let queue = bench.queue.clone();
+            tokio::spawn(async move {
+                for number in 0..100 {
+                    queue.record(record(task * 100 + number, AuditAction::ClientRead)).await.unwrap();
+                }
+            })
+        });
+        for task in join_all(tasks).await {
+            task.unwrap();
+        }
+        bench.close().await;
+        let mut stored = bench.stored();
+        for task in 0..16 {
+            let own: Vec<_> = stored.iter().copied().filter(|number| number / 100 == task).collect();
+            assert!(own.is_sorted(), "{own:?}");
+        }
+        stored.sort_unstable();
+        assert_eq!(stored, (0..1_600).collect::<Vec<_>>());
+    }
+}
