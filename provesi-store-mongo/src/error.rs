@@ -9,7 +9,7 @@ use mongodb::error::{
 use provesi_core::{StoreError, UniqueField};
 
 /// `DuplicateKey`.
-const DUPLICATE_KEY: i32 = 11_000;
+pub(crate) const DUPLICATE_KEY: i32 = 11_000;
 
 /// `DocumentValidationFailure`: a rule that an operator gave the collection.
 const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
@@ -55,6 +55,10 @@ pub(crate) fn server_code(error: &Error) -> Option<i32> {
         ErrorKind::Command(error) => Some(error.code),
         ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(error)) => Some(error.code),
+        ErrorKind::InsertMany(failed) => {
+            let write = failed.write_errors.as_ref().and_then(|errors| errors.first()).map(|error| error.code);
+            write.or_else(|| failed.write_concern_error.as_ref().map(|error| error.code))
+        }
         _ => None,
     }
 }
@@ -125,6 +129,13 @@ fn told(error: Error) -> provesi_core::Source {
         ErrorKind::Write(WriteFailure::WriteConcernError(WriteConcernError { code, code_name, message, .. })) => {
             Said::new(code, Some(code_name), message).into()
         }
+        ErrorKind::InsertMany(ref failed) => match (&failed.write_errors, &failed.write_concern_error) {
+            (Some(errors), _) if !errors.is_empty() => {
+                Said::new(errors[0].code, errors[0].code_name.clone(), errors[0].message.clone()).into()
+            }
+            (_, Some(error)) => Said::new(error.code, Some(error.code_name.clone()), error.message.clone()).into(),
+            _ => error.into(),
+        },
         _ => error.into(),
     }
 }

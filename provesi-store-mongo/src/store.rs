@@ -51,13 +51,8 @@ impl MongoStore {
     /// the primary for what a majority has.
     #[must_use]
     pub fn new(database: &Database) -> Self {
-        let write_concern = WriteConcern::builder()
-            .w(mongodb::options::Acknowledgment::Majority)
-            .journal(true)
-            .w_timeout(options::TIME_LIMIT)
-            .build();
         let options = CollectionOptions::builder()
-            .write_concern(write_concern)
+            .write_concern(write_concern())
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
@@ -124,13 +119,12 @@ impl MongoStore {
         Ok(self.in_time(self.name_order()).await? == NameOrder::Server)
     }
 
-    /// Waits for a call no longer than it may take. The driver has no time-out for a connection that says nothing.
+    /// Waits for a call no longer than it may take.
     pub(crate) async fn in_time<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let late = |_| StoreError::unavailable(format!("no answer within {:?}", self.time_limit));
-        tokio::time::timeout(self.time_limit, call).await.map_err(late)?
+        in_time(self.time_limit, call).await
     }
 
     /// Who brings names in order. The server is asked once.
@@ -163,6 +157,24 @@ impl MongoStore {
             other => other,
         })
     }
+}
+
+/// By a majority that has the write in its journal.
+pub(crate) fn write_concern() -> WriteConcern {
+    WriteConcern::builder()
+        .w(mongodb::options::Acknowledgment::Majority)
+        .journal(true)
+        .w_timeout(options::TIME_LIMIT)
+        .build()
+}
+
+/// Waits for a call no longer than it may take. The driver has no time-out for a connection that says nothing.
+pub(crate) async fn in_time<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    let late = |_| StoreError::unavailable(format!("no answer within {limit:?}"));
+    tokio::time::timeout(limit, call).await.map_err(late)?
 }
 
 /// The client knows credentials, so not even its name is shown.

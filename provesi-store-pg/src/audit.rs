@@ -1,44 +1,112 @@
 //! Records of access.
 
+mod append;
+mod old;
+mod rows;
+
 use async_trait::async_trait;
-use provesi_core::{AuditRecord, AuditSink, Field, StoreError, Subject};
+use provesi_core::{
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditStore, Page, PageLimit, PageRequest, StoreError,
+    StoredAudit,
+};
 
 use crate::error::store_error;
 use crate::instant::Instant;
-use crate::patience::write;
+use crate::patience::{read, write};
+use crate::sql;
 use crate::store::PgStore;
+pub(crate) use old::link_old;
+use rows::{Row, audit_columns};
 
-/// A record with all its subjects in one statement. It may name somebody twice.
-const INSERT: &str = "\
-    WITH kept AS (\
-        INSERT INTO provesi_audit (at, actor, address, request_id, action, outcome, fields) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id) \
-    INSERT INTO provesi_audit_subjects (audit_id, subject) \
-    SELECT DISTINCT kept.id, named.subject FROM kept CROSS JOIN unnest($8::text[]) AS named (subject)";
+const HEAD: &str = "SELECT sequence, hash FROM provesi_audit_head";
 
-/// A record is committed once it is acknowledged.
+const AFTER: &str =
+    concat!("SELECT ", audit_columns!(), " FROM provesi_audit AS audit WHERE sequence > $1 ORDER BY sequence LIMIT $2");
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM provesi_audit AS audit WHERE at >= $1 AND at < $2 AND (at, sequence) < ($3, $4) \
+     ORDER BY at DESC, sequence DESC LIMIT $5"
+);
+
+const PAGE_OF_SUBJECT: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM provesi_audit_subjects AS named JOIN provesi_audit AS audit ON audit.sequence = named.sequence \
+     WHERE named.subject = $6 AND named.at >= $1 AND named.at < $2 AND (named.at, named.sequence) < ($3, $4) \
+     ORDER BY named.at DESC, named.sequence DESC LIMIT $5"
+);
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[AFTER, PAGE, PAGE_OF_SUBJECT];
+
+/// Appending is one short transaction, which holds the head's row: processes that append at the same time wait for each
+/// other.
 #[async_trait]
-impl AuditSink for PgStore {
-    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
+impl AuditStore for PgStore {
+    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
+        if records.is_empty() {
+            return self.head().await;
+        }
+        let (chain, records) = (chain.clone(), records.to_vec());
         self.apart(|store| async move {
-            let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
-            let subjects: Vec<String> = record.subjects.iter().map(Subject::to_string).collect();
             write(|| async {
-                sqlx::query(INSERT)
-                    .bind(Instant::from(record.at))
-                    .bind(record.caller.actor.to_string())
-                    .bind(record.caller.address.map(|address| address.to_string()))
-                    .bind(record.caller.request_id.as_deref())
-                    .bind(record.action.as_str())
-                    .bind(record.outcome.as_str())
-                    .bind(&fields)
-                    .bind(&subjects)
-                    .execute(&store.pool)
-                    .await
-                    .map_err(store_error)?;
-                Ok(())
+                let mut transaction = store.pool.begin().await.map_err(store_error)?;
+                let head = append::insert(&mut transaction, &chain, &records).await?;
+                transaction.commit().await.map_err(store_error)?;
+                Ok(head)
             })
             .await
+        })
+        .await
+    }
+
+    async fn head(&self) -> Result<AuditHead, StoreError> {
+        let asked = self.apart(|store| async move {
+            let asked = || async { sqlx::query_as(HEAD).fetch_one(&store.pool).await.map_err(store_error) };
+            let (sequence, hash): (i64, Vec<u8>) = read(asked).await?;
+            rows::head(sequence, hash)
+        });
+        asked.await
+    }
+
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
+        let (filter, limit) = (filter.clone(), request.limit);
+        let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
+        self.apart(move |store| async move {
+            let rows: Vec<Row> = read(|| async {
+                let mut page = sqlx::query_as(text)
+                    .bind(filter.since.map_or(Instant::BEFORE_ALL, Instant::from))
+                    .bind(filter.until.map_or(Instant::AFTER_ALL, Instant::from))
+                    .bind(place.map_or(Instant::AFTER_ALL, |place| place.at.into()))
+                    .bind(place.map_or(i64::MAX, |place| place.sequence))
+                    .bind(sql::limit(limit.get() + 1));
+                if let Some(subject) = &filter.subject {
+                    page = page.bind(subject.to_string());
+                }
+                page.fetch_all(&store.pool).await.map_err(store_error)
+            })
+            .await?;
+            Ok(Page::from_one_more(rows::records(rows)?, limit, |last| filter.cursor_at(last)))
+        })
+        .await
+    }
+
+    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        self.apart(move |store| async move {
+            let rows: Vec<Row> = read(|| async {
+                let asked = sqlx::query_as(AFTER).bind(sequence).bind(sql::limit(limit.get()));
+                asked.fetch_all(&store.pool).await.map_err(store_error)
+            })
+            .await?;
+            rows::records(rows)
         })
         .await
     }

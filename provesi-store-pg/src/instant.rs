@@ -23,6 +23,9 @@ const ARRAY_OID: Oid = Oid(1185);
 impl Instant {
     /// `-infinity`.
     pub(crate) const BEFORE_ALL: Self = Self(i64::MIN);
+
+    /// `infinity`.
+    pub(crate) const AFTER_ALL: Self = Self(i64::MAX);
 }
 
 impl From<Timestamp> for Instant {

@@ -16,8 +16,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
 use crate::error::{sqlstate_of, store_error};
-use crate::sql;
-use schema::{Index, ORDERS_TABLE, Obsolete, SCRIPTS, Script};
+use crate::{audit, sql};
+use schema::{AUDIT_CHAIN, Index, ORDERS_TABLE, Obsolete, SCRIPTS, Script};
 
 /// How long is waited for another process that migrates, and how often it is looked.
 const TURN: Duration = Duration::from_secs(900);
@@ -153,6 +153,9 @@ async fn apply(connection: &mut PgConnection, script: &Script) -> Result<(), Sto
     let mut transaction = connection.begin().await.map_err(store_error)?;
     transaction.execute(MAKE_OUR_TABLE).await.map_err(store_error)?;
     transaction.execute(script.text).await.map_err(store_error)?;
+    if script.version == AUDIT_CHAIN {
+        audit::link_old(&mut transaction).await?;
+    }
     sqlx::query(KEEP_VERSION)
         .bind(script.version)
         .bind(script.description)

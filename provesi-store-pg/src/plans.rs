@@ -44,7 +44,12 @@ async fn filled() -> Option<Database> {
              SELECT lpad(to_hex(n), 24, '0'), n, n::text::bytea, n, n, n, n, now(), now() \
              FROM generate_series(1, 20000) AS n; \
              INSERT INTO provesi_order_events (order_id, order_number, at, actor, detail) \
-             SELECT id, order_number, now(), 'anonymous', '{}' FROM orders_order",
+             SELECT id, order_number, now(), 'anonymous', '{}' FROM orders_order; \
+             INSERT INTO provesi_audit (sequence, at, actor, action, outcome, fields, hash) \
+             SELECT n, now() + n * interval '1 s', 'anonymous', 'order_read', 'done', '{}', decode(repeat('00', 32), 'hex') \
+             FROM generate_series(1, 20000) AS n; \
+             INSERT INTO provesi_audit_subjects (sequence, at, subject) \
+             SELECT sequence, at, 'order:ord-' || sequence % 1000 FROM provesi_audit",
         )
         .await
         .unwrap();
@@ -266,7 +271,9 @@ async fn every_other_read_is_a_lookup() {
     let Some(mut planner) = Planner::new().await else { return };
     // Whatever the values are: that is how a statement is planned that is kept prepared for long.
     planner.connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-    for text in crate::orders::READS.iter().chain(crate::clients::READS).chain(crate::events::READS) {
+    for text in
+        crate::orders::READS.iter().chain(crate::clients::READS).chain(crate::events::READS).chain(crate::audit::READS)
+    {
         planner.connection.execute(AssertSqlSafe(format!("PREPARE asked AS {text}"))).await.unwrap();
         let nulls = vec!["NULL"; text.matches('$').count().min(3)];
         // Names of parameters may be there twice: as many NULLs as PostgreSQL counts.

@@ -1,62 +1,86 @@
 //! Records of access.
 
+mod append;
+mod old;
+mod rows;
+
 use async_trait::async_trait;
-use provesi_core::{AuditRecord, AuditSink, Field, StoreError, Subject};
-use sqlx::sqlite::SqliteConnection;
+use provesi_core::{
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditStore, Page, PageLimit,
+    PageRequest, StoreError, StoredAudit, Timestamp,
+};
 
 use crate::error::store_error;
 use crate::{SqliteStore, sql};
+use append::Append;
+pub(crate) use old::link_old;
+use rows::{Row, audit_columns};
 
-/// Records that were not waited for ([`AuditAck::Queued`](crate::AuditAck)) are in memory for a twentieth of a second
-/// before they are on the disk, longer while the file cannot be written: a process that is killed then loses them,
-/// and [`SqliteStore::close`] writes them.
+const AFTER: &str = concat!("SELECT ", audit_columns!(), " FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
+
+const PAGE: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM audit WHERE at >= ?1 AND at < ?2 AND (at, sequence) < (?3, ?4) ORDER BY at DESC, sequence DESC LIMIT ?5"
+);
+
+const PAGE_OF_SUBJECT: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    " FROM audit_subjects AS named CROSS JOIN audit ON audit.sequence = named.sequence \
+     WHERE named.subject = ?6 AND named.at >= ?1 AND named.at < ?2 AND (named.at, named.sequence) < (?3, ?4) \
+     ORDER BY named.at DESC, named.sequence DESC LIMIT ?5"
+);
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[append::HEAD, AFTER, PAGE, PAGE_OF_SUBJECT];
+
+/// Records share a transaction with whatever else is written at their moment.
 #[async_trait]
-impl AuditSink for SqliteStore {
-    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        match self.audit_ack {
-            crate::AuditAck::Queued => self.writer.enqueue_audit(record).await,
-            crate::AuditAck::Committed => self.writer.audit(record).await,
+impl AuditStore for SqliteStore {
+    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
+        if records.is_empty() {
+            return AuditStore::head(self).await;
         }
+        self.writer.write(Append { chain: chain.clone(), records: records.to_vec() }).await
     }
-}
 
-/// Ids are given out here, so that the subjects can name them: no other writer comes between.
-const NEXT_ID: &str = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0) + 1";
-
-const INSERT: &str = "\
-    INSERT INTO audit (id, at, actor, address, request_id, action, outcome, fields) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
-    FROM json_each(?1)";
-
-/// A record may name somebody twice.
-const INSERT_SUBJECTS: &str = "\
-    INSERT OR IGNORE INTO audit_subjects (subject, audit_id) SELECT value ->> 0, value ->> 1 FROM json_each(?1)";
-
-pub(crate) async fn insert_all<'a>(
-    connection: &mut SqliteConnection,
-    records: impl Iterator<Item = &'a AuditRecord> + Send,
-) -> Result<(), StoreError> {
-    let first: i64 = sqlx::query_scalar(NEXT_ID).fetch_one(&mut *connection).await.map_err(store_error)?;
-    let mut rows = Vec::new();
-    let mut subjects = Vec::new();
-    for (id, record) in (first..).zip(records) {
-        let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
-        rows.push((
-            id,
-            record.at.micros(),
-            record.caller.actor.to_string(),
-            record.caller.address.map(|address| address.to_string()),
-            record.caller.request_id.as_deref(),
-            record.action.as_str(),
-            record.outcome.as_str(),
-            sql::json(&fields)?,
-        ));
-        subjects.extend(record.subjects.iter().map(|subject: &Subject| (subject.to_string(), id)));
+    async fn head(&self) -> Result<AuditHead, StoreError> {
+        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        append::head(&mut connection).await
     }
-    sqlx::query(INSERT).bind(sql::json(&rows)?).execute(&mut *connection).await.map_err(store_error)?;
-    if !subjects.is_empty() {
-        let subjects = sql::json(&subjects)?;
-        sqlx::query(INSERT_SUBJECTS).bind(subjects).execute(connection).await.map_err(store_error)?;
+
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
+        let (at, sequence) =
+            place.map_or((i64::MAX, i64::MAX), |AuditPosition { at, sequence }| (at.micros(), sequence));
+        let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
+        let mut page = sqlx::query_as(text)
+            .bind(filter.since.map_or(i64::MIN, Timestamp::micros))
+            .bind(filter.until.map_or(i64::MAX, Timestamp::micros))
+            .bind(at)
+            .bind(sequence)
+            .bind(sql::limit(request.limit.get() + 1));
+        if let Some(subject) = &filter.subject {
+            page = page.bind(subject.to_string());
+        }
+        let rows: Vec<Row> = page.fetch_all(&self.readers).await.map_err(store_error)?;
+        let records = rows.into_iter().map(StoredAudit::try_from).collect::<Result<_, _>>()?;
+        Ok(Page::from_one_more(records, request.limit, |last| filter.cursor_at(last)))
     }
-    Ok(())
+
+    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as(AFTER)
+            .bind(sequence)
+            .bind(sql::limit(limit.get()))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(store_error)?;
+        rows.into_iter().map(StoredAudit::try_from).collect()
+    }
 }

@@ -16,4 +16,4 @@ mod store;
 mod writer;
 
 pub use options::{reader_options, reader_pool_options, writer_options, writer_pool_options};
-pub use store::{AuditAck, SqliteStore};
+pub use store::SqliteStore;

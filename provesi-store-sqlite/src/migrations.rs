@@ -6,6 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, SqlSafeStr};
 use tokio::time::Instant;
 
+use crate::audit;
 use crate::error::{is_busy, store_error};
 use crate::options::LOCK_PATIENCE;
 
@@ -16,7 +17,11 @@ const HAS_TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
 
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../migrations/0001_clients_orders_history_audit.sql");
-    vec![Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false)]
+    let second = include_str!("../migrations/0002_audit_chain.sql");
+    vec![
+        Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false),
+        Migration::new(2, "audit chain".into(), MigrationType::Simple, second.into_sql_str(), false),
+    ]
 }
 
 /// Brings the schema up to date, in one transaction.
@@ -34,6 +39,7 @@ pub(crate) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
         match connection.begin_with("BEGIN IMMEDIATE").await {
             Ok(mut transaction) => {
                 migrator.run_direct(None, &mut *transaction, false).await.map_err(migrate_error)?;
+                audit::link_old(&mut transaction).await?;
                 return transaction.commit().await.map_err(store_error);
             }
             Err(error) if is_busy(&error) && Instant::now() < until => {}

@@ -12,20 +12,6 @@ use crate::file::OpenFile;
 use crate::writer::Writer;
 use crate::{migrations, options};
 
-/// When a record of access is acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AuditAck {
-    /// Once it is in the writer's queue, which has room for some thousands and slows the caller down where it is
-    /// full. It is on the disk about a twentieth of a second later, later while the file cannot be written, and is
-    /// tried again until it is. A process that is killed before loses it; [`SqliteStore::close`] writes it.
-    #[default]
-    Queued,
-    /// Once it is on the disk. Every audited read then waits for a commit, which it shares with the others of its
-    /// moment.
-    Committed,
-}
-
 /// Clients, orders, their history and the audit trail in one SQLite file.
 ///
 /// Handles are cheap to clone and share one writer: give out clones, and make one store a file and process. Its task
@@ -34,7 +20,6 @@ pub enum AuditAck {
 pub struct SqliteStore {
     pub(crate) readers: SqlitePool,
     pub(crate) writer: Writer,
-    pub(crate) audit_ack: AuditAck,
     writers: SqlitePool,
     file: OpenFile,
 }
@@ -56,7 +41,7 @@ impl SqliteStore {
 
     fn over(writers: SqlitePool, readers: SqlitePool, file: OpenFile) -> Self {
         let writer = Writer::spawn(writers.clone(), file.clone());
-        Self { readers, writer, audit_ack: AuditAck::default(), writers, file }
+        Self { readers, writer, writers, file }
     }
 
     /// A store over the file at `path`, made where there is none: [`new`](Self::new) with this crate's options and at
@@ -80,12 +65,6 @@ impl SqliteStore {
             })
             .connect_lazy_with(options::reader_options(path));
         Ok(Self::over(writer, readers, file))
-    }
-
-    /// The same store, with another moment at which records of access are acknowledged.
-    #[must_use]
-    pub fn with_audit_ack(self, audit_ack: AuditAck) -> Self {
-        Self { audit_ack, ..self }
     }
 
     /// Brings the file's schema up to date. Does nothing where it is; several processes may call it at once.
@@ -117,7 +96,7 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Writes all that was accepted, records of access too, and closes both pools, which other handles then cannot
+    /// Writes all that was accepted, and closes both pools, which other handles then cannot
     /// use any more either: every later call gets [`StoreError::Unavailable`].
     pub async fn close(&self) {
         self.writer.close().await;
@@ -129,7 +108,7 @@ impl SqliteStore {
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteStore").field("audit_ack", &self.audit_ack).finish_non_exhaustive()
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
     }
 }
 

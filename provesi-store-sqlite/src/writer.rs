@@ -6,7 +6,7 @@ mod batch;
 mod task;
 
 use async_trait::async_trait;
-use provesi_core::{AuditRecord, NewOrder, Order, Stamp, StoreError};
+use provesi_core::{NewOrder, Order, Stamp, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
@@ -45,7 +45,6 @@ struct Target {
 /// What waits in the queue.
 enum Job {
     InsertOrder(Ticket<InsertOrder, Order>),
-    Audit { record: AuditRecord, committed: Option<oneshot::Sender<Result<(), StoreError>>> },
     Other(Box<dyn Waiting>),
     Close(oneshot::Sender<()>),
 }
@@ -72,17 +71,6 @@ impl Writer {
     pub(crate) async fn insert_order(&self, insert: InsertOrder) -> Result<Order, StoreError> {
         let (ticket, answer) = Ticket::new(insert);
         self.ask(Job::InsertOrder(ticket), answer).await
-    }
-
-    /// Waits until the record is on the disk.
-    pub(crate) async fn audit(&self, record: AuditRecord) -> Result<(), StoreError> {
-        let (committed, answer) = oneshot::channel();
-        self.ask(Job::Audit { record, committed: Some(committed) }, answer).await
-    }
-
-    /// Waits for a place in the queue only.
-    pub(crate) async fn enqueue_audit(&self, record: AuditRecord) -> Result<(), StoreError> {
-        self.within_deadline(self.send(Job::Audit { record, committed: None })).await
     }
 
     /// Whether writes are taken.

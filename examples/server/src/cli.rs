@@ -18,9 +18,10 @@ Examples:
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
   provesi-server seed --orders 20000        data to try it with
   provesi-server check --repair             take clients who are gone off orders
+  provesi-server audit show --subject order:ORD-001
 
-Exit codes: 0 done; 1 failed, rows failed, or orders are dangling; 2 a setting
-or a command line that cannot be used.";
+Exit codes: 0 done; 1 failed, rows failed, orders are dangling, or the audit was
+tampered with; 2 a setting or a command line that cannot be used.";
 
 /// Orders and clients of a warehouse: pages, a REST API and the work around them, over an embedded database, or over PostgreSQL and MongoDB.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub(crate) struct Cli {
     pub(crate) stores: StoreArgs,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
+    #[command(flatten)]
+    pub(crate) audit: AuditArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(subcommand)]
@@ -48,6 +51,8 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Look for orders whose client is gone
     Check(CheckArgs),
+    /// Look at the records of access that are in the store
+    Audit(AuditCommand),
     /// Print the OpenAPI document of the API
     Openapi,
     /// Print a new pair of keys for secure messages, as two lines of an env file; whoever reads them can read and forge messages
@@ -96,9 +101,10 @@ pub(crate) struct ServeArgs {
     /// Which status may follow which: any, or strict (in the order of the work) [env: PROVESI_FLOW] [default: any]
     #[arg(long, value_name = "any|strict")]
     pub(crate) flow: Option<String>,
-    /// Where accesses are recorded: off, log (target provesi::audit), or store [env: PROVESI_AUDIT] [default: log]
-    #[arg(long, value_name = "off|log|store")]
-    pub(crate) audit: Option<String>,
+    /// Services that may read the records of access at /api/audit, with commas [env: PROVESI_AUDIT_READERS] [default:
+    /// none]
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) audit_readers: Option<String>,
     /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) cors: Option<String>,
@@ -129,6 +135,20 @@ pub(crate) struct ServeArgs {
     /// it, it is new at each start [env: PROVESI_PAGES] [default: on]
     #[arg(long, value_name = "on|off")]
     pub(crate) pages: Option<String>,
+}
+
+/// The flags stand before or after the command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Audit")]
+pub(crate) struct AuditArgs {
+    /// Where accesses are recorded: off, log (of the server, target provesi::audit), store, or strict: in the store, and
+    /// nothing is handed out before its record is there [env: PROVESI_AUDIT] [default: log]
+    #[arg(long = "audit", id = "audit_mode", value_name = "off|log|store|strict", global = true)]
+    pub(crate) mode: Option<String>,
+    /// Where the store of accesses is: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_AUDIT_URL] [default: beside the
+    /// orders]
+    #[arg(long = "audit-store", id = "audit_store", value_name = "URL", global = true)]
+    pub(crate) store: Option<String>,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -227,6 +247,46 @@ pub(crate) struct CheckArgs {
     pub(crate) stores: StoreArgs,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct AuditCommand {
+    #[command(subcommand)]
+    pub(crate) command: AuditLook,
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
+}
+
+const VERIFY_HELP: &str = "\
+A record that was changed, removed, put in or moved is found and named. A tail
+that was cut off is found by who noted the head before: keep the line that this
+prints, somewhere else, and give it the next time. With PROVESI_AUDIT_KEY, which
+the server had as well, a chain cannot be made anew without the key.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditLook {
+    /// Check that no record was changed or removed, and print how many there are and the hash of the last one
+    #[command(after_help = VERIFY_HELP)]
+    Verify {
+        /// A head that the chain had, as this printed it; may be given several times
+        #[arg(long, value_name = "N:HASH")]
+        expect: Vec<String>,
+        /// Begin after this head: where records before it were archived, or had another key
+        #[arg(long, value_name = "N:HASH")]
+        from: Option<String>,
+    },
+    /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
+    Show {
+        /// Only those of this subject: client:ID or order:NUMBER
+        #[arg(long, value_name = "SUBJECT")]
+        subject: Option<String>,
+        /// Only those of this instant and later, as an instant or a date in Bogotá
+        #[arg(long, value_name = "INSTANT")]
+        since: Option<String>,
+        /// Only those before this instant
+        #[arg(long, value_name = "INSTANT")]
+        until: Option<String>,
+    },
+}
+
 /// The first of each that is there.
 macro_rules! over {
     ($above:ident, $below:ident, $($field:ident),+) => {
@@ -255,7 +315,7 @@ impl ServeArgs {
             below,
             listen,
             flow,
-            audit,
+            audit_readers,
             cors,
             cors_methods,
             cors_headers,

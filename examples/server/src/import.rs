@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use std::{io, thread};
 
-use provesi_core::{App, Caller, ObjectIds, StoreError, Timestamp};
+use provesi_core::{App, AuditAction, Caller, Field, ObjectIds, StoreError, Subject, Timestamp};
 use tokio::sync::mpsc;
 
 use csv::{Broken, CsvFile, Record};
@@ -70,6 +70,8 @@ pub(crate) enum ImportError {
     Clients(#[source] StoreError),
     #[error("the store of orders failed")]
     Orders(#[source] StoreError),
+    #[error("the audit failed; what was written stays")]
+    Audit(#[source] StoreError),
     #[error("the thread that reads the file stopped")]
     ReaderStopped,
     #[error("the report cannot be written")]
@@ -122,6 +124,13 @@ struct Run<'a> {
     /// The e-mail addresses of the good rows of the file of clients.
     emails: Seen,
     report: &'a mut Report,
+}
+
+impl Run<'_> {
+    /// Puts on record what was done to the records of a batch.
+    async fn recorded(&self, action: AuditAction, fields: &[Field], subjects: Vec<Subject>) -> Result<(), ImportError> {
+        self.app.record_access(self.caller, action, fields, subjects).await.map_err(ImportError::Audit)
+    }
 }
 
 /// The keys of a file with the lines where they stood first.

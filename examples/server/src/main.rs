@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod check;
 mod cli;
 mod import;
@@ -21,7 +22,7 @@ use provesi_core::{Caller, Chain};
 use provesi_crypto::Keys;
 
 use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
-use settings::{Env, SettingError};
+use settings::{AuditSettings, Env, SettingError};
 use stores::{Migrated, OpenError, Opening, Stores};
 
 /// Exit code of a setting or a command line that cannot be used.
@@ -59,8 +60,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 fn run(cli: Cli) -> Result<bool, Failure> {
     let variable = |name: &str| env::var_os(name);
     let env = Env(&variable);
-    let Cli { stores, serve, log, command } = cli;
-    let log = env.log(log)?;
+    let Cli { stores, serve, audit, log, command } = cli;
+    let (audit, log) = (env.audit(audit)?, env.log(log)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // One thread a core, and few for the little that blocks: SQLite has threads of its own.
@@ -74,8 +75,8 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
-                let stores = Stores::open(&stores, Opening::Prepare).await?;
-                serve::serve(&settings, stores, Caller::system("integrity")?).await?;
+                let stores = Stores::open(&stores, audit.needed(), Opening::Prepare).await?;
+                serve::serve(&settings, &audit, stores, Caller::system("integrity")?).await?;
                 Ok(true)
             })
         }
@@ -83,28 +84,47 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
             let opening = if args.dry_run { Opening::Inspect } else { Opening::Untouched };
-            runtime.block_on(async { migrate(Stores::open(&stores, opening).await?, args.dry_run).await })
+            runtime.block_on(async {
+                migrate(Stores::open(&stores, audit.store.as_ref(), opening).await?, args.dry_run).await
+            })
         }
         Command::Import(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
             logging::start(log);
             let opening = if args.dry_run { Opening::Look } else { Opening::Prepare };
-            runtime.block_on(async { import(Stores::open(&stores, opening).await?, args).await })
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, audit.needed(), opening).await?;
+                import(stores, &audit, args).await
+            })
         }
         Command::Seed(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
             let until = settings::until(args.until.as_deref())?;
             logging::start(log);
-            runtime.block_on(async { seed(Stores::open(&stores, Opening::Prepare).await?, &args, until).await })
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, audit.needed(), Opening::Prepare).await?;
+                seed(stores, &audit, &args, until).await
+            })
         }
         Command::Check(args) => {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
-                let stores = Stores::open(&stores, Opening::AsItIs).await?;
-                let is_well = check::check(&stores.app(), &Caller::system("check")?, args.repair).await;
+                let mut stores = Stores::open(&stores, audit.needed(), Opening::AsItIs).await?;
+                let app = stores.app();
+                let app = stores.audited_command(app, &audit);
+                let is_well = check::check(&app, &Caller::system("check")?, args.repair).await;
                 stores.close().await;
                 Ok(is_well?)
+            })
+        }
+        Command::Audit(args) => {
+            let look = audit::Look::read(args.command)?;
+            let stores = env.stores(args.stores.over(stores))?;
+            logging::start(log);
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AsItIs).await?;
+                audit::look(stores, &audit, look).await
             })
         }
         Command::Openapi => {
@@ -140,20 +160,29 @@ async fn migrate(stores: Stores, dry_run: bool) -> Result<bool, Failure> {
     Ok(true)
 }
 
-async fn import(stores: Stores, args: ImportArgs) -> Result<bool, Failure> {
+async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> Result<bool, Failure> {
     let what = import::Import { clients: args.clients, orders: args.orders, dry_run: args.dry_run };
     let caller = Caller::system("import")?;
-    let imported = import::import(&stores.app(), &caller, &what, &mut import::Report::stderr()).await;
+    let app = stores.app();
+    let app = stores.audited_command(app, audit);
+    let imported = import::import(&app, &caller, &what, &mut import::Report::stderr()).await;
     stores.close().await;
     let summary = imported?;
     let _ = write!(io::stdout(), "{summary}");
     Ok(summary.failed() == 0)
 }
 
-async fn seed(stores: Stores, args: &SeedArgs, until: provesi_core::Timestamp) -> Result<bool, Failure> {
+async fn seed(
+    mut stores: Stores,
+    audit: &AuditSettings,
+    args: &SeedArgs,
+    until: provesi_core::Timestamp,
+) -> Result<bool, Failure> {
     let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let seeded = seed::seed(&stores.app(), &Caller::system("seed")?, &what, &bar).await;
+    let app = stores.app();
+    let app = stores.audited_command(app, audit);
+    let seeded = seed::seed(&app, &Caller::system("seed")?, &what, &bar).await;
     stores.close().await;
     let _ = write!(io::stdout(), "{}", seeded?);
     Ok(true)

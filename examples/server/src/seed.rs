@@ -12,7 +12,10 @@ use std::fmt;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
-use provesi_core::{App, Caller, Client, ClientId, NewOrder, OrderNumber, Stamp, StoreError, Timestamp, UniqueField};
+use provesi_core::{
+    App, AuditAction, Caller, Client, ClientId, NewOrder, OrderNumber, Stamp, StoreError, Subject, Timestamp,
+    UniqueField,
+};
 
 use clients::Clients;
 use orders::Orders;
@@ -70,6 +73,8 @@ pub(crate) enum SeedError {
     Clients(#[source] StoreError),
     #[error("the store of orders failed")]
     Orders(#[source] StoreError),
+    #[error("the audit failed; what was made stays")]
+    Audit(#[source] StoreError),
     /// A client that was in the way of an insert is gone before it could be read.
     #[error("somebody else is changing the clients; try again")]
     Raced,
@@ -82,11 +87,17 @@ pub(crate) async fn seed(app: &App, caller: &Caller, seed: &Seed, bar: &Progress
     // Whose client is whose: by place, with when each was made. 24 bytes a client are all that is kept.
     let mut owners = Vec::with_capacity(seed.clients as usize);
     let mut made = stream::iter(Clients::new(seed)).map(|client| keep_client(app, client)).buffered(IN_FLIGHT);
+    let mut subjects = Vec::new();
     while let Some((owner, is_new)) = made.try_next().await? {
         owners.push(owner);
         seeded.clients.count(is_new);
         bar.inc(1);
+        subjects.extend(is_new.then_some(Subject::Client(owner.id)));
+        if subjects.len() == BATCH {
+            recorded(app, caller, AuditAction::ClientCreate, std::mem::take(&mut subjects)).await?;
+        }
     }
+    recorded(app, caller, AuditAction::ClientCreate, subjects).await?;
     let mut orders = stream::iter(Orders::new(seed, owners)).chunks(BATCH);
     while let Some(batch) = orders.next().await {
         let (size, missing) = (batch.len() as u64, missing_orders(app, batch).await?);
@@ -96,10 +107,13 @@ pub(crate) async fn seed(app: &App, caller: &Caller, seed: &Seed, bar: &Progress
         // keeps as long as none of them is made to wait its turn.
         let keep = |order| tokio::task::unconstrained(keep_order(app, caller, order));
         let mut made = stream::iter(missing).map(keep).buffered(IN_FLIGHT);
-        while let Some(is_new) = made.try_next().await? {
-            seeded.orders.count(is_new);
+        let mut subjects = Vec::new();
+        while let Some(new) = made.try_next().await? {
+            seeded.orders.count(new.is_some());
             bar.inc(1);
+            subjects.extend(new.map(Subject::Order));
         }
+        recorded(app, caller, AuditAction::OrderCreate, subjects).await?;
     }
     bar.finish_and_clear();
     Ok(seeded)
@@ -136,6 +150,10 @@ async fn keep_client(app: &App, client: Client) -> Result<(Owner, bool), SeedErr
     }
 }
 
+async fn recorded(app: &App, caller: &Caller, action: AuditAction, subjects: Vec<Subject>) -> Result<(), SeedError> {
+    app.record_access(caller, action, &[], subjects).await.map_err(SeedError::Audit)
+}
+
 async fn missing_orders(app: &App, batch: Vec<NewOrder>) -> Result<Vec<NewOrder>, SeedError> {
     let numbers: Vec<OrderNumber> = batch.iter().map(|order| order.number.clone()).collect();
     let there = app.orders().find_by_numbers(&numbers).await.map_err(SeedError::Orders)?;
@@ -143,12 +161,13 @@ async fn missing_orders(app: &App, batch: Vec<NewOrder>) -> Result<Vec<NewOrder>
     Ok(batch.into_iter().filter(|order| !there.contains(&order.number.folded())).collect())
 }
 
-async fn keep_order(app: &App, caller: &Caller, order: NewOrder) -> Result<bool, SeedError> {
+/// The number of the order where it was made.
+async fn keep_order(app: &App, caller: &Caller, order: NewOrder) -> Result<Option<OrderNumber>, SeedError> {
     // The history of made-up data tells the made-up time.
     let stamp = Stamp::new(order.created_at, caller);
     match app.orders().insert(&order, &stamp).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::AlreadyExists { .. }) => Ok(false),
+        Ok(order) => Ok(Some(order.number)),
+        Err(StoreError::AlreadyExists { .. }) => Ok(None),
         Err(error) => Err(SeedError::Orders(error)),
     }
 }

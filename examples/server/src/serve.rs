@@ -12,7 +12,7 @@ use provesi_core::{App, Caller, Chain};
 use provesi_http::{HttpOptions, PageOptions, router_with};
 use tokio::net::TcpListener;
 
-use crate::settings::{Origins, ServeSettings};
+use crate::settings::{AuditSettings, Origins, ServeSettings};
 use crate::stores::Stores;
 use signals::Signals;
 
@@ -30,9 +30,15 @@ pub(crate) enum ServeError {
 }
 
 /// Serves until a signal says to stop, then lets the requests in flight end, and closes the stores.
-pub(crate) async fn serve(settings: &ServeSettings, stores: Stores, sweeper: Caller) -> Result<(), ServeError> {
+pub(crate) async fn serve(
+    settings: &ServeSettings,
+    audit: &AuditSettings,
+    mut stores: Stores,
+    sweeper: Caller,
+) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
-    let app = stores.audited(stores.app().with_flow(settings.flow), settings.audit);
+    let app = stores.app().with_flow(settings.flow);
+    let app = stores.audited(app, audit);
     let router = router_with(app.clone(), http_options(settings));
     let listen_error = |source| ServeError::Listen { address: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
@@ -66,6 +72,7 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     let mut options = HttpOptions::default();
     options.body_limit = settings.body_limit;
     options.timeout = settings.request_timeout;
+    options.audit_readers.clone_from(&settings.audit_readers);
     options.cors.origins = match &settings.origins {
         Origins::Any => provesi_http::Origins::Any,
         Origins::List(list) => provesi_http::Origins::List(

@@ -10,13 +10,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
-use provesi_core::{StatusFlow, Timestamp};
+use provesi_core::{ActorName, AuditChain, StatusFlow, Timestamp};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{LogArgs, ServeArgs, StoreArgs};
+use crate::cli::{AuditArgs, LogArgs, ServeArgs, StoreArgs};
 use values::{
-    address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size, store_url,
+    actor_names, address, audit_key, connections, duration, header_names, methods, number, one_of, origins, secret_key,
+    size, store_url,
 };
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
@@ -93,8 +94,34 @@ pub(crate) struct StoreSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audit {
     Off,
+    /// To the log of the server.
     Log,
+    /// Into the store, a moment after the answer.
     Store,
+    /// Into the store, and nothing is handed out before its record is there.
+    Strict,
+}
+
+impl Audit {
+    /// Whether records go into the store.
+    pub(crate) const fn is_stored(self) -> bool {
+        matches!(self, Self::Store | Self::Strict)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AuditSettings {
+    pub(crate) mode: Audit,
+    /// Where the store is; `None` for beside the orders.
+    pub(crate) store: Option<StoreUrl>,
+    pub(crate) chain: AuditChain,
+}
+
+impl AuditSettings {
+    /// The store that has to be open, if it is another one than that of the orders.
+    pub(crate) fn needed(&self) -> Option<&StoreUrl> {
+        self.store.as_ref().filter(|_| self.mode.is_stored())
+    }
 }
 
 /// Whose scripts may use the API.
@@ -109,7 +136,8 @@ pub(crate) enum Origins {
 pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) flow: StatusFlow,
-    pub(crate) audit: Audit,
+    /// The services that may read the records of access.
+    pub(crate) audit_readers: Vec<ActorName>,
     pub(crate) origins: Origins,
     pub(crate) cors_methods: Vec<Method>,
     pub(crate) cors_headers: Vec<HeaderName>,
@@ -177,9 +205,12 @@ impl Env<'_> {
             flow: self.setting(("--flow", "PROVESI_FLOW"), args.flow, "any", |text| {
                 one_of(text, [("any", StatusFlow::any()), ("strict", StatusFlow::strict())])
             })?,
-            audit: self.setting(("--audit", "PROVESI_AUDIT"), args.audit, "log", |text| {
-                one_of(text, [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store)])
-            })?,
+            audit_readers: self.setting(
+                ("--audit-readers", "PROVESI_AUDIT_READERS"),
+                args.audit_readers,
+                "",
+                actor_names,
+            )?,
             origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
             cors_methods: self.setting(
                 ("--cors-methods", "PROVESI_CORS_METHODS"),
@@ -226,6 +257,22 @@ impl Env<'_> {
         })
     }
 
+    pub(crate) fn audit(&self, args: AuditArgs) -> Result<AuditSettings, SettingError> {
+        Ok(AuditSettings {
+            mode: self.setting(("--audit", "PROVESI_AUDIT"), args.mode, "log", |text| {
+                let modes =
+                    [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store), ("strict", Audit::Strict)];
+                one_of(text, modes)
+            })?,
+            store: self.setting(("--audit-store", "PROVESI_AUDIT_URL"), args.store, "", |text| match text {
+                "" => Ok(None),
+                url => store_url(url).map(Some),
+            })?,
+            // No flag: a command line is seen by everybody on the machine.
+            chain: self.setting(("PROVESI_AUDIT_KEY", "PROVESI_AUDIT_KEY"), None, "", audit_key)?,
+        })
+    }
+
     pub(crate) fn log(&self, args: LogArgs) -> Result<LogSettings, SettingError> {
         Ok(LogSettings {
             filter: self.setting(("--log", "PROVESI_LOG"), args.log, "info", |text| {
@@ -242,9 +289,13 @@ impl Env<'_> {
 
 /// The instant of `--until`.
 pub(crate) fn until(text: Option<&str>) -> Result<Timestamp, SettingError> {
-    let text = text.unwrap_or("2026-11-01");
+    instant("--until", text.unwrap_or("2026-11-01"))
+}
+
+/// The instant of a flag.
+pub(crate) fn instant(flag: &'static str, text: &str) -> Result<Timestamp, SettingError> {
     crate::import::instant(text.trim())
-        .ok_or_else(|| SettingError::new("--until", "must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01"))
+        .ok_or_else(|| SettingError::new(flag, "must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01"))
 }
 
 #[cfg(test)]
@@ -263,7 +314,7 @@ mod tests {
         assert_eq!(env.serve(given).unwrap().listen.port(), 2);
         let serve = env.serve(ServeArgs::default()).unwrap();
         assert_eq!((serve.listen.port(), serve.body_limit), (1, 2_048));
-        assert_eq!((serve.flow, serve.audit), (StatusFlow::any(), Audit::Log));
+        assert_eq!((serve.flow, env.audit(AuditArgs::default()).unwrap().mode), (StatusFlow::any(), Audit::Log));
         assert_eq!(serve.drain_timeout, Duration::from_secs(10));
     }
 
@@ -307,6 +358,25 @@ mod tests {
         assert!(secret_key("").unwrap().is_none());
         let key = secret_key("0123456789abcdef0123456789abcdef").unwrap();
         assert_eq!(format!("{key:?}"), "Some(SecretKey)");
+    }
+
+    #[test]
+    fn the_audit_has_a_store_a_key_and_readers() {
+        let variables = env(&[
+            ("PROVESI_AUDIT", "strict"),
+            ("PROVESI_AUDIT_URL", "sqlite:audit.db"),
+            ("PROVESI_AUDIT_KEY", "0123456789abcdef0123456789abcdef"),
+            ("PROVESI_AUDIT_READERS", "billing, support"),
+        ]);
+        let (env, args) = (Env(&variables), AuditArgs::default);
+        let audit = env.audit(args()).unwrap();
+        assert_eq!(audit.needed(), Some(&StoreUrl::Sql(SqlUrl::Sqlite("audit.db".into()))));
+        assert_eq!(format!("{:?}", audit.chain), "AuditChain(keyed)");
+        // A store that nothing is written to need not be there.
+        assert_eq!(env.audit(AuditArgs { mode: Some("log".into()), ..args() }).unwrap().needed(), None);
+        let readers = env.serve(ServeArgs::default()).unwrap().audit_readers;
+        assert_eq!(readers.iter().map(ActorName::as_str).collect::<Vec<_>>(), ["billing", "support"]);
+        assert!(audit_key("short").unwrap_err().contains("32") && actor_names("a,,b").is_err());
     }
 
     #[test]

@@ -3,16 +3,18 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use provesi_core::{App, AuditPolicy, AuditSink, ClientRepository, OrderRepository, StoreError};
-use provesi_store_mongo::MongoStore;
+use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
+use provesi_core::{App, AuditPolicy, AuditStore, ClientRepository, OrderRepository, StoreError};
+use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
-use provesi_store_sqlite::{AuditAck, SqliteStore};
+use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::logging::LogAudit;
-use crate::settings::{Audit, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
+use crate::settings::{Audit, AuditSettings, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 
 /// A store that cannot be opened or used, by the setting that names it.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +67,13 @@ struct Part {
     store: Box<dyn Administered>,
 }
 
-/// The stores of clients and of orders: one database, or two.
+/// The stores of clients, of orders and of records of access: one database, or several.
 pub(crate) struct Stores {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
-    /// Beside the orders. Acknowledges a record once it is on the disk.
-    sink: Arc<dyn AuditSink>,
+    audit: Arc<dyn AuditStore>,
+    /// What waits to be recorded.
+    queue: Option<AuditQueue>,
     parts: Vec<Part>,
     /// Held for as long as the stores are.
     _temporary: Option<TempDir>,
@@ -82,6 +85,9 @@ pub(crate) struct Migrated {
     pub(crate) applied: Vec<String>,
 }
 
+/// How long records of access that wait are tried to be written at the end.
+const FLUSH: Duration = Duration::from_secs(5);
+
 /// What of the settings every opening needs.
 struct Opener<'a> {
     settings: &'a StoreSettings,
@@ -90,19 +96,33 @@ struct Opener<'a> {
 }
 
 impl Stores {
-    /// Opens the databases. Two URLs of the same one share a store: a file has one writer, a server one pool.
-    pub(crate) async fn open(settings: &StoreSettings, opening: Opening) -> Result<Self, OpenError> {
+    /// Opens the databases. Two URLs of the same one share a store: a file has one writer, a server one pool. Records of
+    /// access are beside the orders where `audit` does not say otherwise.
+    pub(crate) async fn open(
+        settings: &StoreSettings,
+        audit: Option<&StoreUrl>,
+        opening: Opening,
+    ) -> Result<Self, OpenError> {
         let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
         let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
         let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
         let mut parts = Vec::new();
         // Clients come first, so that what is wrong with both is told of the first.
-        let (clients, sql) = opener.clients(&mut parts).await?;
-        let (orders, sink): (Arc<dyn OrderRepository>, Arc<dyn AuditSink>) = match sql {
-            Some(sql) if same(&settings.clients, &settings.orders) => sql.orders(),
-            _ => opener.sql("--orders", &settings.orders, &mut parts).await?.orders(),
+        let (clients, of_clients) = opener.clients(&mut parts).await?;
+        let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
+        let sql = match shared {
+            Some(sql) => sql.clone(),
+            None => opener.sql("--orders", &settings.orders, &mut parts).await?,
         };
-        Ok(Self { clients, orders, sink, parts, _temporary: temporary })
+        let audit: Arc<dyn AuditStore> = match audit {
+            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo_audit(url, &mut parts).await?),
+            Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
+                Some(of_clients) if same(&settings.clients, own) => of_clients.audit(),
+                _ => opener.sql("--audit-store", own, &mut parts).await?.audit(),
+            },
+            _ => sql.audit(),
+        };
+        Ok(Self { clients, orders: sql.orders(), audit, queue: None, parts, _temporary: temporary })
     }
 
     /// The application over the stores.
@@ -110,15 +130,37 @@ impl Stores {
         App::new(Arc::clone(&self.clients), Arc::clone(&self.orders))
     }
 
-    /// `app` with the audit that was asked for; in the store, records of access are kept beside the orders.
-    pub(crate) fn audited(&self, app: App, audit: Audit) -> App {
-        match audit {
+    /// Where records of access are kept.
+    pub(crate) fn audit(&self) -> &Arc<dyn AuditStore> {
+        &self.audit
+    }
+
+    /// `app` with the audit that was asked for.
+    pub(crate) fn audited(&mut self, app: App, settings: &AuditSettings) -> App {
+        match settings.mode {
             Audit::Off => app,
             Audit::Log => app.with_audit(Arc::new(LogAudit), AuditPolicy::BestEffort),
-            // What is handed out is on record: a read waits until its record is on the disk, and is not handed out where
-            // the disk does not take it.
-            Audit::Store => app.with_audit(Arc::clone(&self.sink), AuditPolicy::Strict),
+            Audit::Store => self.recorded(app, settings, AuditAck::Queued, AuditPolicy::BestEffort),
+            // What is handed out is on record: a read waits until its record is committed, and is not handed out where
+            // that cannot be.
+            Audit::Strict => self.recorded(app, settings, AuditAck::Committed, AuditPolicy::Strict),
         }
+    }
+
+    /// `app` with its records in the store, where that was asked for: commands have no log that is kept.
+    pub(crate) fn audited_command(&mut self, app: App, settings: &AuditSettings) -> App {
+        if settings.mode.is_stored() { self.audited(app, settings) } else { app }
+    }
+
+    fn recorded(&mut self, app: App, settings: &AuditSettings, ack: AuditAck, policy: AuditPolicy) -> App {
+        let mut options = QueueOptions::default();
+        options.chain = settings.chain.clone();
+        options.ack = ack;
+        // What the store cannot take is at least in the log.
+        options.overflow = Some(Arc::new(LogAudit));
+        let queue = AuditQueue::spawn(Arc::clone(&self.audit), options);
+        self.queue = Some(queue.clone());
+        app.with_audit(Arc::new(queue), policy).with_audit_store(Arc::clone(&self.audit))
     }
 
     /// What the databases lack.
@@ -142,13 +184,17 @@ impl Stores {
 
     /// Writes what waits and closes the databases.
     pub(crate) async fn close(self) {
+        if let Some(queue) = self.queue {
+            queue.close(FLUSH).await;
+        }
         for part in self.parts {
             part.store.close().await;
         }
     }
 }
 
-/// A store of both ports.
+/// A store of all ports.
+#[derive(Clone)]
 enum Sql {
     Sqlite(SqliteStore),
     Postgres(PgStore),
@@ -162,12 +208,17 @@ impl Sql {
         }
     }
 
-    fn orders(&self) -> (Arc<dyn OrderRepository>, Arc<dyn AuditSink>) {
+    fn orders(&self) -> Arc<dyn OrderRepository> {
         match self {
-            Self::Sqlite(store) => {
-                (Arc::new(store.clone()), Arc::new(store.clone().with_audit_ack(AuditAck::Committed)))
-            }
-            Self::Postgres(store) => (Arc::new(store.clone()), Arc::new(store.clone())),
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    fn audit(&self) -> Arc<dyn AuditStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
         }
     }
 }
@@ -225,18 +276,31 @@ impl Opener<'_> {
     }
 
     async fn mongo(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoStore, OpenError> {
-        const SETTING: &str = "--clients";
+        let database = self.mongo_database("--clients", url).await?;
+        let store = MongoStore::new(&database);
+        let place = ClientRepository::database(&store);
+        self.add(Part { setting: "--clients", place, store: Box::new(store.clone()) }, parts).await?;
+        Ok(store)
+    }
+
+    async fn mongo_audit(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoAudit, OpenError> {
+        const SETTING: &str = "--audit-store";
+        let database = self.mongo_database(SETTING, url).await?;
+        let store = MongoAudit::new(&database);
+        let place = "MongoDB (audit)".to_owned();
+        self.add(Part { setting: SETTING, place, store: Box::new(store.clone()) }, parts).await?;
+        Ok(store)
+    }
+
+    async fn mongo_database(&self, setting: &'static str, url: &Secret) -> Result<mongodb::Database, OpenError> {
         let refused = || {
-            SettingError::new(SETTING, "must be a URL such as mongodb://USER:PASSWORD@HOST/DATABASE, with a database")
+            SettingError::new(setting, "must be a URL such as mongodb://USER:PASSWORD@HOST/DATABASE, with a database")
         };
         let mut options = provesi_store_mongo::client_options(url.expose()).await.map_err(|_| refused())?;
         options.max_pool_size.get_or_insert(self.settings.pool.get());
         let database = options.default_database.clone().ok_or_else(refused)?;
         let client = mongodb::Client::with_options(options).map_err(|_| refused())?;
-        let store = MongoStore::new(&client.database(&database));
-        let place = ClientRepository::database(&store);
-        self.add(Part { setting: SETTING, place, store: Box::new(store.clone()) }, parts).await?;
-        Ok(store)
+        Ok(client.database(&database))
     }
 
     /// Notes an open database, where it is as the command wants it.
@@ -302,7 +366,20 @@ impl Administered for MongoStore {
     async fn close(&self) {}
 }
 
-/// Whether clients and orders are in one database.
+#[async_trait]
+impl Administered for MongoAudit {
+    async fn pending(&self) -> Result<Vec<String>, StoreError> {
+        self.pending_migrations().await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate().await
+    }
+
+    async fn close(&self) {}
+}
+
+/// Whether two stores are in one database.
 fn same(clients: &StoreUrl, orders: &SqlUrl) -> bool {
     match (clients, orders) {
         (StoreUrl::Sql(SqlUrl::Sqlite(clients)), SqlUrl::Sqlite(orders)) => same_file(clients, orders),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provesi_core::ClientRepository;
+use provesi_core::{AuditStore, ClientRepository};
+use provesi_store_mongo::MongoAudit;
 
 use crate::common::Fixture;
 
@@ -12,6 +13,17 @@ async fn clients() -> (Arc<dyn ClientRepository>, Fixture) {
     // Cases that send a thousand writes at once are about what is kept, not about how soon.
     let store = fixture.store.clone().with_time_limit(Duration::from_secs(60));
     (Arc::new(store), fixture)
+}
+
+async fn audit() -> (Arc<dyn AuditStore>, Fixture) {
+    let fixture = Fixture::unmigrated().await;
+    let store = MongoAudit::new(&fixture.database).with_time_limit(Duration::from_secs(60));
+    store.migrate().await.unwrap();
+    (Arc::new(store), fixture)
+}
+
+mod of_audit {
+    provesi_testkit::audit_store_suite!(super::audit);
 }
 
 mod of_clients {

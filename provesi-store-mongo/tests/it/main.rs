@@ -2,6 +2,7 @@
 // clippy.toml allows unwrap within test functions only, not in what they share.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod audit;
 mod careless;
 mod closest;
 mod commands;

@@ -20,6 +20,9 @@ pub(super) struct Script {
     pub(super) text: &'static str,
 }
 
+/// The script after which the records of access from before it are linked in.
+pub(super) const AUDIT_CHAIN: i32 = 3;
+
 pub(super) static SCRIPTS: &[Script] = &[
     Script {
         version: 1,
@@ -30,6 +33,11 @@ pub(super) static SCRIPTS: &[Script] = &[
         version: 2,
         description: "the function that gives the grams of a text",
         text: include_str!("../../migrations/0002_grams.sql"),
+    },
+    Script {
+        version: AUDIT_CHAIN,
+        description: "the tables of the chain of records of access",
+        text: include_str!("../../migrations/0003_audit_chain.sql"),
     },
 ];
 

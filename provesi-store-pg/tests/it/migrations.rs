@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    AuditAction, AuditRecord, AuditSink, Caller, ClientRepository, Order, OrderListing, OrderRepository, OrderStatus,
-    Outcome, PageLimit, PageRequest, StoreError, Subject,
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, ClientRepository, Order, OrderListing, OrderRepository,
+    OrderStatus, Outcome, PageLimit, PageRequest, StoreError, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::postgres::PgConnectOptions;
@@ -79,7 +79,7 @@ async fn use_it(store: &PgStore) {
         outcome: Outcome::Done,
         fields: Vec::new(),
     };
-    store.record(record).await.unwrap();
+    store.append(&AuditChain::plain(), &[record]).await.unwrap();
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn an_empty_database_gets_all_tables_and_a_second_time_nothing() {
     assert!(matches!(OrderRepository::ping(&fixture.store).await, Err(StoreError::Unavailable { .. })));
     let pending = fixture.store.pending_migrations().await.unwrap();
     assert_eq!(pending[0], "create the table orders_order");
-    assert_eq!(pending.len(), 13, "{pending:#?}");
+    assert_eq!(pending.len(), 14, "{pending:#?}");
     fixture.store.migrate().await.unwrap();
     assert_eq!(fixture.store.pending_migrations().await.unwrap(), [""; 0]);
     use_it(&fixture.store).await;

@@ -1,7 +1,7 @@
 //! Writes that are committed together, and the answers that wait for the commit.
 
 use async_trait::async_trait;
-use provesi_core::{AuditRecord, Order, StoreError};
+use provesi_core::{Order, StoreError};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
@@ -11,7 +11,7 @@ use super::{InsertOrder, Job, Target, Write};
 use crate::error::{Shared, is_busy, store_error};
 use crate::file::OpenFile;
 use crate::options::LOCK_PATIENCE;
-use crate::{audit, orders};
+use crate::orders;
 
 /// A write, who waits for it, and how it went until that may be told.
 pub(super) struct Ticket<W, T> {
@@ -71,53 +71,33 @@ impl<W: Write> Waiting for Ticket<W, W::Output> {
     }
 }
 
-/// An audit record, and who waits for its commit, if anybody does.
-pub(super) struct Audit {
-    record: AuditRecord,
-    committed: Option<oneshot::Sender<Result<(), StoreError>>>,
-}
-
 /// Writes that share a transaction. All of them were asked for at the same time, so their order is free.
 #[derive(Default)]
 pub(super) struct Batch {
     inserts: Vec<Ticket<InsertOrder, Order>>,
     others: Vec<Box<dyn Waiting>>,
-    audits: Vec<Audit>,
-    awaited: bool,
     /// Who waits for the end of the task.
     pub(super) closing: Vec<oneshot::Sender<()>>,
 }
 
 impl Batch {
-    /// No writes, and who waits for the end of the task.
-    pub(super) fn closing(closing: Vec<oneshot::Sender<()>>) -> Self {
-        Self { closing, ..Self::default() }
-    }
-
     pub(super) fn push(&mut self, job: Job) {
-        self.awaited |= !matches!(job, Job::Audit { committed: None, .. });
         match job {
             // Nobody waits for the answer, so nobody was promised anything: not worth a write.
             Job::InsertOrder(ticket) if ticket.caller.is_closed() => {}
             Job::Other(ticket) if ticket.is_abandoned() => {}
             Job::InsertOrder(ticket) => self.inserts.push(ticket),
             Job::Other(ticket) => self.others.push(ticket),
-            Job::Audit { record, committed } => self.audits.push(Audit { record, committed }),
             Job::Close(done) => self.closing.push(done),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.inserts.len() + self.others.len() + self.audits.len()
+        self.inserts.len() + self.others.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Whether somebody waits for this batch.
-    pub(super) fn is_awaited(&self) -> bool {
-        self.awaited
     }
 
     /// Runs and commits all writes. On an error nothing is written.
@@ -160,42 +140,19 @@ impl Batch {
         for ticket in &mut self.others {
             ticket.run(connection).await?;
         }
-        if !self.audits.is_empty() {
-            audit::insert_all(connection, self.audits.iter().map(|audit| &audit.record)).await?;
-        }
         Ok(())
     }
 
-    /// Tells everybody the outcome. Gives back the audit records that nobody waits for, where they were not written.
-    pub(super) fn answer(self, failure: Option<&Shared>) -> Self {
+    /// Tells everybody the outcome.
+    pub(super) fn answer(self, failure: Option<&Shared>) {
         self.inserts.into_iter().for_each(|ticket| ticket.answer(failure));
         self.others.into_iter().for_each(|ticket| ticket.answer(failure));
-        let mut left = Self::closing(self.closing);
-        for audit in self.audits {
-            match (audit.committed, failure) {
-                (Some(caller), failure) => {
-                    let _ = caller.send(failure.map_or(Ok(()), |failure| Err(failure.to_store_error())));
-                }
-                (None, Some(_)) => left.audits.push(Audit { record: audit.record, committed: None }),
-                (None, None) => {}
-            }
-        }
-        left
-    }
-
-    /// Takes over what `other` holds.
-    pub(super) fn absorb(&mut self, other: Self) {
-        self.inserts.extend(other.inserts);
-        self.others.extend(other.others);
-        self.audits.extend(other.audits);
-        self.closing.extend(other.closing);
     }
 
     /// The same writes, each in a batch of its own.
     pub(super) fn apart(self) -> impl Iterator<Item = Self> {
         let inserts = self.inserts.into_iter().map(|ticket| Self { inserts: vec![ticket], ..Self::default() });
         let others = self.others.into_iter().map(|ticket| Self { others: vec![ticket], ..Self::default() });
-        let audits = self.audits.into_iter().map(|audit| Self { audits: vec![audit], ..Self::default() });
-        inserts.chain(others).chain(audits)
+        inserts.chain(others)
     }
 }

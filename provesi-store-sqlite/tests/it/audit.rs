@@ -1,13 +1,15 @@
-//! Records of access.
+//! Records of access: what is in the file, and that nobody changes it unseen.
 
 use provesi_core::{
-    AuditAction, AuditRecord, AuditSink, Caller, Field, OrderRepository, OrderStatus, Outcome, StoreError, Subject,
+    AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
+    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit,
 };
-use provesi_store_sqlite::AuditAck;
+use provesi_store_sqlite::SqliteStore;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
-use crate::common::{Fixture, at, client_id, order, stamp};
+use crate::common::{Fixture, at, client_id};
 
-pub(crate) fn record(n: u8) -> AuditRecord {
+fn record(n: u8) -> AuditRecord {
     let number = Subject::Order(format!("Ord-{n}").parse().unwrap());
     AuditRecord {
         at: at(n.into()),
@@ -20,57 +22,134 @@ pub(crate) fn record(n: u8) -> AuditRecord {
     }
 }
 
-pub(crate) async fn stored(fixture: &Fixture) -> Vec<(i64, String, String, String)> {
-    // As the README says that one asks who saw an order.
-    sqlx::query_as(
-        "SELECT at, actor, action, fields FROM audit JOIN audit_subjects ON audit_id = id \
-         WHERE subject = 'order:ORD-1'",
+async fn filled() -> (Fixture, AuditHead) {
+    let fixture = Fixture::new().await;
+    let records: Vec<_> = (1..=9).map(record).collect();
+    let head = fixture.store.append(&AuditChain::plain(), &records).await.unwrap();
+    (fixture, head)
+}
+
+async fn verified(store: &SqliteStore, expected: &[AuditHead]) -> Result<AuditHead, VerifyError> {
+    verify_audit(store, &AuditChain::plain(), AuditHead::START, expected).await
+}
+
+#[tokio::test]
+async fn who_saw_an_order_can_be_asked_in_sql() {
+    let (fixture, _) = filled().await;
+    // As the README says that one asks.
+    let found: Vec<(i64, String, String, String)> = sqlx::query_as(
+        "SELECT audit.at, actor, action, fields FROM audit JOIN audit_subjects USING (sequence) \
+         WHERE subject = 'order:ord-1'",
     )
     .fetch_all(&mut fixture.raw().await)
     .await
-    .unwrap()
-}
-
-fn expected() -> Vec<(i64, String, String, String)> {
+    .unwrap();
     let fields = r#"["order_number","status"]"#.to_owned();
-    vec![(at(1).micros(), "system:test".to_owned(), "order_read".to_owned(), fields)]
+    assert_eq!(found, [(at(1).micros(), "system:test".to_owned(), "order_read".to_owned(), fields)]);
 }
 
 #[tokio::test]
-async fn a_queued_record_is_on_the_disk_once_the_store_is_closed() {
-    let fixture = Fixture::new().await;
-    for n in 0..50 {
-        fixture.store.record(record(n)).await.unwrap();
-    }
-    fixture.store.close().await;
-    assert_eq!(stored(&fixture).await, expected());
-    let (records, subjects): (i64, i64) =
-        sqlx::query_as("SELECT (SELECT count(*) FROM audit), (SELECT count(*) FROM audit_subjects)")
-            .fetch_one(&mut fixture.raw().await)
-            .await
-            .unwrap();
-    assert_eq!((records, subjects), (50, 100));
-    assert!(matches!(fixture.store.record(record(1)).await, Err(StoreError::Unavailable { .. })));
-}
-
-#[tokio::test]
-async fn a_queued_record_is_written_soon_and_does_not_hold_writes_up() {
-    let fixture = Fixture::new().await;
-    fixture.store.record(record(1)).await.unwrap();
-    OrderRepository::insert(&fixture.store, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
-    for _ in 0..100 {
-        if stored(&fixture).await == expected() {
-            return;
+async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
+    for (change, first) in [
+        ("UPDATE audit SET outcome = 'failed' WHERE sequence = 4", 4),
+        ("UPDATE audit SET actor = 'nobody we know' WHERE sequence = 4", 4),
+        ("UPDATE audit SET address = '192.0.2.9' WHERE sequence = 4", 4),
+        ("UPDATE audit SET at = at + 1000 WHERE sequence = 4", 4),
+        ("UPDATE audit SET hash = zeroblob(32) WHERE sequence = 4", 4),
+        ("DELETE FROM audit WHERE sequence = 4", 4),
+        ("UPDATE audit SET sequence = 10 WHERE sequence = 4", 4),
+        ("DELETE FROM audit_subjects WHERE subject = 'order:ord-4'", 4),
+        ("UPDATE audit_subjects SET subject = 'order:ORD-4' WHERE subject = 'order:ord-4'", 4),
+        ("UPDATE audit_subjects SET at = 0 WHERE subject = 'order:ord-4'", 4),
+        ("INSERT INTO audit_subjects SELECT 'order:x', at, sequence FROM audit WHERE sequence = 4", 4),
+        ("DELETE FROM audit WHERE sequence > 6", 7),
+        (
+            "INSERT INTO audit SELECT 10, at, actor, address, request_id, action, outcome, fields, hash FROM audit \
+          WHERE sequence = 9",
+            10,
+        ),
+    ] {
+        let (fixture, head) = filled().await;
+        assert_eq!(verified(&fixture.store, &[head]).await.unwrap(), head);
+        fixture.raw().await.execute(change).await.unwrap();
+        match verified(&fixture.store, &[]).await {
+            Err(VerifyError::Broken(broken)) => assert_eq!(broken.sequence(), first, "{change}: {broken}"),
+            other => panic!("{change}: {other:?}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    panic!("the record was not written within two seconds");
 }
 
 #[tokio::test]
-async fn a_committed_record_is_on_the_disk_once_it_is_acknowledged() {
+async fn a_tail_that_is_cut_off_with_the_head_is_seen_by_who_kept_it() {
+    let (fixture, head) = filled().await;
+    let cut = "DELETE FROM audit WHERE sequence > 6; \
+        UPDATE audit_head SET sequence = 6, hash = (SELECT hash FROM audit WHERE sequence = 6)";
+    fixture.raw().await.execute(cut).await.unwrap();
+    assert_eq!(verified(&fixture.store, &[]).await.unwrap().sequence, 6);
+    let seen = verified(&fixture.store, &[head]).await;
+    assert!(matches!(seen, Err(VerifyError::Broken(BrokenChain::CutOff { last: 6, .. }))), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_not_left_out() {
+    let (fixture, _) = filled().await;
+    fixture.raw().await.execute("UPDATE audit SET action = 'looked' WHERE sequence = 4").await.unwrap();
+    let page = fixture.store.page(&AuditFilter::default(), &PageRequest::first(PageLimit::MAX)).await;
+    assert!(matches!(page, Err(StoreError::Corrupt { .. })), "{page:?}");
+}
+
+#[tokio::test]
+async fn two_stores_on_one_file_make_one_chain() {
     let fixture = Fixture::new().await;
-    let sink = fixture.store.clone().with_audit_ack(AuditAck::Committed);
-    sink.record(record(1)).await.unwrap();
-    assert_eq!(stored(&fixture).await, expected());
+    let other = SqliteStore::open(&fixture.path, 1).await.unwrap();
+    let stores = [&fixture.store, &other];
+    let appends = (0..40_u8)
+        .map(|n| async move { stores[usize::from(n % 2)].append(&AuditChain::plain(), &[record(n)]).await.unwrap() });
+    futures_util::future::join_all(appends).await;
+    assert_eq!(verified(&fixture.store, &[]).await.unwrap().sequence, 40);
+    other.close().await;
+}
+
+/// The tables as the first version of the schema made and filled them.
+const OLD: &str = "
+    INSERT INTO audit (id, at, actor, address, request_id, action, outcome, fields) VALUES
+        (3, 1700000001000000, 'user:Ana', '192.0.2.7', 'r-1', 'order_read', 'done', '[\"status\"]'),
+        (7, 1700000002000000, 'anonymous', NULL, NULL, 'client_list', 'refused', '[]');
+    INSERT INTO audit_subjects (subject, audit_id) VALUES
+        ('order:Ord-1', 3), ('client:070707070707070707070707', 3), ('client:070707070707070707070707', 7)";
+
+#[tokio::test]
+async fn records_from_before_the_chain_are_linked_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("old.db");
+    let first = include_str!("../../migrations/0001_clients_orders_history_audit.sql");
+    let mut raw = provesi_store_sqlite::writer_options(&path).connect().await.unwrap();
+    for text in [first, OLD] {
+        raw.execute(AssertSqlSafe(text)).await.unwrap();
+    }
+    // What this crate keeps of the migrations that ran.
+    let newer = Fixture::new().await;
+    raw.execute(AssertSqlSafe(format!(
+        "ATTACH '{}' AS newer; CREATE TABLE _provesi_migrations AS SELECT * FROM newer._provesi_migrations \
+         WHERE version = 1; DETACH newer",
+        newer.path.display()
+    )))
+    .await
+    .unwrap();
+    let store = SqliteStore::open(&path, 1).await.unwrap();
+    store.migrate().await.unwrap();
+    let kept = store.after(0, PageLimit::MAX).await.unwrap();
+    assert_eq!(verified(&store, &[]).await.unwrap().sequence, 2);
+    assert_eq!((kept[0].record.caller.actor.to_string(), kept[0].record.fields.len()), ("user:Ana".to_owned(), 1));
+    assert_eq!(
+        kept[0].record.subjects,
+        ["client:070707070707070707070707", "order:ord-1"].map(|text| text.parse().unwrap())
+    );
+    assert_eq!((kept[1].record.outcome, kept[1].record.subjects.len()), (Outcome::Refused, 1));
+    let old: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name LIKE '%unlinked%'")
+        .fetch_one(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(old, 0);
+    store.close().await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provesi_core::{ClientRepository, OrderRepository};
+use provesi_core::{AuditStore, ClientRepository, OrderRepository};
 
 use crate::common::Fixture;
 
@@ -14,6 +14,15 @@ async fn clients() -> (Arc<dyn ClientRepository>, Fixture) {
 async fn orders() -> (Arc<dyn OrderRepository>, Fixture) {
     let fixture = Fixture::new().await;
     (Arc::new(fixture.store.clone()), fixture)
+}
+
+async fn audit() -> (Arc<dyn AuditStore>, Fixture) {
+    let fixture = Fixture::new().await;
+    (Arc::new(fixture.store.clone()), fixture)
+}
+
+mod of_audit {
+    provesi_testkit::audit_store_suite!(super::audit);
 }
 
 mod of_clients {

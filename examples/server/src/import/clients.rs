@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use provesi_core::{Address, Client, ClientId, ClientName, Email, IdSource, Phone, StoreError, Timestamp, UniqueField};
+use provesi_core::{
+    Address, AuditAction, Client, ClientId, ClientName, Email, Field, IdSource, Phone, StoreError, Subject, Timestamp,
+    UniqueField,
+};
 
 use super::csv::{Columns, CsvFile, Record};
 use super::values::{Fault, Faults};
@@ -31,9 +34,15 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<6>
         let run = &*run;
         let in_flight = if run.dry_run { LOOKUPS_IN_FLIGHT } else { INSERTS_IN_FLIGHT };
         let mut fates = stream::iter(rows.good).map(|(_, row)| run.keep(row)).buffered(in_flight);
-        while let Some(fate) = fates.try_next().await.map_err(ImportError::Clients)? {
+        let (mut made, mut seen) = (Vec::new(), Vec::new());
+        while let Some((fate, id)) = fates.try_next().await.map_err(ImportError::Clients)? {
             tally.count(fate);
+            let subjects = if fate == Fate::New { &mut made } else { &mut seen };
+            subjects.extend(id.map(Subject::Client));
         }
+        run.recorded(AuditAction::ClientCreate, &[Field::Name, Field::Email, Field::Phone, Field::Address], made)
+            .await?;
+        run.recorded(AuditAction::ClientList, &[], seen).await?;
     }
     run.report.file_done(size);
     run.emails = seen;
@@ -73,21 +82,23 @@ fn check(record: &Record, columns: &Columns<6>, now: Timestamp) -> Result<Client
 }
 
 impl Run<'_> {
-    /// Inserts first and looks only where the store says no: the store alone knows what is there.
-    async fn keep(&self, row: ClientRow) -> Result<Fate, StoreError> {
+    /// Inserts first and looks only where the store says no: the store alone knows what is there. Hands back which client
+    /// was made or seen.
+    async fn keep(&self, row: ClientRow) -> Result<(Fate, Option<ClientId>), StoreError> {
         let client = row.with_id(self.ids.client_id(self.now));
         let clients = self.app.clients();
         if !self.dry_run {
             match patiently(|| clients.insert(&client)).await {
-                Ok(_) => return Ok(Fate::New),
+                Ok(made) => return Ok((Fate::New, Some(made.id))),
                 Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
                 Err(error) => return Err(error),
             }
         }
         // A client that was deleted between the refusal and this look was there, and is left as it is: gone.
         Ok(match clients.find_by_email(&client.email).await? {
-            None if self.dry_run => Fate::New,
-            there => Fate::AlreadyThere { differs: there.is_none_or(|there| !there.same_content(&client)) },
+            None if self.dry_run => (Fate::New, None),
+            None => (Fate::AlreadyThere { differs: true }, None),
+            Some(there) => (Fate::AlreadyThere { differs: !there.same_content(&client) }, Some(there.id)),
         })
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    ClientId, Email, NewOrder, Order, OrderNumber, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Timestamp,
-    UniqueField,
+    AuditAction, ClientId, Email, Field, NewOrder, Order, OrderNumber, OrderState, OrderStatus, ReturnReason, Stamp,
+    StoreError, Subject, Timestamp, UniqueField,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -18,6 +18,9 @@ const COLUMNS: [&str; 7] =
 
 /// How many e-mail addresses are remembered with their clients, about 150 bytes each.
 const MAX_OWNERS: usize = 50_000;
+
+/// The fields of a new order.
+const CREATED: [Field; 4] = [Field::OrderNumber, Field::ClientId, Field::Status, Field::ReturnReason];
 
 type Opened = (CsvFile, Columns<7>, Vec<Box<str>>);
 
@@ -138,10 +141,13 @@ impl Owners {
                 Ok::<_, ImportError>((folded, owner))
             })
             .buffer_unordered(LOOKUPS_IN_FLIGHT);
+        let mut seen = Vec::new();
         while let Some((folded, owner)) = found.try_next().await? {
+            seen.extend(owner.and_then(Owner::id).map(Subject::Client));
             self.0.insert(folded.into(), owner);
         }
-        Ok(())
+        drop(found);
+        run.recorded(AuditAction::ClientList, &[], seen).await
     }
 
     fn of(&self, row: &OrderRow) -> Option<Owner> {
@@ -166,6 +172,8 @@ impl Run<'_> {
         let numbers: Vec<OrderNumber> = rows.iter().map(|(row, _)| row.number.clone()).collect();
         let there = self.app.orders().find_by_numbers(&numbers).await.map_err(ImportError::Orders)?;
         let there: HashMap<String, Order> = there.into_iter().map(|order| (order.number.folded(), order)).collect();
+        let seen = there.values().map(|order| Subject::Order(order.number.clone())).collect();
+        self.recorded(AuditAction::OrderList, &[], seen).await?;
         let mut named = BTreeSet::new();
         let mut missing = Vec::with_capacity(rows.len());
         for (row, owner) in rows {
@@ -178,11 +186,19 @@ impl Run<'_> {
                 }
             }
         }
-        let mut fates =
-            stream::iter(missing).map(|(row, owner)| self.insert_order(row, owner)).buffered(INSERTS_IN_FLIGHT);
-        while let Some(fate) = fates.try_next().await.map_err(ImportError::Orders)? {
+        let insert = async |(row, owner): (OrderRow, Owner)| {
+            let subjects = [Some(Subject::Order(row.number.clone())), owner.id().map(Subject::Client)];
+            Ok((self.insert_order(row, owner).await?, subjects))
+        };
+        let mut fates = stream::iter(missing).map(insert).buffered(INSERTS_IN_FLIGHT);
+        let mut made = Vec::new();
+        while let Some((fate, subjects)) = fates.try_next().await.map_err(ImportError::Orders)? {
             tally.count(fate);
+            if fate == Fate::New {
+                made.extend(subjects.into_iter().flatten());
+            }
         }
+        self.recorded(AuditAction::OrderCreate, &CREATED, made).await?;
         self.see_clients_again(named, owners).await
     }
 

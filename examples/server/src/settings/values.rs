@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
+use provesi_core::{ActorName, AuditChain};
 use provesi_http::SecretKey;
 
 use super::{Origins, Secret, SqlUrl, StoreUrl};
@@ -38,6 +39,28 @@ pub(super) fn secret_key(text: &str) -> Result<Option<SecretKey>, String> {
     }
     let key = SecretKey::new(text.as_bytes());
     key.map(Some).map_err(|_| format!("must have at least {} bytes", SecretKey::MIN_BYTES))
+}
+
+/// The fewest bytes of a key of the audit.
+const MIN_KEY: usize = 32;
+
+/// What was given is not told in a refusal.
+pub(super) fn audit_key(text: &str) -> Result<AuditChain, String> {
+    match text.len() {
+        0 => Ok(AuditChain::plain()),
+        MIN_KEY.. => Ok(AuditChain::keyed(text.as_bytes())),
+        _ => Err(format!("must have at least {MIN_KEY} bytes")),
+    }
+}
+
+pub(super) fn actor_names(text: &str) -> Result<Vec<ActorName>, String> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Result<_, _> = text.split(',').map(ActorName::parse).collect();
+    names.map_err(|_| {
+        format!("must be names of services, with commas, each of at most {} characters", ActorName::MAX_CHARS)
+    })
 }
 
 pub(super) fn connections(text: &str, max: u32) -> Result<NonZeroU32, String> {

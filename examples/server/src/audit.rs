@@ -1,0 +1,114 @@
+//! Looking at the records of access: whether they are whole, and who saw what.
+
+use std::io::{self, Write};
+
+use provesi_core::{
+    AuditFilter, AuditHead, AuditStore, Caller, Chain, PageLimit, PageRequest, StoredAudit, Subject, VerifyError,
+    verify_audit,
+};
+
+use crate::Failure;
+use crate::cli::AuditLook;
+use crate::settings::{Audit, AuditSettings, SettingError, instant};
+use crate::stores::Stores;
+
+/// What is to be looked at.
+#[derive(Debug)]
+pub(crate) enum Look {
+    Verify { expected: Vec<AuditHead>, from: AuditHead },
+    Show(AuditFilter),
+}
+
+impl Look {
+    pub(crate) fn read(args: AuditLook) -> Result<Self, SettingError> {
+        match args {
+            AuditLook::Verify { expect, from } => {
+                let head = |flag, text: &str| {
+                    text.trim()
+                        .parse()
+                        .map_err(|invalid: provesi_core::Invalid| SettingError::new(flag, invalid.rule.to_string()))
+                };
+                let expected = expect.iter().map(|text| head("--expect", text)).collect::<Result<_, _>>()?;
+                let from = from.map_or(Ok(AuditHead::START), |text| head("--from", &text))?;
+                Ok(Self::Verify { expected, from })
+            }
+            AuditLook::Show { subject, since, until } => {
+                let mut filter = AuditFilter::default();
+                let subject = subject.map(|text| text.trim().parse::<Subject>()).transpose();
+                filter.subject = subject.map_err(|invalid| SettingError::new("--subject", invalid.rule.to_string()))?;
+                filter.since = since.map(|text| instant("--since", &text)).transpose()?;
+                filter.until = until.map(|text| instant("--until", &text)).transpose()?;
+                Ok(Self::Show(filter))
+            }
+        }
+    }
+}
+
+/// Looks, and hands back whether all is well.
+pub(crate) async fn look(mut stores: Stores, settings: &AuditSettings, look: Look) -> Result<bool, Failure> {
+    let looked = match look {
+        Look::Verify { expected, from } => verify(&**stores.audit(), settings, from, &expected).await,
+        Look::Show(filter) => show(&mut stores, settings, &filter).await,
+    };
+    stores.close().await;
+    looked
+}
+
+async fn verify(
+    store: &dyn AuditStore,
+    settings: &AuditSettings,
+    from: AuditHead,
+    expected: &[AuditHead],
+) -> Result<bool, Failure> {
+    // Whoever closed standard output does not want to read; the exit code still tells.
+    match verify_audit(store, &settings.chain, from, expected).await {
+        Ok(head) => {
+            let records = head.sequence - from.sequence;
+            let _ = writeln!(io::stdout(), "{records} records, none changed or removed; the head is {head}");
+            Ok(true)
+        }
+        Err(VerifyError::Broken(broken)) => {
+            let _ = writeln!(io::stdout(), "broken at record {}: {}", broken.sequence(), Chain(&broken));
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How many records are read at once.
+const AT_ONCE: u32 = 500;
+
+/// Prints the records. Who looks is on record as well, in the store that they look into.
+async fn show(stores: &mut Stores, settings: &AuditSettings, filter: &AuditFilter) -> Result<bool, Failure> {
+    let recorded = AuditSettings { mode: Audit::Strict, ..settings.clone() };
+    let app = stores.app();
+    let app = stores.audited(app, &recorded);
+    let caller = Caller::system("audit")?;
+    let mut request = PageRequest::first(PageLimit::new(AT_ONCE)?);
+    loop {
+        let page = app.audit_page(&caller, true, filter, &request).await?;
+        for stored in &page.items {
+            if writeln!(io::stdout(), "{}", line(stored)).is_err() {
+                return Ok(true);
+            }
+        }
+        let Some(next) = page.next else { return Ok(true) };
+        request = PageRequest::after(request.limit, next);
+    }
+}
+
+/// A record as a line of fields that are separated by tabs, of which none holds a control character.
+fn line(StoredAudit { record, .. }: &StoredAudit) -> String {
+    let words = |words: Vec<String>| words.join(" ");
+    [
+        record.at.to_string(),
+        record.caller.actor.to_string(),
+        record.caller.address.map(|address| address.to_string()).unwrap_or_default(),
+        record.caller.request_id.as_deref().unwrap_or_default().to_owned(),
+        record.action.as_str().to_owned(),
+        record.outcome.as_str().to_owned(),
+        words(record.fields.iter().map(ToString::to_string).collect()),
+        words(record.subjects.iter().map(ToString::to_string).collect()),
+    ]
+    .join("\t")
+}
