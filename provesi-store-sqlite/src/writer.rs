@@ -44,7 +44,7 @@ struct Target {
 
 /// What waits in the queue.
 enum Job {
-    InsertOrder(Ticket<InsertOrder, Order>),
+    InsertOrder(Box<Ticket<InsertOrder, Order>>),
     Other(Box<dyn Waiting>),
     Close(oneshot::Sender<()>),
 }
@@ -70,7 +70,7 @@ impl Writer {
 
     pub(crate) async fn insert_order(&self, insert: InsertOrder) -> Result<Order, StoreError> {
         let (ticket, answer) = Ticket::new(insert);
-        self.ask(Job::InsertOrder(ticket), answer).await
+        self.ask(Job::InsertOrder(Box::new(ticket)), answer).await
     }
 
     /// Whether writes are taken.

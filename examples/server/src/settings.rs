@@ -1,6 +1,9 @@
 //! What the settings mean: flags and environment variables read, checked and given their defaults. No I/O.
 
+mod audit;
 mod values;
+
+pub(crate) use audit::{Audit, AuditSettings};
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,14 +13,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
-use provesi_core::{ActorName, AuditChain, StatusFlow, Timestamp};
+use provesi_core::{ActorName, StatusFlow, Timestamp};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{AuditArgs, LogArgs, ServeArgs, StoreArgs};
+use crate::cli::{LogArgs, ServeArgs, StoreArgs};
 use values::{
-    actor_names, address, audit_key, connections, duration, header_names, methods, number, one_of, origins, secret_key,
-    size, store_url,
+    actor_names, address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size,
+    store_url,
 };
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
@@ -88,40 +91,6 @@ pub(crate) struct StoreSettings {
     pub(crate) readers: NonZeroU32,
     /// Connections to each server, at most.
     pub(crate) pool: NonZeroU32,
-}
-
-/// Where records of access go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Audit {
-    Off,
-    /// To the log of the server.
-    Log,
-    /// Into the store, a moment after the answer.
-    Store,
-    /// Into the store, and nothing is handed out before its record is there.
-    Strict,
-}
-
-impl Audit {
-    /// Whether records go into the store.
-    pub(crate) const fn is_stored(self) -> bool {
-        matches!(self, Self::Store | Self::Strict)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct AuditSettings {
-    pub(crate) mode: Audit,
-    /// Where the store is; `None` for beside the orders.
-    pub(crate) store: Option<StoreUrl>,
-    pub(crate) chain: AuditChain,
-}
-
-impl AuditSettings {
-    /// The store that has to be open, if it is another one than that of the orders.
-    pub(crate) fn needed(&self) -> Option<&StoreUrl> {
-        self.store.as_ref().filter(|_| self.mode.is_stored())
-    }
 }
 
 /// Whose scripts may use the API.
@@ -257,22 +226,6 @@ impl Env<'_> {
         })
     }
 
-    pub(crate) fn audit(&self, args: AuditArgs) -> Result<AuditSettings, SettingError> {
-        Ok(AuditSettings {
-            mode: self.setting(("--audit", "PROVESI_AUDIT"), args.mode, "log", |text| {
-                let modes =
-                    [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store), ("strict", Audit::Strict)];
-                one_of(text, modes)
-            })?,
-            store: self.setting(("--audit-store", "PROVESI_AUDIT_URL"), args.store, "", |text| match text {
-                "" => Ok(None),
-                url => store_url(url).map(Some),
-            })?,
-            // No flag: a command line is seen by everybody on the machine.
-            chain: self.setting(("PROVESI_AUDIT_KEY", "PROVESI_AUDIT_KEY"), None, "", audit_key)?,
-        })
-    }
-
     pub(crate) fn log(&self, args: LogArgs) -> Result<LogSettings, SettingError> {
         Ok(LogSettings {
             filter: self.setting(("--log", "PROVESI_LOG"), args.log, "info", |text| {
@@ -314,7 +267,7 @@ mod tests {
         assert_eq!(env.serve(given).unwrap().listen.port(), 2);
         let serve = env.serve(ServeArgs::default()).unwrap();
         assert_eq!((serve.listen.port(), serve.body_limit), (1, 2_048));
-        assert_eq!((serve.flow, env.audit(AuditArgs::default()).unwrap().mode), (StatusFlow::any(), Audit::Log));
+        assert_eq!((serve.flow, serve.audit_readers.len()), (StatusFlow::any(), 0));
         assert_eq!(serve.drain_timeout, Duration::from_secs(10));
     }
 
@@ -358,25 +311,6 @@ mod tests {
         assert!(secret_key("").unwrap().is_none());
         let key = secret_key("0123456789abcdef0123456789abcdef").unwrap();
         assert_eq!(format!("{key:?}"), "Some(SecretKey)");
-    }
-
-    #[test]
-    fn the_audit_has_a_store_a_key_and_readers() {
-        let variables = env(&[
-            ("PROVESI_AUDIT", "strict"),
-            ("PROVESI_AUDIT_URL", "sqlite:audit.db"),
-            ("PROVESI_AUDIT_KEY", "0123456789abcdef0123456789abcdef"),
-            ("PROVESI_AUDIT_READERS", "billing, support"),
-        ]);
-        let (env, args) = (Env(&variables), AuditArgs::default);
-        let audit = env.audit(args()).unwrap();
-        assert_eq!(audit.needed(), Some(&StoreUrl::Sql(SqlUrl::Sqlite("audit.db".into()))));
-        assert_eq!(format!("{:?}", audit.chain), "AuditChain(keyed)");
-        // A store that nothing is written to need not be there.
-        assert_eq!(env.audit(AuditArgs { mode: Some("log".into()), ..args() }).unwrap().needed(), None);
-        let readers = env.serve(ServeArgs::default()).unwrap().audit_readers;
-        assert_eq!(readers.iter().map(ActorName::as_str).collect::<Vec<_>>(), ["billing", "support"]);
-        assert!(audit_key("short").unwrap_err().contains("32") && actor_names("a,,b").is_err());
     }
 
     #[test]

@@ -1,20 +1,21 @@
 //! The stores behind their URLs: the only place that names every one of them.
 
+mod administered;
+mod audited;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
-use provesi_core::{App, AuditPolicy, AuditStore, ClientRepository, OrderRepository, StoreError};
+use provesi_audit::AuditQueue;
+use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreError};
 use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-use crate::logging::LogAudit;
-use crate::settings::{Audit, AuditSettings, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
+use crate::settings::{Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
+use administered::Administered;
 
 /// A store that cannot be opened or used, by the setting that names it.
 #[derive(Debug, thiserror::Error)]
@@ -52,14 +53,6 @@ pub(crate) enum Opening {
     Inspect,
 }
 
-/// What every store offers besides its ports.
-#[async_trait]
-trait Administered: Send + Sync {
-    async fn pending(&self) -> Result<Vec<String>, StoreError>;
-    async fn migrate(&self) -> Result<(), StoreError>;
-    async fn close(&self);
-}
-
 /// One database, opened.
 struct Part {
     setting: &'static str,
@@ -84,9 +77,6 @@ pub(crate) struct Migrated {
     pub(crate) place: String,
     pub(crate) applied: Vec<String>,
 }
-
-/// How long records of access that wait are tried to be written at the end.
-const FLUSH: Duration = Duration::from_secs(5);
 
 /// What of the settings every opening needs.
 struct Opener<'a> {
@@ -130,39 +120,6 @@ impl Stores {
         App::new(Arc::clone(&self.clients), Arc::clone(&self.orders))
     }
 
-    /// Where records of access are kept.
-    pub(crate) fn audit(&self) -> &Arc<dyn AuditStore> {
-        &self.audit
-    }
-
-    /// `app` with the audit that was asked for.
-    pub(crate) fn audited(&mut self, app: App, settings: &AuditSettings) -> App {
-        match settings.mode {
-            Audit::Off => app,
-            Audit::Log => app.with_audit(Arc::new(LogAudit), AuditPolicy::BestEffort),
-            Audit::Store => self.recorded(app, settings, AuditAck::Queued, AuditPolicy::BestEffort),
-            // What is handed out is on record: a read waits until its record is committed, and is not handed out where
-            // that cannot be.
-            Audit::Strict => self.recorded(app, settings, AuditAck::Committed, AuditPolicy::Strict),
-        }
-    }
-
-    /// `app` with its records in the store, where that was asked for: commands have no log that is kept.
-    pub(crate) fn audited_command(&mut self, app: App, settings: &AuditSettings) -> App {
-        if settings.mode.is_stored() { self.audited(app, settings) } else { app }
-    }
-
-    fn recorded(&mut self, app: App, settings: &AuditSettings, ack: AuditAck, policy: AuditPolicy) -> App {
-        let mut options = QueueOptions::default();
-        options.chain = settings.chain.clone();
-        options.ack = ack;
-        // What the store cannot take is at least in the log.
-        options.overflow = Some(Arc::new(LogAudit));
-        let queue = AuditQueue::spawn(Arc::clone(&self.audit), options);
-        self.queue = Some(queue.clone());
-        app.with_audit(Arc::new(queue), policy).with_audit_store(Arc::clone(&self.audit))
-    }
-
     /// What the databases lack.
     pub(crate) async fn pending(&self) -> Result<Vec<Migrated>, OpenError> {
         let mut all = Vec::new();
@@ -185,7 +142,7 @@ impl Stores {
     /// Writes what waits and closes the databases.
     pub(crate) async fn close(self) {
         if let Some(queue) = self.queue {
-            queue.close(FLUSH).await;
+            audited::flush(&queue).await;
         }
         for part in self.parts {
             part.store.close().await;
@@ -320,63 +277,6 @@ impl Part {
     fn failed(&self, source: StoreError) -> OpenError {
         OpenError::Store { setting: self.setting, place: self.place.clone(), source }
     }
-}
-
-#[async_trait]
-impl Administered for SqliteStore {
-    async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations().await
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate().await
-    }
-
-    async fn close(&self) {
-        self.close().await;
-    }
-}
-
-#[async_trait]
-impl Administered for PgStore {
-    async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations().await
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate().await
-    }
-
-    async fn close(&self) {
-        self.close().await;
-    }
-}
-
-#[async_trait]
-impl Administered for MongoStore {
-    async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations().await
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate().await
-    }
-
-    /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
-    async fn close(&self) {}
-}
-
-#[async_trait]
-impl Administered for MongoAudit {
-    async fn pending(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations().await
-    }
-
-    async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate().await
-    }
-
-    async fn close(&self) {}
 }
 
 /// Whether two stores are in one database.

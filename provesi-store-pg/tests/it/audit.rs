@@ -4,10 +4,11 @@ use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
     PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit,
 };
-use provesi_store_pg::PgStore;
+use provesi_store_pg::{PgStore, pool_options};
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::common::{Fixture, at, client_id};
+use crate::migrations::Plain;
 
 fn record(n: u8) -> AuditRecord {
     let number = Subject::Order(format!("Ord-{n}").parse().unwrap());
@@ -108,6 +109,27 @@ async fn a_head_that_somebody_holds_is_not_waited_for_without_end() {
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     theirs.rollback().await.unwrap();
     assert_eq!(verified(&fixture.store, &[]).await.unwrap(), head);
+}
+
+#[tokio::test]
+async fn a_user_who_may_append_and_read_and_no_more_can() {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let user = Plain::new(&mut raw).await;
+    let grant = format!(
+        "GRANT SELECT, INSERT ON provesi_audit, provesi_audit_subjects TO {0}; \
+         GRANT SELECT, UPDATE ON provesi_audit_head TO {0}",
+        user.name
+    );
+    raw.execute(AssertSqlSafe(grant)).await.unwrap();
+    let store = PgStore::new(pool_options(1).connect_lazy_with(user.options(&fixture)));
+    let head = store.append(&AuditChain::plain(), &[record(1), record(2)]).await;
+    let whole = verified(&store, &[]).await;
+    let changed = store.pool().execute("UPDATE provesi_audit SET outcome = 'failed'").await.map(drop);
+    store.close().await;
+    user.drop(&mut raw).await;
+    assert_eq!(whole.unwrap(), head.unwrap());
+    assert!(changed.unwrap_err().to_string().contains("permission denied"));
 }
 
 /// The tables as the first versions of the schema made and filled them.

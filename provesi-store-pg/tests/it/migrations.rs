@@ -359,23 +359,23 @@ async fn whoever_writes_orders_may_run_the_function_of_the_index_whatever_the_or
 }
 
 /// A user without any right of its own.
-struct Plain {
-    name: String,
+pub(crate) struct Plain {
+    pub(crate) name: String,
 }
 
 impl Plain {
-    async fn new(raw: &mut PgConnection) -> Self {
+    pub(crate) async fn new(raw: &mut PgConnection) -> Self {
         let name = format!("provesi_plain_{:016x}", rand::random::<u64>());
         raw.execute(AssertSqlSafe(format!("CREATE ROLE {name} LOGIN PASSWORD 'plain'"))).await.unwrap();
         Self { name }
     }
 
-    fn options(&self, fixture: &Fixture) -> PgConnectOptions {
+    pub(crate) fn options(&self, fixture: &Fixture) -> PgConnectOptions {
         connect_options(fixture.database.url()).unwrap().username(&self.name).password("plain")
     }
 
     /// Roles are the server's, not the database's.
-    async fn drop(self, raw: &mut PgConnection) {
+    pub(crate) async fn drop(self, raw: &mut PgConnection) {
         raw.execute(AssertSqlSafe(format!("DROP OWNED BY {0}; DROP ROLE {0}", self.name))).await.unwrap();
     }
 }

@@ -86,7 +86,7 @@ impl Batch {
             // Nobody waits for the answer, so nobody was promised anything: not worth a write.
             Job::InsertOrder(ticket) if ticket.caller.is_closed() => {}
             Job::Other(ticket) if ticket.is_abandoned() => {}
-            Job::InsertOrder(ticket) => self.inserts.push(ticket),
+            Job::InsertOrder(ticket) => self.inserts.push(*ticket),
             Job::Other(ticket) => self.others.push(ticket),
             Job::Close(done) => self.closing.push(done),
         }
