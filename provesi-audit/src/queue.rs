@@ -50,6 +50,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a caller waits for the commit in all.
 const COMMIT_DEADLINE: Duration = Duration::from_millis(2_950);
 
+/// As [`COMMIT_DEADLINE`], while the store is known to fail: the request may have waited for the same server before, and
+/// is not to wait for it twice.
+const KNOWN_TO_FAIL: Duration = Duration::from_millis(500);
+
 /// How long the last append may go on after the limit of [`AuditQueue::close`].
 const LAST_APPEND: Duration = Duration::from_secs(3);
 
@@ -149,10 +153,13 @@ impl AuditSink for AuditQueue {
                 Put::Queued => Ok(()),
                 Put::Left(record, why) => self.shared.trouble.spill(record, why).await,
             },
-            AuditAck::Committed => match timeout(COMMIT_DEADLINE, self.commit(record)).await {
-                Ok(committed) => committed,
-                Err(late) => Err(StoreError::unavailable(late)),
-            },
+            AuditAck::Committed => {
+                let deadline = if self.shared.trouble.is_known() { KNOWN_TO_FAIL } else { COMMIT_DEADLINE };
+                match timeout(deadline, self.commit(record)).await {
+                    Ok(committed) => committed,
+                    Err(late) => Err(StoreError::unavailable(late)),
+                }
+            }
         }
     }
 }

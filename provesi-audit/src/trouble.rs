@@ -26,6 +26,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the store failed the last time.
+    pub(crate) fn is_known(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
     /// The store took records.
     pub(crate) fn end(&self) {
         if self.failing.swap(false, Ordering::Relaxed) {

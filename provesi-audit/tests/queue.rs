@@ -142,6 +142,23 @@ async fn while_the_store_fails_a_committed_read_is_refused_in_time_and_leaves_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_store_is_known_to_hang_nobody_waits_for_it_long() {
+    let bench = Bench::new(AuditAck::Committed);
+    bench.faults.fail_all();
+    assert_unavailable(bench.read(1).await);
+    bench.faults.clear();
+    bench.faults.arm_all(Fault::Stall);
+    let start = Instant::now();
+    assert_unavailable(bench.read(2).await);
+    assert_eq!(start.elapsed().as_millis(), 500);
+    bench.faults.clear();
+    // The one that hung goes through, and with it the queue is well again.
+    sleep(Duration::from_millis(10)).await;
+    bench.read(3).await.unwrap();
+    assert_eq!(bench.stored(), [2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_slows_the_caller_down_and_then_goes_to_the_overflow() {
     // Each record counts for two: itself and its subject.
     let bench = Bench::with(|options| options.capacity = 20);

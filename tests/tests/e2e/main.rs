@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod api_page;
+mod audit;
 mod browser;
 mod durability;
 mod outage;

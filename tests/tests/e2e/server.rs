@@ -59,9 +59,14 @@ impl Server {
 
     /// Ends the process at once, if it still runs, and starts another over the same place.
     pub(crate) async fn kill_and_restart(self) -> Self {
+        self.kill_and_restart_with(&[]).await
+    }
+
+    /// As [`kill_and_restart`](Self::kill_and_restart), with further arguments.
+    pub(crate) async fn kill_and_restart_with(self, arguments: &[&str]) -> Self {
         let Self { place, mut process, .. } = self;
         process.kill().await.expect("the process can be ended");
-        Self::serve(place, &[]).await
+        Self::serve(place, arguments).await
     }
 
     /// Runs a sub-command over the server's place, and answers its exit code and what it printed.
