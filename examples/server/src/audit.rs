@@ -8,7 +8,7 @@ use provesi_core::{
 };
 
 use crate::Failure;
-use crate::cli::AuditLook;
+use crate::cli::{AuditLook, StoreArgs};
 use crate::settings::{Audit, AuditSettings, SettingError, instant};
 use crate::stores::Stores;
 
@@ -20,9 +20,10 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    pub(crate) fn read(args: AuditLook) -> Result<Self, SettingError> {
+    /// What the command line asks for, and its stores.
+    pub(crate) fn read(args: AuditLook) -> Result<(Self, StoreArgs), SettingError> {
         match args {
-            AuditLook::Verify { expect, from } => {
+            AuditLook::Verify { expect, from, stores } => {
                 let head = |flag, text: &str| {
                     text.trim()
                         .parse()
@@ -30,15 +31,15 @@ impl Look {
                 };
                 let expected = expect.iter().map(|text| head("--expect", text)).collect::<Result<_, _>>()?;
                 let from = from.map_or(Ok(AuditHead::START), |text| head("--from", &text))?;
-                Ok(Self::Verify { expected, from })
+                Ok((Self::Verify { expected, from }, stores))
             }
-            AuditLook::Show { subject, since, until } => {
+            AuditLook::Show { subject, since, until, stores } => {
                 let mut filter = AuditFilter::default();
                 let subject = subject.map(|text| text.trim().parse::<Subject>()).transpose();
                 filter.subject = subject.map_err(|invalid| SettingError::new("--subject", invalid.rule.to_string()))?;
                 filter.since = since.map(|text| instant("--since", &text)).transpose()?;
                 filter.until = until.map(|text| instant("--until", &text)).transpose()?;
-                Ok(Self::Show(filter))
+                Ok((Self::Show(filter), stores))
             }
         }
     }

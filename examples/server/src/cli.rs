@@ -3,9 +3,13 @@
 
 #![expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
 
+mod audit;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
+
+pub(crate) use audit::{AuditArgs, AuditCommand, AuditLook};
 
 /// Lines of at most 80 characters, so that no terminal breaks them elsewhere.
 const EXAMPLES: &str = "\
@@ -137,20 +141,6 @@ pub(crate) struct ServeArgs {
     pub(crate) pages: Option<String>,
 }
 
-/// The flags stand before or after the command.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Audit")]
-pub(crate) struct AuditArgs {
-    /// Where accesses are recorded: off, log (of the server, target provesi::audit), store, or strict: in the store, and
-    /// nothing is handed out before its record is there [env: PROVESI_AUDIT] [default: log]
-    #[arg(long = "audit", id = "audit_mode", value_name = "off|log|store|strict", global = true)]
-    pub(crate) mode: Option<String>,
-    /// Where the store of accesses is: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_AUDIT_URL] [default: beside the
-    /// orders]
-    #[arg(long = "audit-store", id = "audit_store", value_name = "URL", global = true)]
-    pub(crate) store: Option<String>,
-}
-
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Logging")]
 pub(crate) struct LogArgs {
@@ -247,46 +237,6 @@ pub(crate) struct CheckArgs {
     pub(crate) stores: StoreArgs,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct AuditCommand {
-    #[command(subcommand)]
-    pub(crate) command: AuditLook,
-    #[command(flatten)]
-    pub(crate) stores: StoreArgs,
-}
-
-const VERIFY_HELP: &str = "\
-A record that was changed, removed, put in or moved is found and named. A tail
-that was cut off is found by who noted the head before: keep the line that this
-prints, somewhere else, and give it the next time. With PROVESI_AUDIT_KEY, which
-the server had as well, a chain cannot be made anew without the key.";
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AuditLook {
-    /// Check that no record was changed or removed, and print how many there are and the hash of the last one
-    #[command(after_help = VERIFY_HELP)]
-    Verify {
-        /// A head that the chain had, as this printed it; may be given several times
-        #[arg(long, value_name = "N:HASH")]
-        expect: Vec<String>,
-        /// Begin after this head: where records before it were archived, or had another key
-        #[arg(long, value_name = "N:HASH")]
-        from: Option<String>,
-    },
-    /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
-    Show {
-        /// Only those of this subject: client:ID or order:NUMBER
-        #[arg(long, value_name = "SUBJECT")]
-        subject: Option<String>,
-        /// Only those of this instant and later, as an instant or a date in Bogotá
-        #[arg(long, value_name = "INSTANT")]
-        since: Option<String>,
-        /// Only those before this instant
-        #[arg(long, value_name = "INSTANT")]
-        until: Option<String>,
-    },
-}
-
 /// The first of each that is there.
 macro_rules! over {
     ($above:ident, $below:ident, $($field:ident),+) => {
@@ -373,6 +323,19 @@ mod tests {
         let stores = check.stores.over(cli.stores);
         assert_eq!((stores.clients.as_deref(), stores.orders.as_deref()), (Some("sqlite:c"), Some("sqlite:b")));
         assert_eq!(cli.log.log.as_deref(), Some("debug"));
+    }
+
+    #[test]
+    fn what_the_audit_is_asked_stands_with_the_stores_in_any_order() {
+        let cli =
+            parsed("x --clients sqlite:a audit verify --orders sqlite:b --audit-store sqlite:c --expect 1:0").unwrap();
+        let Some(Command::Audit(AuditCommand { command: AuditLook::Verify { expect, stores, .. } })) = cli.command
+        else {
+            panic!()
+        };
+        let stores = stores.over(cli.stores);
+        assert_eq!((stores.clients.as_deref(), stores.orders.as_deref()), (Some("sqlite:a"), Some("sqlite:b")));
+        assert_eq!((expect, cli.audit.store.as_deref()), (vec!["1:0".to_owned()], Some("sqlite:c")));
     }
 
     #[test]

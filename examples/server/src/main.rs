@@ -119,8 +119,8 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             })
         }
         Command::Audit(args) => {
-            let look = audit::Look::read(args.command)?;
-            let stores = env.stores(args.stores.over(stores))?;
+            let (look, own) = audit::Look::read(args.command)?;
+            let stores = env.stores(own.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
                 let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AsItIs).await?;

@@ -1,0 +1,61 @@
+//! What the command line says of the audit.
+
+use clap::{Args, Subcommand};
+
+use super::StoreArgs;
+
+/// The flags stand before or after the command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Audit")]
+pub(crate) struct AuditArgs {
+    /// Where accesses are recorded: off, log (of the server, target provesi::audit), store, or strict: in the store, and
+    /// nothing is handed out before its record is there [env: PROVESI_AUDIT] [default: log]
+    #[arg(long = "audit", id = "audit_mode", value_name = "off|log|store|strict", global = true)]
+    pub(crate) mode: Option<String>,
+    /// Where the store of accesses is: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_AUDIT_URL] [default: beside the
+    /// orders]
+    #[arg(long = "audit-store", id = "audit_store", value_name = "URL", global = true)]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditCommand {
+    #[command(subcommand)]
+    pub(crate) command: AuditLook,
+}
+
+const VERIFY_HELP: &str = "\
+A record that was changed, removed, put in or moved is found and named. A tail
+that was cut off is found by who noted the head before: keep the line that this
+prints, somewhere else, and give it the next time. With PROVESI_AUDIT_KEY, which
+the server had as well, a chain cannot be made anew without the key.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditLook {
+    /// Check that no record was changed or removed, and print how many there are and the hash of the last one
+    #[command(after_help = VERIFY_HELP)]
+    Verify {
+        /// A head that the chain had, as this printed it; may be given several times
+        #[arg(long, value_name = "N:HASH")]
+        expect: Vec<String>,
+        /// Begin after this head: where records before it were archived, or had another key
+        #[arg(long, value_name = "N:HASH")]
+        from: Option<String>,
+        #[command(flatten)]
+        stores: StoreArgs,
+    },
+    /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
+    Show {
+        /// Only those of this subject: client:ID or order:NUMBER
+        #[arg(long, value_name = "SUBJECT")]
+        subject: Option<String>,
+        /// Only those of this instant and later, as an instant or a date in Bogotá
+        #[arg(long, value_name = "INSTANT")]
+        since: Option<String>,
+        /// Only those before this instant
+        #[arg(long, value_name = "INSTANT")]
+        until: Option<String>,
+        #[command(flatten)]
+        stores: StoreArgs,
+    },
+}
