@@ -173,7 +173,11 @@ impl App {
             }
             Err(error) => Err(AppError::Orders(error)),
         };
-        let of_views = |views: Option<&Vec<OrderView>>| views.into_iter().flatten().flat_map(subjects).collect();
+        // Where they could not be read, those that were asked for.
+        let tried = || numbers.iter().cloned().map(Subject::Order).collect();
+        let of_views = |views: Option<&Vec<OrderView>>| {
+            views.map_or_else(tried, |views| views.iter().flat_map(subjects).collect())
+        };
         self.audited(caller, Access::read(AuditAction::OrderList), of_views, result).await
     }
 

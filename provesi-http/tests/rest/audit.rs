@@ -197,6 +197,19 @@ async fn a_scripted_day_leaves_these_records_and_no_others() {
             200,
             vec![format!("order_read done [] {with_ana}"), "order_history done [] order:ord-1".into()],
         ),
+        read(
+            "/orders/lookup/?q=ORD-1".into(),
+            200,
+            vec![format!("order_read done [] {with_ana}"), "order_history done [] order:ord-1".into()],
+        ),
+        read("/orders/lookup/?q=nope".into(), 302, vec!["order_read refused [] order:nope".into()]),
+        read("/orders/returns/?q=roto".into(), 200, vec!["order_list done []".into()]),
+        read(
+            "/orders/print/labels/?order=ORD-1&order=nope".into(),
+            200,
+            vec![format!("order_list done [] {with_ana}")],
+        ),
+        read("/orders/print/picks/?order=Ord-2".into(), 200, vec!["order_list done [] order:ord-2".into()]),
         read("/orders/Ord-1/edit/".into(), 200, vec![format!("order_read done [] {with_ana}")]),
         read("/orders/Ord-1/delete/".into(), 200, vec![format!("order_read done [] {with_ana}")]),
         read(format!("/orders/create/?client={ana}"), 200, vec![format!("client_read done [] client:{ana}")]),
@@ -205,6 +218,8 @@ async fn a_scripted_day_leaves_these_records_and_no_others() {
         read("/api/health".into(), 200, Vec::new()),
         read("/clients/create/".into(), 200, Vec::new()),
         read("/orders/create/".into(), 200, Vec::new()),
+        read("/orders/print/commands/".into(), 200, Vec::new()),
+        read("/orders/lookup/?q=".into(), 302, Vec::new()),
         read("/api/clients/abc".into(), 400, Vec::new()),
         read("/api/orders/?status=x".into(), 422, Vec::new()),
         read("/api/nothing".into(), 404, Vec::new()),
@@ -295,7 +310,10 @@ async fn fill(bench: &Bench, path: &str, to: &str, fields: &[(&str, &str)]) -> A
 async fn forms_leave_what_they_show_and_what_they_do() {
     let (bench, store, _) = audited(AuditPolicy::Strict);
     let id = bench.client("Ana", "ana@example.com").await;
-    bench.order("Ord-1", Some(&id)).await;
+    let version = bench.order("Ord-1", Some(&id)).await;
+    let second = bench.order("Ord-2", None).await;
+    let chosen = |number, version: &str| format!("{number}+{}", version.trim_matches('"'));
+    let (chosen, second) = (chosen("Ord-1", &version), chosen("Ord-2", &second));
     taken(&store);
     let (client, both) = (format!("client:{id}"), format!("client:{id} order:ord-1"));
     let (read, shown) = (format!("client_read done [] {client}"), format!("order_read done [] {both}"));
@@ -316,12 +334,38 @@ async fn forms_leave_what_they_show_and_what_they_do() {
             302,
             vec![read.clone(), read.clone(), format!("client_update done [name email phone address] {client}")],
         ),
+        // Several at once are as many changes; one that changed meanwhile is refused, and is in the list no more.
+        (
+            "/orders/".to_owned(),
+            "/orders/".to_owned(),
+            &[("order", &*chosen), ("order", "Ord-2+1"), ("status", "picking"), ("action", "move")],
+            200,
+            vec![
+                format!("order_list done [] {both} order:ord-2"),
+                format!("order_update done [status] {both}"),
+                "order_update refused [status] order:ord-2".to_owned(),
+            ],
+        ),
+        (
+            "/orders/".to_owned(),
+            "/orders/".to_owned(),
+            &[("order", &*second), ("action", "labels")],
+            302,
+            vec![format!("order_list done [] {both} order:ord-2")],
+        ),
         (
             "/orders/Ord-1/".to_owned(),
             "/orders/Ord-1/status/".to_owned(),
-            &[("status", "picking")],
+            &[("status", "packing")],
             302,
-            vec![shown.clone(), history, format!("order_update done [status] {both}")],
+            vec![shown.clone(), history.clone(), format!("order_update done [status] {both}")],
+        ),
+        (
+            "/orders/Ord-1/".to_owned(),
+            "/orders/Ord-1/scan/".to_owned(),
+            &[("q", "CMD:NEXT")],
+            302,
+            vec![shown.clone(), history, shown.clone(), format!("order_update done [status] {both}")],
         ),
         (
             "/orders/Ord-1/delete/".to_owned(),
