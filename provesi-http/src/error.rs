@@ -32,6 +32,8 @@ pub(crate) enum ApiError {
     Cursor,
     /// The use case says no; the flow is for showing an order that was changed meanwhile.
     App(AppError, StatusFlow),
+    /// A write that a web page of another site has a browser send.
+    CrossSite,
     /// It took too long.
     TimedOut,
     /// A handler panicked.
@@ -75,6 +77,9 @@ impl IntoResponse for ApiError {
             Self::ClientId => told((StatusCode::BAD_REQUEST, "client.invalid_id", "ID de cliente inválido")),
             Self::OrderNumber => told(ORDER_NOT_FOUND),
             Self::Cursor => told(INVALID_CURSOR),
+            Self::CrossSite => {
+                told((StatusCode::FORBIDDEN, "request.cross_site", "Otro sitio web no puede cambiar datos desde aquí"))
+            }
             Self::TimedOut => told((
                 StatusCode::SERVICE_UNAVAILABLE,
                 "request.timed_out",

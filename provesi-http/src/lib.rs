@@ -4,6 +4,7 @@ mod answer;
 mod api;
 mod audit;
 mod body;
+pub mod boundary;
 mod caller;
 mod clients;
 mod docs;
@@ -22,6 +23,7 @@ mod pages;
 mod path;
 mod query;
 mod routes;
+mod services;
 mod stream;
 mod wire;
 

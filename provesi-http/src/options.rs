@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use provesi_core::ActorName;
 
 use crate::SecretKey;
+use crate::boundary::Boundary;
 use crate::layers::REQUEST_ID;
 
 /// What an embedder may choose of the HTTP face.
@@ -36,7 +37,11 @@ pub struct HttpOptions {
     pub compression: bool,
     /// Whether `/api/docs`, `/api/redoc` and `/openapi.json` are there; they are by default.
     pub docs: bool,
-    /// What `/api/health` says of the security service.
+    /// By which tokens and keys other services are known; by default there are none, and their requests are refused. Body
+    /// limit and time-out are those of these options.
+    pub boundary: Boundary,
+    /// What `/api/health` says of the security service where the boundary has no keys; where it has, it says whether they
+    /// work.
     pub security: SecurityReport,
     /// The services that may read the records of access at `/api/audit`; none by default. Who a caller is says the
     /// [`Actor`](provesi_core::Actor) in the extensions of its request.
@@ -54,6 +59,7 @@ impl Default for HttpOptions {
             cors: CorsOptions::default(),
             compression: true,
             docs: true,
+            boundary: Boundary::default(),
             security: SecurityReport::default(),
             audit_readers: Vec::new(),
             pages: Some(PageOptions::default()),

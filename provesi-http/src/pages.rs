@@ -15,7 +15,7 @@ mod input;
 mod json;
 mod once;
 mod orders;
-mod origin;
+pub(crate) mod origin;
 mod paging;
 mod posted;
 mod scan;

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::{HttpOptions, audit, clients, docs, health, layers, orders, pages};
+use crate::{HttpOptions, audit, clients, docs, health, layers, orders, pages, services};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
 fn table() -> (Router<Api>, Document) {
@@ -53,7 +53,8 @@ pub fn router(app: App) -> Router {
     router_with(app, HttpOptions::default())
 }
 
-/// The REST API (`/api/…` and, with the documents, `/openapi.json`) and, unless they are left out, the pages (`/`,
+/// The REST API (`/api/…` and, with the documents, `/openapi.json`), what other services ask in batches
+/// (`/clients/api/v1/lookup/` and `/orders/api/v1/counts/`) and, unless they are left out, the pages (`/`,
 /// `/clients/…`, `/orders/…`, `/assets/provesi-…`). Any other path stays the embedder's, who may `merge` this router into
 /// another, or `nest` it under a path.
 pub fn router_with(app: App, options: HttpOptions) -> Router {
@@ -80,10 +81,11 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let api = Api { app, options: Arc::clone(&options), openapi };
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());
+    let services = services::routes(&api);
     if let Some(pages) = &options.pages {
         routes = routes.merge(pages::routes(api, pages));
     }
-    layers::apply(routes, &options)
+    layers::apply(routes.merge(services), &options)
 }
 
 /// The path with a slash at its end where it has none, and without where it has one.

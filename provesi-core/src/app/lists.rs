@@ -181,6 +181,32 @@ impl App {
         self.audited(caller, Access::read(AuditAction::OrderList), of_views, result).await
     }
 
+    /// The clients with these ids, as [`ClientRepository::get_many`](crate::ClientRepository::get_many) gives them: each
+    /// once, the unknown and the unreadable left out. At most 1,000 ids: one query.
+    ///
+    /// # Errors
+    /// [`AppError::Clients`].
+    pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<Vec<crate::Client>, AppError> {
+        let result = self.clients.get_many(ids).await.map_err(AppError::Clients);
+        let read = |clients: Option<&Vec<crate::Client>>| {
+            clients.into_iter().flatten().map(|client| Subject::Client(client.id)).collect()
+        };
+        self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
+    }
+
+    /// How many orders each of these clients has, none among them. At most 1,000 ids: one query.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`].
+    pub async fn order_counts(&self, caller: &Caller, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, AppError> {
+        let result = self.orders.count_by_client(ids).await.map_err(AppError::Orders).map(|counts| {
+            let count = |id: &ClientId| (*id, counts.get(id).copied().unwrap_or_default());
+            ids.iter().map(count).collect()
+        });
+        let asked = |_: Option<&HashMap<ClientId, u64>>| ids.iter().copied().map(Subject::Client).collect();
+        self.audited(caller, Access::read(AuditAction::OrderList), asked, result).await
+    }
+
     /// How many orders a listing has. May take time in proportion to the table: not for lists that people page in.
     ///
     /// # Errors

@@ -134,6 +134,7 @@ impl From<ApiError> for Failure {
             ApiError::Panicked => Self::Internal,
             ApiError::Invalid(_)
             | ApiError::UnreadableBody
+            | ApiError::CrossSite
             | ApiError::ClientId
             | ApiError::OrderNumber
             | ApiError::Cursor => Self::BadForm,

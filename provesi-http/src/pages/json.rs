@@ -1,13 +1,14 @@
 //! The JSON that other services read beside the pages. Errors are `{"error": …}`.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use provesi_core::{AppError, ClientLink, OrderStatus, OrderView};
 use serde::Serialize;
 
 use crate::answer;
 use crate::api::Api;
+use crate::boundary;
 use crate::caller::By;
 use crate::error;
 use crate::error::ApiError;
@@ -62,9 +63,10 @@ impl From<AppError> for NoRecord {
     }
 }
 
-/// `/clients/api/v1/{id}/`: a client, without what is personal.
+/// `/clients/api/v1/{id}/`: a client; what is personal only to a service.
 pub(crate) async fn client(
     State(api): State<Api>,
+    extensions: Extensions,
     By(caller): By,
     id: Result<PathClient, ApiError>,
 ) -> Result<Response, NoRecord> {
@@ -78,11 +80,12 @@ pub(crate) async fn client(
     }
     let id = id.and_then(PathClient::get).map_err(|_| NoRecord::ClientId)?;
     let client = api.app.client(&caller, id).await?;
+    let is_known = boundary::service(&extensions).is_some();
     let told = Told {
         id: client.id.to_string(),
         name: client.name.as_str(),
-        email: HIDDEN,
-        phone: HIDDEN,
+        email: if is_known { client.email.as_str() } else { HIDDEN },
+        phone: if is_known { client.phone.as_ref().map_or("", |phone| phone.as_str()) } else { HIDDEN },
         created_at: client.created_at.to_string(),
     };
     Ok(answer::json(StatusCode::OK, &told))

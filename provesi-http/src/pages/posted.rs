@@ -1,4 +1,7 @@
-//! Forms that are sent: read, and taken only where they are ours.
+//! Forms that are sent: read, and taken only where they are ours, or a service's.
+//!
+//! A service that proved who it is needs no page of ours first, and may send the fields as a JSON object as well: a secure
+//! message holds nothing else.
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
@@ -7,13 +10,16 @@ use provesi_core::{AppError, Expected, OrderId};
 
 use super::failure::Failure;
 use super::once::{Landing, Submit};
+use super::token::FormId;
 use super::visit::Visit;
 use super::{Pages, origin, token};
 use crate::api::Api;
 use crate::body::unread;
+use crate::boundary;
 use crate::error::ApiError;
+use crate::json::{self, Json};
 
-/// A form that comes from a page that we gave to this browser.
+/// A form that comes from a page that we gave to this browser, or from a service.
 #[derive(Debug)]
 pub(crate) struct Posted {
     fields: Vec<(String, String)>,
@@ -25,15 +31,16 @@ impl FromRequest<Pages> for Posted {
 
     async fn from_request(request: Request, pages: &Pages) -> Result<Self, Failure> {
         let visit = request.extensions().get::<Visit>().cloned().ok_or(Failure::Internal)?;
+        if boundary::service(request.extensions()).is_some() {
+            return Self::of_service(request, &visit).await;
+        }
         let session = visit.session().ok_or(Failure::Forged)?;
         if !is_urlencoded(&request) || !origin::is_ours(request.headers(), request.uri()) {
             return Err(Failure::Forged);
         }
         // The limit is the body limit layer's.
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
-        let mut fields: Vec<(String, String)> = form_urlencoded::parse(&bytes)
-            .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
-            .collect();
+        let mut fields = urlencoded(&bytes);
         let given = fields.iter().position(|(name, _)| name == token::FIELD).ok_or(Failure::Forged)?;
         let (_, given) = fields.swap_remove(given);
         let form = token::accept(&pages.key, session, &given).ok_or(Failure::Forged)?;
@@ -42,12 +49,47 @@ impl FromRequest<Pages> for Posted {
     }
 }
 
+fn urlencoded(bytes: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect()
+}
+
+/// The members of a JSON object as fields: a list is a field that is there several times, `null` is none.
+fn json_fields(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = |value: Json| match value {
+        Json::Text(text) => Some(text),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let Json::Object(members) = json::parse(bytes).ok()? else { return None };
+    let mut fields = Vec::with_capacity(members.len());
+    for (name, value) in members {
+        match value {
+            Json::Null => {}
+            Json::Array(items) => {
+                for item in items {
+                    fields.push((name.clone(), text(item)?));
+                }
+            }
+            value => fields.push((name, text(value)?)),
+        }
+    }
+    Some(fields)
+}
+
 fn is_urlencoded(request: &Request) -> bool {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 impl Posted {
+    async fn of_service(request: Request, visit: &Visit) -> Result<Self, Failure> {
+        let is_form = is_urlencoded(&request);
+        let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
+        let fields = if is_form { urlencoded(&bytes) } else { json_fields(&bytes).ok_or(Failure::BadForm)? };
+        let submit = Submit::new(FormId::random(), visit.path(), &fields);
+        Ok(Self { fields, submit })
+    }
+
     /// A field as it was filled in; browsers' line ends are `\n` here.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())

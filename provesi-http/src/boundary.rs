@@ -1,0 +1,251 @@
+//! The boundary between services: who calls is proved by a token, and what passes can be secure messages
+//! ([`provesi_crypto`]).
+//!
+//! [`Boundary`] is a [`tower::Layer`] of three steps, which can be had one by one for routes of your own. In the order in
+//! which a request meets them:
+//!
+//! 1. [`Boundary::authenticate`]: `X-Microservice-Source: NAME` makes a request internal, and needs that service's token in
+//!    `X-Service-Token`; otherwise 401. From there on the request's extensions hold
+//!    [`Actor::Service`]. A request without the header is not internal, whatever token it
+//!    brings.
+//! 2. [`Boundary::encrypt_response`]: an internal request with `X-Encrypt-Response: true` gets its answer as
+//!    `{"encrypted": MESSAGE}` with `X-Encrypted-Response: true`; errors too. It is outside of the next step, so that what
+//!    that refuses is encrypted as well, and must be inside of compression: what is compressed before it is encrypted tells
+//!    by its length what it says.
+//! 3. [`Boundary::decrypt`]: with `X-Encrypted-Payload: true` the body is a secure message; what it says goes on as if it had
+//!    come so. Whatever is wrong with it: 400, with one text.
+//!
+//! Behind them, around single routes: [`require_service`], [`require_encrypted`] and [`require_encrypted_response`].
+//!
+//! [`router_with`](crate::router_with) has all three around every path of its own
+//! ([`HttpOptions::boundary`](crate::HttpOptions::boundary)). An application that puts a boundary around everything,
+//! that router included, need not give it another: what one boundary has done, the next one leaves alone.
+//!
+//! ```
+//! use axum::{Router, routing::post};
+//! use provesi_crypto::{KeyRing, Keys};
+//! use provesi_http::boundary::{Boundary, ServiceTokens, require_encrypted, require_service};
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let tokens = ServiceTokens::default().with("orders".parse()?, "a token of 16 bytes or more")?;
+//! let boundary = Boundary::new(tokens)
+//!     .with_keys(KeyRing::new(Keys::generate()?))
+//!     .with_destination("/inventory", "inventory".parse()?);
+//! let router: Router = Router::new()
+//!     .route("/inventory/reserve", post(async || "reserved"))
+//!     .layer(require_encrypted())
+//!     .layer(require_service(["orders".parse()?]))
+//!     .layer(boundary);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is decided where the contract is silent
+//!
+//! | a request | is answered |
+//! | --- | --- |
+//! | internal, with two tokens, two sources, or a name that no service can have | 401 |
+//! | with an encrypted body and no source, or without keys here | 400 |
+//! | with an encrypted body, on a path that belongs to no service | 400 |
+//! | with an encrypted body over the body limit (the token counts, not what is in it) | 413 |
+//! | with an encrypted body that does not arrive in time | 503 |
+//! | that wants its answer encrypted and is not internal | in clear, as if it had not said so |
+//! | that wants its answer encrypted, without keys here | 501, and nothing is done |
+//! | that wants an answer encrypted that is over 1 MiB or no text | 406: ask for less, such as `?limit=200` |
+//! | that is answered without a body (HEAD, 204, 304) | as it is |
+
+mod authenticate;
+mod decrypt;
+mod encrypt_response;
+mod places;
+mod refusal;
+mod require;
+mod step;
+mod tokens;
+
+pub use authenticate::Authenticate;
+pub use decrypt::Decrypt;
+pub use encrypt_response::EncryptResponse;
+pub use require::{
+    RequireEncrypted, RequireEncryptedResponse, RequireService, require_encrypted, require_encrypted_response,
+    require_service,
+};
+pub use step::{Step, StepService};
+pub use tokens::{ServiceTokens, WeakToken};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Extensions, HeaderMap, HeaderName};
+use provesi_core::{Actor, ActorName};
+use provesi_crypto::{
+    Clock, Expected, KeyRing, MemoryReplayGuard, ReplayGuard, Seal, SecureMessages, ServiceName, SystemClock,
+};
+use tower::Layer;
+
+use places::Places;
+
+/// Who sends an internal request.
+pub(crate) const SOURCE: HeaderName = HeaderName::from_static("x-microservice-source");
+/// The token that proves it.
+pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-service-token");
+/// `true`: the body is a secure message.
+pub(crate) const ENCRYPTED_PAYLOAD: HeaderName = HeaderName::from_static("x-encrypted-payload");
+/// `true`: the answer is to be one.
+pub(crate) const ENCRYPT_RESPONSE: HeaderName = HeaderName::from_static("x-encrypt-response");
+/// `true`: it is one.
+pub(crate) const ENCRYPTED_RESPONSE: HeaderName = HeaderName::from_static("x-encrypted-response");
+
+/// How many messages are remembered unless another guard is given: 300 a second for as long as each could be repeated, at
+/// about 200 bytes each.
+const REPLAY_CAPACITY: usize = 100_000;
+
+/// The tokens and keys by which services are known, and what their requests go through. Cheap to clone; `Debug` shows no
+/// secret. The default has neither: it refuses every internal request.
+#[derive(Clone, Debug, Default)]
+pub struct Boundary {
+    tokens: Arc<ServiceTokens>,
+    keys: Option<Keyed>,
+    places: Arc<Places>,
+    limits: Limits,
+}
+
+/// The keys, and what messages under them are judged by.
+#[derive(Clone, Debug)]
+struct Keyed {
+    ring: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    messages: SecureMessages,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The most bytes of an encrypted body.
+    body: usize,
+    /// How long a body may take to arrive, and an answer to be there as a whole.
+    time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body: 64 * 1024, time: Duration::from_secs(30) }
+    }
+}
+
+impl Keyed {
+    fn new(ring: Arc<KeyRing>, clock: Arc<dyn Clock>, guard: Arc<dyn ReplayGuard>) -> Self {
+        let messages = SecureMessages::new(Arc::clone(&ring), Arc::clone(&clock), guard);
+        Self { ring, clock, messages }
+    }
+}
+
+impl Boundary {
+    /// A boundary that knows services by these tokens, and has no keys.
+    #[must_use]
+    pub fn new(tokens: ServiceTokens) -> Self {
+        Self { tokens: Arc::new(tokens), ..Self::default() }
+    }
+
+    /// With keys for secure messages, the system's clock, and a guard in memory that remembers 100,000 messages: 300 a
+    /// second. Messages beyond are refused until others are too old to be repeated.
+    #[must_use]
+    pub fn with_keys(self, keys: KeyRing) -> Self {
+        self.with_messages(Arc::new(keys), Arc::new(SystemClock), Arc::new(MemoryReplayGuard::new(REPLAY_CAPACITY)))
+    }
+
+    /// With keys for secure messages, and a clock and a guard of yours: one with more room, or one that several processes
+    /// share.
+    #[must_use]
+    pub fn with_messages(self, keys: Arc<KeyRing>, clock: Arc<dyn Clock>, guard: Arc<dyn ReplayGuard>) -> Self {
+        Self { keys: Some(Keyed::new(keys, clock, guard)), ..self }
+    }
+
+    /// With a further service: messages to `prefix` itself and to paths below it are for it. `/clients`, `/api/clients`,
+    /// `/orders` and `/api/orders` are known. Of several that fit, the one that was added last counts.
+    #[must_use]
+    pub fn with_destination(mut self, prefix: &str, service: ServiceName) -> Self {
+        Arc::make_mut(&mut self.places).add(prefix, service);
+        self
+    }
+
+    /// With another limit of encrypted bodies than 64 KiB. No message has more than
+    /// [`MAX_TOKEN_LEN`](provesi_crypto::MAX_TOKEN_LEN).
+    #[must_use]
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body = bytes;
+        self
+    }
+
+    /// With another limit than 30 seconds for how long an encrypted body may take to arrive, and an answer that is to be
+    /// encrypted to be there as a whole.
+    #[must_use]
+    pub fn with_timeout(mut self, time: Duration) -> Self {
+        self.limits.time = time;
+        self
+    }
+
+    /// Step 1 alone: who sends an internal request.
+    #[must_use]
+    pub fn authenticate(&self) -> Step<Authenticate> {
+        Step::new(Authenticate::new(self.clone()))
+    }
+
+    /// Step 2 alone: answers as secure messages.
+    #[must_use]
+    pub fn encrypt_response(&self) -> Step<EncryptResponse> {
+        Step::new(EncryptResponse::new(self.clone()))
+    }
+
+    /// Step 3 alone: bodies that are secure messages.
+    #[must_use]
+    pub fn decrypt(&self) -> Step<Decrypt> {
+        Step::new(Decrypt::new(self.clone()))
+    }
+
+    /// Whether there are keys.
+    #[must_use]
+    pub const fn has_keys(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Whether a message that is sealed under the keys opens; `None` without keys.
+    #[must_use]
+    pub fn works(&self) -> Option<bool> {
+        let Keyed { ring, clock, .. } = self.keys.as_ref()?;
+        // A guard of its own: the other one's room is for the messages of others.
+        let guard = Arc::new(MemoryReplayGuard::new(1));
+        let messages = SecureMessages::new(Arc::clone(ring), Arc::clone(clock), guard);
+        let own = &self.places.own;
+        let data = serde_json::json!({});
+        let opened = messages
+            .seal(&Seal { source: own, destination: own, data: &data })
+            .map(|token| messages.open(&token, &Expected::at(own)));
+        Some(matches!(opened, Ok(Ok(_))))
+    }
+}
+
+impl<S: Clone> Layer<S> for Boundary {
+    type Service = StepService<Authenticate, StepService<EncryptResponse, StepService<Decrypt, S>>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.authenticate().layer(self.encrypt_response().layer(self.decrypt().layer(inner)))
+    }
+}
+
+/// Whether a header says `true`, in any letter case.
+fn says_true(headers: &HeaderMap, name: &HeaderName) -> bool {
+    headers.get_all(name).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
+}
+
+/// The service that sent an internal request.
+pub(crate) fn service(extensions: &Extensions) -> Option<&ActorName> {
+    match extensions.get::<Actor>() {
+        Some(Actor::Service(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// As the name that messages know it by.
+fn service_name(extensions: &Extensions) -> Option<ServiceName> {
+    service(extensions)?.as_str().parse().ok()
+}

@@ -1,0 +1,105 @@
+//! Bodies that are secure messages.
+
+use std::error::Error;
+
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use http_body_util::LengthLimitError;
+use provesi_crypto::{Expected, OpenError};
+use tower::Service;
+
+use super::refusal::Refusal;
+use super::step::Check;
+use super::{Boundary, ENCRYPTED_PAYLOAD, says_true, service_name};
+use crate::answer::JSON;
+
+/// See [`Boundary::decrypt`].
+#[derive(Clone, Debug)]
+pub struct Decrypt(Boundary);
+
+/// In the extensions of a request whose body came as a secure message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decrypted;
+
+/// Why a body is not handed on.
+#[derive(Debug)]
+enum Unopened {
+    /// For a reason that the caller is told.
+    Told(Refusal),
+    /// For one that is for the log alone.
+    Message(&'static str),
+    Open(OpenError),
+}
+
+impl Decrypt {
+    pub(super) const fn new(boundary: Boundary) -> Self {
+        Self(boundary)
+    }
+
+    /// What the message in a body says.
+    async fn open(&self, request: &mut Request) -> Result<String, Unopened> {
+        let Boundary { keys, places, limits, .. } = &self.0;
+        let keys = keys.as_ref().ok_or(Unopened::Message("there are no keys"))?;
+        let source = service_name(request.extensions()).ok_or(Unopened::Message("the request is not internal"))?;
+        let destination = places.of(request.uri().path()).ok_or(Unopened::Message("the path belongs to no service"))?;
+        let body = std::mem::take(request.body_mut());
+        if body.size_hint().lower() > limits.body as u64 {
+            return Err(Unopened::Told(Refusal::TooLarge));
+        }
+        let arrived = tokio::time::timeout(limits.time, to_bytes(body, limits.body)).await;
+        let token = arrived.map_err(|_| Unopened::Told(Refusal::TimedOut))?.map_err(|error| unread(&error))?;
+        let token = std::str::from_utf8(&token).map_err(|_| Unopened::Message("the body is no text"))?;
+        let message = keys.messages.open(token, &Expected::at(destination).sent_by(&source)).map_err(Unopened::Open)?;
+        Ok(message.into_data_json())
+    }
+}
+
+fn unread(error: &axum::Error) -> Unopened {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return Unopened::Told(Refusal::TooLarge);
+        }
+        cause = error.source();
+    }
+    Unopened::Message("the body broke off")
+}
+
+impl Check for Decrypt {
+    fn concerns(&self, request: &Request) -> bool {
+        says_true(request.headers(), &ENCRYPTED_PAYLOAD)
+    }
+
+    async fn pass<S>(self, mut request: Request, mut inner: S) -> Result<Response, S::Error>
+    where
+        S: Service<Request, Response = Response> + Send + 'static,
+        S::Error: Send,
+        S::Future: Send,
+    {
+        let why = match self.open(&mut request).await {
+            Ok(json) => {
+                let json = Bytes::from(json);
+                describe(request.headers_mut(), json.len());
+                *request.body_mut() = Body::from(json);
+                request.extensions_mut().insert(Decrypted);
+                return inner.call(request).await;
+            }
+            Err(Unopened::Told(refusal)) => return Ok(refusal.answer()),
+            Err(Unopened::Message(why)) => why.to_owned(),
+            Err(Unopened::Open(error)) => error.to_string(),
+        };
+        tracing::warn!(why, "an encrypted body was refused");
+        Ok(Refusal::Message.answer())
+    }
+}
+
+/// Makes the headers say what the body is by now.
+fn describe(headers: &mut HeaderMap, len: usize) {
+    for name in [ENCRYPTED_PAYLOAD, header::CONTENT_ENCODING, header::TRANSFER_ENCODING] {
+        headers.remove(name);
+    }
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
+}

@@ -1,0 +1,53 @@
+//! Writes that a web page of another site makes a browser send.
+//!
+//! A browser asks before it sends JSON to another site (CORS), but not before a POST whose body has no type, which the API
+//! takes for JSON as the Python system does. What CORS allows passes; what it does not is refused here.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::boundary;
+use crate::error::ApiError;
+use crate::options::{CorsOptions, Origins};
+use crate::pages::origin;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+pub(crate) async fn refuse(State(options): State<Arc<CorsOptions>>, request: Request, next: Next) -> Response {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    if !reads && is_foreign(&request) && !allows(&options, &request) {
+        return ApiError::CrossSite.into_response();
+    }
+    next.run(request).await
+}
+
+/// Browsers say where a request comes from: in `Sec-Fetch-Site` to who they trust (TLS, or the same machine), in `Origin`
+/// to everybody. Programs say neither.
+fn is_foreign(request: &Request) -> bool {
+    let headers = request.headers();
+    // No page can make a browser send a token.
+    if boundary::service(request.extensions()).is_some() {
+        return false;
+    }
+    match headers.get(FETCH_SITE).map(axum::http::HeaderValue::as_bytes) {
+        Some(site) => site != b"same-origin" && site != b"none",
+        None => has_origin(headers) && !origin::is_ours(headers, request.uri()),
+    }
+}
+
+fn has_origin(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN)
+}
+
+fn allows(options: &CorsOptions, request: &Request) -> bool {
+    let origin = request.headers().get(header::ORIGIN);
+    let is_allowed = match &options.origins {
+        Origins::Any => true,
+        Origins::List(origins) => origin.is_some_and(|origin| origins.contains(origin)),
+    };
+    is_allowed && options.methods.contains(request.method())
+}

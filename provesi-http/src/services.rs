@@ -1,0 +1,92 @@
+//! What other services ask in batches: behind their token, and with keys as secure messages alone, both ways.
+//!
+//! An answer names all that was asked: an answer to another question, put in its place on the way, is found out.
+
+mod counts;
+mod lookup;
+
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use provesi_core::{AppError, ClientId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::Api;
+use crate::body::unread;
+use crate::boundary::{RequireService, require_encrypted, require_encrypted_response};
+use crate::error::{self, ApiError};
+use crate::{answer, layers};
+
+/// The most ids that a question may hold.
+pub(crate) const MOST: usize = 1_000;
+
+pub(crate) const LOOKUP: &str = "/clients/api/v1/lookup/";
+pub(crate) const COUNTS: &str = "/orders/api/v1/counts/";
+
+/// The routes, which pages or not are there.
+pub(crate) fn routes(api: &Api) -> Router {
+    let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(COUNTS, post(counts::counts));
+    let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
+    if api.options.boundary.has_keys() {
+        routes = routes.layer(require_encrypted()).layer(require_encrypted_response());
+    }
+    let routes = layers::guard(routes.layer(RequireService::any()), &api.options, IntoResponse::into_response);
+    routes.with_state(api.clone())
+}
+
+/// A question, at most [`MOST`] ids in it.
+#[derive(Debug)]
+struct Asked<T>(T);
+
+trait Question: DeserializeOwned {
+    fn ids(&self) -> &[ClientId];
+}
+
+impl<T: Question, S: Send + Sync> FromRequest<S> for Asked<T> {
+    type Rejection = Unanswered;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Unanswered> {
+        // The limit is the body limit layer's.
+        let bytes: Bytes =
+            to_bytes(request.into_body(), usize::MAX).await.map_err(|error| Unanswered::Body(unread(error)))?;
+        let asked: Option<T> = serde_json::from_slice(&bytes).ok();
+        asked.filter(|asked| asked.ids().len() <= MOST).map(Self).ok_or(Unanswered::Question)
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug)]
+enum Unanswered {
+    /// It is none, or asks for too many.
+    Question,
+    /// It could not be read.
+    Body(ApiError),
+    /// A store failed.
+    App(AppError),
+}
+
+impl IntoResponse for Unanswered {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Told {
+            error: &'static str,
+        }
+        let (status, error) = match self {
+            Self::Question => (StatusCode::UNPROCESSABLE_ENTITY, "Se esperaba una lista de hasta 1000 ids de cliente"),
+            Self::Body(error) => return error.into_response(),
+            Self::App(error) => {
+                error::log(&error);
+                if error.is_transient() {
+                    (StatusCode::SERVICE_UNAVAILABLE, "Servicio no disponible, intente de nuevo en un momento")
+                } else {
+                    (StatusCode::INTERNAL_SERVER_ERROR, "Error interno del servidor")
+                }
+            }
+        };
+        answer::json(status, &Told { error })
+    }
+}
