@@ -32,9 +32,10 @@ pub(crate) fn routes(api: &Api) -> Router {
     let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(COUNTS, post(counts::counts));
     let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
     if api.options.boundary.has_keys() {
-        routes = routes.layer(require_encrypted()).layer(require_encrypted_response());
+        routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());
     }
-    let routes = layers::guard(routes.layer(RequireService::any()), &api.options, IntoResponse::into_response);
+    // Not around the paths that there are not, which are others' as well.
+    let routes = layers::guard(routes.route_layer(RequireService::any()), &api.options, IntoResponse::into_response);
     routes.with_state(api.clone())
 }
 

@@ -81,6 +81,7 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
                 .collect(),
         ),
     };
+    options.boundary = settings.services.boundary();
     options.cors.methods.clone_from(&settings.cors_methods);
     options.cors.headers.clone_from(&settings.cors_headers);
     options.pages = settings.pages.then(|| {

@@ -1,6 +1,7 @@
 //! What the settings mean: flags and environment variables read, checked and given their defaults. No I/O.
 
 mod audit;
+mod services;
 mod values;
 
 pub(crate) use audit::{Audit, AuditSettings};
@@ -18,6 +19,7 @@ use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{LogArgs, ServeArgs, StoreArgs};
+pub(crate) use services::ServiceSettings;
 use values::{
     actor_names, address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size,
     store_url,
@@ -118,6 +120,8 @@ pub(crate) struct ServeSettings {
     pub(crate) pages: bool,
     /// Signs the forms of the pages; `None` for a new one of each start.
     pub(crate) secret_key: Option<SecretKey>,
+    /// By what other services are known.
+    pub(crate) services: ServiceSettings,
 }
 
 #[derive(Debug)]
@@ -223,6 +227,7 @@ impl Env<'_> {
             })?,
             // No flag: a command line is seen by everybody on the machine.
             secret_key: self.setting(("PROVESI_SECRET_KEY", "PROVESI_SECRET_KEY"), None, "", secret_key)?,
+            services: self.services()?,
         })
     }
 

@@ -14,5 +14,6 @@ mod orders;
 mod print;
 mod returns;
 mod scan;
+mod services;
 mod support;
 mod twice;

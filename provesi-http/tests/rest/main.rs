@@ -4,6 +4,7 @@
 
 mod audit;
 mod bodies;
+mod boundary;
 mod clients;
 mod docs;
 mod health;
