@@ -6,6 +6,8 @@ mod audit;
 mod body;
 pub mod boundary;
 mod caller;
+#[cfg(feature = "client")]
+pub mod client;
 mod clients;
 mod docs;
 mod encoding;

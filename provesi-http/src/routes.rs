@@ -54,7 +54,7 @@ pub fn router(app: App) -> Router {
 }
 
 /// The REST API (`/api/…` and, with the documents, `/openapi.json`), what other services ask in batches
-/// (`/clients/api/v1/lookup/` and `/orders/api/v1/counts/`) and, unless they are left out, the pages (`/`,
+/// (`/clients/api/v1/lookup/` and the like) and, unless they are left out, the pages (`/`,
 /// `/clients/…`, `/orders/…`, `/assets/provesi-…`). Any other path stays the embedder's, who may `merge` this router into
 /// another, or `nest` it under a path.
 pub fn router_with(app: App, options: HttpOptions) -> Router {

@@ -4,6 +4,10 @@
 
 mod counts;
 mod lookup;
+mod of_client;
+mod search;
+
+use std::str::FromStr;
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
@@ -11,7 +15,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use provesi_core::{AppError, ClientId};
+use provesi_core::{AppError, PageLimit, PageRequest, StoreError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,11 +29,17 @@ use crate::{answer, layers};
 pub(crate) const MOST: usize = 1_000;
 
 pub(crate) const LOOKUP: &str = "/clients/api/v1/lookup/";
+pub(crate) const SEARCH: &str = "/clients/api/v1/search/";
 pub(crate) const COUNTS: &str = "/orders/api/v1/counts/";
+pub(crate) const OF_CLIENT: &str = "/orders/api/v1/of-client/";
 
 /// The routes, which pages or not are there.
 pub(crate) fn routes(api: &Api) -> Router {
-    let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(COUNTS, post(counts::counts));
+    let routes = Router::new()
+        .route(LOOKUP, post(lookup::lookup))
+        .route(SEARCH, post(search::search))
+        .route(COUNTS, post(counts::counts))
+        .route(OF_CLIENT, post(of_client::of_client));
     let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
     if api.options.boundary.has_keys() {
         routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());
@@ -39,12 +49,13 @@ pub(crate) fn routes(api: &Api) -> Router {
     routes.with_state(api.clone())
 }
 
-/// A question, at most [`MOST`] ids in it.
+/// A question that may be asked.
 #[derive(Debug)]
 struct Asked<T>(T);
 
 trait Question: DeserializeOwned {
-    fn ids(&self) -> &[ClientId];
+    /// Whether it asks for no more than it may.
+    fn is_modest(&self) -> bool;
 }
 
 impl<T: Question, S: Send + Sync> FromRequest<S> for Asked<T> {
@@ -55,8 +66,15 @@ impl<T: Question, S: Send + Sync> FromRequest<S> for Asked<T> {
         let bytes: Bytes =
             to_bytes(request.into_body(), usize::MAX).await.map_err(|error| Unanswered::Body(unread(error)))?;
         let asked: Option<T> = serde_json::from_slice(&bytes).ok();
-        asked.filter(|asked| asked.ids().len() <= MOST).map(Self).ok_or(Unanswered::Question)
+        asked.filter(Question::is_modest).map(Self).ok_or(Unanswered::Question)
     }
+}
+
+/// Which page is asked for.
+fn page<C: FromStr<Err = StoreError>>(limit: u32, cursor: Option<&str>) -> Result<PageRequest<C>, Unanswered> {
+    let limit = PageLimit::new(limit).map_err(|_| Unanswered::Question)?;
+    let after = cursor.map(str::parse).transpose().map_err(|_| Unanswered::Question)?;
+    Ok(PageRequest { limit, after })
 }
 
 /// Why a question has no answer.
@@ -77,8 +95,13 @@ impl IntoResponse for Unanswered {
             error: &'static str,
         }
         let (status, error) = match self {
-            Self::Question => (StatusCode::UNPROCESSABLE_ENTITY, "Se esperaba una lista de hasta 1000 ids de cliente"),
+            Self::Question => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "No es una pregunta de este servicio, o pide demasiado")
+            }
             Self::Body(error) => return error.into_response(),
+            Self::App(AppError::Clients(StoreError::InvalidCursor) | AppError::Orders(StoreError::InvalidCursor)) => {
+                (StatusCode::BAD_REQUEST, "Cursor inválido")
+            }
             Self::App(error) => {
                 error::log(&error);
                 if error.is_transient() {

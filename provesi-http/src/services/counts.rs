@@ -9,7 +9,7 @@ use axum::response::Response;
 use provesi_core::ClientId;
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Question, Unanswered};
+use super::{Asked, MOST, Question, Unanswered};
 use crate::answer;
 use crate::api::Api;
 use crate::caller::By;
@@ -20,8 +20,8 @@ pub(super) struct ClientIds {
 }
 
 impl Question for ClientIds {
-    fn ids(&self) -> &[ClientId] {
-        &self.client_ids
+    fn is_modest(&self) -> bool {
+        self.client_ids.len() <= MOST
     }
 }
 

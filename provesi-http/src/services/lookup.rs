@@ -11,7 +11,7 @@ use axum::response::Response;
 use provesi_core::{AppError, ClientId, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Question, Unanswered};
+use super::{Asked, MOST, Question, Unanswered};
 use crate::answer;
 use crate::api::Api;
 use crate::caller::By;
@@ -23,8 +23,8 @@ pub(super) struct Ids {
 }
 
 impl Question for Ids {
-    fn ids(&self) -> &[ClientId] {
-        &self.ids
+    fn is_modest(&self) -> bool {
+        self.ids.len() <= MOST
     }
 }
 

@@ -1,0 +1,221 @@
+//! A client for the services of another process (feature `client`).
+//!
+//! Every question is a `POST` whose body is a secure message, and so is every answer: who stands between the two sees paths,
+//! lengths and times, and the token, which is why an address beyond this machine must be `https://`. What an answer says is
+//! taken from the message alone, not from the status beside it, which anybody may change; and it names what was asked, so
+//! that an answer to another question does not pass for it.
+//!
+//! ```no_run
+//! use provesi_crypto::{KeyRing, Keys};
+//! use provesi_http::client::SecureServiceClient;
+//!
+//! # async fn example(token: &str, aes_key: &str, hmac_key: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = KeyRing::new(Keys::from_base64(aes_key, hmac_key)?);
+//! let clients = SecureServiceClient::new(
+//!     "https://clients.example.com", "orders".parse()?, "clients".parse()?, token, keys,
+//! )?;
+//! let client = clients.get_client("6b050af58b3059b0f61239f2".parse()?).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is a [`ClientRepository`](provesi_core::ClientRepository) for all that orders need of clients, which is to read them:
+//! writes and [`count`](provesi_core::ClientRepository::count) are not offered, and say so.
+
+mod call;
+mod error;
+mod records;
+mod repository;
+mod tls;
+
+pub use error::{NoClient, ServiceError};
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+use provesi_core::{Client, ClientId, Order};
+use provesi_crypto::{KeyRing, MemoryReplayGuard, SecureMessages, ServiceName, SystemClock};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+use crate::services::{COUNTS, LOOKUP, MOST, OF_CLIENT};
+use records::{ClientRecord, OrderRecord};
+
+/// How many orders are asked for at once: as many as surely fit into a message, whatever their reasons.
+const ORDERS_AT_ONCE: u32 = 40;
+
+/// How many answers are remembered, so that none is taken twice.
+const ANSWERS: usize = 100_000;
+
+/// A client of one service of another process. Cheap to clone; `Debug` shows neither token nor keys.
+#[derive(Clone)]
+pub struct SecureServiceClient {
+    http: reqwest::Client,
+    base: Url,
+    source: ServiceName,
+    destination: ServiceName,
+    token: HeaderValue,
+    messages: SecureMessages,
+}
+
+impl fmt::Debug for SecureServiceClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, destination, .. } = self;
+        f.debug_struct("SecureServiceClient")
+            .field("source", source)
+            .field("destination", destination)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SecureServiceClient {
+    /// A client of `destination` (`clients` or `orders`) at `base`, below which its paths are, for the service `source`,
+    /// which proves itself by `token`. Opens no connection.
+    ///
+    /// # Errors
+    /// [`NoClient`]: `base` is no address or would carry the token in clear beyond this machine, the token cannot be in a
+    /// header, or the system has no certificates to know others by.
+    pub fn new(
+        base: &str,
+        source: ServiceName,
+        destination: ServiceName,
+        token: &str,
+        keys: impl Into<Arc<KeyRing>>,
+    ) -> Result<Self, NoClient> {
+        let base = tls::checked(base)?;
+        let mut token = HeaderValue::from_str(token).map_err(|_| NoClient::Token)?;
+        token.set_sensitive(true);
+        let http = tls::http(&base)?;
+        let guard = Arc::new(MemoryReplayGuard::new(ANSWERS));
+        let messages = SecureMessages::new(keys.into(), Arc::new(SystemClock), guard);
+        Ok(Self { http, base, source, destination, token, messages })
+    }
+
+    /// The client with this id, `None` where there is none.
+    ///
+    /// # Errors
+    /// [`ServiceError`], with [`ServiceError::Unreadable`] where the record there breaks the rules of the domain.
+    pub async fn get_client(&self, id: ClientId) -> Result<Option<Client>, ServiceError> {
+        let found = self.looked_up(&[id]).await?;
+        if !found.unreadable.is_empty() {
+            return Err(ServiceError::Unreadable);
+        }
+        Ok(found.clients.into_iter().next())
+    }
+
+    /// The clients with these ids, each once, in no particular order; the unknown and the unreadable are left out. One
+    /// question for each 1,000, and more where the answer would be longer than a message may be.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Client>, ServiceError> {
+        let ids: Vec<ClientId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut clients = Vec::with_capacity(ids.len());
+        let mut waiting: Vec<&[ClientId]> = ids.chunks(MOST).collect();
+        while let Some(part) = waiting.pop() {
+            match self.looked_up(part).await {
+                Ok(found) => clients.extend(found.clients),
+                Err(ServiceError::TooLong) if part.len() > 1 => {
+                    let (one, other) = part.split_at(part.len() / 2);
+                    waiting.extend([one, other]);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(clients)
+    }
+
+    async fn looked_up(&self, ids: &[ClientId]) -> Result<Found, ServiceError> {
+        #[derive(Serialize)]
+        struct Ids<'a> {
+            ids: &'a [ClientId],
+        }
+        #[derive(Deserialize)]
+        struct Told {
+            clients: Vec<ClientRecord>,
+            missing: Vec<ClientId>,
+            unreadable: Vec<ClientId>,
+        }
+        let told: Told = self.ask(LOOKUP, &Ids { ids }).await?;
+        let clients: Vec<Client> = told.clients.into_iter().map(Client::from).collect();
+        let named = clients.iter().map(|client| client.id).chain(told.missing).chain(told.unreadable.clone());
+        if !each_once(ids, named) {
+            return Err(ServiceError::Answer("the answer is not about the clients that were asked for"));
+        }
+        Ok(Found { clients, unreadable: told.unreadable })
+    }
+
+    /// How many orders each of these clients has, none among them. One question for each 1,000.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn order_counts(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, ServiceError> {
+        #[derive(Serialize)]
+        struct Ids<'a> {
+            client_ids: &'a [ClientId],
+        }
+        #[derive(Deserialize)]
+        struct Told {
+            counts: HashMap<ClientId, u64>,
+        }
+        let mut all = HashMap::with_capacity(ids.len());
+        for client_ids in ids.chunks(MOST) {
+            let Told { counts } = self.ask(COUNTS, &Ids { client_ids }).await?;
+            if !each_once(client_ids, counts.keys().copied()) {
+                return Err(ServiceError::Answer("the answer does not count what was asked for"));
+            }
+            all.extend(counts);
+        }
+        Ok(all)
+    }
+
+    /// All orders of a client, the latest change first.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn orders_for_client(&self, id: ClientId) -> Result<Vec<Order>, ServiceError> {
+        #[derive(Clone, PartialEq, Serialize, Deserialize)]
+        struct Question {
+            client_id: ClientId,
+            limit: u32,
+            cursor: Option<String>,
+        }
+        #[derive(Deserialize)]
+        struct Told {
+            orders: Vec<OrderRecord>,
+            next_cursor: Option<String>,
+            asked: Question,
+        }
+        let mut orders = Vec::new();
+        let mut question = Question { client_id: id, limit: ORDERS_AT_ONCE, cursor: None };
+        loop {
+            let told: Told = self.ask(OF_CLIENT, &question).await?;
+            if told.asked != question {
+                return Err(ServiceError::Answer("the answer is not about the orders that were asked for"));
+            }
+            orders.extend(told.orders.into_iter().map(Order::from));
+            match told.next_cursor {
+                None => return Ok(orders),
+                cursor => question.cursor = cursor,
+            }
+        }
+    }
+}
+
+struct Found {
+    clients: Vec<Client>,
+    unreadable: Vec<ClientId>,
+}
+
+/// Whether `named` are the ids that were asked for, no more and no less.
+fn each_once(asked: &[ClientId], named: impl Iterator<Item = ClientId>) -> bool {
+    let asked: BTreeSet<ClientId> = asked.iter().copied().collect();
+    let (mut seen, mut count) = (BTreeSet::new(), 0);
+    for id in named {
+        seen.insert(id);
+        count += 1;
+    }
+    seen == asked && count == asked.len()
+}

@@ -1,0 +1,142 @@
+//! The clients of another process as a store that orders can read.
+
+use async_trait::async_trait;
+use provesi_core::{
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, Direction,
+    Email, Expected, Page, PageLimit, PageRequest, StoreError, Timestamp, stream_items,
+};
+use serde::{Deserialize, Serialize};
+
+use super::SecureServiceClient;
+use super::error::ServiceError;
+use super::records::ClientRecord;
+use crate::services::SEARCH;
+
+/// How many clients are asked for at once: as many as surely fit into a message, whatever their addresses.
+const AT_ONCE: usize = 100;
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Question {
+    q: Option<ClientQuery>,
+    descending: bool,
+    limit: usize,
+    cursor: Option<String>,
+}
+
+impl SecureServiceClient {
+    async fn part_of_page(
+        &self,
+        listing: &ClientListing,
+        limit: usize,
+        after: Option<&ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, ServiceError> {
+        #[derive(Deserialize)]
+        struct Told {
+            clients: Vec<ClientRecord>,
+            next_cursor: Option<String>,
+            stopped_early: bool,
+            asked: Question,
+        }
+        let question = Question {
+            q: listing.filter.query.clone(),
+            descending: listing.direction == Direction::Descending,
+            limit,
+            cursor: after.map(ToString::to_string),
+        };
+        let told: Told = self.ask(SEARCH, &question).await?;
+        if told.asked != question || told.clients.len() > limit {
+            return Err(ServiceError::Answer("the answer is not the page that was asked for"));
+        }
+        let next = told.next_cursor.map(|next| next.parse()).transpose();
+        let next = next.map_err(|_| ServiceError::Answer("the answer has no place to go on from"))?;
+        let items = told.clients.into_iter().map(Client::from).collect();
+        Ok(Page { items, next, stopped_early: told.stopped_early })
+    }
+}
+
+#[async_trait]
+impl ClientRepository for SecureServiceClient {
+    fn database(&self) -> String {
+        format!("service {}", self.destination)
+    }
+
+    async fn insert(&self, _: &Client) -> Result<Client, StoreError> {
+        Err(ServiceError::NotOffered("making a client").into())
+    }
+
+    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        Ok(self.get_client(id).await?)
+    }
+
+    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
+        Ok(self.get_clients(ids).await?)
+    }
+
+    /// Looks through what a search for the address finds, those who have it first.
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
+        let Ok(query) = ClientQuery::parse(email.as_str()) else {
+            return Err(ServiceError::NotOffered("a search for so long an address").into());
+        };
+        let mut filter = ClientFilter::default();
+        filter.query = Some(query);
+        let listing = ClientListing::new(filter, Direction::Ascending);
+        let mut after = None;
+        loop {
+            let page = self.part_of_page(&listing, AT_ONCE, after.as_ref()).await?;
+            if let Some(found) = page.items.into_iter().find(|client| client.email.folded() == email.folded()) {
+                return Ok(Some(found));
+            }
+            match page.next {
+                None => return Ok(None),
+                next => after = next,
+            }
+        }
+    }
+
+    async fn update(&self, _: &Client, _: Expected, _: Timestamp) -> Result<Client, StoreError> {
+        Err(ServiceError::NotOffered("changing a client").into())
+    }
+
+    async fn delete(&self, _: ClientId, _: Expected) -> Result<Client, StoreError> {
+        Err(ServiceError::NotOffered("deleting a client").into())
+    }
+
+    async fn page(
+        &self,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+        // Ours or not is for the service to say, and it would tell it like any other fault of the question.
+        if let Some(cursor) = &request.after {
+            listing.position(cursor)?;
+        }
+        let mut items: Vec<Client> = Vec::new();
+        let mut after = request.after.clone();
+        loop {
+            let limit = (request.limit.get() - items.len()).min(AT_ONCE);
+            let part = self.part_of_page(listing, limit, after.as_ref()).await?;
+            items.extend(part.items);
+            if part.next.is_none() || part.stopped_early || items.len() >= request.limit.get() {
+                return Ok(Page { items, next: part.next, stopped_early: part.stopped_early });
+            }
+            after = part.next;
+        }
+    }
+
+    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
+        let (client, listing) = (self.clone(), listing.clone());
+        stream_items(move |after| {
+            let (client, listing) = (client.clone(), listing.clone());
+            async move { client.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
+        })
+    }
+
+    async fn count(&self, _: &ClientFilter) -> Result<u64, StoreError> {
+        Err(ServiceError::NotOffered("counting clients").into())
+    }
+
+    /// Asks for a client that nobody is, which takes a token and keys that the other side knows, and its store.
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.get_client(ClientId::from_bytes([0; 12])).await.map(drop).map_err(StoreError::from)
+    }
+}
