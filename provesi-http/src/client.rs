@@ -93,6 +93,14 @@ impl SecureServiceClient {
         Ok(Self { http, base, source, destination, token, messages })
     }
 
+    /// Whether [`new`](Self::new) would take this address.
+    ///
+    /// # Errors
+    /// [`NoClient::Address`] and [`NoClient::InClear`].
+    pub fn check_address(base: &str) -> Result<(), NoClient> {
+        tls::checked(base).map(drop)
+    }
+
     /// The client with this id, `None` where there is none.
     ///
     /// # Errors
@@ -125,6 +133,14 @@ impl SecureServiceClient {
             }
         }
         Ok(clients)
+    }
+
+    /// Whether the service of the clients and its store answer.
+    ///
+    /// # Errors
+    /// [`ServiceError`].
+    pub async fn check(&self) -> Result<(), ServiceError> {
+        self.looked_up(&[]).await.map(drop)
     }
 
     async fn looked_up(&self, ids: &[ClientId]) -> Result<Found, ServiceError> {

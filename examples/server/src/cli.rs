@@ -67,8 +67,8 @@ pub(crate) enum Command {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Stores")]
 pub(crate) struct StoreArgs {
-    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_CLIENTS_URL] [default:
-    /// sqlite:./provesi.db]
+    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://…; or at https://…, another process's, to be read
+    /// there [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
     #[arg(long = "clients", id = "clients_url", value_name = "URL")]
     pub(crate) clients: Option<String>,
     /// Where orders are kept: sqlite:PATH or postgres://…; the same database as clients, or another [env:

@@ -19,7 +19,7 @@ use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{LogArgs, ServeArgs, StoreArgs};
-pub(crate) use services::ServiceSettings;
+pub(crate) use services::{PeerSettings, ServiceSettings};
 use values::{
     actor_names, address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size,
     store_url,
@@ -72,6 +72,8 @@ pub(crate) enum StoreUrl {
     Sql(SqlUrl),
     /// A database of MongoDB's.
     Mongo(Secret),
+    /// Another process's service.
+    Service(String),
 }
 
 impl StoreUrl {
@@ -80,6 +82,7 @@ impl StoreUrl {
         match self {
             Self::Sql(url) => Ok(url),
             Self::Mongo(_) => Err("MongoDB keeps clients, no orders; use postgres://… or sqlite:PATH".into()),
+            Self::Service(_) => Err("orders are kept here; use postgres://… or sqlite:PATH".into()),
         }
     }
 }
@@ -93,6 +96,8 @@ pub(crate) struct StoreSettings {
     pub(crate) readers: NonZeroU32,
     /// Connections to each server, at most.
     pub(crate) pool: NonZeroU32,
+    /// By what the service of the clients knows this one, where they are another process's.
+    pub(crate) peer: Option<PeerSettings>,
 }
 
 /// Whose scripts may use the API.
@@ -161,8 +166,10 @@ impl Env<'_> {
 
     pub(crate) fn stores(&self, args: StoreArgs) -> Result<StoreSettings, SettingError> {
         const DEFAULT: &str = "sqlite:./provesi.db";
+        let clients = self.setting(("--clients", "PROVESI_CLIENTS_URL"), args.clients, DEFAULT, store_url)?;
         Ok(StoreSettings {
-            clients: self.setting(("--clients", "PROVESI_CLIENTS_URL"), args.clients, DEFAULT, store_url)?,
+            peer: if matches!(clients, StoreUrl::Service(_)) { Some(self.peer()?) } else { None },
+            clients,
             orders: self.setting(("--orders", "PROVESI_ORDERS_URL"), args.orders, DEFAULT, |text| {
                 store_url(text).and_then(StoreUrl::for_orders)
             })?,
@@ -298,6 +305,11 @@ mod tests {
         for url in ["postgres://ana:hunter2@h/db", "mongodb://ana:hunter2@h/db"] {
             assert!(!format!("{:?}", store_url(url).unwrap()).contains("hunter2"));
         }
+        for url in ["https://ana:hunter2@h", "http://hunter2.example.com"] {
+            let why = store_url(url).unwrap_err();
+            assert!(why.contains("must") && !why.contains("hunter2"), "{why}");
+        }
+        assert!(store_url("http://127.0.0.1:8001").unwrap().for_orders().is_err());
         let refused = store_url("mongodb://h/db").unwrap().for_orders().unwrap_err();
         assert!(refused.contains("no orders"), "{refused}");
         let sqlite = |path: &str| StoreUrl::Sql(SqlUrl::Sqlite(path.into()));

@@ -7,8 +7,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use provesi_audit::AuditQueue;
 use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreError};
+use provesi_http::client::SecureServiceClient;
 use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
@@ -188,6 +190,7 @@ impl Opener<'_> {
                 Ok((sql.clients(), Some(sql)))
             }
             StoreUrl::Mongo(url) => Ok((Arc::new(self.mongo(url, parts).await?), None)),
+            StoreUrl::Service(base) => Ok((Arc::new(self.service(base)?), None)),
         }
     }
 
@@ -258,6 +261,15 @@ impl Opener<'_> {
         let database = options.default_database.clone().ok_or_else(refused)?;
         let client = mongodb::Client::with_options(options).map_err(|_| refused())?;
         Ok(client.database(&database))
+    }
+
+    /// The clients of another process, which is not asked before it is needed: the two may be started in any order.
+    fn service(&self, base: &str) -> Result<SecureServiceClient, SettingError> {
+        let peer =
+            self.settings.peer.clone().ok_or_else(|| SettingError::new("--clients", "needs a token and keys"))?;
+        let destination = "clients".parse().expect("it has letters only");
+        SecureServiceClient::new(base, peer.name, destination, peer.token.expose(), peer.keys)
+            .map_err(|error| SettingError::new("--clients", provesi_core::Chain(&error).to_string()))
     }
 
     /// Notes an open database, where it is as the command wants it.

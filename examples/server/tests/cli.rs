@@ -15,7 +15,7 @@ fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_provesi-server"));
     command.args(args).current_dir(dir);
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PROVESI_") {
+        if ["PROVESI_", "MICROSERVICE_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
@@ -220,6 +220,24 @@ fn a_bad_setting_is_one_line_that_names_it() {
     std::fs::write(dir.path().join("text.db"), "no database at all, but a text that is long enough").unwrap();
     let output = run(dir.path(), &["--orders", "sqlite:text.db"]);
     assert!(refused(&output, 1).starts_with("provesi-server: --orders: text.db: "));
+}
+
+#[test]
+fn tokens_and_keys_that_cannot_be_are_one_line_without_what_they_are() {
+    let dir = TempDir::new().unwrap();
+    for (name, value, told) in [
+        ("MICROSERVICE_SERVICE_TOKEN", "hunter2", "a token must have at least 16 characters"),
+        ("PROVESI_SERVICE_TOKENS", "orders:hunter2", "part 1 must be NAME=TOKEN"),
+        ("MICROSERVICE_AES_KEY", "hunter2", "must be set where MICROSERVICE_AES_KEY is"),
+    ] {
+        let output = command(dir.path(), &["serve"]).env(name, value).output().unwrap();
+        let line = refused(&output, 2);
+        assert!(line.contains(told) && !line.contains("hunter2"), "{line}");
+    }
+    let output = run(dir.path(), &["--clients", "https://clients.example.com"]);
+    assert!(refused(&output, 2).starts_with("provesi-server: PROVESI_CLIENTS_TOKEN: must be set where --clients"));
+    let output = run(dir.path(), &["--clients", "http://clients.example.com"]);
+    assert!(refused(&output, 2).starts_with("provesi-server: --clients: must start with https://"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use provesi_crypto::{KeyRing, Keys, MemoryReplayGuard, SystemClock};
+use provesi_crypto::{KeyRing, Keys, MemoryReplayGuard, ServiceName, SystemClock};
 use provesi_http::boundary::{Boundary, ServiceTokens};
 
 use super::values::number;
@@ -20,6 +20,10 @@ const ACCEPTED: [[&str; 2]; 2] = [
     ["MICROSERVICE_OLD_AES_KEY", "MICROSERVICE_OLD_HMAC_KEY"],
     ["MICROSERVICE_NEW_AES_KEY", "MICROSERVICE_NEW_HMAC_KEY"],
 ];
+/// What this process proves itself with to the service of the clients; [`SHARED_TOKEN`] where it is not set.
+const CLIENTS_TOKEN: &str = "PROVESI_CLIENTS_TOKEN";
+/// As what it does.
+const NAME: &str = "PROVESI_SERVICE_NAME";
 /// How many messages are remembered, so that none is taken twice.
 const REPLAYS: &str = "PROVESI_REPLAY_CAPACITY";
 
@@ -57,6 +61,20 @@ impl ServiceSettings {
     }
 }
 
+/// By what the service of the clients knows this process. `Debug` shows no secret.
+#[derive(Clone)]
+pub(crate) struct PeerSettings {
+    pub(crate) name: ServiceName,
+    pub(crate) token: Secret,
+    pub(crate) keys: Arc<KeyRing>,
+}
+
+impl fmt::Debug for PeerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerSettings").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl Env<'_> {
     /// The value of a variable that is a secret; `None` where it is not set, or empty.
     fn secret(&self, variable: &'static str) -> Result<Option<Secret>, SettingError> {
@@ -75,6 +93,20 @@ impl Env<'_> {
         }
         let replays = self.setting((REPLAYS, REPLAYS), None, "100000", |text| number(text, 1, 100_000_000))?;
         Ok(ServiceSettings { tokens, keys: self.keys()?.map(Arc::new), replays })
+    }
+
+    pub(super) fn peer(&self) -> Result<PeerSettings, SettingError> {
+        let name = self.setting((NAME, NAME), None, "orders", |text| {
+            text.parse::<ServiceName>().map_err(|error| error.to_string())
+        })?;
+        let token = match self.secret(CLIENTS_TOKEN)? {
+            None => self.secret(SHARED_TOKEN)?,
+            token => token,
+        };
+        let needed = |variable| SettingError::new(variable, "must be set where --clients is a service");
+        let token = token.ok_or_else(|| needed(CLIENTS_TOKEN))?;
+        let keys = self.keys()?.ok_or_else(|| needed(CURRENT[0]))?;
+        Ok(PeerSettings { name, token, keys: Arc::new(keys) })
     }
 
     fn keys(&self) -> Result<Option<KeyRing>, SettingError> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::http::{HeaderName, Method};
 use provesi_core::{ActorName, AuditChain};
 use provesi_http::SecretKey;
+use provesi_http::client::SecureServiceClient;
 
 use super::{Origins, Secret, SqlUrl, StoreUrl};
 
@@ -28,7 +29,10 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
         },
         "postgres" | "postgresql" => Ok(StoreUrl::Sql(SqlUrl::Postgres(secret()))),
         "mongodb" | "mongodb+srv" => Ok(StoreUrl::Mongo(secret())),
-        _ => Err("must be a URL that starts with sqlite:, postgres:// or mongodb://".into()),
+        "https" | "http" => SecureServiceClient::check_address(text)
+            .map(|()| StoreUrl::Service(text.to_owned()))
+            .map_err(|error| error.to_string()),
+        _ => Err("must be a URL that starts with sqlite:, postgres://, mongodb:// or https://".into()),
     }
 }
 
