@@ -5,6 +5,8 @@ COPY . .
 RUN cargo build --release --locked -p provesi-server
 
 FROM debian:bookworm-slim
+# By these a service of clients at https://… is known.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --create-home provesi
 USER provesi
 WORKDIR /home/provesi

@@ -14,6 +14,7 @@ pub(crate) use audit::{AuditArgs, AuditCommand, AuditLook};
 /// Lines of at most 80 characters, so that no terminal breaks them elsewhere.
 const EXAMPLES: &str = "\
 A flag wins over its environment variable, which wins over the default.
+Tokens and keys of services are variables alone, see docs/security.md.
 
 Examples:
   provesi-server                            serve ./provesi.db on 127.0.0.1:8000

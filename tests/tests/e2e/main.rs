@@ -13,5 +13,6 @@ mod python;
 mod queries;
 mod races;
 mod server;
+mod services;
 mod takeover;
 mod transcript;

@@ -7,6 +7,8 @@ use tempfile::TempDir;
 pub(crate) struct Place {
     pub(crate) clients: String,
     pub(crate) orders: String,
+    /// Further variables of the program.
+    pub(crate) variables: Vec<(&'static str, String)>,
     _folder: Option<TempDir>,
     _databases: Vec<TestDatabase>,
 }
@@ -16,7 +18,14 @@ impl Place {
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite:{}", folder.path().join("provesi.db").display());
-        Self { clients: url.clone(), orders: url, _folder: Some(folder), _databases: Vec::new() }
+        let (clients, _databases) = (url.clone(), Vec::new());
+        Self { clients, orders: url, variables: Vec::new(), _folder: Some(folder), _databases }
+    }
+
+    /// This place, with further variables of the program.
+    pub(crate) fn with_variables(mut self, variables: &[(&'static str, &str)]) -> Self {
+        self.variables.extend(variables.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
     }
 
     /// Orders in PostgreSQL, clients in MongoDB, both empty.
@@ -32,7 +41,8 @@ impl Place {
 
     /// Somewhere that leads to these databases.
     pub(crate) fn behind(clients: &str, orders: &str, databases: Vec<TestDatabase>) -> Self {
-        Self { clients: clients.to_owned(), orders: orders.to_owned(), _folder: None, _databases: databases }
+        let (clients, orders) = (clients.to_owned(), orders.to_owned());
+        Self { clients, orders, variables: Vec::new(), _folder: None, _databases: databases }
     }
 
     fn of(orders: TestDatabase, clients: TestDatabase) -> Self {

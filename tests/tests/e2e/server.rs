@@ -140,5 +140,6 @@ impl Server {
 fn command(place: &Place) -> Command {
     let mut command = Command::new(&*BINARY);
     command.env("PROVESI_CLIENTS_URL", &place.clients).env("PROVESI_ORDERS_URL", &place.orders).stdin(Stdio::null());
+    command.envs(place.variables.iter().map(|(name, value)| (*name, value)));
     command
 }
