@@ -7,7 +7,6 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use provesi_audit::AuditQueue;
 use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreError};
 use provesi_http::client::SecureServiceClient;

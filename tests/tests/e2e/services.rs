@@ -109,19 +109,22 @@ async fn orders_know_the_clients_of_another_process_and_nothing_readable_passes(
     }
 }
 
+/// A place in a body of some length.
+type Offset = fn(usize) -> usize;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_changed_on_the_way_is_refused() {
     let Some(two) = Two::start().await else { return };
     let ana = two.client("Ana Núñez", "ana@example.com").await;
     assert_eq!(two.order("A-1", &ana).await.0, StatusCode::CREATED);
-    let flipped = |message: Vec<u8>, at: fn(usize) -> usize| {
+    let flipped = |message: Vec<u8>, at: Offset| {
         let start = head_end(&message).unwrap();
         let mut body = message[start..].to_vec();
         let at = at(body.len());
         body[at] = if body[at] == b'A' { b'B' } else { b'A' };
         with_body(&message, &body)
     };
-    let places: [(&str, fn(usize) -> usize); 4] =
+    let places: [(&str, Offset); 4] =
         [("iv", |_| 18), ("ciphertext", |len| len / 2), ("hmac", |len| len - 20), ("end", |len| len - 60)];
     for (what, at) in places {
         two.proxy.change_questions(move |question| flipped(question, at));
