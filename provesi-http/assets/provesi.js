@@ -37,6 +37,95 @@
     scan.focus();
   });
 
+  // A scanner types faster than anybody's fingers, and ends with Enter. What it types into another field is taken out of it
+  // again, and goes where scans go. The number of a new order may be scanned into its field.
+  // Between two keys of a burst, and on the average of all: fingers need more than 60.
+  const GAP_MS = 200;
+  const FAST_MS = 50;
+  const isCommand = (text) => /^cmd[:ñ]/i.test(text);
+  const isScanned = (text) => isCommand(text) || (/^[a-z0-9'-]{3,32}$/i.test(text) && /[0-9'-]/.test(text));
+  let burst;
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const field = event.target;
+      if (!listening || field === scan || !typesText(field) || event.isComposing) return (burst = undefined);
+      if (event.key === "Shift") return;
+      const isNext = burst?.field === field && event.timeStamp - burst.at <= GAP_MS;
+      if (event.key === "Enter") {
+        const isFast = isNext && event.timeStamp - burst.began <= FAST_MS * burst.text.length;
+        const scanned = isFast ? burst.text : "";
+        const before = burst?.before;
+        burst = undefined;
+        if (!isScanned(scanned) || (field.hasAttribute("data-scans") && !isCommand(scanned))) return;
+        event.preventDefault();
+        event.stopPropagation();
+        field.value = before;
+        field.dispatchEvent(new Event(field.tagName === "SELECT" ? "change" : "input", { bubbles: true }));
+        submitScan(scanned);
+      } else if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) {
+        burst = undefined;
+      } else if (isNext) {
+        burst.text += event.key;
+        burst.at = event.timeStamp;
+      } else {
+        burst = { field, before: field.value, text: event.key, began: event.timeStamp, at: event.timeStamp };
+      }
+    },
+    true,
+  );
+
+  // Scans are answered one after the other: what comes while one is under way waits for the next page. Where that page
+  // has something to complain of, the rest is not done, and said.
+  const WAITING = "provesi.scans";
+  const WAIT_MS = 30000;
+  const waiting = (scans) => {
+    try {
+      if (scans) sessionStorage.setItem(WAITING, JSON.stringify(scans));
+      else return JSON.parse(sessionStorage.getItem(WAITING) ?? "[]").filter(({ at }) => Date.now() - at < WAIT_MS);
+    } catch {
+      // A browser that keeps nothing loses what came too fast.
+    }
+    return [];
+  };
+  const submitScan = (text) => {
+    scan.value = text;
+    scan.form.requestSubmit();
+  };
+  scan.form.addEventListener("submit", (event) => {
+    const form = event.target;
+    const text = scan.value.trim();
+    if (!text) return event.preventDefault();
+    if (form.dataset.sent) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      waiting([...waiting(), { text, at: Date.now() }]);
+      scan.value = "";
+      return;
+    }
+    if (form.method === "post" && !isCommand(text)) {
+      // A number opens its order, and changes nothing.
+      form.method = "get";
+      form.action = form.dataset.lookup;
+      for (const field of all("input[type=hidden]", form)) field.disabled = true;
+    }
+  });
+  // The form has been read: what follows is another scan.
+  scan.form.addEventListener("formdata", () => (scan.value = ""));
+  const goOn = () => {
+    const [next, ...rest] = waiting();
+    if (!next) return;
+    const complaint = document.querySelector("main [role=alert]");
+    if (complaint) {
+      waiting([]);
+      const told = document.createElement("p");
+      told.textContent = `No se procesó lo que se escaneó después: ${[next, ...rest].map(({ text }) => text).join(", ")}.`;
+      return complaint.append(told);
+    }
+    waiting(rest);
+    submitScan(next.text);
+  };
+
   for (const element of all(".needs-script")) element.hidden = false;
 
   // The next statuses: Alt and a digit, whatever the browser takes for access keys.
@@ -129,20 +218,42 @@
     button.closest(".now").remove();
   });
 
-  // A form is sent once. The server would do it once anyway; this saves the clerk the doubt.
+  // A form is sent once. The server would do it once anyway; this saves the clerk the doubt. Where no page follows, since
+  // it opened in another tab or was stopped, the form can be sent again after a while.
+  const AGAIN_MS = 5000;
+  const mayBeSent = (form) => {
+    delete form.dataset.sent;
+    for (const button of all(".is-busy", form)) button.classList.remove("is-busy");
+  };
+  const allMayBeSent = () => {
+    for (const form of all("form[data-sent]")) mayBeSent(form);
+  };
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post") return;
-    if (form.dataset.sent) return event.preventDefault();
+    if (form.method !== "post" && form !== scan.form) return;
+    if (form.method === "post" && form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
     for (const button of all("button[type=submit]", form)) button.classList.add("is-busy");
+    setTimeout(mayBeSent, AGAIN_MS, form);
   });
-  window.addEventListener("pageshow", () => {
-    for (const form of all("form[data-sent]")) {
-      delete form.dataset.sent;
-      for (const button of all(".is-busy", form)) button.classList.remove("is-busy");
-    }
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) allMayBeSent();
   });
+  window.addEventListener("pageshow", (event) => {
+    // A page that was kept as it was is of another moment.
+    if (event.persisted) return location.reload();
+    allMayBeSent();
+    goOn();
+  });
+
+  // Enter in the number of a new order goes on to its client: it may be a scanner's.
+  for (const field of all("[data-scans]")) {
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      document.getElementById("client_search")?.focus();
+    });
+  }
 
   // The choice of a client: a combobox (ARIA Authoring Practices, editable with list) in the place of the radio buttons.
   for (const choice of all("[data-choice]")) combobox(choice);

@@ -60,8 +60,8 @@ impl Failure {
             Self::NoMethod => ("Así no se puede", "Esta página no acepta ese tipo de solicitud."),
             Self::Forged => (
                 "El formulario venció",
-                "No se guardó nada. Vuelva a la página anterior, recárguela y envíe el formulario de nuevo. \
-                 Si vuelve a pasar, revise que el navegador acepte cookies de este sitio.",
+                "No se guardó nada. Vuelva a la página anterior y envíe el formulario otra vez: lo que escribió suele \
+                 seguir ahí. Si vuelve a pasar, recárguela, y revise que el navegador acepte cookies de este sitio.",
             ),
             Self::BadForm => {
                 ("No pudimos leer el formulario", "No se guardó nada. Recargue la página e intente de nuevo.")

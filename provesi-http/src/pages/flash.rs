@@ -45,6 +45,8 @@ pub(crate) enum Tone {
     /// An order moved on: read from a step away, by somebody with a scanner in the hand.
     Moved,
     Refused,
+    /// What was scanned did not do what it should: read from a step away as well.
+    Stopped,
 }
 
 impl Tone {
@@ -52,7 +54,7 @@ impl Tone {
     pub(crate) const fn role(self) -> &'static str {
         match self {
             Self::Done | Self::Moved => "status",
-            Self::Refused => "alert",
+            Self::Refused | Self::Stopped => "alert",
         }
     }
 
@@ -62,6 +64,7 @@ impl Tone {
             Self::Done => "done",
             Self::Moved => "done is-moved",
             Self::Refused => "refused",
+            Self::Stopped => "refused is-moved",
         }
     }
 }
@@ -77,6 +80,10 @@ impl Message {
 
     pub(crate) fn refused(text: impl Into<String>) -> Self {
         Self { tone: Tone::Refused, text: text.into(), links: Vec::new() }
+    }
+
+    pub(crate) fn stopped(text: impl Into<String>) -> Self {
+        Self { tone: Tone::Stopped, text: text.into(), links: Vec::new() }
     }
 
     pub(crate) fn with_link(mut self, text: impl Into<String>, to: impl Into<String>) -> Self {

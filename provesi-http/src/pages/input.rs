@@ -15,6 +15,8 @@ pub(crate) struct Faults {
     fields: Vec<(&'static str, String)>,
     /// Why what was filled in could not be saved although nothing is wrong with it.
     failure: Option<Failure>,
+    /// Where to look at what is in the way: text and path.
+    way: Option<(&'static str, String)>,
 }
 
 impl Faults {
@@ -23,11 +25,21 @@ impl Faults {
     }
 
     pub(crate) fn only(field: &'static str, text: impl Into<String>) -> Self {
-        Self { fields: vec![(field, text.into())], failure: None }
+        Self { fields: vec![(field, text.into())], ..Self::default() }
     }
 
     pub(crate) const fn failed(failure: Failure) -> Self {
-        Self { fields: Vec::new(), failure: Some(failure) }
+        Self { fields: Vec::new(), failure: Some(failure), way: None }
+    }
+
+    /// These, with a way to what is in the way.
+    pub(crate) fn with_way(self, text: &'static str, path: String) -> Self {
+        Self { way: Some((text, path)), ..self }
+    }
+
+    /// Where to look at what is in the way, if that can be looked at.
+    pub(crate) fn way(&self) -> Option<&(&'static str, String)> {
+        self.way.as_ref()
     }
 
     pub(crate) fn of(&self, field: &str) -> Option<&str> {
@@ -77,6 +89,8 @@ pub(crate) struct Input<'a> {
     /// What the record says now, where it says something else.
     pub(crate) now: Option<&'a str>,
     pub(crate) autofocus: bool,
+    /// Whether a scanner may type into it; what is scanned into any other field is a scan like all.
+    pub(crate) scans: bool,
 }
 
 impl HtmlSafe for Input<'_> {}

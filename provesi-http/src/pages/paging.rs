@@ -30,8 +30,15 @@ pub(crate) struct Sheet<T> {
     pub(crate) items: Vec<T>,
     pub(crate) before: Option<String>,
     pub(crate) after: Option<String>,
-    /// Whether the store stopped looking before the page was full.
-    pub(crate) stopped_early: bool,
+    /// Where to look on, where the store stopped looking before the page was full.
+    pub(crate) go_on: Option<String>,
+}
+
+impl<T> Sheet<T> {
+    /// The page of what cannot be asked for.
+    pub(crate) const fn nothing() -> Self {
+        Self { items: Vec::new(), before: None, after: None, go_on: None }
+    }
 }
 
 impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
@@ -49,6 +56,14 @@ impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
         matches!(self, Self::Before(_))
     }
 
+    /// The name of the parameter that goes on in the same direction.
+    pub(crate) const fn onward(&self) -> &'static str {
+        match self {
+            Self::First | Self::After(_) => "after",
+            Self::Before(_) => "before",
+        }
+    }
+
     pub(crate) fn request(&self, limit: PageLimit) -> PageRequest<C> {
         match self {
             Self::First => PageRequest::first(limit),
@@ -61,6 +76,7 @@ impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
     pub(crate) fn arrange<T>(&self, page: Page<T, C>, cursor: impl Fn(&T) -> C) -> Option<Sheet<T>> {
         let Page { mut items, next, stopped_early } = page;
         let next = next.map(|cursor| cursor.to_string());
+        let go_on = next.clone().filter(|_| stopped_early);
         let at = |item: Option<&T>| item.map(|item| cursor(item).to_string());
         let (before, after) = match self {
             Self::First => (None, next),
@@ -71,7 +87,7 @@ impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
                 (next, at(items.last()))
             }
         };
-        Some(Sheet { items, before, after, stopped_early })
+        Some(Sheet { items, before, after, go_on })
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn number_taken(number: &str) -> String {
 
 /// That there is no such order, with ways to look on.
 pub(crate) fn no_order(number: &OrderNumber) -> Message {
-    Message::refused(format!("No se encontró la orden '{number}'."))
+    Message::stopped(format!("No se encontró la orden '{number}'."))
         .with_link("Buscar códigos parecidos", format!("/orders/?q={number}"))
         .with_link("Crear esta orden", format!("/orders/create/?order_number={number}"))
 }

@@ -124,3 +124,27 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Alistamiento.").has("No se sabe si quedó guardada").has("No se intentó");
 }
+
+#[tokio::test]
+async fn a_choice_that_is_refused_stays_as_it_stood_and_is_lost_nowhere() {
+    let bench = Bench::new();
+    for n in 1..=51 {
+        bench.order(&format!("A-{n:02}"), None).await;
+    }
+    let browser = bench.browser();
+    let list = browser.get("/orders/").await;
+    let chosen = boxes(&list, &["A-51", "A-02"]);
+    // The last of the page slides off it, and the first is moved by somebody else.
+    browser.press("A-51", "delivered").await;
+    browser.press("A-01", "picking").await;
+    let sent = fields(&chosen, &[("action", "move"), ("status", "returned"), ("return_reason", " ")]);
+    let again = browser.refill("/orders/", &list, &sent).await;
+    assert_eq!(again.status, 422);
+    assert_eq!(again.text.matches(" checked").count(), 2);
+    again.has("Elegidas también, y ya no en esta página");
+    assert_eq!(boxes(&again, &["A-51", "A-02"]), chosen);
+    let sent = fields(&chosen, &[("action", "move"), ("status", "returned"), ("return_reason", "Roto")]);
+    let told = browser.refill("/orders/", &again, &sent).await;
+    told.has("1 de 2 órdenes en Devuelto.").has("Cambió mientras tanto; no se tocó.");
+    assert_eq!(bench.stored_order("A-51").await["status"], "delivered");
+}

@@ -236,3 +236,19 @@ async fn an_order_that_somebody_renamed_meanwhile_keeps_its_form() {
     assert_eq!(bench.stored_order("A-8").await["status"], "packing");
     assert_eq!(bench.stored_order("A-1").await["status"], "received");
 }
+
+#[tokio::test]
+async fn a_reason_that_came_too_late_is_shown_and_a_taken_number_leads_to_its_order() {
+    let bench = Bench::new();
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let page = browser.get("/orders/A-1/").await;
+    let theirs = browser.get("/orders/A-1/").await;
+    let give = |reason| [("status", "returned"), ("return_reason", reason)];
+    assert_eq!(browser.refill("/orders/A-1/status/", &theirs, &give("La suya")).await.status, 302);
+    let late = browser.refill("/orders/A-1/status/", &page, &give("La mía")).await;
+    assert_eq!(late.status, 409);
+    late.has("Usted había escrito:").has(">La mía</p>").has(">La suya</dd>");
+    let taken = browser.fill("/orders/create/", &[("order_number", "a-1"), ("status", "received")]).await;
+    taken.has("<a href=\"/orders/a-1/\">Ver esa orden</a>");
+}

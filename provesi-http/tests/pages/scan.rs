@@ -42,9 +42,11 @@ async fn a_command_that_cannot_be_changes_nothing_and_says_why() {
     assert_eq!(scan(&browser, &page, "A-1", "CMD:RECEIVED").await.led(), (302, "/orders/A-1/"));
     browser.get("/orders/A-1/").await.has("La orden &#39;A-1&#39; ya estaba en Recibido.");
     let unknown = scan(&browser, &page, "A-1", "CMD:LOST").await;
-    assert_eq!(unknown.led(), (302, "/orders/"));
-    browser.get("/orders/").await.has("Ese comando no existe.").has("/orders/print/commands/");
-    assert_eq!(scan(&browser, &page, "A-1", " ").await.led(), (302, "/orders/"));
+    // The order stays open: the next command is for it.
+    assert_eq!(unknown.led(), (302, "/orders/A-1/"));
+    let told = browser.get("/orders/A-1/").await;
+    told.has("is-refused is-moved\" role=\"alert\"").has("Ese comando no existe.").has("/orders/print/commands/");
+    assert_eq!(scan(&browser, &page, "A-1", " ").await.led(), (302, "/orders/A-1/"));
     assert_eq!(scan(&browser, &page, "NOPE-1", "CMD:NEXT").await.led(), (302, "/orders/"));
     assert_eq!(bench.stored_order("A-1").await["status"], "received");
     browser.press("A-1", "cancelled").await;

@@ -108,6 +108,19 @@ impl Browser {
         self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
+    pub(crate) async fn back(&self) {
+        self.client.back().await.expect("there is a page before");
+    }
+
+    /// Opens each page as if nothing of it had been seen before.
+    pub(crate) async fn forget_what_was_seen(&self) {
+        for (command, parameters) in
+            [("Network.enable", json!({})), ("Network.setCacheDisabled", json!({"cacheDisabled": true}))]
+        {
+            self.client.issue_cmd(Cdp(command, parameters)).await.expect("the browser forgets");
+        }
+    }
+
     pub(crate) async fn url(&self) -> String {
         self.client.current_url().await.expect("a page is open").to_string()
     }

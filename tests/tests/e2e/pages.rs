@@ -268,6 +268,113 @@ async fn orders_that_are_chosen_move_together_with_and_without_script(place: Pla
     browser.close().await;
 }
 
+/// A code and its Enter in one go, as a scanner types them.
+async fn scan_over(browser: &Browser, text: &str) {
+    browser.press(&format!("{text}{}", Key::Enter)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_opens_its_order_whatever_has_the_focus_and_changes_nothing() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    let client = server.client("ana@example.com").await;
+    for number in ["ORD-1", "ORD-2"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Desk).await;
+    let opened = "document.querySelector('h1').textContent.includes('ORD-2')";
+    let client_page = format!("/clients/{client}/edit/");
+    for (path, field) in [
+        ("/orders/ORD-1/edit/", "#order_number"),
+        ("/orders/ORD-1/edit/", "#status"),
+        ("/orders/ORD-1/edit/", "#client_search"),
+        (&client_page, "#name"),
+        ("/orders/", "#status"),
+        ("/orders/", "#q"),
+        ("/orders/returns/", "#from"),
+    ] {
+        browser.goto(&at(&server, path)).await;
+        browser.evaluate(&format!("document.querySelector('{field}').focus()")).await;
+        scan_over(&browser, "ORD-2").await;
+        browser.wait_until(opened).await;
+    }
+    // Also into the reason of a return.
+    browser.goto(&at(&server, "/orders/ORD-1/")).await;
+    scan_over(&browser, "CMD:RETURNED").await;
+    browser.wait_until("document.activeElement.name === 'return_reason'").await;
+    scan_over(&browser, "ORD-2").await;
+    browser.wait_until(opened).await;
+    let orders = server.get("/api/orders/").await;
+    let stored: Vec<_> = orders["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|order| (&order["order_number"], &order["status"]))
+        .collect();
+    assert_eq!(stored, [(&json!("ORD-2"), &json!("received")), (&json!("ORD-1"), &json!("received"))]);
+    // The number of a new order is scanned into its field, and the client is next.
+    browser.goto(&at(&server, "/orders/create/")).await;
+    scan_over(&browser, "NEW-1").await;
+    browser.wait_until("document.activeElement.id === 'client_search'").await;
+    assert_eq!(browser.evaluate("document.getElementById('order_number').value").await, "NEW-1");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_that_come_faster_than_pages_are_done_one_after_the_other() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    for number in ["ORD-1", "ORD-2"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Desk).await;
+    browser.goto(&at(&server, "/")).await;
+    // All of them before the page of the first is there.
+    let at_once = |scans: &[&str]| {
+        let scans = json!(scans);
+        format!(
+            "{scans}.forEach(text => {{ const box = document.getElementById('scan'); box.value = text; box.form.requestSubmit(); }})"
+        )
+    };
+    browser.evaluate(&at_once(&["ORD-1", "CMD:NEXT", "ORD-2", "CMD:SHIPPED"])).await;
+    browser.wait_until("document.querySelector('.stand')?.textContent.includes('Despachado')").await;
+    for (number, status) in [("ORD-1", "picking"), ("ORD-2", "shipped")] {
+        assert_eq!(server.get(&format!("/api/orders/{number}")).await["data"]["status"], status, "{number}");
+    }
+    // What comes after a refusal is not done, and said.
+    browser.evaluate(&at_once(&["NOPE-1", "CMD:NEXT"])).await;
+    browser.wait_until("document.querySelector('main [role=alert]')?.textContent.includes('No se procesó')").await;
+    assert!(browser.text("main [role=alert]").await.contains("CMD:NEXT"));
+    browser.close().await;
+}
+
+/// The browser puts ticks back by their place in the page, and the list has another order by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn going_back_chooses_nothing_else() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    for number in ["A-1", "A-2", "A-3", "A-4"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    for browser in [Browser::open(Screen::Desk).await, Browser::without_script(Screen::Desk).await] {
+        browser.goto(&at(&server, "/orders/?status=received")).await;
+        browser.click("input[value^='A-4 '], input[value^='A-2 ']").await;
+        browser.click("#status option[value=picking]").await;
+        browser.click_through("button[value=move]").await;
+        browser.back().await;
+        browser.find("#orders").await;
+        assert_eq!(browser.evaluate("document.querySelectorAll('input[name=order]:checked').length").await, 0);
+        assert_eq!(browser.evaluate("document.getElementById('status').value").await, "");
+        browser.close().await;
+    }
+}
+
 /// A list of fifty rows with everything, and then another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_comes_in_one_request_after_the_first_and_is_light() {
@@ -334,6 +441,8 @@ async fn every_page_fits_its_screen_and_is_accessible() {
     ];
     for screen in [Screen::Desk, Screen::Handheld] {
         let browser = Browser::open(screen).await;
+        // Nothing is to move either while style and script are on their way.
+        browser.forget_what_was_seen().await;
         for (name, path) in &pages {
             browser.goto(&at(&server, path)).await;
             browser.assert_stays_put().await;

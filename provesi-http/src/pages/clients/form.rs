@@ -122,7 +122,9 @@ impl Filled {
                 hint: "",
                 fault: faults.of("name"),
                 now: other(&self.name, |filled| &filled.name),
-                autofocus: faults.is_empty() && now.is_none(),
+                // On a page that is there already, a scan without script is not to land in the name.
+                autofocus: faults.is_empty() && client.is_none(),
+                scans: false,
             },
             Input {
                 name: "email",
@@ -136,6 +138,7 @@ impl Filled {
                 fault: faults.of("email"),
                 now: other(&self.email, |filled| &filled.email),
                 autofocus: false,
+                scans: false,
             },
             Input {
                 name: "phone",
@@ -149,6 +152,7 @@ impl Filled {
                 fault: faults.of("phone"),
                 now: other(&self.phone, |filled| &filled.phone),
                 autofocus: false,
+                scans: false,
             },
             Input {
                 name: "address",
@@ -162,6 +166,7 @@ impl Filled {
                 fault: faults.of("address"),
                 now: other(&self.address, |filled| &filled.address),
                 autofocus: false,
+                scans: false,
             },
         ];
         let form = Form {

@@ -22,7 +22,9 @@ struct List {
     rows: Vec<ClientView>,
     before: Option<String>,
     after: Option<String>,
-    stopped_early: bool,
+    /// Where the search goes on, if it stopped early; and where it began, if nothing was found from here on.
+    go_on: Option<String>,
+    start: Option<String>,
     lacks_orders: bool,
     is_first: bool,
 }
@@ -49,7 +51,8 @@ pub(crate) async fn list(
     params: Params,
 ) -> Result<Response, Failure> {
     let q = params.last("q").unwrap_or_default().trim().to_owned();
-    let first = || visit.redirect(&paging::url("/clients/", [("q", Some(&*q).filter(|q| !q.is_empty()))]));
+    let whole = || paging::url("/clients/", [("q", Some(&*q).filter(|q| !q.is_empty()))]);
+    let first = || visit.redirect(&whole());
     let Ok(place) = Place::read(&params) else { return Ok(first()) };
     let query = if q.is_empty() { Ok(None) } else { ClientQuery::parse(&q).map(Some) };
     let (sheet, fault) = match query {
@@ -67,12 +70,9 @@ pub(crate) async fn list(
                 None => return Ok(first()),
             }
         }
-        Err(invalid) => {
-            let nothing = Sheet { items: Vec::new(), before: None, after: None, stopped_early: false };
-            (nothing, Some(words::refused(invalid)))
-        }
+        Err(invalid) => (Sheet::nothing(), Some(words::refused(invalid))),
     };
-    let Sheet { items, before, after, stopped_early } = sheet;
+    let Sheet { items, before, after, go_on } = sheet;
     let link = |name, cursor: Option<String>| {
         let q = Some(&*q).filter(|q| !q.is_empty());
         cursor.map(|cursor| paging::url("/clients/", [("q", q), (name, Some(&cursor))]))
@@ -82,7 +82,8 @@ pub(crate) async fn list(
         rows: items,
         before: link("before", before),
         after: link("after", after),
-        stopped_early,
+        go_on: link(place.onward(), go_on),
+        start: (place != Place::First).then(whole),
         is_first: place == Place::First,
         fault,
         q,

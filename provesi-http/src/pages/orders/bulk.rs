@@ -9,9 +9,9 @@ use axum::response::Response;
 use provesi_core::{App, AppError, Caller, Expected, OrderNumber, OrderStatus, ReturnReason, Version};
 
 use super::list::{self, Filters};
-use super::order_path;
 use super::print::Sheet;
 use super::status::{change_to, fault};
+use super::{Row, order_path};
 use crate::caller::By;
 use crate::error;
 use crate::pages::failure::Failure;
@@ -24,16 +24,23 @@ use crate::query::Params;
 /// What was chosen in a list, as it was filled in.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
-    numbers: Vec<String>,
+    chosen: Vec<Chosen>,
     /// The name of the status that they are to go to.
-    pub(super) status: String,
+    status: String,
     pub(super) reason: String,
     pub(super) faults: Faults,
 }
 
 impl Choice {
-    pub(super) fn has(&self, number: &str) -> bool {
-        self.numbers.iter().any(|chosen| chosen == number)
+    /// The order of this number, if it was chosen: as it stood when it was.
+    pub(super) fn of(&self, number: &str) -> Option<&Chosen> {
+        self.chosen.iter().find(|chosen| chosen.number.as_str() == number)
+    }
+
+    /// Those that are not among the rows any more.
+    pub(super) fn elsewhere<'a>(&'a self, rows: &[Row]) -> Vec<&'a Chosen> {
+        let is_there = |chosen: &Chosen| rows.iter().any(|row| row.number == chosen.number.as_str());
+        self.chosen.iter().filter(|chosen| !is_there(chosen)).collect()
     }
 
     pub(super) fn is_status(&self, status: &OrderStatus) -> bool {
@@ -43,9 +50,9 @@ impl Choice {
 
 /// An order that was chosen, as it stood in the list.
 #[derive(Clone, Debug)]
-struct Chosen {
-    number: OrderNumber,
-    version: Version,
+pub(super) struct Chosen {
+    pub(super) number: OrderNumber,
+    pub(super) version: Version,
 }
 
 impl Chosen {
@@ -53,6 +60,11 @@ impl Chosen {
     fn parse(text: &str) -> Option<Self> {
         let (number, version) = text.split_once(' ')?;
         Some(Self { number: number.parse().ok()?, version: version.parse().ok()? })
+    }
+
+    /// What [`parse`](Self::parse) reads.
+    pub(super) fn value(&self) -> String {
+        format!("{} {}", self.number, self.version)
     }
 }
 
@@ -109,7 +121,7 @@ pub(crate) async fn bulk(
     let chosen: Option<Vec<Chosen>> = posted.all("order").map(Chosen::parse).collect();
     let chosen = chosen.filter(|chosen| chosen.len() <= paging::rows().get()).ok_or(Failure::BadForm)?;
     let mut choice = Choice {
-        numbers: chosen.iter().map(|chosen| chosen.number.to_string()).collect(),
+        chosen: chosen.clone(),
         status: posted.line("status"),
         reason: posted.text("return_reason"),
         faults: Faults::default(),

@@ -140,7 +140,14 @@ impl Filled {
     /// What the form says of a use case that was refused because of a field.
     pub(super) fn fault(&self, error: &AppError) -> Option<Faults> {
         match error {
-            AppError::NumberTaken => Some(Faults::only("order_number", words::number_taken(&self.number))),
+            AppError::NumberTaken => {
+                let faults = Faults::only("order_number", words::number_taken(&self.number));
+                let path = OrderNumber::parse(&self.number).map(|number| order_path(&number));
+                Some(match path {
+                    Ok(path) => faults.with_way("Ver esa orden", path),
+                    Err(_) => faults,
+                })
+            }
             AppError::UnknownClient => Some(Faults::only("client", words::CLIENT_GONE)),
             AppError::ReasonRequired(_) => Some(Faults::only("return_reason", words::REASON_NEEDED)),
             AppError::TransitionRefused { from, to } => Some(Faults::only("status", words::no_way(*from, *to))),
@@ -191,7 +198,9 @@ impl Filled {
                 hint: "Escanéelo o escríbalo: letras, números y guiones, máximo 32.",
                 fault: faults.of("order_number"),
                 now: now.map(|now| &*now.number).filter(|number| *number != self.number),
-                autofocus: is_fresh,
+                // On a page that is there already, a scan without script is not to land in the number.
+                autofocus: is_fresh && order.is_none(),
+                scans: order.is_none(),
             },
             reason: reason(
                 &self.reason,
@@ -230,6 +239,7 @@ pub(super) fn reason<'a>(value: &'a str, fault: Option<&'a str>, now: Option<&'a
         fault,
         now,
         autofocus: false,
+        scans: false,
     }
 }
 

@@ -66,7 +66,9 @@ struct List<'a> {
     rows: Vec<Row>,
     before: Option<String>,
     after: Option<String>,
-    stopped_early: bool,
+    /// Where the search goes on, if it stopped early; and where it began, if nothing was found from here on.
+    go_on: Option<String>,
+    start: Option<String>,
     lacks_clients: bool,
     choice: &'a Choice,
     statuses: [OrderStatus; 7],
@@ -130,17 +132,18 @@ pub(super) async fn show(
                 None => return first(),
             }
         }
-        Err(invalid) => {
-            let nothing = Sheet { items: Vec::new(), before: None, after: None, stopped_early: false };
-            (pages.counts.get().await, nothing, Some(words::refused(invalid)))
-        }
+        Err(invalid) => (pages.counts.get().await, Sheet::nothing(), Some(words::refused(invalid))),
     };
-    let Sheet { items, before, after, stopped_early } = sheet;
+    let Sheet { items, before, after, go_on } = sheet;
     let client_name = items.iter().find_map(|view| view.client.client()).map(|client| client.name.to_string());
     let lacks_clients = items.iter().any(|view| view.client.is_unavailable());
     let row = |view| {
         let row = Row::new(view, visit.now());
-        Row { chosen: choice.has(&row.number), ..row }
+        match choice.of(&row.number) {
+            // What somebody changed meanwhile stays chosen as it stood, so that it is not moved unseen.
+            Some(chosen) => Row { chosen: true, version: chosen.version.to_string(), ..row },
+            None => row,
+        }
     };
     let page = List {
         tiles: Tile::all(counts.as_ref()),
@@ -151,7 +154,8 @@ pub(super) async fn show(
         client_name,
         l: visit.layout("Órdenes", Section::Orders),
         fault,
-        stopped_early,
+        go_on: go_on.as_deref().map(|cursor| filters.url(Some((place.onward(), cursor)))),
+        start: (place != Place::First).then(|| filters.url(None)),
         lacks_clients,
         choice,
         statuses: OrderStatus::ALL,

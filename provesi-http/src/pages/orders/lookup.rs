@@ -22,7 +22,7 @@ pub(crate) async fn lookup(
 ) -> Result<Response, Failure> {
     let number = match Scanned::read(params.last("q").unwrap_or_default()) {
         Scanned::Number(number) => number,
-        other => return Ok(refuse(&visit, &other)),
+        other => return Ok(to_list(&visit, refusal(&other))),
     };
     match pages.api.app.order(&caller, &number).await {
         Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
@@ -37,16 +37,15 @@ pub(super) fn path(number: &OrderNumber) -> String {
 }
 
 /// Why what was scanned opens no order.
-pub(super) fn refuse(visit: &Visit, scanned: &Scanned) -> Response {
-    let message = match scanned {
-        Scanned::Nothing => Message::refused(words::NUMBER_NEEDED),
-        Scanned::Number(_) | Scanned::Command(_) => Message::refused(words::ORDER_FIRST),
+pub(super) fn refusal(scanned: &Scanned) -> Message {
+    match scanned {
+        Scanned::Nothing => Message::stopped(words::NUMBER_NEEDED),
+        Scanned::Number(_) | Scanned::Command(_) => Message::stopped(words::ORDER_FIRST),
         Scanned::UnknownCommand => {
-            Message::refused(words::UNKNOWN_COMMAND).with_link("Hoja de comandos", "/orders/print/commands/")
+            Message::stopped(words::UNKNOWN_COMMAND).with_link("Hoja de comandos", "/orders/print/commands/")
         }
         // Whoever types a name into the box means a client.
-        Scanned::Other(text) => Message::refused(words::NUMBER_INVALID)
+        Scanned::Other(text) => Message::stopped(words::NUMBER_INVALID)
             .with_link(format!("Buscar clientes con «{text}»"), paging::url("/clients/", [("q", Some(&**text))])),
-    };
-    to_list(visit, message)
+    }
 }

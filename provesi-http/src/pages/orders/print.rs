@@ -115,8 +115,8 @@ async fn print(
 ) -> Result<Response, Failure> {
     // What is no number, or too much, comes from an address that somebody edited.
     let mut numbers: Vec<OrderNumber> = Vec::new();
-    for number in params.all(ORDER).filter_map(|number| number.parse().ok()).take(paging::rows().get()) {
-        if !numbers.contains(&number) {
+    for number in params.all(ORDER).filter_map(|number| OrderNumber::parse(number).ok()).take(paging::rows().get()) {
+        if numbers.iter().all(|other| other.folded() != number.folded()) {
             numbers.push(number);
         }
     }

@@ -44,6 +44,11 @@ impl Filters {
         paging::url(PATH, given.into_iter().chain(cursor.map(|(name, cursor)| (name, Some(cursor)))))
     }
 
+    /// The returns of a week, with these words.
+    fn of_week(&self, bar: &Bar) -> String {
+        Self { from: bar.from.to_string(), to: bar.to.to_string(), q: self.q.clone() }.url(None)
+    }
+
     fn is_whole(&self) -> bool {
         self.from.is_empty() && self.to.is_empty() && self.q.is_empty()
     }
@@ -82,7 +87,9 @@ struct Returns {
     rows: Vec<Row>,
     before: Option<String>,
     after: Option<String>,
-    stopped_early: bool,
+    /// Where the search goes on, if it stopped early; and where it began, if nothing was found from here on.
+    go_on: Option<String>,
+    start: Option<String>,
     lacks_clients: bool,
 }
 
@@ -120,12 +127,9 @@ pub(crate) async fn returns(
             let Some(sheet) = place.arrange(page, |view| listing.cursor_at(&view.order)) else { return first() };
             (weeks, sheet, None, listing.filter.returned)
         }
-        Err(fault) => {
-            let nothing = Sheet { items: Vec::new(), before: None, after: None, stopped_early: false };
-            (pages.weeks.get().await, nothing, Some(fault), when::days(None, None))
-        }
+        Err(fault) => (pages.weeks.get().await, Sheet::nothing(), Some(fault), when::days(None, None)),
     };
-    let Sheet { items, before, after, stopped_early } = sheet;
+    let Sheet { items, before, after, go_on } = sheet;
     let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Returns {
         l: visit.layout("Devoluciones", Section::Returns),
@@ -135,7 +139,8 @@ pub(crate) async fn returns(
         rows: items.into_iter().map(|view| Row::new(view, visit.now())).collect(),
         before: before.as_deref().map(|cursor| filters.url(Some(("before", cursor)))),
         after: after.as_deref().map(|cursor| filters.url(Some(("after", cursor)))),
-        stopped_early,
+        go_on: go_on.as_deref().map(|cursor| filters.url(Some((place.onward(), cursor)))),
+        start: (place != Place::First).then(|| filters.url(None)),
         filters,
     };
     Ok(visit::html(status, &page))

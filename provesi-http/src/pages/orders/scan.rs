@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::status::Asked;
-use super::{Named, lookup};
+use super::{Named, lookup, order_path};
 use crate::caller::By;
 use crate::pages::Pages;
 use crate::pages::failure::Failure;
+use crate::pages::once::Landing;
 use crate::pages::posted::Posted;
 use crate::pages::scan::{Command, Scanned};
 use crate::pages::visit::Visit;
@@ -25,6 +26,7 @@ pub(crate) async fn scan(
         Scanned::Command(Command::Next) => asked.move_on().await,
         Scanned::Command(Command::To(status)) => asked.move_to(Ok(status)).await,
         Scanned::Number(other) => Ok(visit.redirect(&lookup::path(&other))),
-        other => Ok(lookup::refuse(&visit, &other)),
+        // The order stays where it is: the next command may be for it.
+        other => Ok(visit.land(Landing { to: order_path(&number), message: lookup::refusal(&other) })),
     }
 }
