@@ -57,13 +57,18 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Why a body could not be read.
 pub(crate) fn unread(error: axum::Error) -> ApiError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    // Where it is not that, the caller hung up in the middle: nobody will read the answer.
+    if is_too_long(&error) { ApiError::TooLarge } else { ApiError::UnreadableBody }
+}
+
+/// Whether a body was longer than whoever read it wanted.
+pub(crate) fn is_too_long(error: &axum::Error) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if error.is::<LengthLimitError>() {
-            return ApiError::TooLarge;
+            return true;
         }
         cause = error.source();
     }
-    // The caller hung up in the middle: nobody will read the answer.
-    ApiError::UnreadableBody
+    false
 }

@@ -1,12 +1,9 @@
 //! Bodies that are secure messages.
 
-use std::error::Error;
-
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use http_body_util::LengthLimitError;
 use provesi_crypto::{Expected, OpenError};
 use tower::Service;
 
@@ -14,6 +11,7 @@ use super::refusal::Refusal;
 use super::step::Check;
 use super::{Boundary, ENCRYPTED_PAYLOAD, says_true, service_name};
 use crate::answer::JSON;
+use crate::body::is_too_long;
 
 /// See [`Boundary::decrypt`].
 #[derive(Clone, Debug)]
@@ -57,14 +55,7 @@ impl Decrypt {
 }
 
 fn unread(error: &axum::Error) -> Unopened {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return Unopened::Told(Refusal::TooLarge);
-        }
-        cause = error.source();
-    }
-    Unopened::Message("the body broke off")
+    if is_too_long(error) { Unopened::Told(Refusal::TooLarge) } else { Unopened::Message("the body broke off") }
 }
 
 impl Check for Decrypt {

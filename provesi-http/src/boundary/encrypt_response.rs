@@ -1,12 +1,9 @@
 //! Answers as secure messages.
 
-use std::error::Error;
-
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use http_body_util::LengthLimitError;
 use provesi_crypto::{MAX_PLAINTEXT_LEN, Seal, SealError, ServiceName};
 use serde::Serialize;
 use tower::Service;
@@ -15,6 +12,7 @@ use super::refusal::Refusal;
 use super::step::Check;
 use super::{Boundary, ENCRYPT_RESPONSE, ENCRYPTED_RESPONSE, Keyed, says_true, service, service_name};
 use crate::answer::JSON;
+use crate::body::is_too_long;
 
 /// See [`Boundary::encrypt_response`].
 #[derive(Clone, Debug)]
@@ -38,21 +36,22 @@ impl EncryptResponse {
     /// The answer as a message; where that cannot be, the reason as one.
     async fn encrypted(&self, keys: &Keyed, answer: Response, between: &Between) -> Response {
         let (mut parts, body) = answer.into_parts();
-        let sealed = match self.whole(body).await {
+        let text = match self.whole(body).await {
             Ok(bytes) => sealed(keys, &bytes, between),
             Err(refusal) => Err(refusal),
         };
-        let sealed = match sealed {
-            Ok(sealed) => sealed,
+        let text = match text {
+            Ok(text) => text,
             Err(refusal) => {
                 let (refused, body) = refusal.answer().into_parts();
                 parts.status = refused.status;
                 parts.headers.extend(refused.headers);
                 parts.headers.remove(header::ETAG);
                 let told = to_bytes(body, usize::MAX).await.unwrap_or_default();
-                match sealed_text(keys, &told, between) {
-                    Some(sealed) => sealed,
-                    None => return Refusal::Failed.answer(),
+                // It is short, and text: only a lack of random numbers is in its way.
+                match sealed(keys, &told, between) {
+                    Ok(text) => text,
+                    Err(_) => return Refusal::Failed.answer(),
                 }
             }
         };
@@ -60,25 +59,17 @@ impl EncryptResponse {
             parts.headers.remove(name);
         }
         parts.headers.insert(header::CONTENT_TYPE, JSON);
-        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sealed.len()));
+        parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
         parts.headers.insert(ENCRYPTED_RESPONSE, HeaderValue::from_static("true"));
-        Response::from_parts(parts, Body::from(sealed))
+        Response::from_parts(parts, Body::from(text))
     }
 
     /// The body of an answer, which may be streamed.
     async fn whole(&self, body: Body) -> Result<Bytes, Refusal> {
         let read = tokio::time::timeout(self.0.limits.time, to_bytes(body, MAX_PLAINTEXT_LEN)).await;
-        read.map_err(|_| Refusal::TimedOut)?.map_err(|error| {
-            let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-            while let Some(error) = cause {
-                if error.is::<LengthLimitError>() {
-                    return Refusal::LongAnswer;
-                }
-                cause = error.source();
-            }
-            // What broke off was logged where it did.
-            Refusal::Failed
-        })
+        // What broke off was logged where it did.
+        let refused = |error| if is_too_long(&error) { Refusal::LongAnswer } else { Refusal::Failed };
+        read.map_err(|_| Refusal::TimedOut)?.map_err(refused)
     }
 }
 
@@ -103,11 +94,6 @@ fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Ref
         Refusal::Failed
     })?;
     serde_json::to_vec(&Envelope { encrypted: &message }).map_err(|_| Refusal::Failed)
-}
-
-/// As [`sealed`], for a refusal, which is short text: only a lack of random numbers is in its way.
-fn sealed_text(keys: &Keyed, bytes: &Bytes, between: &Between) -> Option<Vec<u8>> {
-    sealed(keys, bytes, between).ok()
 }
 
 impl Check for EncryptResponse {

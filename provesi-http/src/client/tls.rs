@@ -34,9 +34,13 @@ fn is_here(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// How long an idle connection is kept: less than the 30 seconds after which the server closes it.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// A client that speaks to nobody else: no redirects, which would hand the token on, and no proxy of the environment's.
 pub(super) fn http(base: &Url) -> Result<reqwest::Client, NoClient> {
     let mut builder = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none()).connect_timeout(CONNECT);
+    builder = builder.pool_idle_timeout(IDLE);
     // The certificates of the machine are read where they are needed. The configuration is given whichever: without one, the
     // builder would look for a provider of the whole process, which is not a library's to choose.
     let roots = if base.scheme() == "https" { trusted()? } else { RootCertStore::empty() };
