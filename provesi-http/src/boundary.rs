@@ -70,6 +70,7 @@ pub use require::{
     RequireEncrypted, RequireEncryptedResponse, RequireService, require_encrypted, require_encrypted_response,
     require_service,
 };
+pub(crate) use step::Check;
 pub use step::{Step, StepService};
 pub use tokens::{ServiceTokens, WeakToken};
 
@@ -103,10 +104,14 @@ const REPLAY_CAPACITY: usize = 100_000;
 /// The tokens and keys by which services are known, and what their requests go through. Cheap to clone; `Debug` shows no
 /// secret. The default has neither: it refuses every internal request.
 #[derive(Clone, Debug, Default)]
-pub struct Boundary {
-    tokens: Arc<ServiceTokens>,
+pub struct Boundary(Arc<Inner>);
+
+/// Behind one `Arc`: axum clones what a request goes through for each request, several times.
+#[derive(Clone, Debug, Default)]
+struct Inner {
+    tokens: ServiceTokens,
     keys: Option<Keyed>,
-    places: Arc<Places>,
+    places: Places,
     limits: Limits,
 }
 
@@ -143,7 +148,12 @@ impl Boundary {
     /// A boundary that knows services by these tokens, and has no keys.
     #[must_use]
     pub fn new(tokens: ServiceTokens) -> Self {
-        Self { tokens: Arc::new(tokens), ..Self::default() }
+        Self(Arc::new(Inner { tokens, ..Inner::default() }))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// With keys for secure messages, the system's clock, and a guard in memory that remembers 100,000 messages: 300 a
@@ -157,31 +167,28 @@ impl Boundary {
     /// share.
     #[must_use]
     pub fn with_messages(self, keys: Arc<KeyRing>, clock: Arc<dyn Clock>, guard: Arc<dyn ReplayGuard>) -> Self {
-        Self { keys: Some(Keyed::new(keys, clock, guard)), ..self }
+        self.change(|inner| inner.keys = Some(Keyed::new(keys, clock, guard)))
     }
 
     /// With a further service: messages to `prefix` itself and to paths below it are for it. `/clients`, `/api/clients`,
     /// `/orders` and `/api/orders` are known. Of several that fit, the one that was added last counts.
     #[must_use]
-    pub fn with_destination(mut self, prefix: &str, service: ServiceName) -> Self {
-        Arc::make_mut(&mut self.places).add(prefix, service);
-        self
+    pub fn with_destination(self, prefix: &str, service: ServiceName) -> Self {
+        self.change(|inner| inner.places.add(prefix, service))
     }
 
     /// With another limit of encrypted bodies than 64 KiB. No message has more than
     /// [`MAX_TOKEN_LEN`](provesi_crypto::MAX_TOKEN_LEN).
     #[must_use]
-    pub fn with_body_limit(mut self, bytes: usize) -> Self {
-        self.limits.body = bytes;
-        self
+    pub fn with_body_limit(self, bytes: usize) -> Self {
+        self.change(|inner| inner.limits.body = bytes)
     }
 
     /// With another limit than 30 seconds for how long an encrypted body may take to arrive, and an answer that is to be
     /// encrypted to be there as a whole.
     #[must_use]
-    pub fn with_timeout(mut self, time: Duration) -> Self {
-        self.limits.time = time;
-        self
+    pub fn with_timeout(self, time: Duration) -> Self {
+        self.change(|inner| inner.limits.time = time)
     }
 
     /// Step 1 alone: who sends an internal request.
@@ -204,18 +211,18 @@ impl Boundary {
 
     /// Whether there are keys.
     #[must_use]
-    pub const fn has_keys(&self) -> bool {
-        self.keys.is_some()
+    pub fn has_keys(&self) -> bool {
+        self.0.keys.is_some()
     }
 
     /// Whether a message that is sealed under the keys opens; `None` without keys.
     #[must_use]
     pub fn works(&self) -> Option<bool> {
-        let Keyed { ring, clock, .. } = self.keys.as_ref()?;
+        let Keyed { ring, clock, .. } = self.0.keys.as_ref()?;
         // A guard of its own: the other one's room is for the messages of others.
         let guard = Arc::new(MemoryReplayGuard::new(1));
         let messages = SecureMessages::new(Arc::clone(ring), Arc::clone(clock), guard);
-        let own = &self.places.own;
+        let own = &self.0.places.own;
         let data = serde_json::json!({});
         let opened = messages
             .seal(&Seal { source: own, destination: own, data: &data })

@@ -24,8 +24,6 @@ mod timeout;
 
 pub(crate) use request_id::{REQUEST_ID, RequestId};
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -53,8 +51,8 @@ pub(crate) fn guard<S: Clone + Send + Sync + 'static>(
 
 /// Puts the routes of the API behind the layers that only they have, 6 and 7.
 pub(crate) fn share<S: Clone + Send + Sync + 'static>(routes: Router<S>, options: &HttpOptions) -> Router<S> {
-    let options = Arc::new(options.cors.clone());
-    routes.layer(from_fn_with_state(Arc::clone(&options), cross_site::refuse)).layer(cors::layer(&options))
+    // As one, since what each layer of a router costs is paid by every request.
+    routes.layer((cors::layer(&options.cors), cross_site::layer(&options.cors)))
 }
 
 /// Puts the routes that are there so far behind the layers that all have, 1 to 5.
@@ -62,12 +60,10 @@ pub(crate) fn apply(routes: Router, options: &HttpOptions) -> Router {
     let nosniff =
         SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let boundary = options.boundary.clone().with_body_limit(options.body_limit).with_timeout(options.timeout);
-    let routes = routes.layer(boundary);
-    // Only where it is wanted: what a layer costs is paid by every request.
     let routes = if options.compression {
-        routes.layer(CompressionLayer::new()).layer(from_fn(accept_encoding::allow_identity))
+        routes.layer((from_fn(accept_encoding::allow_identity), CompressionLayer::new(), boundary))
     } else {
-        routes
+        routes.layer(boundary)
     };
     routes.layer(nosniff).layer(from_fn(request_log::log)).layer(from_fn(request_id::set))
 }

@@ -33,7 +33,7 @@ impl Check for Authenticate {
         S::Error: Send,
         S::Future: Send,
     {
-        let name = self.0.tokens.service(request.headers());
+        let name = self.0.0.tokens.service(request.headers());
         let Some(name) = name.and_then(|name| ActorName::parse(name.as_str()).ok()) else {
             // Neither the name nor the token: what is wrong may be one that was put in the place of the other.
             tracing::warn!("an internal request was refused: its token does not hold");

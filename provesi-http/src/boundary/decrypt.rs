@@ -9,7 +9,7 @@ use tower::Service;
 
 use super::refusal::Refusal;
 use super::step::Check;
-use super::{Boundary, ENCRYPTED_PAYLOAD, says_true, service_name};
+use super::{Boundary, ENCRYPTED_PAYLOAD, Inner, says_true, service_name};
 use crate::answer::JSON;
 use crate::body::is_too_long;
 
@@ -38,7 +38,7 @@ impl Decrypt {
 
     /// What the message in a body says.
     async fn open(&self, request: &mut Request) -> Result<String, Unopened> {
-        let Boundary { keys, places, limits, .. } = &self.0;
+        let Inner { keys, places, limits, .. } = &*self.0.0;
         let keys = keys.as_ref().ok_or(Unopened::Message("there are no keys"))?;
         let source = service_name(request.extensions()).ok_or(Unopened::Message("the request is not internal"))?;
         let destination = places.of(request.uri().path()).ok_or(Unopened::Message("the path belongs to no service"))?;

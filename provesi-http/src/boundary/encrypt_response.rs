@@ -66,7 +66,7 @@ impl EncryptResponse {
 
     /// The body of an answer, which may be streamed.
     async fn whole(&self, body: Body) -> Result<Bytes, Refusal> {
-        let read = tokio::time::timeout(self.0.limits.time, to_bytes(body, MAX_PLAINTEXT_LEN)).await;
+        let read = tokio::time::timeout(self.0.0.limits.time, to_bytes(body, MAX_PLAINTEXT_LEN)).await;
         // What broke off was logged where it did.
         let refused = |error| if is_too_long(&error) { Refusal::LongAnswer } else { Refusal::Failed };
         read.map_err(|_| Refusal::TimedOut)?.map_err(refused)
@@ -107,9 +107,9 @@ impl Check for EncryptResponse {
         S::Error: Send,
         S::Future: Send,
     {
-        let Some(keys) = &self.0.keys else { return Ok(Refusal::NoKeys.answer()) };
+        let Some(keys) = &self.0.0.keys else { return Ok(Refusal::NoKeys.answer()) };
         let Some(destination) = service_name(request.extensions()) else { return Ok(Refusal::Token.answer()) };
-        let places = &self.0.places;
+        let places = &self.0.0.places;
         let source = places.of(request.uri().path()).unwrap_or(&places.own).clone();
         let is_head = *request.method() == Method::HEAD;
         let headers = request.headers_mut();

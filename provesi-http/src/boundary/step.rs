@@ -9,7 +9,7 @@ use axum::response::Response;
 use futures_util::future::{BoxFuture, Either, FutureExt};
 use tower::{Layer, Service};
 
-/// What a step does. Implemented by those of this module alone.
+/// What a step does. Implemented in this crate alone.
 pub trait Check: Clone + Send + Sync + 'static {
     /// Whether it does anything with this request.
     fn concerns(&self, request: &Request) -> bool;
@@ -27,7 +27,7 @@ pub trait Check: Clone + Send + Sync + 'static {
 pub struct Step<C>(C);
 
 impl<C> Step<C> {
-    pub(super) const fn new(check: C) -> Self {
+    pub(crate) const fn new(check: C) -> Self {
         Self(check)
     }
 }

@@ -5,24 +5,40 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tower::Service;
 
-use crate::boundary;
+use crate::boundary::{self, Check, Step};
 use crate::error::ApiError;
 use crate::options::{CorsOptions, Origins};
 use crate::pages::origin;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-pub(crate) async fn refuse(State(options): State<Arc<CorsOptions>>, request: Request, next: Next) -> Response {
-    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    if !reads && is_foreign(&request) && !allows(&options, &request) {
-        return ApiError::CrossSite.into_response();
+/// Refuses what these options do not allow.
+pub(crate) fn layer(options: &CorsOptions) -> Step<CrossSite> {
+    Step::new(CrossSite(Arc::new(options.clone())))
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CrossSite(Arc<CorsOptions>);
+
+impl Check for CrossSite {
+    fn concerns(&self, request: &Request) -> bool {
+        let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        !reads && is_foreign(request) && !allows(&self.0, request)
     }
-    next.run(request).await
+
+    async fn pass<S>(self, _: Request, _: S) -> Result<Response, S::Error>
+    where
+        S: Service<Request, Response = Response> + Send + 'static,
+        S::Error: Send,
+        S::Future: Send,
+    {
+        Ok(ApiError::CrossSite.into_response())
+    }
 }
 
 /// Browsers say where a request comes from: in `Sec-Fetch-Site` to who they trust (TLS, or the same machine), in `Origin`
