@@ -5,6 +5,8 @@
 mod audit;
 mod bodies;
 mod boundary;
+#[cfg(feature = "client")]
+mod client;
 mod clients;
 mod docs;
 mod health;

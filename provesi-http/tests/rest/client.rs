@@ -1,0 +1,162 @@
+//! The client for the services of another process, over a connection of its own.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use provesi_core::{ClientId, ClientListing, ClientRepository, Email, OrderStatus, PageLimit, PageRequest, StoreError};
+use provesi_http::client::{SecureServiceClient, ServiceError};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::boundary::{Peer, TOKEN, name};
+use crate::support::Bench;
+
+struct Two {
+    peer: Peer,
+    bench: Bench,
+    address: SocketAddr,
+}
+
+impl Two {
+    async fn start() -> Self {
+        let peer = Peer::new();
+        let bench = peer.bench();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = bench.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { peer, bench, address }
+    }
+
+    fn client(&self, destination: &str) -> SecureServiceClient {
+        self.client_at(self.address, destination)
+    }
+
+    fn client_at(&self, address: SocketAddr, destination: &str) -> SecureServiceClient {
+        let base = format!("http://{address}");
+        SecureServiceClient::new(&base, name("orders"), name(destination), TOKEN, self.peer.keys()).unwrap()
+    }
+}
+
+fn id(text: &str) -> ClientId {
+    text.parse().unwrap()
+}
+
+#[tokio::test]
+async fn clients_orders_and_counts_are_those_of_the_other_side() {
+    let two = Two::start().await;
+    let ana = two.bench.client("Ana Núñez", "ana@example.com").await;
+    let luz = two.bench.client("Luz", "luz@example.com").await;
+    for number in 0..90 {
+        let body = json!({"order_number": format!("A-{number}"), "client_id": ana, "status": "returned", "return_reason": "Roto"});
+        assert_eq!(two.bench.post("/api/orders/", &body.to_string()).await.status, 201);
+    }
+    let nobody = id("6b050af58b3059b0f61239f2");
+    let clients = two.client("clients");
+    let found = clients.get_client(id(&ana)).await.unwrap().unwrap();
+    assert_eq!(Some(&found), two.bench.app.clients().get(id(&ana)).await.unwrap().as_ref());
+    assert_eq!(clients.get_client(nobody).await.unwrap(), None);
+    let many = clients.get_clients(&[id(&ana), nobody, id(&luz), id(&ana)]).await.unwrap();
+    assert_eq!(many.iter().map(|client| client.id).collect::<BTreeSet<_>>(), [id(&ana), id(&luz)].into());
+    assert!(many.len() == 2 && clients.get_clients(&[]).await.unwrap().is_empty());
+
+    let orders = two.client("orders");
+    let of_ana = orders.orders_for_client(id(&ana)).await.unwrap();
+    assert_eq!((of_ana.len(), of_ana[0].number.as_str(), of_ana[89].number.as_str()), (90, "A-89", "A-0"));
+    let stored = two.bench.app.orders().get(of_ana[3].id).await.unwrap().unwrap();
+    assert_eq!((of_ana[3].status(), &of_ana[3]), (OrderStatus::Returned, &stored));
+    assert!(orders.orders_for_client(nobody).await.unwrap().is_empty());
+    let counts = orders.order_counts(&[id(&ana), id(&luz), nobody]).await.unwrap();
+    assert_eq!(counts, [(id(&ana), 90), (id(&luz), 0), (nobody, 0)].into());
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_one_message_comes_in_several() {
+    let two = Two::start().await;
+    let mut ids = Vec::new();
+    for number in 0..700 {
+        let body = json!({"name": format!("C {number:03}"), "email": format!("c{number}@example.com"), "address": "ñ".repeat(1_000)});
+        let made = two.bench.post("/api/clients/", &body.to_string()).await;
+        ids.push(id(made.json()["data"]["id"].as_str().unwrap()));
+    }
+    let clients = two.client("clients");
+    assert_eq!(clients.get_many(&ids).await.unwrap().len(), 700);
+    // And page by page, as any other store.
+    let listing = ClientListing::default();
+    let first = clients.page(&listing, &PageRequest::first(PageLimit::new(250).unwrap())).await.unwrap();
+    let last = PageRequest { limit: PageLimit::MAX, after: first.next };
+    let last = clients.page(&listing, &last).await.unwrap();
+    assert_eq!((first.items.len(), last.items.len(), last.next), (250, 450, None));
+    assert_eq!((first.items[249].name.as_str(), last.items[0].name.as_str()), ("C 249", "C 250"));
+    let found = clients.find_by_email(&Email::parse("C77@example.com").unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.name.as_str(), "C 077");
+    assert!(clients.find_by_email(&Email::parse("7@example.com").unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_is_told_so() {
+    let two = Two::start().await;
+    let (base, orders, clients) = (format!("http://{}", two.address), name("orders"), name("clients"));
+    let with = |source, token, keys| SecureServiceClient::new(&base, source, clients.clone(), token, keys).unwrap();
+    let nobody = id("6b050af58b3059b0f61239f2");
+    let stranger = with(orders.clone(), "another-token-than-that", two.peer.keys());
+    assert!(matches!(stranger.get_client(nobody).await, Err(ServiceError::Refused)));
+    let pretender = with(name("other"), TOKEN, two.peer.keys());
+    assert!(matches!(pretender.get_client(nobody).await, Err(ServiceError::Refused)));
+    let spy = with(orders, TOKEN, Peer::new().keys());
+    assert!(matches!(spy.get_client(nobody).await, Err(ServiceError::Open(_))));
+    let told = format!("{:?}", two.client("clients"));
+    assert!(told.contains("clients") && !told.contains(TOKEN), "{told}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_over_there_is_down_here_and_writes_are_not_offered() {
+    let two = Two::start().await;
+    let ana = id(&two.bench.client("Ana", "ana@example.com").await);
+    let clients = two.client("clients");
+    let found = clients.get(ana).await.unwrap().unwrap();
+    clients.ping().await.unwrap();
+    two.bench.clients.fail_all();
+    assert!(matches!(clients.get(ana).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(clients.get_many(&[ana]).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(clients.ping().await, Err(StoreError::Unavailable { .. })));
+    two.bench.clients.clear();
+    assert!(clients.get(ana).await.unwrap().is_some());
+    let refused = clients.insert(&found).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Backend { .. }) && !refused.is_transient());
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_tried_once_more() {
+    let two = Two::start().await;
+    let ana = id(&two.bench.client("Ana", "ana@example.com").await);
+    for (broken, answers) in [(1, true), (2, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let clients = two.client_at(listener.local_addr().unwrap(), "clients");
+        let upstream = two.address;
+        tokio::spawn(async move {
+            for _ in 0..broken {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // The question is read, so that what breaks is the answer.
+                let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 16_384]).await;
+            }
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut upstream = TcpStream::connect(upstream).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut stream, &mut upstream).await;
+        });
+        let found = clients.get_client(ana).await;
+        assert_eq!(found.is_ok(), answers, "{found:?}");
+        assert!(answers || matches!(found, Err(ServiceError::Unreachable(_))), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_not_waited_for() {
+    let two = Two::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clients = two.client_at(listener.local_addr().unwrap(), "clients");
+    let started = Instant::now();
+    assert!(matches!(clients.check().await, Err(ServiceError::TimedOut)));
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
