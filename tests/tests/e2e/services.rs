@@ -1,6 +1,7 @@
 //! Orders and clients as two processes, and somebody between them.
 
 mod proxy;
+mod tls;
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
