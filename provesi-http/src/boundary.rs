@@ -40,6 +40,18 @@
 //! # }
 //! ```
 //!
+//! # What services ask in batches
+//!
+//! By `POST`, of authenticated services alone, and with keys in secure messages alone, both ways. Each answer names what was
+//! asked, so that an answer to another question does not pass for it. `provesi_http::client` (feature `client`) asks them.
+//!
+//! | path | question | answer |
+//! | --- | --- | --- |
+//! | `/clients/api/v1/lookup/` | `{"ids": […]}`, at most 1,000 | `{"clients": […], "missing": […], "unreadable": […]}`; an unreadable record is among the missing unless it is asked for alone |
+//! | `/clients/api/v1/search/` | `{"q", "descending", "limit", "cursor"}` | `{"clients": […], "next_cursor", "stopped_early", "asked"}` |
+//! | `/orders/api/v1/counts/` | `{"client_ids": […]}`, at most 1,000 | `{"counts": {ID: NUMBER}}` |
+//! | `/orders/api/v1/of-client/` | `{"client_id", "limit", "cursor"}` | `{"orders": […], "next_cursor", "asked"}` |
+//!
 //! # What is decided where the contract is silent
 //!
 //! | a request | is answered |

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use provesi_core::{AppError, PageLimit, PageRequest, StoreError};
@@ -111,6 +111,10 @@ impl IntoResponse for Unanswered {
                 }
             }
         };
-        answer::json(status, &Told { error })
+        let mut answer = answer::json(status, &Told { error });
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        answer
     }
 }

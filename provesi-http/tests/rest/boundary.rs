@@ -51,7 +51,11 @@ impl Peer {
     }
 
     pub(crate) fn keys(&self) -> KeyRing {
-        KeyRing::new(Keys::from_base64(&self.aes, &self.hmac).unwrap())
+        KeyRing::new(self.pair())
+    }
+
+    pub(crate) fn pair(&self) -> Keys {
+        Keys::from_base64(&self.aes, &self.hmac).unwrap()
     }
 
     pub(crate) fn boundary(&self) -> Boundary {

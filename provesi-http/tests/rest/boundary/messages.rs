@@ -1,9 +1,11 @@
 //! Bodies that are secure messages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
+use provesi_crypto::{KeyRing, MemoryReplayGuard, SystemClock};
 use provesi_http::HttpOptions;
 use provesi_http::boundary::{Boundary, ServiceTokens};
 use serde_json::json;
@@ -139,6 +141,54 @@ async fn a_message_is_as_long_as_a_body_may_be() {
     bench.call("POST", "/api/orders/", &headers, pieces).await.is(413, too_large);
     bench.encrypted("POST", "/api/orders/", &long[1..]).await.is(400, NOT_OPENED);
     assert_eq!(bench.encrypted("POST", "/api/orders/", &fits).await.status, 201);
+}
+
+#[tokio::test]
+async fn keys_are_changed_without_a_stop() {
+    let (old, new) = (Peer::new(), Peer::new());
+    let bench = old.bench_with(|options| {
+        let ring = KeyRing::from(new.pair()).accepting(old.pair()).unwrap();
+        options.boundary = old.boundary().with_keys(ring);
+    });
+    for (peer, number) in [(&old, "A-1"), (&new, "A-2")] {
+        let token = peer.sealed("orders", "orders", &order(number));
+        assert_eq!(bench.encrypted("POST", "/api/orders/", &token).await.status, 201, "{number}");
+        bench.encrypted("POST", "/api/orders/", &token).await.is(400, NOT_OPENED);
+    }
+    let answer = bench.internal("GET", "/api/orders/A-1", &[("x-encrypt-response", "true")], "").await;
+    assert!(new.opened(&answer, "orders").contains("A-1"));
+}
+
+#[tokio::test]
+async fn a_guard_without_room_refuses() {
+    let peer = Peer::new();
+    let bench = peer.bench_with(|options| {
+        let guard = Arc::new(MemoryReplayGuard::new(1));
+        options.boundary = peer.boundary().with_messages(Arc::new(peer.keys()), Arc::new(SystemClock), guard);
+    });
+    let send = async |number| {
+        let token = peer.sealed("orders", "orders", &order(number));
+        bench.encrypted("POST", "/api/orders/", &token).await
+    };
+    assert_eq!(send("A-1").await.status, 201);
+    send("A-2").await.is(400, NOT_OPENED);
+    assert!(crate::log::captured().contains("no more messages can be remembered"));
+}
+
+#[tokio::test]
+async fn only_true_makes_a_body_a_message() {
+    let peer = Peer::new();
+    let bench = peer.bench();
+    for (number, value) in ["false", "1", "yes", ""].into_iter().enumerate() {
+        let body = order(&format!("A-{number}")).to_string();
+        let headers = [("x-encrypted-payload", value), ("content-type", "application/json")];
+        assert_eq!(bench.internal("POST", "/api/orders/", &headers, &body).await.status, 201, "{value}");
+    }
+    let twice = [("x-encrypted-payload", "false"), ("x-encrypted-payload", "true")];
+    bench.internal("POST", "/api/orders/", &twice, &order("B-1").to_string()).await.is(400, NOT_OPENED);
+    // A body in clear has the limit that it has from anybody.
+    let huge = format!(r#"{{"order_number":"A-9","x":"{}"}}"#, "x".repeat(65_536));
+    assert_eq!(bench.internal("POST", "/api/orders/", &[], &huge).await.error().0, 413);
 }
 
 #[tokio::test]
