@@ -8,6 +8,7 @@ mod clients;
 mod integrity;
 mod lists;
 mod orders;
+mod services;
 
 use std::sync::Arc;
 
