@@ -3,8 +3,8 @@
 use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     Address, App, AppError, AuditAction, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName, Email,
-    Expected, Field, Order, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Subject, UniqueField,
-    stream_pages,
+    Expected, Field, Order, OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Subject,
+    UniqueField, stream_pages,
 };
 
 /// A client to be made.
@@ -96,27 +96,38 @@ impl App {
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
 
-    /// The orders of a client, the latest change first, page by page, for whoever was shown the client. A page without
-    /// orders shows nothing, and leaves no record.
+    /// The orders of a client, the latest change first, page by page, for whoever was shown the client: the pages of
+    /// [`client_orders`](Self::client_orders).
     #[must_use]
     pub fn orders_of(&self, caller: &Caller, id: ClientId) -> BoxStream<Result<Vec<Order>, AppError>> {
         let (app, caller) = (self.clone(), caller.clone());
         stream_pages(move |after| {
             let (app, caller) = (app.clone(), caller.clone());
-            async move {
-                let request = PageRequest { limit: PageLimit::MAX, after };
-                let result = app.orders.page(&OrderListing::of_client(id), &request).await.map_err(AppError::Orders);
-                if result.as_ref().is_ok_and(|page| page.items.is_empty()) {
-                    return result;
-                }
-                let subjects = |page: Option<&Page<Order, _>>| {
-                    let orders = page.into_iter().flat_map(|page| &page.items);
-                    let orders = orders.map(|order| Subject::Order(order.number.clone()));
-                    orders.chain([Subject::Client(id)]).collect()
-                };
-                app.audited(&caller, Access::read(AuditAction::OrderList), subjects, result).await
-            }
+            async move { app.client_orders(&caller, id, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
+    }
+
+    /// A page of the orders of a client, without the client, the latest change first. One without orders shows nothing, and
+    /// leaves no record.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`].
+    pub async fn client_orders(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, AppError> {
+        let result = self.orders.page(&OrderListing::of_client(id), request).await.map_err(AppError::Orders);
+        if result.as_ref().is_ok_and(|page| page.items.is_empty()) {
+            return result;
+        }
+        let subjects = |page: Option<&Page<Order, _>>| {
+            let orders = page.into_iter().flat_map(|page| &page.items);
+            let orders = orders.map(|order| Subject::Order(order.number.clone()));
+            orders.chain([Subject::Client(id)]).collect()
+        };
+        self.audited(caller, Access::read(AuditAction::OrderList), subjects, result).await
     }
 
     /// Changes a client. With [`Expected::Any`], an edit of the same client by somebody else at the same time loses

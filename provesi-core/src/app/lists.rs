@@ -194,26 +194,6 @@ impl App {
         self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
     }
 
-    /// A page of the orders of a client, without the client, the latest change first.
-    ///
-    /// # Errors
-    /// [`AppError::Orders`].
-    pub async fn client_orders(
-        &self,
-        caller: &Caller,
-        id: ClientId,
-        request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, AppError> {
-        let result = self.orders.page(&OrderListing::of_client(id), request).await.map_err(AppError::Orders);
-        let of_page = |page: Option<&Page<Order, OrderCursor>>| {
-            let orders = page.into_iter().flat_map(|page| &page.items);
-            std::iter::once(Subject::Client(id))
-                .chain(orders.map(|order| Subject::Order(order.number.clone())))
-                .collect()
-        };
-        self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
-    }
-
     /// How many orders each of these clients has, none among them. At most 1,000 ids: one query.
     ///
     /// # Errors

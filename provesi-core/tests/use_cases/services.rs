@@ -42,6 +42,7 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
 async fn without_a_record_nothing_is_told() {
     let world = World::new();
     let ana = world.client("ana@example.com").await;
+    world.order("A-1", Some(&ana)).await;
     let (sink, faults) = FaultyStore::new(world.store.clone());
     faults.fail_all();
     let app = world.app.clone().with_audit(Arc::new(sink), AuditPolicy::Strict);
