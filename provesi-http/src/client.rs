@@ -19,6 +19,10 @@
 //! # }
 //! ```
 //!
+//! The feature turns on TLS in reqwest without a provider of cryptography. A program that has other clients of reqwest's, and
+//! no provider chosen for the process, has to choose one before it builds them:
+//! `rustls::crypto::ring::default_provider().install_default()`.
+//!
 //! It is a [`ClientRepository`](provesi_core::ClientRepository) for all that orders need of clients, which is to read them:
 //! writes and [`count`](provesi_core::ClientRepository::count) are not offered, and say so.
 

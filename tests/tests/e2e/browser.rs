@@ -248,7 +248,9 @@ impl Browser {
             )
             .await
             .expect("the browser tells what moved");
-        assert_eq!(shifts, json!([]), "at {}", self.url().await);
+        // What nobody can see is let through: 0.1 is where the web calls a shift poor.
+        let shift: f64 = shifts.as_array().into_iter().flatten().filter_map(Value::as_f64).sum();
+        assert!(shift < 0.01, "{shifts} at {}", self.url().await);
     }
 
     /// How many bytes came over the wire for the page, and how many requests were made for it.

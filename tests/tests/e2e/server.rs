@@ -53,6 +53,9 @@ impl Server {
             }
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        // With `provesi-http`'s client in the same build, reqwest wants to be told whose cryptography it is to use. Whoever
+        // comes first tells it.
+        let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
         Self { place, process, address, client }
     }
