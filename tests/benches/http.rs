@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench -p provesi-tests --bench http
 //! cargo bench -p provesi-tests --bench http -- pages     # the pages alone
+//! cargo bench -p provesi-tests --bench http -- audit     # what the audit and the boundary cost
 //! ```
 //!
 //! The first run makes a file of 100,000 clients and 1,000,000 orders under `target/bench/`. Each figure is taken twice;
@@ -10,6 +11,8 @@
 
 #[path = "support/ask.rs"]
 mod ask;
+#[path = "http/audit.rs"]
+mod audit;
 #[path = "http/bare.rs"]
 mod bare;
 #[path = "http/files.rs"]
@@ -40,6 +43,9 @@ fn main() {
         && mode == "bare"
     {
         return bare::serve(Path::new(file), readers.parse().expect("a number of readers"));
+    }
+    if arguments.iter().any(|argument| argument == "audit") {
+        return audit::measure();
     }
     let million = million_orders();
     if arguments.iter().any(|argument| argument == "pages") {

@@ -63,6 +63,6 @@ fn url(file: &Path) -> String {
     format!("sqlite:{}", file.display())
 }
 
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     provesi_tests::server_binary(true)
 }
