@@ -4,7 +4,7 @@
 //! 2. [`request_log`]: one line per request, and the span in which everything below logs.
 //! 3. `nosniff`: browsers take answers for what they say they are.
 //! 4. compression, which is not to refuse anybody: [`accept_encoding`].
-//! 5. [`boundary`](crate::boundary): other services. Inside of the compression, since what is encrypted must not have been
+//! 5. [`user`], where there is a header for it, and [`boundary`](crate::boundary): other services. Inside of the compression, since what is encrypted must not have been
 //!    compressed before; outside of the rest, so that a body that came encrypted is to the rest as if it had come in clear.
 //! 6. [`cors`], the API alone: outside of what may answer with an error, so that web pages can read errors. The pages have
 //!    their headers and their session here instead, see [`dress`](crate::pages).
@@ -21,6 +21,7 @@ mod panics;
 mod request_id;
 mod request_log;
 mod timeout;
+mod user;
 
 pub(crate) use request_id::{REQUEST_ID, RequestId};
 
@@ -64,6 +65,10 @@ pub(crate) fn apply(routes: Router, options: &HttpOptions) -> Router {
         routes.layer((from_fn(accept_encoding::allow_identity), CompressionLayer::new(), boundary))
     } else {
         routes.layer(boundary)
+    };
+    let routes = match &options.user_header {
+        Some(header) => routes.layer(from_fn_with_state(header.clone(), user::take)),
+        None => routes,
     };
     routes.layer(nosniff).layer(from_fn(request_log::log)).layer(from_fn(request_id::set))
 }

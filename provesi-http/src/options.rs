@@ -46,6 +46,9 @@ pub struct HttpOptions {
     /// The services that may read the records of access at `/api/audit`; none by default. Who a caller is says the
     /// [`Actor`](provesi_core::Actor) in the extensions of its request.
     pub audit_readers: Vec<ActorName>,
+    /// The request header in which a proxy in front says which person asks (`Actor::User`); none by default. The proxy has to
+    /// take it from what browsers send: who can reach the server past it can be anybody.
+    pub user_header: Option<HeaderName>,
     /// The pages; `None` leaves them out, and their paths to the embedder.
     pub pages: Option<PageOptions>,
 }
@@ -62,6 +65,7 @@ impl Default for HttpOptions {
             boundary: Boundary::default(),
             security: SecurityReport::default(),
             audit_readers: Vec::new(),
+            user_header: None,
             pages: Some(PageOptions::default()),
         }
     }

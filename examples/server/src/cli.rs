@@ -110,6 +110,10 @@ pub(crate) struct ServeArgs {
     /// none]
     #[arg(long, value_name = "NAMES")]
     pub(crate) audit_readers: Option<String>,
+    /// The request header in which a proxy in front says which person asks, such as x-forwarded-user. The proxy has to take
+    /// it from what browsers send [env: PROVESI_USER_HEADER] [default: none]
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) user_header: Option<String>,
     /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
     #[arg(long, value_name = "ORIGINS")]
     pub(crate) cors: Option<String>,
@@ -267,6 +271,7 @@ impl ServeArgs {
             listen,
             flow,
             audit_readers,
+            user_header,
             cors,
             cors_methods,
             cors_headers,

@@ -73,6 +73,7 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     options.body_limit = settings.body_limit;
     options.timeout = settings.request_timeout;
     options.audit_readers.clone_from(&settings.audit_readers);
+    options.user_header.clone_from(&settings.user_header);
     options.cors.origins = match &settings.origins {
         Origins::Any => provesi_http::Origins::Any,
         Origins::List(list) => provesi_http::Origins::List(

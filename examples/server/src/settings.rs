@@ -114,6 +114,8 @@ pub(crate) struct ServeSettings {
     pub(crate) flow: StatusFlow,
     /// The services that may read the records of access.
     pub(crate) audit_readers: Vec<ActorName>,
+    /// The header in which a proxy says who asks.
+    pub(crate) user_header: Option<HeaderName>,
     pub(crate) origins: Origins,
     pub(crate) cors_methods: Vec<Method>,
     pub(crate) cors_headers: Vec<HeaderName>,
@@ -190,6 +192,15 @@ impl Env<'_> {
                 args.audit_readers,
                 "",
                 actor_names,
+            )?,
+            user_header: self.setting(
+                ("--user-header", "PROVESI_USER_HEADER"),
+                args.user_header,
+                "",
+                |text| match text {
+                    "" => Ok(None),
+                    name => name.parse().map(Some).map_err(|_| "must be the name of a request header".to_owned()),
+                },
             )?,
             origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
             cors_methods: self.setting(

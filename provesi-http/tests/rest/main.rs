@@ -16,3 +16,4 @@ mod log;
 mod orders;
 mod routing;
 mod support;
+mod users;
