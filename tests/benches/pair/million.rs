@@ -30,6 +30,7 @@ fn filled() -> Pair {
 pub(crate) fn measure_pages() {
     let pair = filled();
     let server = Running::server(pair.clients(), pair.orders());
+    after_the_check();
     pages::measure(&server, &client_id(4_711).to_hex());
 }
 
@@ -40,8 +41,7 @@ pub(crate) fn measure() {
     }
     start_up(&pair);
     let server = Running::server(pair.clients(), pair.orders());
-    // The integrity check that follows a start is to be over: it asks the same servers.
-    std::thread::sleep(Duration::from_secs(60));
+    after_the_check();
     println!("resident memory, idle: {:.1} MiB", server.resident_mib());
     for round in 1..=2 {
         for listing in listings() {
@@ -50,6 +50,11 @@ pub(crate) fn measure() {
     }
     pages::measure(&server, &client_id(4_711).to_hex());
     whole_list(&server);
+}
+
+/// The integrity check that follows a start is to be over: it asks the same servers.
+fn after_the_check() {
+    std::thread::sleep(Duration::from_secs(60));
 }
 
 /// A command of the server over both databases: how long it takes, and the most memory that it has.

@@ -90,10 +90,14 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
         assert!(text.starts_with("HTTP/1.1 20"), "{text}");
         let length = text
             .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().to_owned()))
-            .expect("the answer says its length");
-        let length: usize = length.parse().expect("a number");
-        while buffer.len() < head + 4 + length {
+            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().to_owned()));
+        let length: Option<usize> = length.map(|length| length.parse().expect("a number"));
+        // One that does not say its length is chunked, and ends with an empty chunk.
+        let is_whole = |buffer: &[u8]| match length {
+            Some(length) => buffer.len() >= head + 4 + length,
+            None => buffer.ends_with(b"\r\n0\r\n\r\n"),
+        };
+        while !is_whole(buffer) {
             assert!(stream.read_buf(buffer).await.expect("the server writes") > 0, "the server hung up");
         }
         return;
