@@ -4,6 +4,7 @@ mod audit;
 mod clients;
 mod error;
 mod health;
+mod history;
 mod integrity;
 mod lists;
 mod orders;

@@ -3,8 +3,9 @@
 //! 1. [`request_id`]: gives the request its id, and the answer too.
 //! 2. [`request_log`]: one line per request, and the span in which everything below logs.
 //! 3. `nosniff`: browsers take answers for what they say they are.
-//! 4. compression, which is not to refuse anybody: [`accept_encoding`].
-//! 5. [`user`], where there is a header for it, and [`boundary`](crate::boundary): other services. Inside of the compression, since what is encrypted must not have been
+//! 4. [`user`], where there is a header for it: before the boundary, whose services are who they prove to be. Then
+//!    compression, which is not to refuse anybody: [`accept_encoding`].
+//! 5. [`boundary`](crate::boundary): other services. Inside of the compression, since what is encrypted must not have been
 //!    compressed before; outside of the rest, so that a body that came encrypted is to the rest as if it had come in clear.
 //! 6. [`cors`], the API alone: outside of what may answer with an error, so that web pages can read errors. The pages have
 //!    their headers and their session here instead, see [`dress`](crate::pages).

@@ -85,7 +85,7 @@ impl App {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
         let result = match self.orders.page(listing, request).await {
-            Ok(Page { items, next, stopped_early }) => Ok(Page { items: self.views(items).await, next, stopped_early }),
+            Ok(page) => Ok(self.viewed(page).await),
             Err(error) => Err(AppError::Orders(error)),
         };
         self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
@@ -106,7 +106,7 @@ impl App {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
         let result = match self.matching_reasons(listing, reason, request).await {
-            Ok(Page { items, next, stopped_early }) => Ok(Page { items: self.views(items).await, next, stopped_early }),
+            Ok(page) => Ok(self.viewed(page).await),
             Err(error) => Err(AppError::Orders(error)),
         };
         self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
@@ -186,9 +186,9 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Clients`].
-    pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<Vec<crate::Client>, AppError> {
+    pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<Vec<Client>, AppError> {
         let result = self.clients.get_many(ids).await.map_err(AppError::Clients);
-        let read = |clients: Option<&Vec<crate::Client>>| {
+        let read = |clients: Option<&Vec<Client>>| {
             clients.into_iter().flatten().map(|client| Subject::Client(client.id)).collect()
         };
         self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
@@ -222,6 +222,11 @@ impl App {
         let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
         let view = |client: Client| ClientView { orders_count: count(client.id), client };
         page.with_items(|clients| clients.into_iter().map(view).collect())
+    }
+
+    async fn viewed(&self, page: Page<Order, OrderCursor>) -> Page<OrderView, OrderCursor> {
+        let Page { items, next, stopped_early } = page;
+        Page { items: self.views(items).await, next, stopped_early }
     }
 
     async fn views(&self, orders: Vec<Order>) -> Vec<OrderView> {

@@ -12,6 +12,7 @@ mod place;
 mod python;
 mod queries;
 mod races;
+mod scanning;
 mod server;
 mod services;
 mod takeover;

@@ -1,0 +1,37 @@
+//! What happened to an order.
+
+use crate::app::Access;
+use crate::{App, AppError, AuditAction, Caller, EventId, OrderEvent, OrderNumber, PageLimit, Subject};
+
+impl App {
+    /// The events of the order that has this number, or had it last, oldest first.
+    ///
+    /// # Errors
+    /// [`AppError::OrderNotFound`] where no order ever had the number, or [`AppError::Orders`].
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        limit: PageLimit,
+    ) -> Result<Vec<OrderEvent>, AppError> {
+        let result = match self.orders.history(number, after, limit).await {
+            Ok(events) if events.is_empty() => self.known_number(number, after).await.map(|()| events),
+            result => result.map_err(AppError::Orders),
+        };
+        let access = Access::read(AuditAction::OrderHistory);
+        self.audited(caller, access, |_| vec![Subject::Order(number.clone())], result).await
+    }
+
+    /// Whether an order has or had this number, where there are no events after `after`.
+    async fn known_number(&self, number: &OrderNumber, after: Option<EventId>) -> Result<(), AppError> {
+        if after.is_some() {
+            let one = PageLimit::new(1)?;
+            if !self.orders.history(number, None, one).await.map_err(AppError::Orders)?.is_empty() {
+                return Ok(());
+            }
+        }
+        // An order that the Python system made has no events, and yet it is there.
+        self.find_order(number).await.map(drop)
+    }
+}
