@@ -10,7 +10,7 @@ mod lists;
 mod orders;
 mod views;
 
-pub use clients::{ClientChange, ClientDraft};
+pub use clients::{ClientChange, ClientDraft, ClientWithOrders};
 pub use error::AppError;
 pub use health::Health;
 pub use integrity::{DanglingClient, IntegrityReport};

@@ -25,8 +25,8 @@ mod timestamp;
 mod version;
 
 pub use app::{
-    App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, DanglingClient,
-    Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
+    App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
+    DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,

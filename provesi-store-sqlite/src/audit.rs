@@ -1,40 +1,56 @@
 //! Records of access.
 
 mod append;
+mod moment;
 mod old;
 mod rows;
 
 use async_trait::async_trait;
 use provesi_core::{
     AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditStore, Page, PageLimit,
-    PageRequest, StoreError, StoredAudit, Timestamp,
+    PageRequest, StoreError, StoredAudit,
 };
 
 use crate::error::store_error;
 use crate::{SqliteStore, sql};
 use append::Append;
 pub(crate) use old::link_old;
-use rows::{Row, audit_columns};
+use rows::{Indexed, Row, audit_columns};
 
-const AFTER: &str = concat!("SELECT ", audit_columns!(), " FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2");
+/// With whether the index has all subjects of the record. What is no list of subjects would be no query either.
+const AFTER: &str = concat!(
+    "SELECT ",
+    audit_columns!(),
+    ", CASE WHEN subjects = '' THEN true WHEN subjects GLOB '*[^a-z0-9: -]*' THEN false ELSE EXISTS \
+         (SELECT 1 FROM audit_subjects AS named \
+          WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
+          AND named.rowid = audit.moment) END AS found \
+     FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
+);
 
+/// ?3 is where a page goes on whose last record is no longer there.
 const PAGE: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    " FROM audit WHERE at >= ?1 AND at < ?2 AND (at, sequence) < (?3, ?4) ORDER BY at DESC, sequence DESC LIMIT ?5"
+    " FROM audit WHERE moment >= ?1 \
+         AND moment < min(?2, coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?4), ?3)) \
+     ORDER BY moment DESC LIMIT ?5"
 );
 
+/// The same of one subject. What the index has too much is left out.
 const PAGE_OF_SUBJECT: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    " FROM audit_subjects AS named CROSS JOIN audit ON audit.sequence = named.sequence \
-     WHERE named.subject = ?6 AND named.at >= ?1 AND named.at < ?2 AND (named.at, named.sequence) < (?3, ?4) \
-     ORDER BY named.at DESC, named.sequence DESC LIMIT ?5"
+    " FROM audit_subjects AS named CROSS JOIN audit ON audit.moment = named.rowid \
+     WHERE named.audit_subjects MATCH '\"' || ?6 || '\"' AND named.rowid >= ?1 \
+         AND named.rowid < min(?2, coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?4), ?3)) \
+         AND instr(' ' || audit.subjects || ' ', ' ' || ?6 || ' ') > 0 \
+     ORDER BY named.rowid DESC LIMIT ?5"
 );
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[append::HEAD, AFTER, PAGE, PAGE_OF_SUBJECT];
+pub(crate) const READS: &[&str] = &[append::HEAD, moment::LAST, AFTER, PAGE, PAGE_OF_SUBJECT];
 
 /// Records share a transaction with whatever else is written at their moment.
 #[async_trait]
@@ -57,14 +73,14 @@ impl AuditStore for SqliteStore {
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
         let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
-        let (at, sequence) =
-            place.map_or((i64::MAX, i64::MAX), |AuditPosition { at, sequence }| (at.micros(), sequence));
+        let (before, last) =
+            place.map_or((i64::MAX, None), |AuditPosition { at, sequence }| (moment::start(at), Some(sequence)));
         let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
         let mut page = sqlx::query_as(text)
-            .bind(filter.since.map_or(i64::MIN, Timestamp::micros))
-            .bind(filter.until.map_or(i64::MAX, Timestamp::micros))
-            .bind(at)
-            .bind(sequence)
+            .bind(filter.since.map_or(i64::MIN, moment::start))
+            .bind(filter.until.map_or(i64::MAX, moment::start))
+            .bind(before)
+            .bind(last)
             .bind(sql::limit(request.limit.get() + 1));
         if let Some(subject) = &filter.subject {
             page = page.bind(subject.to_string());
@@ -75,7 +91,7 @@ impl AuditStore for SqliteStore {
     }
 
     async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        let rows: Vec<Row> = sqlx::query_as(AFTER)
+        let rows: Vec<Indexed> = sqlx::query_as(AFTER)
             .bind(sequence)
             .bind(sql::limit(limit.get()))
             .fetch_all(&self.readers)

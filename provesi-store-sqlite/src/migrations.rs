@@ -18,9 +18,17 @@ const HAS_TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'
 fn migrations() -> Vec<Migration> {
     let first = include_str!("../migrations/0001_clients_orders_history_audit.sql");
     let second = include_str!("../migrations/0002_audit_chain.sql");
+    let third = include_str!("../migrations/0003_audit_subjects_beside_the_record.sql");
     vec![
         Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false),
         Migration::new(2, "audit chain".into(), MigrationType::Simple, second.into_sql_str(), false),
+        Migration::new(
+            3,
+            "audit subjects beside the record".into(),
+            MigrationType::Simple,
+            third.into_sql_str(),
+            false,
+        ),
     ]
 }
 

@@ -20,6 +20,16 @@ pub struct ClientDraft {
     pub address: Option<Address>,
 }
 
+/// A client and the first of its orders.
+#[derive(Debug)]
+pub struct ClientWithOrders {
+    /// The client.
+    pub client: Client,
+    /// A page of its orders, the latest change first; an error where the store of orders did not answer, since a client
+    /// without its orders is still worth showing.
+    pub orders: Result<Page<Order, OrderCursor>, AppError>,
+}
+
 /// A change of a client: what is `None` stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientChange {
@@ -96,14 +106,53 @@ impl App {
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
 
-    /// The orders of a client, the latest change first, page by page, for whoever was shown the client: the pages of
-    /// [`client_orders`](Self::client_orders).
+    /// The client with this id and the first `limit` of its orders, the latest change first: one access, and one record
+    /// of it.
+    ///
+    /// # Errors
+    /// [`AppError::ClientNotFound`], or [`AppError::Clients`]. A store of orders that does not answer is no error, see
+    /// [`ClientWithOrders::orders`].
+    pub async fn client_with_orders(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        limit: PageLimit,
+    ) -> Result<ClientWithOrders, AppError> {
+        let result = match self.find_client(id).await {
+            Ok(client) => {
+                let orders = self.orders.page(&OrderListing::of_client(id), &PageRequest::first(limit)).await;
+                Ok(ClientWithOrders { client, orders: orders.map_err(AppError::Orders) })
+            }
+            Err(error) => Err(error),
+        };
+        let subjects = |found: Option<&ClientWithOrders>| {
+            let orders = found.into_iter().filter_map(|found| found.orders.as_ref().ok()).flat_map(|page| &page.items);
+            [Subject::Client(id)].into_iter().chain(orders.map(|order| Subject::Order(order.number.clone()))).collect()
+        };
+        let found = self.audited(caller, Access::read(AuditAction::ClientRead), subjects, result).await?;
+        let orders = match found.orders {
+            Err(failed) => {
+                let access = Access::read(AuditAction::OrderList);
+                self.audited(caller, access, |_| vec![Subject::Client(id)], Err(failed)).await
+            }
+            page => page,
+        };
+        Ok(ClientWithOrders { orders, ..found })
+    }
+
+    /// The orders of a client after `cursor`, as [`client_with_orders`](Self::client_with_orders) gave it, page by page: the
+    /// pages of [`client_orders`](Self::client_orders).
     #[must_use]
-    pub fn orders_of(&self, caller: &Caller, id: ClientId) -> BoxStream<Result<Vec<Order>, AppError>> {
+    pub fn further_orders_of(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        cursor: OrderCursor,
+    ) -> BoxStream<Result<Vec<Order>, AppError>> {
         let (app, caller) = (self.clone(), caller.clone());
         stream_pages(move |after| {
-            let (app, caller) = (app.clone(), caller.clone());
-            async move { app.client_orders(&caller, id, &PageRequest { limit: PageLimit::MAX, after }).await }
+            let (app, caller, after) = (app.clone(), caller.clone(), after.unwrap_or_else(|| cursor.clone()));
+            async move { app.client_orders(&caller, id, &PageRequest::after(PageLimit::MAX, after)).await }
         })
     }
 

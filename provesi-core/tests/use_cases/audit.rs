@@ -94,18 +94,49 @@ async fn reading_the_audit_leaves_a_record_whether_or_not_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn the_orders_of_a_client_are_on_record_page_by_page_and_an_empty_page_is_not() {
+async fn a_client_with_its_orders_is_one_access_and_further_orders_are_one_each_page() {
     let world = World::new();
     let (ana, luz) = (world.client("ana@example.com").await, world.client("luz@example.com").await);
-    world.order("A-1", Some(&ana)).await;
-    let app = audited(&world);
-    for client in [&ana, &luz] {
-        app.orders_of(&world.caller, client.id).try_collect::<Vec<_>>().await.unwrap();
+    for order in ["A-1", "A-2"] {
+        world.order(order, Some(&ana)).await;
     }
+    let app = audited(&world);
+    let limit = PageLimit::new(1).unwrap();
+    let found = app.client_with_orders(&world.caller, ana.id, limit).await.unwrap();
+    let first = found.orders.unwrap();
+    let next = first.next.unwrap();
+    let further = app.further_orders_of(&world.caller, ana.id, next).try_concat().await.unwrap();
+    assert_eq!((found.client, first.items.len(), further.len()), (ana.clone(), 1, 1));
+    let found = app.client_with_orders(&world.caller, luz.id, limit).await.unwrap();
+    assert!(found.orders.unwrap().items.is_empty());
+
     let records = world.store.audit_records();
-    assert_eq!(records.len(), 1);
-    assert_eq!(records[0].action, AuditAction::OrderList);
-    assert_eq!(records[0].subjects, [Subject::Client(ana.id), Subject::Order(number("A-1"))]);
+    let told: Vec<_> = records.iter().map(|record| (record.action, &record.subjects[..])).collect();
+    let [of_ana, of_luz] = [ana.id, luz.id].map(Subject::Client);
+    let [first, second] = [&first.items[0], &further[0]].map(|order| Subject::Order(order.number.clone()));
+    assert_eq!(
+        told,
+        [
+            (AuditAction::ClientRead, &[of_ana.clone(), first][..]),
+            (AuditAction::OrderList, &[of_ana, second][..]),
+            (AuditAction::ClientRead, &[of_luz][..]),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_client_whose_orders_cannot_be_asked_is_on_record_and_so_is_that() {
+    let world = World::new();
+    let ana = world.client("ana@example.com").await;
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    let app = app.with_audit(Arc::new(world.store.clone()), AuditPolicy::Strict);
+    faults.fail_all();
+    let found = app.client_with_orders(&world.caller, ana.id, PageLimit::MAX).await.unwrap();
+    assert!(found.orders.unwrap_err().is_fault());
+    assert_eq!(found.client, ana);
+    let told: Vec<_> = world.store.audit_records().into_iter().map(|record| (record.action, record.outcome)).collect();
+    assert_eq!(told, [(AuditAction::ClientRead, Outcome::Done), (AuditAction::OrderList, Outcome::Failed)]);
 }
 
 #[tokio::test]

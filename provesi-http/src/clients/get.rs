@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_util::future;
 use futures_util::stream::{self as streams, StreamExt};
-use provesi_core::{Client, Order};
+use provesi_core::{Client, Order, PageLimit};
 use serde::Serialize;
 
 use crate::answer::{self, Success, Warning};
@@ -32,16 +33,19 @@ use crate::wire::{ClientBody, OrderOfClient};
     ),
 )]
 pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathClient) -> Result<Response, ApiError> {
-    let client = api.app.client(&caller, id.get()?).await.map_err(|error| api.error(error))?;
-    let mut orders = api.app.orders_of(&caller, client.id);
+    let id = id.get()?;
+    let found = api.app.client_with_orders(&caller, id, PageLimit::MAX).await.map_err(|error| api.error(error))?;
+    let client = found.client;
     // Without its orders a client is still worth showing, so the first page decides before the answer begins.
-    let mut answer = match orders.next().await {
-        Some(Err(error)) => {
+    let mut answer = match found.orders {
+        Err(error) => {
             error::log(&error);
             without_orders(&client)
         }
-        first => {
-            let orders = streams::iter(first).chain(orders).boxed();
+        Ok(first) => {
+            let further = first.next.map(|cursor| api.app.further_orders_of(&caller, id, cursor));
+            let first = streams::once(future::ready(Ok(first.items)));
+            let orders = first.chain(streams::iter(further).flatten()).boxed();
             stream::answer(orders, head(&client), OrderRows).await.map_err(|error| api.error(error))?
         }
     };

@@ -102,6 +102,10 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(view: OrderView, now: Timestamp) -> Self {
         let OrderView { order, client, .. } = view;
+        Self::of(order, &client, now)
+    }
+
+    pub(crate) fn of(order: Order, client: &ClientLink, now: Timestamp) -> Self {
         let version = order.version().to_string();
         let Order { number, state, updated_at, .. } = order;
         let info = state.return_info();
@@ -111,7 +115,7 @@ impl Row {
             version,
             chosen: false,
             badge: Badge(state.status()),
-            owner: Owner::from(&client),
+            owner: Owner::from(client),
             updated: When::new(updated_at, now),
             reason: info.map(|info| info.reason.to_string()),
             returned: info.map(|info| When::new(info.returned_at, now)),

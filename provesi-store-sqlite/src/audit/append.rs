@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use provesi_core::{AuditChain, AuditHash, AuditHead, AuditRecord, Field, StoreError, StoredAudit};
 use sqlx::sqlite::SqliteConnection;
 
+use super::moment::Moments;
 use crate::error::store_error;
 use crate::sql;
 use crate::writer::Write;
@@ -14,13 +15,14 @@ const MOVE_HEAD: &str = "UPDATE audit_head SET sequence = ?1, hash = ?2 WHERE on
 
 /// Any number of records in one statement, as [`json_each`](sql::json) unfolds them.
 const INSERT: &str = "\
-    INSERT INTO audit (sequence, at, actor, address, request_id, action, outcome, fields, hash) \
+    INSERT INTO audit (sequence, moment, actor, address, request_id, action, outcome, fields, subjects, hash) \
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-        unhex(value ->> 8) \
+        value ->> 8, unhex(value ->> 9) \
     FROM json_each(?1)";
 
-const INSERT_SUBJECTS: &str = "\
-    INSERT INTO audit_subjects (subject, at, sequence) SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
+/// Has the records after one place found by their subjects.
+pub(super) const INDEX: &str = "\
+    INSERT INTO audit_subjects (rowid, subjects) SELECT moment, subjects FROM audit WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence";
 
 /// Records to append.
 #[derive(Debug)]
@@ -50,31 +52,34 @@ pub(super) async fn insert(
     chain: &AuditChain,
     records: &[AuditRecord],
 ) -> Result<AuditHead, StoreError> {
-    let mut head = head(connection).await?;
+    let before = head(connection).await?;
+    let mut moments = Moments::after_kept(connection, records).await?;
+    let mut head = before;
     let mut rows = Vec::with_capacity(records.len());
-    let mut subjects = Vec::new();
-    for StoredAudit { sequence, record, hash } in chain.after(head, records) {
+    for StoredAudit { sequence, record, hash } in chain.after(before, records) {
         head = AuditHead { sequence, hash };
         let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
-        let at = record.at.micros();
-        subjects.extend(record.subjects.iter().map(|subject| (subject.to_string(), at, sequence)));
+        let subjects: Vec<String> = record.subjects.iter().map(ToString::to_string).collect();
         rows.push((
             sequence,
-            at,
+            moments.next(record.at)?,
             record.caller.actor.to_string(),
             record.caller.address.map(|address| address.to_string()),
             record.caller.request_id,
             record.action.as_str(),
             record.outcome.as_str(),
             sql::json(&fields)?,
+            subjects.join(" "),
             hash.to_string(),
         ));
     }
     sqlx::query(INSERT).bind(sql::json(&rows)?).execute(&mut *connection).await.map_err(store_error)?;
-    if !subjects.is_empty() {
-        let subjects = sql::json(&subjects)?;
-        sqlx::query(INSERT_SUBJECTS).bind(subjects).execute(&mut *connection).await.map_err(store_error)?;
-    }
+    sqlx::query(INDEX)
+        .bind(before.sequence)
+        .bind(head.sequence)
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
     sqlx::query(MOVE_HEAD)
         .bind(head.sequence)
         .bind(&head.hash.as_bytes()[..])

@@ -14,7 +14,8 @@ const HAS_OLD: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' A
 /// They have no hash. What the text of a subject was has become lower case.
 const OLD: &str = "\
     SELECT id AS sequence, at, actor, address, request_id, action, outcome, fields, zeroblob(32) AS hash, \
-        (SELECT json_group_array(lower(subject)) FROM audit_subjects_unlinked WHERE audit_id = id) AS subjects \
+        coalesce((SELECT group_concat(lower(subject), ' ') FROM audit_subjects_unlinked WHERE audit_id = id), '') \
+            AS subjects \
     FROM audit_unlinked WHERE id > ?1 ORDER BY id LIMIT ?2";
 
 const DROP: &str = "DROP TABLE audit_subjects_unlinked; DROP TABLE audit_unlinked";

@@ -3,12 +3,11 @@
 use provesi_core::{AuditRow, StoreError, StoredAudit};
 use sqlx::FromRow;
 
-/// The columns of [`Row`]. A subject counts where it says the record's own instant: by another one it would not be found.
+/// The columns of [`Row`].
 macro_rules! audit_columns {
     () => {
-        "audit.sequence, audit.at, actor, address, request_id, action, outcome, fields, hash, \
-         (SELECT json_group_array(subject) FROM audit_subjects AS own \
-          WHERE own.sequence = audit.sequence AND own.at = audit.at) AS subjects"
+        "audit.sequence, audit.at, audit.actor, audit.address, audit.request_id, audit.action, audit.outcome, audit.fields, \
+         audit.hash, audit.subjects"
     };
 }
 pub(super) use audit_columns;
@@ -28,10 +27,27 @@ pub(super) struct Row {
     pub(super) subjects: String,
 }
 
+/// A record, and whether who looks for its subjects finds it.
+#[derive(FromRow)]
+pub(super) struct Indexed {
+    #[sqlx(flatten)]
+    row: Row,
+    found: bool,
+}
+
+impl TryFrom<Indexed> for StoredAudit {
+    type Error = StoreError;
+    fn try_from(Indexed { row, found }: Indexed) -> Result<Self, StoreError> {
+        if found {
+            return row.try_into();
+        }
+        Err(StoreError::corrupt(format!("record of access {}: it is not found by its subjects", row.sequence)))
+    }
+}
+
 impl TryFrom<Row> for StoredAudit {
     type Error = StoreError;
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let list = |json: &str| serde_json::from_str(json).map_err(StoreError::corrupt);
         AuditRow {
             sequence: row.sequence,
             at: row.at,
@@ -40,8 +56,8 @@ impl TryFrom<Row> for StoredAudit {
             request_id: row.request_id,
             action: row.action,
             outcome: row.outcome,
-            fields: list(&row.fields)?,
-            subjects: list(&row.subjects)?,
+            fields: serde_json::from_str(&row.fields).map_err(StoreError::corrupt)?,
+            subjects: row.subjects.split_terminator(' ').map(str::to_owned).collect(),
             hash: row.hash,
         }
         .try_into()

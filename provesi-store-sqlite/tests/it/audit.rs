@@ -38,8 +38,8 @@ async fn who_saw_an_order_can_be_asked_in_sql() {
     let (fixture, _) = filled().await;
     // As the README says that one asks.
     let found: Vec<(i64, String, String, String)> = sqlx::query_as(
-        "SELECT audit.at, actor, action, fields FROM audit JOIN audit_subjects USING (sequence) \
-         WHERE subject = 'order:ord-1'",
+        "SELECT at, actor, action, fields FROM audit \
+         WHERE moment IN (SELECT rowid FROM audit_subjects('\"order:ord-1\"'))",
     )
     .fetch_all(&mut fixture.raw().await)
     .await
@@ -54,18 +54,26 @@ async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
         ("UPDATE audit SET outcome = 'failed' WHERE sequence = 4", 4),
         ("UPDATE audit SET actor = 'nobody we know' WHERE sequence = 4", 4),
         ("UPDATE audit SET address = '192.0.2.9' WHERE sequence = 4", 4),
-        ("UPDATE audit SET at = at + 1000 WHERE sequence = 4", 4),
+        ("UPDATE audit SET moment = moment + 32768 WHERE sequence = 4", 4),
+        ("UPDATE audit SET moment = moment + 1 WHERE sequence = 4", 4),
         ("UPDATE audit SET hash = zeroblob(32) WHERE sequence = 4", 4),
         ("DELETE FROM audit WHERE sequence = 4", 4),
         ("UPDATE audit SET sequence = 10 WHERE sequence = 4", 4),
-        ("DELETE FROM audit_subjects WHERE subject = 'order:ord-4'", 4),
-        ("UPDATE audit_subjects SET subject = 'order:ORD-4' WHERE subject = 'order:ord-4'", 4),
-        ("UPDATE audit_subjects SET at = 0 WHERE subject = 'order:ord-4'", 4),
-        ("INSERT INTO audit_subjects SELECT 'order:x', at, sequence FROM audit WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = 'order:ord-4' WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = subjects || ' order:x' WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = replace(subjects, 'order:ord-4', 'order:ORD-4') WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = '' WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = '\"' WHERE sequence = 4", 4),
+        (
+            "INSERT INTO audit_subjects (audit_subjects, rowid, subjects) \
+             SELECT 'delete', moment, 'order:ord-4' FROM audit WHERE sequence = 4",
+            4,
+        ),
+        ("INSERT INTO audit_subjects (audit_subjects) VALUES ('delete-all')", 1),
         ("DELETE FROM audit WHERE sequence > 6", 7),
         (
-            "INSERT INTO audit SELECT 10, at, actor, address, request_id, action, outcome, fields, hash FROM audit \
-          WHERE sequence = 9",
+            "INSERT INTO audit SELECT 10, moment + 1, actor, address, request_id, action, outcome, fields, subjects, hash \
+             FROM audit WHERE sequence = 9",
             10,
         ),
     ] {

@@ -27,16 +27,35 @@ fn filled(name: &str) -> String {
     url
 }
 
+/// What a side is started with.
+type Settings = fn(&mut Command);
+
+fn boundary(command: &mut Command) {
+    command.env("MICROSERVICE_AES_KEY", AES_KEY).env("MICROSERVICE_HMAC_KEY", HMAC_KEY);
+    command.env("PROVESI_SERVICE_TOKENS", TOKENS);
+}
+
+const SIDES: [(&str, Settings); 3] = [
+    ("the boundary alone", |command| {
+        boundary(command);
+        command.args(["--audit", "off"]);
+    }),
+    ("the boundary and --audit store", |command| {
+        boundary(command);
+        command.args(["--audit", "store"]);
+    }),
+    ("the boundary and --audit strict", |command| {
+        boundary(command);
+        command.args(["--audit", "strict"]);
+    }),
+];
+
 pub(crate) fn measure() {
     let (without, with) = (filled("audit-off.db"), filled("audit-store.db"));
-    for audit in ["store", "strict"] {
+    for (name, settings) in SIDES {
         for round in 1..=2 {
             let sides = [
-                Running::server_with(&with, &with, |command| {
-                    command.args(["--audit", audit]);
-                    command.env("MICROSERVICE_AES_KEY", AES_KEY).env("MICROSERVICE_HMAC_KEY", HMAC_KEY);
-                    command.env("PROVESI_SERVICE_TOKENS", TOKENS);
-                }),
+                Running::server_with(&with, &with, settings),
                 Running::server_with(&without, &without, |command| {
                     command.args(["--audit", "off"]);
                 }),
@@ -45,12 +64,20 @@ pub(crate) fn measure() {
             let ids = list["data"].as_array().expect("clients").iter().map(|client| &client["id"]);
             let paths: Vec<String> = ids.map(|id| format!("/api/clients/{}", id.as_str().expect("an id"))).collect();
             let requests = Arc::new(gets(&paths));
-            let [with, without] = in_turns([sides[0].address, sides[1].address], |_, address, time| {
-                run(address, &requests, time).per_second
+            let mut answers = [0, 0];
+            let before = sides.each_ref().map(Running::processor_seconds);
+            let [with, without] = in_turns([sides[0].address, sides[1].address], |side, address, time| {
+                let turn = run(address, &requests, time);
+                answers[side] += turn.answers;
+                turn.per_second
+            });
+            let [own, bare] = [0, 1].map(|side| {
+                let used = sides[side].processor_seconds() - before[side];
+                1e6 * used / f64::from(answers[side])
             });
             println!(
-                "GET /api/clients/{{id}}, {CONNECTIONS} connections, run {round}: with the boundary and --audit {audit} \
-                 {with:.0}/s, without {without:.0}/s, {:.1} %",
+                "GET /api/clients/{{id}}, {CONNECTIONS} connections, run {round}: with {name} {with:.0}/s, without \
+                 {without:.0}/s, {:.1} %; {own:.0} and {bare:.0} µs of the server's processor time for each",
                 100.0 * with / without
             );
         }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, Client, OrderListing, PageRequest};
+use provesi_core::{AppError, Client, ClientLink};
 
 use super::{Named, not_found};
 use crate::caller::By;
@@ -34,23 +34,21 @@ pub(crate) async fn detail(
     Named(id): Named,
 ) -> Result<Response, Failure> {
     let app = &pages.api.app;
-    let client = match app.client(&caller, id).await {
-        Ok(client) => client,
+    let found = match app.client_with_orders(&caller, id, paging::rows()).await {
+        Ok(found) => found,
         Err(AppError::ClientNotFound) => return Ok(not_found(&visit)),
         Err(error) => return Err(error.into()),
     };
-    let request = PageRequest::first(paging::rows());
-    let orders = app.list_orders(&caller, &OrderListing::of_client(id), &request).await;
-    // Without its orders a client is still worth showing.
-    let orders = orders.inspect_err(error::log).ok();
+    let (client, orders) = (found.client, found.orders.inspect_err(error::log).ok());
     let now = visit.now();
+    let link = ClientLink::Known(Box::new(client.clone()));
     let page = Detail {
         l: visit.layout(client.name.as_str(), Section::Clients),
         created: When::new(client.created_at, now),
         updated: When::new(client.updated_at, now),
         client,
         more: orders.as_ref().is_some_and(|page| page.next.is_some()),
-        orders: orders.map(|page| page.items.into_iter().map(|view| Row::new(view, now)).collect()),
+        orders: orders.map(|page| page.items.into_iter().map(|order| Row::of(order, &link, now)).collect()),
     };
     Ok(visit::html(StatusCode::OK, &page))
 }
