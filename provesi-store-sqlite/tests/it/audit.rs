@@ -1,10 +1,13 @@
 //! Records of access: what is in the file, and that nobody changes it unseen.
 
+use std::path::Path;
+
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit,
+    PageLimit, PageRequest, StoreError, StoredAudit, Subject, VerifyError, verify_audit,
 };
 use provesi_store_sqlite::SqliteStore;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::common::{Fixture, at, client_id};
@@ -88,6 +91,37 @@ async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_subject_that_the_index_alone_names_is_not_found() {
+    let (fixture, _) = filled().await;
+    let more = "INSERT INTO audit_subjects (rowid, subjects) SELECT moment, 'order:x' FROM audit WHERE sequence = 4";
+    fixture.raw().await.execute(more).await.unwrap();
+    let mut filter = AuditFilter::default();
+    filter.subject = Some("order:x".parse().unwrap());
+    let page = fixture.store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
+    assert!(page.items.is_empty(), "{page:?}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_can_be_deleted_and_the_rest_stays_whole() {
+    let (fixture, head) = filled().await;
+    let kept = fixture.store.after(0, PageLimit::MAX).await.unwrap();
+    // As the README says that one deletes.
+    let delete = "INSERT INTO audit_subjects (audit_subjects, rowid, subjects) \
+            SELECT 'delete', moment, subjects FROM audit WHERE sequence <= 5; \
+        DELETE FROM audit WHERE sequence <= 5";
+    fixture.raw().await.execute(delete).await.unwrap();
+    let from = AuditHead { sequence: 5, hash: kept[4].hash };
+    assert_eq!(verify_audit(&fixture.store, &AuditChain::plain(), from, &[head]).await.unwrap(), head);
+    let mut filter = AuditFilter::default();
+    filter.subject = Some(Subject::Client(client_id(7)));
+    let page = fixture.store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
+    assert_eq!(page.items.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [9, 8, 7, 6]);
+    // As SQLite itself finds it: the index has what the table has, no more and no less.
+    let check = "INSERT INTO audit_subjects (audit_subjects, rank) VALUES ('integrity-check', 1)";
+    fixture.raw().await.execute(check).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_tail_that_is_cut_off_with_the_head_is_seen_by_who_kept_it() {
     let (fixture, head) = filled().await;
     let cut = "DELETE FROM audit WHERE sequence > 6; \
@@ -126,24 +160,72 @@ const OLD: &str = "
     INSERT INTO audit_subjects (subject, audit_id) VALUES
         ('order:Ord-1', 3), ('client:070707070707070707070707', 3), ('client:070707070707070707070707', 7)";
 
+/// A file as these migrations left it, filled by `rows`.
+async fn old_file(path: &Path, migrations: &[&'static str], rows: &str) -> SqliteConnection {
+    let mut raw = provesi_store_sqlite::writer_options(path).connect().await.unwrap();
+    for text in migrations {
+        raw.execute(*text).await.unwrap();
+    }
+    raw.execute(AssertSqlSafe(rows)).await.unwrap();
+    // What this crate keeps of the migrations that ran.
+    let newer = Fixture::new().await;
+    raw.execute(AssertSqlSafe(format!(
+        "ATTACH '{}' AS newer; CREATE TABLE _provesi_migrations AS SELECT * FROM newer._provesi_migrations \
+         WHERE version <= {}; DETACH newer",
+        newer.path.display(),
+        migrations.len()
+    )))
+    .await
+    .unwrap();
+    raw
+}
+
+#[tokio::test]
+async fn records_that_had_their_subjects_in_rows_stay_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("old.db");
+    // Two of one millisecond, and one without a subject.
+    let mut records = vec![record(1), record(2), AuditRecord { at: at(2), ..record(3) }, record(4)];
+    records[3].subjects.clear();
+    let chain = AuditChain::plain();
+    let stored: Vec<_> = chain.after(AuditHead::START, &records).collect();
+    let last = stored.last().unwrap();
+    let mut rows = format!("UPDATE audit_head SET sequence = {}, hash = unhex('{}');", last.sequence, last.hash);
+    for StoredAudit { sequence, record, hash } in &stored {
+        let micros = record.at.micros();
+        rows += &format!(
+            "INSERT INTO audit VALUES ({sequence}, {micros}, 'system:test', NULL, 'r-1', 'order_read', 'done', \
+             '[\"order_number\",\"status\"]', unhex('{hash}'));"
+        );
+        for subject in &record.subjects {
+            rows += &format!("INSERT INTO audit_subjects VALUES ('{subject}', {micros}, {sequence});");
+        }
+    }
+    let before = [
+        include_str!("../../migrations/0001_clients_orders_history_audit.sql"),
+        include_str!("../../migrations/0002_audit_chain.sql"),
+    ];
+    old_file(&path, &before, &rows).await;
+    let store = SqliteStore::open(&path, 1).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.after(0, PageLimit::MAX).await.unwrap(), stored);
+    let head = verified(&store, &[]).await.unwrap();
+    assert_eq!(head, AuditHead { sequence: 4, hash: last.hash });
+    let next = store.append(&chain, &[AuditRecord { at: at(2), ..record(5) }]).await.unwrap();
+    let mut filter = AuditFilter::default();
+    filter.subject = Some(Subject::Client(client_id(7)));
+    let page = store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
+    assert_eq!(page.items.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [5, 3, 2, 1]);
+    assert_eq!(verified(&store, &[head]).await.unwrap(), next);
+    store.close().await;
+}
+
 #[tokio::test]
 async fn records_from_before_the_chain_are_linked_in() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("old.db");
     let first = include_str!("../../migrations/0001_clients_orders_history_audit.sql");
-    let mut raw = provesi_store_sqlite::writer_options(&path).connect().await.unwrap();
-    for text in [first, OLD] {
-        raw.execute(AssertSqlSafe(text)).await.unwrap();
-    }
-    // What this crate keeps of the migrations that ran.
-    let newer = Fixture::new().await;
-    raw.execute(AssertSqlSafe(format!(
-        "ATTACH '{}' AS newer; CREATE TABLE _provesi_migrations AS SELECT * FROM newer._provesi_migrations \
-         WHERE version = 1; DETACH newer",
-        newer.path.display()
-    )))
-    .await
-    .unwrap();
+    let mut raw = old_file(&path, &[first], OLD).await;
     let store = SqliteStore::open(&path, 1).await.unwrap();
     store.migrate().await.unwrap();
     let kept = store.after(0, PageLimit::MAX).await.unwrap();
