@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use provesi_core::{AuditChain, AuditStore};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::batch::{Batch, Failure, Job};
 use crate::trouble::Trouble;
 
 /// How long records that nobody waits for may gather. Reads would cost a commit each without it.
-const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(80);
 
 /// How long to wait before records that could not be written are tried again: at first, and at last.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -85,16 +85,26 @@ impl Worker {
         }
     }
 
-    /// Takes what waits, and waits a little itself where nobody waits for the batch.
+    /// Takes what waits, and lets more gather where nobody waits for the batch. Meanwhile records come without waking
+    /// this task, which would cost each of them more than its share of the batch.
     async fn fill(&mut self, batch: &mut Batch) {
-        let until = Instant::now() + GATHER;
-        while !batch.is_full() {
-            let job = match self.jobs.try_recv() {
-                Ok(job) => Some(job),
-                Err(_) if batch.is_awaited() || self.until.is_some() => None,
-                Err(_) => timeout_at(until, self.next()).await.unwrap_or(None),
-            };
-            let Some(job) = job else { break };
+        self.take(batch);
+        if batch.is_full() || batch.is_awaited() || self.until.is_some() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = asked(&mut self.closing) => self.begin_to_end(),
+            () = sleep(GATHER) => {}
+        }
+        self.take(batch);
+    }
+
+    /// Takes what is there.
+    fn take(&mut self, batch: &mut Batch) {
+        while !batch.is_full()
+            && let Ok(job) = self.jobs.try_recv()
+        {
             batch.push(job);
         }
     }
