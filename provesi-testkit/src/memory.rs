@@ -7,25 +7,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId,
-    EventKind, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber,
-    OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, StoredAudit, Timestamp, UniqueField,
-    stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Direction, Email,
+    EventId, EventKind, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
+    OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, StoredAudit, Timestamp, UniqueField,
+    name_key, stream_items,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
 ///
-/// Every page filters and sorts all records with the rules that `provesi-core` states, so what it answers is right by
+/// Every page filters and orders all records with the rules that `provesi-core` states, so what it answers is right by
 /// its looks. Fit for tests and demonstrations.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
 }
 
+/// Clients and orders are put and removed by the four methods for that alone, which keep the two indexes.
 #[derive(Debug, Default)]
 struct State {
     clients: BTreeMap<ClientId, Client>,
+    by_email: HashMap<String, ClientId>,
     orders: BTreeMap<OrderId, Order>,
+    by_number: HashMap<String, OrderId>,
     events: Vec<OrderEvent>,
     last_order_id: i64,
     audit: Vec<StoredAudit>,
@@ -50,23 +53,50 @@ impl State {
         self.events.push(OrderEvent::new(id, order_id, number.clone(), stamp, kind));
     }
 
+    fn put_client(&mut self, client: &Client) {
+        self.remove_client(client.id);
+        self.by_email.insert(client.email.folded(), client.id);
+        self.clients.insert(client.id, client.clone());
+    }
+
+    fn remove_client(&mut self, id: ClientId) -> Option<Client> {
+        let client = self.clients.remove(&id)?;
+        self.by_email.remove(&client.email.folded());
+        Some(client)
+    }
+
+    fn put_order(&mut self, order: &Order) {
+        self.remove_order(order.id);
+        self.by_number.insert(order.number.folded(), order.id);
+        self.orders.insert(order.id, order.clone());
+    }
+
+    fn remove_order(&mut self, id: OrderId) -> Option<Order> {
+        let order = self.orders.remove(&id)?;
+        self.by_number.remove(&order.number.folded());
+        Some(order)
+    }
+
+    fn client_with(&self, email: &Email) -> Option<&Client> {
+        self.clients.get(self.by_email.get(&email.folded())?)
+    }
+
     fn email_taken(&self, email: &Email, by_other_than: ClientId) -> bool {
-        self.clients.values().any(|other| other.id != by_other_than && other.email.folded() == email.folded())
+        self.client_with(email).is_some_and(|client| client.id != by_other_than)
     }
 
     fn order_with(&self, number: &OrderNumber) -> Option<&Order> {
-        self.orders.values().find(|order| order.number.matches(number))
+        self.orders.get(self.by_number.get(&number.folded())?)
     }
 
     fn change_order(&mut self, changed: &Order, stamp: &Stamp) -> Order {
-        let stored = self.orders.get_mut(&changed.id).expect("the caller found it");
-        let before = stored.clone();
+        let before = self.orders.get(&changed.id).expect("the caller found it").clone();
         if before.same_content(changed) {
             return before;
         }
         let after =
             Order { created_at: before.created_at, updated_at: before.updated_at.next(stamp.at), ..changed.clone() };
-        *stored = after.clone();
+        self.put_order(&after);
         for kind in EventKind::changes(&before, &after) {
             self.push_event(after.id, &after.number, stamp, kind);
         }
@@ -74,9 +104,28 @@ impl State {
     }
 }
 
-fn limit_page<T: Clone, C>(mut rows: Vec<T>, limit: PageLimit, cursor: impl FnOnce(&T) -> C) -> Page<T, C> {
-    rows.truncate(limit.get() + 1);
-    Page::from_one_more(rows, limit, cursor)
+/// The first of `rows` after a place, in the order of `key`, which no two have alike.
+fn page<'r, T: Clone + 'r, K: Ord, C>(
+    rows: impl Iterator<Item = &'r T>,
+    key: impl Fn(&T) -> K,
+    direction: Direction,
+    after: Option<K>,
+    limit: PageLimit,
+    cursor: impl FnOnce(&T) -> C,
+) -> Page<T, C> {
+    let compare = |a: &K, b: &K| direction.apply(a.cmp(b));
+    let mut rows: Vec<_> = rows.map(|row| (key(row), row)).collect();
+    if let Some(place) = after {
+        rows.retain(|(key, _)| compare(key, &place).is_gt());
+    }
+    let most = limit.get() + 1;
+    if rows.len() > most {
+        // Only what is on the page need be sorted.
+        rows.select_nth_unstable_by(most, |(a, _), (b, _)| compare(a, b));
+        rows.truncate(most);
+    }
+    rows.sort_by(|(a, _), (b, _)| compare(a, b));
+    Page::from_one_more(rows.into_iter().map(|(_, row)| row.clone()).collect(), limit, cursor)
 }
 
 #[async_trait]
@@ -93,7 +142,7 @@ impl ClientRepository for MemoryStore {
         if state.email_taken(&client.email, client.id) {
             return Err(StoreError::AlreadyExists { field: UniqueField::Email });
         }
-        state.clients.insert(client.id, client.clone());
+        state.put_client(client);
         Ok(client.clone())
     }
 
@@ -108,7 +157,7 @@ impl ClientRepository for MemoryStore {
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        Ok(self.lock().clients.values().find(|client| client.email.folded() == email.folded()).cloned())
+        Ok(self.lock().client_with(email).cloned())
     }
 
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
@@ -125,7 +174,7 @@ impl ClientRepository for MemoryStore {
         }
         let changed =
             Client { created_at: stored.created_at, updated_at: stored.updated_at.next(at), ..client.clone() };
-        state.clients.insert(client.id, changed.clone());
+        state.put_client(&changed);
         Ok(changed)
     }
 
@@ -135,7 +184,7 @@ impl ClientRepository for MemoryStore {
         if !expected.allows(stored.version()) {
             return Err(StoreError::VersionConflict);
         }
-        state.clients.remove(&id).ok_or(StoreError::NotFound)
+        state.remove_client(id).ok_or(StoreError::NotFound)
     }
 
     async fn page(
@@ -143,19 +192,12 @@ impl ClientRepository for MemoryStore {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
-        let key = |client: &Client| (listing.rank_of(client), provesi_core::name_key(client.name.as_str()), client.id);
-        let mut rows: Vec<_> =
-            self.lock().clients.values().filter(|client| listing.filter.matches(client)).cloned().collect();
-        if let Some(cursor) = &request.after {
-            let place = listing.position(cursor)?;
-            let place = (place.rank, provesi_core::name_key(&place.name), place.id);
-            rows.retain(|client| listing.direction.apply(key(client).cmp(&place)).is_gt());
-        }
-        rows.sort_by_cached_key(key);
-        if listing.direction == provesi_core::Direction::Descending {
-            rows.reverse();
-        }
-        Ok(limit_page(rows, request.limit, |last| listing.cursor_at(last)))
+        let key = |client: &Client| (listing.rank_of(client), name_key(client.name.as_str()), client.id);
+        let after = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+        let after = after.map(|place| (place.rank, name_key(&place.name), place.id));
+        let state = self.lock();
+        let rows = state.clients.values().filter(|client| listing.filter.matches(client));
+        Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
@@ -188,7 +230,7 @@ impl OrderRepository for MemoryStore {
         }
         state.last_order_id += 1;
         let made = order.clone().with_id(OrderId::new(state.last_order_id));
-        state.orders.insert(made.id, made.clone());
+        state.put_order(&made);
         state.push_event(made.id, &made.number, stamp, EventKind::created(order));
         Ok(made)
     }
@@ -224,7 +266,7 @@ impl OrderRepository for MemoryStore {
         if !expected.allows(stored.version()) {
             return Err(StoreError::VersionConflict);
         }
-        let order = state.orders.remove(&id).ok_or(StoreError::NotFound)?;
+        let order = state.remove_order(id).ok_or(StoreError::NotFound)?;
         state.push_event(id, &order.number, stamp, EventKind::deleted(&order));
         Ok(order)
     }
@@ -234,14 +276,11 @@ impl OrderRepository for MemoryStore {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, StoreError> {
-        let mut rows: Vec<_> =
-            self.lock().orders.values().filter(|order| listing.filter.matches(order)).cloned().collect();
-        if let Some(cursor) = &request.after {
-            let place = listing.position(cursor)?;
-            rows.retain(|order| listing.direction.apply(listing.position_of(order).cmp(place)).is_gt());
-        }
-        rows.sort_by(|a, b| listing.compare(a, b));
-        Ok(limit_page(rows, request.limit, |last| listing.cursor_at(last)))
+        let after = request.after.as_ref().map(|cursor| listing.position(cursor).cloned()).transpose()?;
+        let key = |order: &Order| listing.position_of(order);
+        let state = self.lock();
+        let rows = state.orders.values().filter(|order| listing.filter.matches(order));
+        Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
@@ -281,8 +320,7 @@ impl OrderRepository for MemoryStore {
             let store = store.clone();
             async move {
                 let ids: BTreeSet<_> = store.lock().orders.values().filter_map(|order| order.client_id).collect();
-                let ids = ids.into_iter().filter(|id| after.is_none_or(|after| *id > after)).collect();
-                Ok(limit_page(ids, PageLimit::MAX, |last| *last))
+                Ok(page(ids.iter(), |id| *id, Direction::Ascending, after, PageLimit::MAX, |last| *last))
             }
         })
     }

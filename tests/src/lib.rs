@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// The table of orders as Django's migration makes it, statement by statement.
 pub const DJANGO_TABLE: &[&str] = &[
@@ -53,12 +54,22 @@ pub fn server_binary(release: bool) -> PathBuf {
         .expect("cargo says where the binary is")
 }
 
+/// The server's binary in the mode of the tests. Cargo is asked once a process: it takes a second to find that there is
+/// nothing to do.
+///
+/// # Panics
+/// Where cargo cannot build it.
+#[must_use]
+pub fn tested_server() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| server_binary(false));
+    &BINARY
+}
+
 /// Cargo's target folder, where the server's binary is.
 ///
 /// # Panics
 /// Where cargo cannot build it.
 #[must_use]
-pub fn target_dir() -> PathBuf {
-    let binary = server_binary(false);
-    binary.ancestors().nth(2).expect("binaries lie in a folder of the target folder").to_owned()
+pub fn target_dir() -> &'static Path {
+    tested_server().ancestors().nth(2).expect("binaries lie in a folder of the target folder")
 }

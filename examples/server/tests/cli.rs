@@ -244,17 +244,26 @@ fn tokens_and_keys_that_cannot_be_are_one_line_without_what_they_are() {
 fn secrets_in_urls_are_never_printed() {
     let dir = TempDir::new().unwrap();
     let away = "ana:hunter2@127.0.0.1:1/db";
-    for (url, of_orders, of_clients) in [
+    // At once: each tries for a while to reach who is away.
+    let start = |command: &mut Command| command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = [
         (format!("postgres://{away}"), 1, 1),
         (format!("mongodb://{away}"), 2, 1),
         ("mongodb://ana:hunter2@127.0.0.1:1".to_owned(), 2, 2),
         ("postgres://ana:hunter2@[/db".to_owned(), 2, 2),
         ("nonsense://ana:hunter2@h".to_owned(), 2, 2),
         ("hunter2".to_owned(), 2, 2),
-    ] {
-        let orders = run(dir.path(), &["--orders", &url]);
-        let clients = command(dir.path(), &["migrate"]).env("PROVESI_CLIENTS_URL", &url).output().unwrap();
-        for (output, code) in [(orders, of_orders), (clients, of_clients)] {
+    ]
+    .map(|(url, of_orders, of_clients)| {
+        // One folder each: they would wait for each other's file.
+        let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+        let orders = start(&mut command(dirs[0].path(), &["--orders", &url]));
+        let clients = start(command(dirs[1].path(), &["migrate"]).env("PROVESI_CLIENTS_URL", &url));
+        (url, dirs, [(orders, of_orders), (clients, of_clients)])
+    });
+    for (url, _dirs, started) in started {
+        for (process, code) in started {
+            let output = process.wait_with_output().unwrap();
             let told = refused(&output, code);
             assert!(!told.contains("hunter2") && told.lines().count() == 1, "{url}: {told}");
         }

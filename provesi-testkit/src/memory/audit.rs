@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditSink, AuditStore, Page,
-    PageLimit, PageRequest, StoreError, StoredAudit,
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditSink, AuditStore, Direction,
+    Page, PageLimit, PageRequest, StoreError, StoredAudit,
 };
 
-use super::{MemoryStore, State, limit_page};
+use super::{MemoryStore, State, page};
 
 impl MemoryStore {
     /// The records of access so far, oldest first, as they are kept.
@@ -59,14 +59,10 @@ impl AuditStore for MemoryStore {
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
         let place = |stored: &StoredAudit| AuditPosition { at: stored.record.at, sequence: stored.sequence };
-        let mut rows: Vec<_> =
-            self.lock().audit.iter().filter(|stored| filter.matches(&stored.record)).cloned().collect();
-        if let Some(cursor) = &request.after {
-            let position = filter.position(cursor)?;
-            rows.retain(|stored| place(stored) < position);
-        }
-        rows.sort_by_key(|stored| std::cmp::Reverse(place(stored)));
-        Ok(limit_page(rows, request.limit, |last| filter.cursor_at(last)))
+        let after = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
+        let state = self.lock();
+        let rows = state.audit.iter().filter(|stored| filter.matches(&stored.record));
+        Ok(page(rows, place, Direction::Descending, after, request.limit, |last| filter.cursor_at(last)))
     }
 
     async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {

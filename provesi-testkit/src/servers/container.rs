@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 use testcontainers::core::client::docker_client_instance;
-use testcontainers::core::{ContainerPort, IntoContainerPort};
+use testcontainers::core::{ContainerPort, IntoContainerPort, Mount};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 
@@ -16,6 +16,7 @@ use super::background;
 use super::folder::{Folder, is_orphaned};
 use super::keeper::Keeper;
 use super::local::postgres_settings;
+use super::server::Options;
 use super::way::set;
 
 /// On every container of ours: the machine, and the lock that is held there while its run lives.
@@ -79,7 +80,7 @@ impl Container {
         kind: Kind,
         port: u16,
         password: &str,
-        durable: bool,
+        options: Options,
     ) -> Result<Self, String> {
         let folder = Folder::new(kind.store()).map_err(|error| error.to_string())?;
         let image = choose_image(engine, kind).await;
@@ -104,7 +105,12 @@ impl Container {
             request = request
                 .with_env_var("POSTGRES_PASSWORD", password)
                 .with_env_var("POSTGRES_HOST_AUTH_METHOD", "password")
-                .with_cmd(["postgres".to_owned()].into_iter().chain(postgres_settings(durable)));
+                .with_cmd(["postgres".to_owned()].into_iter().chain(postgres_settings(options.durable)));
+            if !(options.own || options.durable) {
+                // In memory, as it is never stopped and started again: databases are made and dropped all the time, and
+                // each is some hundred files.
+                request = request.with_mount(Mount::tmpfs_mount("/var/lib/postgresql/data"));
+            }
         }
         let started = tokio::time::timeout(PULL, request.start()).await;
         let container = started

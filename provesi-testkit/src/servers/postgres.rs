@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The version of the server.
 pub(super) async fn ping(url: &str) -> Result<String, sqlx::Error> {
@@ -10,6 +10,15 @@ pub(super) async fn ping(url: &str) -> Result<String, sqlx::Error> {
     let version = sqlx::query_scalar("SHOW server_version").fetch_one(&mut server).await?;
     server.close().await?;
     Ok(version)
+}
+
+/// Keeps our password as one round of MD5. By default it is thousands of rounds of SHA-256, which each new connection goes
+/// through again: some milliseconds of the server's time, for a password that is made for the run.
+pub(super) async fn keep_for_short_logins(url: &str, password: &str) -> Result<(), sqlx::Error> {
+    let mut server = PgConnection::connect(url).await?;
+    let keep = format!("SET password_encryption = 'md5'; ALTER ROLE CURRENT_USER PASSWORD '{password}'");
+    server.execute(AssertSqlSafe(keep)).await?;
+    server.close().await
 }
 
 /// Makes an empty database. Not from `template1`: it cannot be copied while anybody is connected to it.

@@ -111,12 +111,12 @@ impl Server {
         let mut attempt = 1;
         loop {
             let port = local::free_port();
-            match Container::start(&engine, kind, port, &password, options.durable).await {
+            match Container::start(&engine, kind, port, &password, options).await {
                 Ok(container) => {
                     let url = own_url(kind, container.host(), port, &password);
                     let image = container.image().to_owned();
                     let mut run = Run::Container(Box::new(container));
-                    let version = match ready(kind, &url, &mut run).await {
+                    let version = match ready_anew(kind, &url, &password, &mut run).await {
                         Ok(version) => version,
                         Err(error) => {
                             run.end().await;
@@ -137,10 +137,11 @@ impl Server {
         loop {
             let (port, password) = (local::free_port(), new_password());
             let url = own_url(kind, "127.0.0.1", port, &password);
-            let started = move || start_process(kind, way, port, &password, options.durable);
+            let given = password.clone();
+            let started = move || start_process(kind, way, port, &given, options.durable);
             let (process, source) = background::blocking(started).await?;
             let mut run = Run::Process(Box::new(process));
-            match ready(kind, &url, &mut run).await {
+            match ready_anew(kind, &url, &password, &mut run).await {
                 Ok(version) => {
                     let origin = match (kind, way) {
                         (Kind::MongoDb, Way::Pypi) => format!("MongoDB's protocol by {source}"),
@@ -261,6 +262,16 @@ async fn ping(kind: Kind, url: &str) -> Result<String, String> {
         }
     };
     tokio::time::timeout(Duration::from_secs(10), ping).await.unwrap_or_else(|_| Err("no answer in 10 s".to_owned()))
+}
+
+/// As [`ready`], for a server that was just made.
+async fn ready_anew(kind: Kind, url: &str, password: &str, run: &mut Run) -> Result<String, String> {
+    let version = ready(kind, url, run).await?;
+    if kind == Kind::Postgres {
+        // Where that cannot be, each connection takes longer, and no more.
+        let _ = postgres::keep_for_short_logins(url, password).await;
+    }
+    Ok(version)
 }
 
 /// Waits until the server answers, and gives its version. One that ends instead is not waited for.

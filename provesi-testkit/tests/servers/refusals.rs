@@ -16,9 +16,11 @@ fn without_a_server_the_failure_says_what_to_do() {
 
 #[test]
 fn a_url_where_nobody_answers_is_not_replaced_by_another_server() {
-    for (kind, url) in [(Kind::Postgres, "postgres://u:secret@127.0.0.1:1/x"), (Kind::MongoDb, "mongodb://127.0.0.1:1")]
-    {
-        let (passed, out, said) = Probe::of(kind).url(url).end();
+    let urls = [(Kind::Postgres, "postgres://u:secret@127.0.0.1:1/x"), (Kind::MongoDb, "mongodb://127.0.0.1:1")];
+    // At once: each is tried for a while.
+    let ended = urls.map(|(kind, url)| std::thread::spawn(move || Probe::of(kind).url(url).end()));
+    for probe in ended {
+        let (passed, out, said) = probe.join().unwrap();
         let text = out + &said;
         assert!(!passed && text.contains("_URL (127.0.0.1:1)"), "{text}");
         assert!(!text.contains("secret"), "{text}");

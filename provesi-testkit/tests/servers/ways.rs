@@ -13,8 +13,7 @@ use crate::rows::{count, has_database, put};
 
 /// A server by this way, unless it is impossible here; then a line says why.
 pub(crate) async fn server_by(kind: Kind, way: Way) -> Option<OwnServer> {
-    if let Err(reason) = possible(kind, way) {
-        not_here(kind, way, &reason);
+    if !is_possible_here(kind, way) {
         return None;
     }
     match OwnServer::of(kind).way(way).try_start().await {
@@ -25,6 +24,15 @@ pub(crate) async fn server_by(kind: Kind, way: Way) -> Option<OwnServer> {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Whether there is what this way needs; where there is not, a line says so.
+pub(crate) fn is_possible_here(kind: Kind, way: Way) -> bool {
+    let possible = possible(kind, way);
+    if let Err(reason) = &possible {
+        not_here(kind, way, reason);
+    }
+    possible.is_ok()
 }
 
 fn not_here(kind: Kind, way: Way, reason: &str) {

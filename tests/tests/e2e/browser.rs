@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 /// How long a page may take to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(25);
+
 /// Whether the browser is wanted: it is, unless it is left out by name.
 pub(crate) fn wanted() -> bool {
     match std::env::var("PROVESI_TEST_BROWSER").as_deref() {
@@ -127,7 +130,7 @@ impl Browser {
 
     /// The first element that the CSS selector finds, waited for.
     pub(crate) async fn find(&self, selector: &str) -> Element {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        let found = self.client.wait().at_most(PATIENCE).every(LOOK).for_element(Locator::Css(selector)).await;
         match found {
             Ok(element) => element,
             Err(error) => panic!("no `{selector}` at {}: {error}\n{}", self.url().await, self.all_text().await),
@@ -196,7 +199,7 @@ impl Browser {
             if focused.element_id() == target.element_id() {
                 return;
             }
-            self.press(&Key::Tab.to_string()).await;
+            focused.send_keys(&Key::Tab.to_string()).await.expect("it takes keys");
         }
         panic!("`{selector}` at {} cannot be reached by the keyboard", self.url().await);
     }
@@ -211,7 +214,7 @@ impl Browser {
                 self.url().await,
                 self.all_text().await
             );
-            tokio::time::sleep(Duration::from_millis(25)).await;
+            tokio::time::sleep(LOOK).await;
         }
     }
 

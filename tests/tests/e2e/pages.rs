@@ -275,7 +275,16 @@ async fn a_list_comes_in_one_request_after_the_first_and_is_light() {
 
 /// What a page looks like does not depend on where the records are.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_fits_its_screen_and_is_accessible() {
+async fn every_page_fits_a_desk_and_is_accessible() {
+    every_page_fits_and_is_accessible(Screen::Desk).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_fits_a_handheld_and_is_accessible() {
+    every_page_fits_and_is_accessible(Screen::Handheld).await;
+}
+
+async fn every_page_fits_and_is_accessible(screen: Screen) {
     if !browser::wanted() {
         return;
     }
@@ -314,25 +323,23 @@ async fn every_page_fits_its_screen_and_is_accessible() {
         ("picks", "/orders/print/picks/?order=A-1&order=ABCDEFGHIJKLMNOPQRSTUVWXYZ-12345".into()),
         ("no-page", "/orders/A-1/nothing/here/".into()),
     ];
-    for screen in [Screen::Desk, Screen::Handheld] {
-        let browser = Browser::open(screen).await;
-        // Nothing is to move either while style and script are on their way.
-        browser.forget_what_was_seen().await;
-        for (name, path) in &pages {
-            browser.goto(&at(&server, path)).await;
-            browser.assert_stays_put().await;
-            browser.assert_keeps_to_itself().await;
-            browser.assert_accessible().await;
-            browser.picture(name).await;
-        }
-        // A form with faults.
-        browser.goto(&at(&server, "/orders/create/")).await;
-        browser.click_through("main form button.button").await;
-        browser.find("#summary").await;
+    let browser = Browser::open(screen).await;
+    // Nothing is to move either while style and script are on their way.
+    browser.forget_what_was_seen().await;
+    for (name, path) in &pages {
+        browser.goto(&at(&server, path)).await;
+        browser.assert_stays_put().await;
         browser.assert_keeps_to_itself().await;
         browser.assert_accessible().await;
-        browser.picture("order-create-faults").await;
-        assert_eq!(browser.errors().await, Vec::<Value>::new());
-        browser.close().await;
+        browser.picture(name).await;
     }
+    // A form with faults.
+    browser.goto(&at(&server, "/orders/create/")).await;
+    browser.click_through("main form button.button").await;
+    browser.find("#summary").await;
+    browser.assert_keeps_to_itself().await;
+    browser.assert_accessible().await;
+    browser.picture("order-create-faults").await;
+    assert_eq!(browser.errors().await, Vec::<Value>::new());
+    browser.close().await;
 }

@@ -1,9 +1,7 @@
 //! A server process over a place of its own, and the few calls that the tests make of it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use reqwest::{Client, Method, StatusCode};
@@ -12,8 +10,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::place::Place;
-
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| provesi_tests::server_binary(false));
 
 /// A running server. The process is ended, and what it kept is removed, when this is dropped.
 pub(crate) struct Server {
@@ -141,7 +137,7 @@ impl Server {
 }
 
 fn command(place: &Place) -> Command {
-    let mut command = Command::new(&*BINARY);
+    let mut command = Command::new(provesi_tests::tested_server());
     command.env("PROVESI_CLIENTS_URL", &place.clients).env("PROVESI_ORDERS_URL", &place.orders).stdin(Stdio::null());
     command.envs(place.variables.iter().map(|(name, value)| (*name, value)));
     command
