@@ -278,7 +278,7 @@ fn migrate_says_what_it_did_and_does_it_once() {
     let output = run(dir.path(), &["migrate", "--orders", "sqlite:orders.db"]);
     let told = stdout(&output);
     let applied = |file: &str| told.lines().filter(|line| line.starts_with(&format!("{file}: applied: "))).count();
-    let [clients, orders] = ["./provesi.db", "./orders.db"].map(applied);
+    let [clients, orders] = ["./provesi.db", "orders.db"].map(applied);
     assert!(output.status.success() && clients > 1 && clients == orders, "{output:?}");
     assert_eq!(told.lines().count(), clients + orders, "{told}");
     let output = run(dir.path(), &["migrate", "--orders", "sqlite:./orders.db"]);

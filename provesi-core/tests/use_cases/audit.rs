@@ -100,7 +100,7 @@ async fn a_client_with_its_orders_is_one_access_and_further_orders_are_one_each_
     for order in ["A-1", "A-2"] {
         world.order(order, Some(&ana)).await;
     }
-    let app = audited(&world);
+    let app = world.app.clone().with_audit(Arc::new(world.store.clone()), AuditPolicy::BestEffort);
     let limit = PageLimit::new(1).unwrap();
     let found = app.client_with_orders(&world.caller, ana.id, limit).await.unwrap();
     let first = found.orders.unwrap();

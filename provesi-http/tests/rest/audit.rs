@@ -157,7 +157,11 @@ async fn a_scripted_day_leaves_these_records_and_no_others() {
     let lists = format!("order_list done [] {with_ana} order:ord-2");
     let read = |path: String, status: u16, records: Vec<String>| (path, status, records);
     for (path, status, records) in [
-        read(format!("/api/clients/{ana}"), 200, vec![format!("client_read done [] {with_ana}")]),
+        read(
+            format!("/api/clients/{ana}"),
+            200,
+            vec![format!("client_read done [] client:{ana}"), format!("order_list done [] {with_ana}")],
+        ),
         read(format!("/api/clients/{luz}"), 200, vec![format!("client_read done [] client:{luz}")]),
         read(
             format!("/api/clients/{}", "9".repeat(24)),
@@ -178,7 +182,11 @@ async fn a_scripted_day_leaves_these_records_and_no_others() {
         read("/".into(), 200, vec![lists.clone()]),
         read("/clients/".into(), 200, vec![format!("client_list done [] {both}")]),
         read("/clients/search/?q=an".into(), 200, vec![format!("client_list done [] client:{ana}")]),
-        read(format!("/clients/{ana}/"), 200, vec![format!("client_read done [] {with_ana}")]),
+        read(
+            format!("/clients/{ana}/"),
+            200,
+            vec![format!("client_read done [] client:{ana}"), format!("order_list done [] {with_ana}")],
+        ),
         read(format!("/clients/{ana}/edit/"), 200, vec![format!("client_read done [] client:{ana}")]),
         read(format!("/clients/{ana}/delete/"), 200, vec![format!("client_read done [] client:{ana}")]),
         read(format!("/clients/api/v1/{ana}/"), 200, vec![format!("client_read done [] client:{ana}")]),
