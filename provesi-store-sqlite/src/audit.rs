@@ -21,7 +21,7 @@ use rows::{Indexed, Row, audit_columns};
 const AFTER: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    ", CASE WHEN subjects = '' THEN true WHEN subjects GLOB '*[^a-z0-9: -]*' THEN false ELSE EXISTS \
+    ", CASE WHEN subjects = '' THEN true WHEN subjects GLOB '*[^a-z0-9: -]*' OR instr(subjects, char(0)) > 0 THEN false ELSE EXISTS \
          (SELECT 1 FROM audit_subjects AS named \
           WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
           AND named.rowid = audit.moment) END AS found \

@@ -65,6 +65,7 @@ async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
         ("UPDATE audit SET subjects = 'order:ord-4' WHERE sequence = 4", 4),
         ("UPDATE audit SET subjects = subjects || ' order:x' WHERE sequence = 4", 4),
         ("UPDATE audit SET subjects = replace(subjects, 'order:ord-4', 'order:ORD-4') WHERE sequence = 4", 4),
+        ("UPDATE audit SET subjects = 'order:a' || char(0) WHERE sequence = 4", 4),
         ("UPDATE audit SET subjects = '' WHERE sequence = 4", 4),
         ("UPDATE audit SET subjects = '\"' WHERE sequence = 4", 4),
         (
