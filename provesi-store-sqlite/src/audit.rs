@@ -11,20 +11,28 @@ use provesi_core::{
     PageRequest, StoreError, StoredAudit,
 };
 
-use crate::error::store_error;
+use crate::error::{is_damage, store_error};
 use crate::{SqliteStore, sql};
 use append::Append;
 pub(crate) use old::link_old;
 use rows::{Indexed, Row, audit_columns};
 
-/// With whether the index has all subjects of the record. What is no list of subjects would be no query either.
+/// With whether who looks for the record finds it: by all its subjects, and in its place in the list, which the count in
+/// its moment says and no hash. What is no list of subjects would be no query either.
 const AFTER: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    ", CASE WHEN subjects = '' THEN true WHEN subjects GLOB '*[^a-z0-9: -]*' OR instr(subjects, char(0)) > 0 THEN false ELSE EXISTS \
-         (SELECT 1 FROM audit_subjects AS named \
-          WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
-          AND named.rowid = audit.moment) END AS found \
+    ", CASE \
+         WHEN (SELECT near.sequence FROM audit AS near \
+               WHERE near.moment >= (audit.moment >> 15) << 15 AND near.moment <= audit.moment \
+                   AND near.sequence <> audit.sequence \
+               ORDER BY near.moment DESC LIMIT 1) > audit.sequence THEN false \
+         WHEN subjects = '' THEN true \
+         WHEN subjects GLOB '*[^a-z0-9: -]*' OR instr(subjects, char(0)) > 0 THEN false \
+         ELSE EXISTS \
+             (SELECT 1 FROM audit_subjects AS named \
+              WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
+              AND named.rowid = audit.moment) END AS found \
      FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
 );
 
@@ -96,7 +104,8 @@ impl AuditStore for SqliteStore {
             .bind(sql::limit(limit.get()))
             .fetch_all(&self.readers)
             .await
-            .map_err(store_error)?;
+            // The index, of which a query like this one reads much.
+            .map_err(|error| if is_damage(&error) { StoreError::corrupt(error) } else { store_error(error) })?;
         rows.into_iter().map(StoredAudit::try_from).collect()
     }
 }

@@ -29,6 +29,11 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| matches!(primary_code(error), 5 | 6))
 }
 
+/// Whether the file is not as SQLite wrote it: `SQLITE_CORRUPT`.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| primary_code(error) == 11)
+}
+
 /// Whether the error may be gone a little later: `SQLITE_BUSY`, `LOCKED`, `NOMEM`, `INTERRUPT`, `IOERR`, `FULL`,
 /// `CANTOPEN` and `PROTOCOL` (<https://www.sqlite.org/rescode.html>).
 const fn passes_by_itself(primary: u32) -> bool {

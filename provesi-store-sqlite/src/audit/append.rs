@@ -20,9 +20,10 @@ const INSERT: &str = "\
         value ->> 8, unhex(value ->> 9) \
     FROM json_each(?1)";
 
-/// Has the records after one place found by their subjects.
-pub(super) const INDEX: &str = "\
-    INSERT INTO audit_subjects (rowid, subjects) SELECT moment, subjects FROM audit WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence";
+/// Has the records after one place found by their subjects. In the order of the index: out of it, each begins a run.
+const INDEX: &str = "\
+    INSERT INTO audit_subjects (rowid, subjects) \
+    SELECT moment, subjects FROM audit WHERE sequence > ?1 AND sequence <= ?2 ORDER BY moment";
 
 /// Records to append.
 #[derive(Debug)]

@@ -27,7 +27,7 @@ pub(super) struct Row {
     pub(super) subjects: String,
 }
 
-/// A record, and whether who looks for its subjects finds it.
+/// A record, and whether who looks for it finds it.
 #[derive(FromRow)]
 pub(super) struct Indexed {
     #[sqlx(flatten)]
@@ -41,7 +41,10 @@ impl TryFrom<Indexed> for StoredAudit {
         if found {
             return row.try_into();
         }
-        Err(StoreError::corrupt(format!("record of access {}: it is not found by its subjects", row.sequence)))
+        Err(StoreError::corrupt(format!(
+            "record of access {}: it is not found by its subjects, or not in its place",
+            row.sequence
+        )))
     }
 }
 

@@ -74,6 +74,7 @@ async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
             4,
         ),
         ("INSERT INTO audit_subjects (audit_subjects) VALUES ('delete-all')", 1),
+        ("UPDATE audit_subjects_data SET block = x'00' WHERE id > 10", 1),
         ("DELETE FROM audit WHERE sequence > 6", 7),
         (
             "INSERT INTO audit SELECT 10, moment + 1, actor, address, request_id, action, outcome, fields, subjects, hash \
@@ -87,6 +88,30 @@ async fn whatever_is_changed_in_the_file_is_seen_where_it_is() {
         match verified(&fixture.store, &[]).await {
             Err(VerifyError::Broken(broken)) => assert_eq!(broken.sequence(), first, "{change}: {broken}"),
             other => panic!("{change}: {other:?}"),
+        }
+    }
+}
+
+/// Two records of one millisecond, with their moments and the index as somebody wants them.
+#[tokio::test]
+async fn records_of_one_millisecond_cannot_be_put_in_another_order_or_on_one_another() {
+    let index_all = "INSERT INTO audit_subjects (audit_subjects) VALUES ('rebuild')";
+    let [swap, stack] = ["5 - (sequence - 2)", "3"].map(|place| {
+        format!(
+            "DROP INDEX audit_moment; \
+             UPDATE audit SET moment = (moment >> 15 << 15) + {place} WHERE sequence IN (2, 3, 4); {index_all}"
+        )
+    });
+    for change in [&*swap, &*stack, index_all] {
+        let fixture = Fixture::new().await;
+        let records: Vec<_> = (1..=5).map(|n| AuditRecord { at: at(1), ..record(n) }).collect();
+        fixture.store.append(&AuditChain::plain(), &records).await.unwrap();
+        fixture.raw().await.execute(AssertSqlSafe(change)).await.unwrap();
+        let seen = verified(&fixture.store, &[]).await;
+        match seen {
+            Ok(head) => assert!(change == index_all && head.sequence == 5, "{change}"),
+            Err(VerifyError::Broken(broken)) => assert_eq!((broken.sequence(), change == index_all), (2, false)),
+            Err(other) => panic!("{change}: {other:?}"),
         }
     }
 }
