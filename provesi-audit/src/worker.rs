@@ -55,8 +55,11 @@ impl Worker {
             if batch.is_empty() {
                 let Some(job) = self.next().await else { break };
                 batch.push(job);
+                self.gather(&mut batch).await;
+            } else {
+                // Who came meanwhile may wait for the commit.
+                self.take(&mut batch);
             }
-            self.fill(&mut batch).await;
             batch = self.write(batch).await;
             if batch.is_empty() {
                 retry = FIRST_RETRY;
@@ -87,9 +90,9 @@ impl Worker {
 
     /// Takes what waits, and lets more gather where nobody waits for the batch. Meanwhile records come without waking
     /// this task, which would cost each of them more than its share of the batch.
-    async fn fill(&mut self, batch: &mut Batch) {
+    async fn gather(&mut self, batch: &mut Batch) {
         self.take(batch);
-        if batch.is_full() || batch.is_awaited() || self.until.is_some() {
+        if batch.is_empty() || batch.is_full() || batch.is_awaited() || self.until.is_some() {
             return;
         }
         tokio::select! {
