@@ -66,9 +66,7 @@ impl Running {
     pub(crate) fn peak_mib(&self) -> f64 {
         memory_mib(self.child.id(), "VmHWM:").expect("it runs")
     }
-}
 
-impl Running {
     /// Processor time that it has used so far, in all its threads, in seconds.
     #[allow(dead_code, reason = "one of the benchmarks looks at it")]
     pub(crate) fn processor_seconds(&self) -> f64 {
