@@ -43,8 +43,8 @@ impl Ticket {
 }
 
 /// The most records of a batch, and the most subjects: what bounds how long one append takes.
-const MAX_RECORDS: usize = 512;
-const MAX_SUBJECTS: usize = 16_384;
+const MAX_RECORDS: usize = 4_096;
+const MAX_SUBJECTS: usize = 32_768;
 
 /// Records in the order in which they came.
 #[derive(Default)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use provesi_core::{AuditChain, AuditRecord, AuditSink, AuditStore, StoreError};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::batch::Job;
 use crate::trouble::Trouble;
-use crate::worker::{Closing, Worker};
+use crate::worker::{Closing, Gathering, Worker};
 
 /// When a record is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub struct QueueOptions {
     pub chain: AuditChain,
     /// When a record is acknowledged.
     pub ack: AuditAck,
+    /// How long records may gather that are acknowledged once they are queued, so that they share a transaction: half a
+    /// second by default. They are written earlier where they take half of the places.
+    pub gather: Duration,
     /// How many records and subjects may wait, counted together; 65,536 by default, some megabytes.
     pub capacity: u32,
     /// Where records go that the store cannot take; nowhere by default, and the caller is told.
@@ -40,7 +43,13 @@ pub struct QueueOptions {
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { chain: AuditChain::plain(), ack: AuditAck::default(), capacity: 65_536, overflow: None }
+        Self {
+            chain: AuditChain::plain(),
+            ack: AuditAck::default(),
+            gather: Duration::from_millis(500),
+            capacity: 65_536,
+            overflow: None,
+        }
     }
 }
 
@@ -69,6 +78,8 @@ struct Shared {
     /// A record has as many as it counts for, from before it is queued until it is written: what bounds the queue.
     places: Arc<Semaphore>,
     capacity: u32,
+    /// Told when half of the places are taken.
+    enough: Arc<Notify>,
     jobs: mpsc::UnboundedSender<Job>,
     closing: watch::Sender<Option<Closing>>,
     ended: watch::Receiver<bool>,
@@ -82,13 +93,15 @@ impl AuditQueue {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn spawn(store: Arc<dyn AuditStore>, options: QueueOptions) -> Self {
-        let QueueOptions { chain, ack, capacity, overflow } = options;
+        let QueueOptions { chain, ack, gather, capacity, overflow } = options;
         let capacity = capacity.max(1);
         let (jobs, received) = mpsc::unbounded_channel();
         let (closing, asked_to_close) = watch::channel(None);
         let (ending, ended) = watch::channel(false);
         let trouble = Arc::new(Trouble::new(overflow));
-        let worker = Worker::new(store, chain, received, asked_to_close, Arc::clone(&trouble));
+        let enough = Arc::new(Notify::new());
+        let gathering = Gathering { time: gather, enough: Arc::clone(&enough) };
+        let worker = Worker::new(store, chain, gathering, received, asked_to_close, Arc::clone(&trouble));
         tokio::spawn(async move {
             // Dropped also where the task panics: whoever waits for the end sees that.
             let ending = ending;
@@ -96,7 +109,7 @@ impl AuditQueue {
             ending.send_replace(true);
         });
         let places = Arc::new(Semaphore::new(capacity as usize));
-        Self { shared: Arc::new(Shared { ack, places, capacity, jobs, closing, ended, trouble }) }
+        Self { shared: Arc::new(Shared { ack, places, capacity, enough, jobs, closing, ended, trouble }) }
     }
 
     /// Writes what waits, for no longer than `limit`, and ends the task. What is left by then goes to the overflow, if
@@ -116,6 +129,10 @@ impl AuditQueue {
     async fn enqueue(&self, record: AuditRecord, done: Option<oneshot::Sender<Result<(), StoreError>>>) -> Put {
         let shared = &*self.shared;
         let weight = u32::try_from(1 + record.subjects.len()).unwrap_or(u32::MAX).min(shared.capacity);
+        let half = shared.capacity as usize / 2;
+        if shared.places.available_permits() < half + weight as usize {
+            shared.enough.notify_one();
+        }
         let place = match timeout(PATIENCE, Arc::clone(&shared.places).acquire_many_owned(weight)).await {
             Ok(Ok(place)) => place,
             Ok(Err(_)) => return Put::Left(record, "the audit was closed"),

@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provesi_core::{AuditChain, AuditStore};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::batch::{Batch, Failure, Job};
 use crate::trouble::Trouble;
-
-/// How long records that nobody waits for may gather. Reads would cost a commit each without it.
-const GATHER: Duration = Duration::from_millis(80);
 
 /// How long to wait before records that could not be written are tried again: at first, and at last.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -27,9 +24,18 @@ pub(crate) struct Closing {
     pub(crate) until: Instant,
 }
 
+/// How records that nobody waits for gather. Reads would cost a commit each without it.
+pub(crate) struct Gathering {
+    /// For how long at most.
+    pub(crate) time: Duration,
+    /// Told when so many wait that they are to be written now.
+    pub(crate) enough: Arc<Notify>,
+}
+
 pub(crate) struct Worker {
     store: Arc<dyn AuditStore>,
     chain: AuditChain,
+    gathering: Gathering,
     jobs: mpsc::UnboundedReceiver<Job>,
     closing: watch::Receiver<Option<Closing>>,
     trouble: Arc<Trouble>,
@@ -41,11 +47,12 @@ impl Worker {
     pub(crate) fn new(
         store: Arc<dyn AuditStore>,
         chain: AuditChain,
+        gathering: Gathering,
         jobs: mpsc::UnboundedReceiver<Job>,
         closing: watch::Receiver<Option<Closing>>,
         trouble: Arc<Trouble>,
     ) -> Self {
-        Self { store, chain, jobs, closing, trouble, until: None }
+        Self { store, chain, gathering, jobs, closing, trouble, until: None }
     }
 
     pub(crate) async fn run(mut self) {
@@ -98,7 +105,8 @@ impl Worker {
         tokio::select! {
             biased;
             () = asked(&mut self.closing) => self.begin_to_end(),
-            () = sleep(GATHER) => {}
+            () = self.gathering.enough.notified() => {}
+            () = sleep(self.gathering.time) => {}
         }
         self.take(batch);
     }

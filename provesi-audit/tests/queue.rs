@@ -82,10 +82,32 @@ async fn queued_records_are_acknowledged_at_once_and_written_together_soon() {
     for number in 0..100 {
         bench.read(number).now_or_never().expect("there is a place").unwrap();
     }
+    sleep(Duration::from_millis(490)).await;
     assert!(bench.stored().is_empty());
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(20)).await;
     assert_eq!(bench.stored(), (0..100).collect::<Vec<_>>());
     assert_eq!(bench.appends(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn queued_records_are_written_at_once_where_they_take_half_of_the_places() {
+    let bench = Bench::with(|options| options.capacity = 20);
+    for number in 0..5 {
+        bench.read(number).await.unwrap();
+    }
+    sleep(Duration::from_millis(10)).await;
+    assert!(bench.stored().is_empty());
+    bench.read(5).await.unwrap();
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(bench.stored(), (0..6).collect::<Vec<_>>());
+    // One that is too large for the places that are left waits for a write, and not for the others to gather.
+    bench.read(6).await.unwrap();
+    let subjects = (0..19).map(|number| Subject::Client(client_id(number))).collect();
+    let start = Instant::now();
+    bench.queue.record(AuditRecord { subjects, ..record(7, AuditAction::ClientList) }).await.unwrap();
+    assert!(start.elapsed() < Duration::from_millis(10));
+    bench.close().await;
+    assert_eq!(bench.stored(), (0..8).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,11 +226,11 @@ async fn a_record_of_more_subjects_than_there_are_places_is_taken() {
 async fn closing_writes_what_waits_and_nothing_is_taken_afterwards() {
     let bench = Bench::with(|options| options.overflow = None);
     bench.faults.arm("append", Fault::FailBefore, 2);
-    for number in 0..1_500 {
+    for number in 0..10_000 {
         bench.read(number).await.unwrap();
     }
     bench.close().await;
-    assert_eq!(bench.stored(), (0..1_500).collect::<Vec<_>>());
+    assert_eq!(bench.stored(), (0..10_000).collect::<Vec<_>>());
     assert_unavailable(bench.read(1).await);
     bench.close().await;
 }
@@ -253,7 +275,7 @@ async fn a_record_that_cannot_be_written_does_not_hold_up_the_others() {
     for number in 0..4 {
         bench.read(number).await.unwrap();
     }
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(600)).await;
     assert_eq!(bench.stored(), [1, 2, 3]);
     assert_eq!(numbers(&bench.overflow), [0]);
     let strict = Bench::new(AuditAck::Committed);

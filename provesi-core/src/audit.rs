@@ -170,10 +170,8 @@ impl AuditRecord {
     #[must_use]
     pub fn normalized(&self) -> Self {
         let mut record = Self { at: self.at.to_millis(), ..self.clone() };
-        if record.subjects.len() > 1 {
-            record.subjects.sort_by_cached_key(ToString::to_string);
-            record.subjects.dedup();
-        }
+        record.subjects.sort();
+        record.subjects.dedup();
         record
     }
 }

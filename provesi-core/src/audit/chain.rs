@@ -11,13 +11,14 @@
 //! preceded by a byte 0 (and is not there) or 1; a list is its length (4 bytes) and its texts. Subjects are in the order
 //! of their bytes, each once.
 
-use std::fmt;
+use std::fmt::{self, Display};
+use std::io::Write as _;
 use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{AuditRecord, StoredAudit};
+use super::{AuditRecord, StoredAudit, Subject};
 use crate::{Field, Invalid, Rule};
 
 /// What the hashed bytes start with: the name of their form.
@@ -41,7 +42,7 @@ impl AuditHash {
     }
 }
 
-impl fmt::Display for AuditHash {
+impl Display for AuditHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -67,7 +68,7 @@ impl AuditHead {
     pub const START: Self = Self { sequence: 0, hash: AuditHash([0; 32]) };
 }
 
-impl fmt::Display for AuditHead {
+impl Display for AuditHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.sequence, self.hash)
     }
@@ -151,32 +152,34 @@ fn canonical(previous: &AuditHash, sequence: i64, record: &AuditRecord) -> Vec<u
     bytes.extend_from_slice(&sequence.to_be_bytes());
     let AuditRecord { at, caller, action, subjects, outcome, fields } = record;
     bytes.extend_from_slice(&at.micros().to_be_bytes());
-    text(&mut bytes, &caller.actor.to_string());
-    optional(&mut bytes, caller.address.map(|address| address.to_string()).as_deref());
+    text(&mut bytes, &caller.actor);
+    optional(&mut bytes, caller.address);
     optional(&mut bytes, caller.request_id.as_deref());
     text(&mut bytes, action.as_str());
     text(&mut bytes, outcome.as_str());
-    length(&mut bytes, fields.len());
+    bytes.extend_from_slice(&length(fields.len()));
     fields.iter().for_each(|field| text(&mut bytes, field.as_str()));
-    let mut subjects: Vec<String> = subjects.iter().map(ToString::to_string).collect();
-    subjects.sort_unstable();
+    let mut subjects: Vec<&Subject> = subjects.iter().collect();
+    subjects.sort();
     subjects.dedup();
-    length(&mut bytes, subjects.len());
+    bytes.extend_from_slice(&length(subjects.len()));
     subjects.iter().for_each(|subject| text(&mut bytes, subject));
     bytes
 }
 
-fn length(bytes: &mut Vec<u8>, length: usize) {
-    let length = u32::try_from(length).expect("no text and no list of a record is that long");
-    bytes.extend_from_slice(&length.to_be_bytes());
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("no text and no list of a record is that long").to_be_bytes()
 }
 
-fn text(bytes: &mut Vec<u8>, text: &str) {
-    length(bytes, text.len());
-    bytes.extend_from_slice(text.as_bytes());
+fn text(bytes: &mut Vec<u8>, text: impl Display) {
+    let start = bytes.len() + 4;
+    bytes.extend_from_slice(&[0; 4]);
+    write!(bytes, "{text}").expect("a Vec takes all");
+    let length = length(bytes.len() - start);
+    bytes[start - 4..start].copy_from_slice(&length);
 }
 
-fn optional(bytes: &mut Vec<u8>, value: Option<&str>) {
+fn optional(bytes: &mut Vec<u8>, value: Option<impl Display>) {
     bytes.push(value.is_some().into());
     if let Some(value) = value {
         text(bytes, value);

@@ -1,5 +1,6 @@
 //! Whose record was seen or changed.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -9,7 +10,7 @@ use crate::{ClientId, Field, Invalid, OrderNumber, Rule};
 /// Whose record was seen or changed.
 ///
 /// The text form is what stores keep and callers ask by: `client:ID`, `order:NUMBER`, all in lower case, since a number
-/// is one number in any letter case. So are `==` and the hash: `ORD-1` and `ord-1` are one subject.
+/// is one number in any letter case. `==`, the hash and the order go by it: `ORD-1` and `ord-1` are one subject.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Subject {
@@ -55,6 +56,27 @@ impl PartialEq for Subject {
 
 impl Eq for Subject {}
 
+/// The order of the texts.
+impl Ord for Subject {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn folded(number: &OrderNumber) -> impl Iterator<Item = u8> {
+            number.as_str().bytes().map(|byte| byte.to_ascii_lowercase())
+        }
+        match (self, other) {
+            (Self::Client(a), Self::Client(b)) => a.cmp(b),
+            (Self::Order(a), Self::Order(b)) => folded(a).cmp(folded(b)),
+            (Self::Client(_), Self::Order(_)) => Ordering::Less,
+            (Self::Order(_), Self::Client(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for Subject {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl Hash for Subject {
     fn hash<H: Hasher>(&self, state: &mut H) {
         std::mem::discriminant(self).hash(state);
@@ -68,6 +90,27 @@ impl Hash for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn subjects_are_in_the_order_of_their_texts() {
+        let mut texts = vec![
+            "order:ord-001",
+            "client:6b050af58b3059b0f61239f2",
+            "order:ORD-0010",
+            "order:a",
+            "client:0a050af58b3059b0f61239f2",
+            "order:A-",
+            "order:0",
+            "order:ord-0",
+            "client:9b050af58b3059b0f61239f2",
+            "order:Z",
+        ];
+        let mut subjects: Vec<Subject> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        subjects.sort();
+        texts.sort_unstable_by_key(|text| text.to_ascii_lowercase());
+        let sorted: Vec<String> = subjects.iter().map(ToString::to_string).collect();
+        assert_eq!(sorted, texts.iter().map(|text| text.to_ascii_lowercase()).collect::<Vec<_>>());
+    }
 
     #[test]
     fn a_subject_round_trips_and_knows_no_letter_case() {

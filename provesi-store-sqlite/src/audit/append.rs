@@ -1,8 +1,11 @@
 //! How records are appended.
 
+use std::fmt::Write as _;
+
 use async_trait::async_trait;
-use provesi_core::{AuditChain, AuditHash, AuditHead, AuditRecord, Field, StoreError, StoredAudit};
+use provesi_core::{AuditChain, AuditHash, AuditHead, AuditRecord, Field, StoreError, StoredAudit, Subject};
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite};
 
 use super::moment::Moments;
 use crate::error::store_error;
@@ -13,12 +16,12 @@ pub(super) const HEAD: &str = "SELECT sequence, hash FROM audit_head WHERE one =
 
 const MOVE_HEAD: &str = "UPDATE audit_head SET sequence = ?1, hash = ?2 WHERE one = 1";
 
-/// Any number of records in one statement, as [`json_each`](sql::json) unfolds them.
+/// Before the records of one statement.
 const INSERT: &str = "\
-    INSERT INTO audit (sequence, moment, actor, address, request_id, action, outcome, fields, subjects, hash) \
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-        value ->> 8, unhex(value ->> 9) \
-    FROM json_each(?1)";
+    INSERT INTO audit (sequence, moment, actor, address, request_id, action, outcome, fields, subjects, hash) ";
+
+/// The most records of one statement. SQLite takes 32,766 values, of which each has ten.
+const MAX_ROWS: usize = 256;
 
 /// Has the records after one place found by their subjects. In the order of the index: out of it, each begins a run.
 const INDEX: &str = "\
@@ -57,24 +60,33 @@ pub(super) async fn insert(
     let mut moments = Moments::after_kept(connection, records).await?;
     let mut head = before;
     let mut rows = Vec::with_capacity(records.len());
-    for StoredAudit { sequence, record, hash } in chain.after(before, records) {
-        head = AuditHead { sequence, hash };
-        let fields: Vec<&str> = record.fields.iter().copied().map(Field::as_str).collect();
-        let subjects: Vec<String> = record.subjects.iter().map(ToString::to_string).collect();
-        rows.push((
-            sequence,
-            moments.next(record.at)?,
-            record.caller.actor.to_string(),
-            record.caller.address.map(|address| address.to_string()),
-            record.caller.request_id,
-            record.action.as_str(),
-            record.outcome.as_str(),
-            sql::json(&fields)?,
-            subjects.join(" "),
-            hash.to_string(),
-        ));
+    for stored in chain.after(before, records) {
+        head = AuditHead { sequence: stored.sequence, hash: stored.hash };
+        let fields: Vec<&str> = stored.record.fields.iter().copied().map(Field::as_str).collect();
+        rows.push((moments.next(stored.record.at)?, sql::json(&fields)?, stored));
     }
-    sqlx::query(INSERT).bind(sql::json(&rows)?).execute(&mut *connection).await.map_err(store_error)?;
+    let mut rows = rows.into_iter();
+    while rows.len() > 0 {
+        // By powers of two, so that there are few statements, which stay prepared.
+        let now = MAX_ROWS.min(1 << rows.len().ilog2());
+        let mut statement = QueryBuilder::<Sqlite>::new(INSERT);
+        statement.push_values(
+            rows.by_ref().take(now),
+            |mut row, (moment, fields, StoredAudit { sequence, record, hash })| {
+                row.push_bind(sequence)
+                    .push_bind(moment)
+                    .push_bind(record.caller.actor.to_string())
+                    .push_bind(record.caller.address.map(|address| address.to_string()))
+                    .push_bind(record.caller.request_id.map(String::from))
+                    .push_bind(record.action.as_str())
+                    .push_bind(record.outcome.as_str())
+                    .push_bind(fields)
+                    .push_bind(spaced(&record.subjects))
+                    .push_bind(hash.as_bytes().to_vec());
+            },
+        );
+        statement.build().execute(&mut *connection).await.map_err(store_error)?;
+    }
     sqlx::query(INDEX)
         .bind(before.sequence)
         .bind(head.sequence)
@@ -88,4 +100,14 @@ pub(super) async fn insert(
         .await
         .map_err(store_error)?;
     Ok(head)
+}
+
+/// Texts of subjects as the table has them.
+fn spaced(subjects: &[Subject]) -> String {
+    let mut text = String::with_capacity(32 * subjects.len());
+    for subject in subjects {
+        let between = if text.is_empty() { "" } else { " " };
+        write!(text, "{between}{subject}").expect("a String takes all");
+    }
+    text
 }
