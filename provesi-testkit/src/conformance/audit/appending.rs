@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditHead, AuditRecord, BrokenChain, Caller, Field, Outcome, PageLimit, VerifyError,
-    verify_audit,
+    AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, BrokenChain, Caller, Field, Outcome, PageLimit,
+    VerifyError, verify_audit,
 };
 
-use super::{Store, append, at_once, client, order, record, whole};
+use super::{Store, append, at_once, client, order, pages, record, whole};
 use crate::conformance::support::drop_at_wait;
 
 /// Case.
@@ -68,6 +68,19 @@ pub async fn two_thousand_subjects_come_back(store: Store) {
     let kept = whole(&store).await;
     assert_eq!(kept[0].record, given[0].normalized());
     assert_eq!((kept[0].record.subjects.len(), kept.len()), (2_000, 2));
+}
+
+/// Case.
+pub async fn as_many_records_as_a_queue_gathers_come_back(store: Store) {
+    let given: Vec<_> = (0..4_095).map(|number| record(number, vec![client(number.unsigned_abs() % 7)])).collect();
+    let head = append(&store, &given).await;
+    let kept = whole(&store).await;
+    assert_eq!(head.sequence, 4_095);
+    assert!(kept.iter().map(|stored| &stored.record).eq(&given));
+    let mut filter = AuditFilter::default();
+    filter.subject = Some(client(3));
+    let of_one = given.iter().rev().filter(|record| record.subjects == [client(3)]);
+    assert!(pages(&store, &filter, 1_000).await.iter().map(|stored| &stored.record).eq(of_one));
 }
 
 /// Case.
