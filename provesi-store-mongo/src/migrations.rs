@@ -114,21 +114,22 @@ pub(crate) async fn pending(clients: &Clients) -> Result<Vec<String>, StoreError
     Ok(missing(clients).await?.iter().map(|needed| needed.name.to_owned()).collect())
 }
 
-/// Makes the indexes that are missing, the one that the documents may forbid first: all of them, or none where it cannot be.
+/// Makes the indexes that are missing: all of them in one pass over the documents, or none where these forbid one.
 pub(crate) async fn run(clients: &Clients) -> Result<(), StoreError> {
-    for needed in missing(clients).await? {
-        let Err(error) = clients.create_index(needed.model()).await else { continue };
-        // Looked for only where the build found some: that takes longer than the build itself.
-        if is_duplicate(&error) {
-            refuse_duplicates(clients).await?;
-        }
-        return Err(match store_error(error) {
-            // No record was to be written: it came and went between the build and the list.
-            StoreError::AlreadyExists { .. } => StoreError::backend("an e-mail address is not unique"),
-            other => other,
-        });
+    let missing = missing(clients).await?;
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let Err(error) = clients.create_indexes(missing.iter().map(Needed::model)).await else { return Ok(()) };
+    // Looked for only where the build found some: that takes longer than the build itself.
+    if is_duplicate(&error) {
+        refuse_duplicates(clients).await?;
+    }
+    Err(match store_error(error) {
+        // No record was to be written: it came and went between the build and the list.
+        StoreError::AlreadyExists { .. } => StoreError::backend("an e-mail address is not unique"),
+        other => other,
+    })
 }
 
 /// # Errors

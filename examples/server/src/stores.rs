@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use provesi_audit::AuditQueue;
 use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreError};
 use provesi_http::client::SecureServiceClient;
@@ -134,10 +135,11 @@ impl Stores {
     /// Brings the tables of every database up to date, and tells what was lacking.
     pub(crate) async fn migrate(&self) -> Result<Vec<Migrated>, OpenError> {
         let pending = self.pending().await?;
-        for part in &self.parts {
-            part.store.migrate().await.map_err(|source| part.failed(source))?;
-        }
-        Ok(pending)
+        // Large databases take long, each for itself. All of them come to their end, also where one fails.
+        let parts =
+            self.parts.iter().map(async |part| part.store.migrate().await.map_err(|source| part.failed(source)));
+        let migrated: Result<(), OpenError> = join_all(parts).await.into_iter().collect();
+        migrated.map(|()| pending)
     }
 
     /// Writes what waits and closes the databases.
