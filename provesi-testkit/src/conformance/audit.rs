@@ -25,7 +25,7 @@ macro_rules! __audit_cases {
                 records_come_back_as_they_were_given_in_the_order_of_the_chain,
                 every_action_outcome_and_field_comes_back,
                 two_thousand_subjects_come_back,
-                as_many_records_as_a_queue_gathers_come_back,
+                a_thousand_records_at_once_come_back,
                 appending_nothing_changes_nothing,
                 writers_at_once_make_one_chain,
                 a_keyed_chain_is_kept_as_it_was_made,
