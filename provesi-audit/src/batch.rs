@@ -43,7 +43,7 @@ impl Ticket {
 }
 
 /// The most records of a batch, and the most subjects: what bounds how long one append takes.
-const MAX_RECORDS: usize = 4_096;
+pub(crate) const MAX_RECORDS: usize = 4_096;
 const MAX_SUBJECTS: usize = 32_768;
 
 /// Records in the order in which they came.
@@ -113,6 +113,17 @@ impl Batch {
             one.push(Job { record, ticket });
             one
         })
+    }
+
+    /// Keeps so many records, and gives the others.
+    pub(crate) fn split_off(&mut self, records: usize) -> Self {
+        if self.records.len() <= records {
+            return Self::default();
+        }
+        let (records, tickets) = (self.records.split_off(records), self.tickets.split_off(records));
+        let subjects = records.iter().map(|record| record.subjects.len()).sum();
+        self.subjects -= subjects;
+        Self { records, tickets, subjects }
     }
 
     /// Takes over what `other` holds.

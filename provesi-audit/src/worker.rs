@@ -7,7 +7,7 @@ use provesi_core::{AuditChain, AuditStore};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::batch::{Batch, Failure, Job};
+use crate::batch::{Batch, Failure, Job, MAX_RECORDS};
 use crate::trouble::Trouble;
 
 /// How long to wait before records that could not be written are tried again: at first, and at last.
@@ -39,6 +39,9 @@ pub(crate) struct Worker {
     jobs: mpsc::UnboundedReceiver<Job>,
     closing: watch::Receiver<Option<Closing>>,
     trouble: Arc<Trouble>,
+    /// How many records are appended at once: fewer after a failure, since a store that is too slow for many would fail
+    /// at them each time.
+    at_once: usize,
     /// When the end is given up, once it is to come.
     until: Option<Instant>,
 }
@@ -52,7 +55,7 @@ impl Worker {
         closing: watch::Receiver<Option<Closing>>,
         trouble: Arc<Trouble>,
     ) -> Self {
-        Self { store, chain, gathering, jobs, closing, trouble, until: None }
+        Self { store, chain, gathering, jobs, closing, trouble, at_once: MAX_RECORDS, until: None }
     }
 
     pub(crate) async fn run(mut self) {
@@ -71,7 +74,7 @@ impl Worker {
             if batch.is_empty() {
                 retry = FIRST_RETRY;
             } else {
-                if self.until.is_some_and(|until| Instant::now() >= until) {
+                if self.is_over() {
                     break;
                 }
                 self.pause(retry).await;
@@ -121,31 +124,44 @@ impl Worker {
     }
 
     /// Writes a batch, and gives back what is to be tried again.
-    async fn write(&self, batch: Batch) -> Batch {
-        if batch.is_empty() {
-            return batch;
+    async fn write(&mut self, mut batch: Batch) -> Batch {
+        while !batch.is_empty() {
+            let rest = batch.split_off(self.at_once);
+            let Err(error) = self.store.append(&self.chain, batch.records()).await else {
+                self.trouble.end();
+                if rest.is_empty() {
+                    self.at_once = MAX_RECORDS.min(self.at_once * 2);
+                }
+                batch.committed();
+                batch = rest;
+                if self.is_over() {
+                    return batch;
+                }
+                continue;
+            };
+            let failure = Failure::new(error);
+            self.trouble.begin(&failure);
+            if failure.is_transient() {
+                // Perhaps it is too slow for so many.
+                self.at_once = (batch.records().len() / 2).max(1);
+                batch.absorb(rest);
+                return batch.failed(&failure);
+            }
+            if batch.records().len() == 1 {
+                // It would fail again.
+                self.spill(batch.failed(&failure)).await;
+                batch = rest;
+                continue;
+            }
+            // One of the records is at fault: the others are not to suffer from it.
+            let mut left = Batch::default();
+            for one in batch.apart() {
+                left.absorb(Box::pin(self.write(one)).await);
+            }
+            left.absorb(Box::pin(self.write(rest)).await);
+            return left;
         }
-        let Err(error) = self.store.append(&self.chain, batch.records()).await else {
-            self.trouble.end();
-            batch.committed();
-            return Batch::default();
-        };
-        let failure = Failure::new(error);
-        self.trouble.begin(&failure);
-        if failure.is_transient() {
-            return batch.failed(&failure);
-        }
-        if batch.records().len() == 1 {
-            // It would fail again.
-            self.spill(batch.failed(&failure)).await;
-            return Batch::default();
-        }
-        // One of the records is at fault: the others are not to suffer from it.
-        let mut left = Batch::default();
-        for one in batch.apart() {
-            left.absorb(Box::pin(self.write(one)).await);
-        }
-        left
+        batch
     }
 
     /// Waits before the next try; not for longer than there is time in the end.
@@ -164,6 +180,14 @@ impl Worker {
         }
         wake = self.until.map_or(wake, |until| until.min(wake));
         sleep_until(wake).await;
+    }
+
+    /// Whether what was not written by now is given up.
+    fn is_over(&mut self) -> bool {
+        if self.until.is_none() && self.closing.borrow().is_some() {
+            self.begin_to_end();
+        }
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn begin_to_end(&mut self) {

@@ -5,10 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
-use provesi_core::{AuditAction, AuditRecord, AuditSink, Caller, Outcome, StoreError, Subject};
+use provesi_core::{
+    AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, Caller, Outcome,
+    Page, PageLimit, PageRequest, StoreError, StoredAudit, Subject,
+};
 use provesi_testkit::data::{at, client_id};
 use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
 use tokio::time::{Instant, sleep};
@@ -161,6 +165,53 @@ async fn while_the_store_fails_a_committed_read_is_refused_in_time_and_leaves_no
     assert_eq!(bench.stored(), [2, 1, 2]);
     bench.read(3).await.unwrap();
     assert_eq!(bench.stored(), [2, 1, 2, 3]);
+}
+
+/// A store that is too slow for more than ten records.
+#[derive(Debug)]
+struct Slow(MemoryStore);
+
+#[async_trait]
+impl AuditStore for Slow {
+    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
+        if records.len() > 10 {
+            return Err(StoreError::unavailable("too late"));
+        }
+        self.0.append(chain, records).await
+    }
+
+    async fn head(&self) -> Result<AuditHead, StoreError> {
+        self.0.head().await
+    }
+
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        AuditStore::page(&self.0, filter, request).await
+    }
+
+    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        AuditStore::after(&self.0, sequence, limit).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_too_slow_for_many_records_is_given_fewer() {
+    let store = MemoryStore::new();
+    let queue = AuditQueue::spawn(Arc::new(Slow(store.clone())), QueueOptions::default());
+    for number in 0..300 {
+        queue.record(record(number, AuditAction::ClientRead)).await.unwrap();
+    }
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(numbers(&store), (0..300).collect::<Vec<_>>());
+    // It is given more again, once all is written, and the next batch does not fail for it.
+    for number in 300..320 {
+        queue.record(record(number, AuditAction::ClientRead)).await.unwrap();
+    }
+    queue.close(Duration::from_secs(5)).await;
+    assert_eq!(numbers(&store), (0..320).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
