@@ -14,6 +14,10 @@ use crate::trouble::Trouble;
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 
+/// How many records are appended at once at least, if there are as many: few enough for any store, and enough that what
+/// an outage left is soon written.
+const MIN_RECORDS: usize = 256;
+
 /// How long is tried where nobody is left who would set a limit.
 const LIMIT_OF_NOBODY: Duration = Duration::from_secs(5);
 
@@ -143,7 +147,7 @@ impl Worker {
             self.trouble.begin(&failure);
             if failure.is_transient() {
                 // Perhaps it is too slow for so many.
-                self.at_once = (batch.records().len() / 2).max(1);
+                self.at_once = (batch.records().len() / 2).max(MIN_RECORDS);
                 batch.absorb(rest);
                 return batch.failed(&failure);
             }
@@ -155,10 +159,11 @@ impl Worker {
             }
             // One of the records is at fault: the others are not to suffer from it.
             let mut left = Batch::default();
-            for one in batch.apart() {
-                left.absorb(Box::pin(self.write(one)).await);
+            for one in batch.apart().chain([rest]) {
+                // Once the store fails altogether, or the end has come, the others are not tried one by one.
+                let goes_on = left.is_empty() && !self.is_over();
+                left.absorb(if goes_on { Box::pin(self.write(one)).await } else { one });
             }
-            left.absorb(Box::pin(self.write(rest)).await);
             return left;
         }
         batch
@@ -184,7 +189,7 @@ impl Worker {
 
     /// Whether what was not written by now is given up.
     fn is_over(&mut self) -> bool {
-        if self.until.is_none() && self.closing.borrow().is_some() {
+        if self.until.is_none() && (self.closing.borrow().is_some() || self.jobs.is_closed()) {
             self.begin_to_end();
         }
         self.until.is_some_and(|until| Instant::now() >= until)

@@ -167,14 +167,29 @@ async fn while_the_store_fails_a_committed_read_is_refused_in_time_and_leaves_no
     assert_eq!(bench.stored(), [2, 1, 2, 3]);
 }
 
-/// A store that is too slow for more than ten records.
+#[tokio::test(start_paused = true)]
+async fn what_a_long_outage_left_is_written_in_few_appends() {
+    let bench = Bench::new(AuditAck::Queued);
+    bench.faults.fail_all();
+    for number in 0..4_000 {
+        bench.read(number).await.unwrap();
+    }
+    sleep(Duration::from_secs(60)).await;
+    bench.appends();
+    bench.faults.clear();
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(bench.stored().len(), 4_000);
+    assert_eq!(bench.appends(), 16);
+}
+
+/// A store that is too slow for more than 300 records.
 #[derive(Debug)]
 struct Slow(MemoryStore);
 
 #[async_trait]
 impl AuditStore for Slow {
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
-        if records.len() > 10 {
+        if records.len() > 300 {
             return Err(StoreError::unavailable("too late"));
         }
         self.0.append(chain, records).await
@@ -201,17 +216,17 @@ impl AuditStore for Slow {
 async fn a_store_that_is_too_slow_for_many_records_is_given_fewer() {
     let store = MemoryStore::new();
     let queue = AuditQueue::spawn(Arc::new(Slow(store.clone())), QueueOptions::default());
-    for number in 0..300 {
+    for number in 0..3_000 {
         queue.record(record(number, AuditAction::ClientRead)).await.unwrap();
     }
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(numbers(&store), (0..300).collect::<Vec<_>>());
+    assert_eq!(numbers(&store), (0..3_000).collect::<Vec<_>>());
     // It is given more again, once all is written, and the next batch does not fail for it.
-    for number in 300..320 {
+    for number in 3_000..3_700 {
         queue.record(record(number, AuditAction::ClientRead)).await.unwrap();
     }
     queue.close(Duration::from_secs(5)).await;
-    assert_eq!(numbers(&store), (0..320).collect::<Vec<_>>());
+    assert_eq!(numbers(&store), (0..3_700).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
