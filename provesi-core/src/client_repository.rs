@@ -17,7 +17,9 @@ use crate::{
 /// - Uniqueness of ids and of [`Email::folded`] is the store's own: two writers at once get one winner, and the other
 ///   gets [`StoreError::AlreadyExists`]. Looking before writing is not enough.
 /// - A future that is dropped leaves its change there as a whole or not at all.
-/// - No method waits without end: [`StoreError::Unavailable`] after a time of the store's choice, a few seconds.
+/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
+///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
+///   was sent and not answered is [`StoreError::OutcomeUnknown`].
 /// - Instants come back as they were given, cut to whole milliseconds where the store keeps no more: MongoDB does not.
 ///   Versions are compared as they come back.
 /// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
@@ -106,9 +108,10 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// Those of every method, see above.
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError>;
 
-    /// Whether the store answers.
+    /// Whether the store answers and can be written to.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where it does not.
+    /// - [`StoreError::Unavailable`] where it does not answer.
+    /// - [`StoreError::Degraded`] where it answers reads and would refuse writes, or has met damaged data.
     async fn ping(&self) -> Result<(), StoreError>;
 }

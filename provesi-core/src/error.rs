@@ -88,9 +88,28 @@ pub enum StoreError {
         #[source]
         source: Source,
     },
-    /// The store cannot be reached, or did not answer in time. Whether a write happened is not known.
+    /// The store cannot be reached, or did not answer a read in time. A write that fails with this was not made and will
+    /// not be made, so that a retry is safe.
     #[error("the store does not answer")]
     Unavailable {
+        /// What the driver said.
+        #[source]
+        source: Source,
+    },
+    /// A write was sent and no answer came in time: it may have been made, or may still be made. A retry may do it twice,
+    /// or be refused because the first attempt succeeded.
+    #[error("the store did not confirm a write")]
+    OutcomeUnknown {
+        /// What the driver said.
+        #[source]
+        source: Source,
+    },
+    /// The store answers, but cannot do all of its work: its disk is full, it is a read-only standby, its file was deleted.
+    /// A write that fails with this was not made. A health check that gets this can still be answered reads.
+    #[error("the store is degraded: {reason}")]
+    Degraded {
+        /// What is wrong, in a few words that may be shown to anybody, such as `disk full`.
+        reason: &'static str,
         /// What the driver said.
         #[source]
         source: Source,
@@ -115,14 +134,37 @@ impl StoreError {
         Self::Unavailable { source: source.into() }
     }
 
+    /// [`StoreError::OutcomeUnknown`] with its source.
+    pub fn outcome_unknown(source: impl Into<Source>) -> Self {
+        Self::OutcomeUnknown { source: source.into() }
+    }
+
+    /// [`StoreError::Degraded`] with its source.
+    pub fn degraded(reason: &'static str, source: impl Into<Source>) -> Self {
+        Self::Degraded { reason, source: source.into() }
+    }
+
     /// [`StoreError::Backend`] with its source.
     pub fn backend(source: impl Into<Source>) -> Self {
         Self::Backend { source: source.into() }
     }
 
-    /// Whether the same call may go through a little later.
+    /// Whether the same call may succeed a little later, and is safe to repeat.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::Degraded { .. })
+    }
+
+    /// Whether the store failed, as opposed to refusing what it was asked.
+    #[must_use]
+    pub const fn is_fault(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupt { .. }
+                | Self::Unavailable { .. }
+                | Self::OutcomeUnknown { .. }
+                | Self::Degraded { .. }
+                | Self::Backend { .. }
+        )
     }
 }

@@ -21,7 +21,9 @@ use crate::{
 /// - Event ids grow strictly in the order in which the feed hands events out; all events of one order are in the
 ///   order of its changes. An event carries the stamp's `at`, actor and address.
 /// - A future that is dropped leaves its change there as a whole or not at all.
-/// - No method waits without end: [`StoreError::Unavailable`] after a time of the store's choice, a few seconds.
+/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
+///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
+///   was sent and not answered is [`StoreError::OutcomeUnknown`].
 /// - Instants come back to the microsecond as they were given.
 /// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
 ///   [`StoreError::AlreadyExists`]. Each leaves everything as it was, and no event.
@@ -154,9 +156,10 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// Those of every method, see above.
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError>;
 
-    /// Whether the store answers.
+    /// Whether the store answers and can be written to.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where it does not.
+    /// - [`StoreError::Unavailable`] where it does not answer.
+    /// - [`StoreError::Degraded`] where it answers reads and would refuse writes, or has met damaged data.
     async fn ping(&self) -> Result<(), StoreError>;
 }

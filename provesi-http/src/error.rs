@@ -34,8 +34,10 @@ pub(crate) enum ApiError {
     App(AppError, StatusFlow),
     /// A write that a web page of another site has a browser send.
     CrossSite,
-    /// It took too long.
+    /// A read took too long.
     TimedOut,
+    /// A write took too long: it may have been made, or may still be made.
+    OutcomeUnknown,
     /// A handler panicked.
     Panicked,
 }
@@ -54,6 +56,11 @@ type Told = (StatusCode, &'static str, &'static str);
 
 const UNAVAILABLE: Told =
     (StatusCode::SERVICE_UNAVAILABLE, "store.unavailable", "Servicio no disponible, intente de nuevo en un momento");
+const OUTCOME_UNKNOWN: Told = (
+    StatusCode::GATEWAY_TIMEOUT,
+    "outcome_unknown",
+    "No se sabe si el cambio se guardó: consulte el registro antes de repetir la solicitud",
+);
 const INTERNAL: Told = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Error interno del servidor");
 const CLIENT_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "client.not_found", "Cliente no encontrado");
 const ORDER_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "order.not_found", "Orden no encontrada");
@@ -85,6 +92,7 @@ impl IntoResponse for ApiError {
                 "request.timed_out",
                 "La solicitud tardó demasiado, intente de nuevo en un momento",
             )),
+            Self::OutcomeUnknown => told(OUTCOME_UNKNOWN),
             Self::Panicked => told(INTERNAL),
             Self::App(error, flow) => app_error(&error, flow),
         }
@@ -149,7 +157,11 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
         }
         error => {
             log(error);
-            told(if error.is_transient() { UNAVAILABLE } else { INTERNAL })
+            told(match error {
+                error if error.is_outcome_unknown() => OUTCOME_UNKNOWN,
+                error if error.is_transient() => UNAVAILABLE,
+                _ => INTERNAL,
+            })
         }
     }
 }

@@ -50,10 +50,10 @@ pub enum AppError {
     /// Other writers kept changing the record; the same call may go through a little later.
     #[error("the record is being changed by too many writers at once")]
     Contended,
-    /// The store of clients failed. Whether a write to it happened is not known.
+    /// The store of clients failed.
     #[error("the store of clients failed")]
     Clients(#[source] StoreError),
-    /// The store of orders failed. Whether a write to it happened is not known.
+    /// The store of orders failed.
     #[error("the store of orders failed")]
     Orders(#[source] StoreError),
     /// The audit failed, and nothing is handed out without it.
@@ -74,17 +74,22 @@ impl AppError {
     /// Whether a store is at fault, rather than the caller or the time of the call.
     #[must_use]
     pub const fn is_fault(&self) -> bool {
+        match self {
+            Self::Clients(error) | Self::Orders(error) | Self::Audit(error) => error.is_fault(),
+            _ => false,
+        }
+    }
+
+    /// Whether a write was sent whose outcome is not known, see [`StoreError::OutcomeUnknown`].
+    #[must_use]
+    pub const fn is_outcome_unknown(&self) -> bool {
         matches!(
             self,
-            Self::Clients(StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. })
-                | Self::Orders(
-                    StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. }
-                )
-                | Self::Audit(StoreError::Corrupt { .. } | StoreError::Unavailable { .. } | StoreError::Backend { .. })
+            Self::Clients(StoreError::OutcomeUnknown { .. }) | Self::Orders(StoreError::OutcomeUnknown { .. })
         )
     }
 
-    /// Whether the same call may go through a little later.
+    /// Whether the same call may succeed a little later, and is safe to repeat.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {

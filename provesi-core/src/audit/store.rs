@@ -19,7 +19,9 @@ use crate::{Caller, Page, PageLimit, PageRequest, StoreError, Subject, Timestamp
 /// - A record is kept in the form of [`AuditRecord::normalized`], and never changed or removed by this port.
 /// - What was appended is there for whoever asks next, and survives the end of the process.
 /// - A future that is dropped leaves its records there as a whole chain: all, none, or a first part of them.
-/// - No method waits without end: [`StoreError::Unavailable`] after a time of the store's choice, a few seconds.
+/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
+///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
+///   was sent and not answered is [`StoreError::OutcomeUnknown`].
 /// - A record that somebody changed so that it cannot be read is [`StoreError::Corrupt`], also where many are asked for:
 ///   an answer with a hole would be taken for whole.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -29,7 +31,7 @@ pub trait AuditStore: Debug + Send + Sync + 'static {
     /// records may come between only where the store has no transactions. No records change nothing.
     ///
     /// # Errors
-    /// After [`StoreError::Unavailable`] it is not known whether they are there; where the store has no transactions,
+    /// After [`StoreError::OutcomeUnknown`] it is not known whether they are there; where the store has no transactions,
     /// after any error a first part of them may be. Who appends them again may have them there twice.
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError>;
 

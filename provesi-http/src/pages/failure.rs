@@ -21,8 +21,10 @@ pub(crate) enum Failure {
     BadForm,
     /// The form is longer than allowed.
     TooLarge,
-    /// It took too long.
+    /// A read took too long.
     TimedOut,
+    /// A write took too long: it may have been made, or may still be made.
+    OutcomeUnknown,
     /// A store does not answer.
     Unavailable,
     /// A fault of ours.
@@ -49,6 +51,7 @@ impl Failure {
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimedOut | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -69,14 +72,15 @@ impl Failure {
             Self::TooLarge => {
                 ("El formulario es demasiado grande", "No se guardó nada. Acorte los textos e intente de nuevo.")
             }
-            Self::TimedOut => (
-                "Se demoró demasiado",
-                "Intente de nuevo en un momento. Si estaba guardando, revise antes si quedó guardado.",
+            Self::TimedOut => ("Se demoró demasiado", "Intente de nuevo en un momento."),
+            Self::OutcomeUnknown => (
+                "No sabemos si quedó guardado",
+                "La base de datos no confirmó el cambio a tiempo. Busque la orden o el cliente y revise cómo está antes de \
+                 repetirlo.",
             ),
-            Self::Unavailable => (
-                "La base de datos no responde",
-                "Espere un momento e intente de nuevo. Si estaba guardando, revise antes si quedó guardado.",
-            ),
+            Self::Unavailable => {
+                ("La base de datos no responde", "No se guardó nada. Espere un momento e intente de nuevo.")
+            }
             Self::Internal => (
                 "Algo falló de nuestro lado",
                 "Quedó registrado. Si vuelve a pasar, avise a quien administra el sistema.",
@@ -118,7 +122,11 @@ impl IntoResponse for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         error::log(&error);
-        if error.is_transient() { Self::Unavailable } else { Self::Internal }
+        match error {
+            error if error.is_outcome_unknown() => Self::OutcomeUnknown,
+            error if error.is_transient() => Self::Unavailable,
+            _ => Self::Internal,
+        }
     }
 }
 
@@ -129,6 +137,7 @@ impl From<ApiError> for Failure {
             ApiError::App(error, _) => error.into(),
             ApiError::TooLarge => Self::TooLarge,
             ApiError::TimedOut => Self::TimedOut,
+            ApiError::OutcomeUnknown => Self::OutcomeUnknown,
             ApiError::NoRoute => Self::NoPage,
             ApiError::NoMethod => Self::NoMethod,
             ApiError::Panicked => Self::Internal,
