@@ -1,4 +1,4 @@
-//! Records that are written together, and who waits for them.
+//! Records that are written together, and the callers that wait for them.
 
 use std::error::Error;
 use std::fmt;
@@ -7,36 +7,41 @@ use std::sync::Arc;
 use provesi_core::{AuditRecord, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-type Done = oneshot::Sender<Result<(), StoreError>>;
+/// Resolves a caller's wait for the commit.
+pub(crate) type Done = oneshot::Sender<Result<(), StoreError>>;
 
-/// A record in the queue.
+/// A record that is to be stored.
 pub(crate) struct Job {
     record: AuditRecord,
-    ticket: Ticket,
+    /// Where a caller waits for the commit.
+    done: Option<Done>,
 }
 
-/// What a record has beside itself.
+/// A record in a batch, without the record.
 struct Ticket {
     is_read: bool,
-    /// Who waits for its commit, if anybody does.
     done: Option<Done>,
-    /// Its place in the queue, given back once it is written.
+    /// Its place in the queue, released once it is written.
     _place: OwnedSemaphorePermit,
 }
 
 impl Job {
-    pub(crate) fn new(record: AuditRecord, place: OwnedSemaphorePermit, done: Option<Done>) -> Self {
-        let ticket = Ticket { is_read: record.action.is_read(), done, _place: place };
-        Self { record, ticket }
+    pub(crate) fn new(record: AuditRecord, done: Option<Done>) -> Self {
+        Self { record, done }
     }
 
-    pub(crate) fn into_record(self) -> AuditRecord {
-        self.record
+    /// Whether the caller gets nothing before the commit, so that the record need not be kept where it is not stored.
+    pub(crate) fn is_refusable(&self) -> bool {
+        self.done.is_some() && self.record.action.is_read()
+    }
+
+    pub(crate) fn into_parts(self) -> (AuditRecord, Option<Done>) {
+        (self.record, self.done)
     }
 }
 
 impl Ticket {
-    /// Whether it is of no account any more: a read whose caller stopped waiting, who was handed nothing.
+    /// Whether it is a read whose caller stopped waiting, and got nothing.
     fn is_void(&self) -> bool {
         self.is_read && self.done.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
@@ -55,10 +60,14 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, Job { record, ticket }: Job) {
-        if ticket.is_void() {
-            return;
+    pub(crate) fn push(&mut self, Job { record, done }: Job, place: OwnedSemaphorePermit) {
+        let ticket = Ticket { is_read: record.action.is_read(), done, _place: place };
+        if !ticket.is_void() {
+            self.add(record, ticket);
         }
+    }
+
+    fn add(&mut self, record: AuditRecord, ticket: Ticket) {
         self.subjects += record.subjects.len();
         self.records.push(record);
         self.tickets.push(ticket);
@@ -85,22 +94,22 @@ impl Batch {
         self.tickets.iter().any(|ticket| ticket.done.is_some())
     }
 
-    /// Tells everybody that the records are committed.
+    /// Resolves the waits of the callers: the records are committed.
     pub(crate) fn committed(self) {
         for done in self.tickets.into_iter().filter_map(|ticket| ticket.done) {
-            // Whoever no longer waits does not need to know.
+            // A caller that is gone needs no answer.
             let _ = done.send(Ok(()));
         }
     }
 
-    /// Tells everybody that they are not, and gives back those that are to be tried again: all but reads whose caller
-    /// was told, and is handed nothing.
+    /// Fails the waits of the callers, and returns the records to try again: all but reads whose caller got the error,
+    /// and nothing else.
     pub(crate) fn failed(self, failure: &Failure) -> Self {
         let mut left = Self::default();
         for (record, mut ticket) in self.records.into_iter().zip(self.tickets) {
-            let told = ticket.done.take().map(|done| done.send(Err(failure.to_store_error())));
-            if told.is_none() || !ticket.is_read {
-                left.push(Job { record, ticket });
+            let refused = ticket.done.take().map(|done| done.send(Err(failure.to_store_error()))).is_some();
+            if !refused || !ticket.is_read {
+                left.add(record, ticket);
             }
         }
         left
@@ -110,7 +119,7 @@ impl Batch {
     pub(crate) fn apart(self) -> impl Iterator<Item = Self> {
         self.records.into_iter().zip(self.tickets).map(|(record, ticket)| {
             let mut one = Self::default();
-            one.push(Job { record, ticket });
+            one.add(record, ticket);
             one
         })
     }
@@ -134,7 +143,7 @@ impl Batch {
     }
 }
 
-/// One failure that several callers are told of.
+/// One failure of an append, for the callers of all its records.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure(Arc<StoreError>);
 
@@ -143,12 +152,14 @@ impl Failure {
         Self(Arc::new(error))
     }
 
-    pub(crate) fn is_transient(&self) -> bool {
-        self.0.is_transient()
+    /// Whether to append the same records again later. After an unknown outcome as well: a record that is there twice
+    /// harms less than one that is missing.
+    pub(crate) fn is_retried(&self) -> bool {
+        self.0.is_transient() || matches!(*self.0, StoreError::OutcomeUnknown { .. })
     }
 
     fn to_store_error(&self) -> StoreError {
-        if self.is_transient() { StoreError::unavailable(self.clone()) } else { StoreError::backend(self.clone()) }
+        if self.is_retried() { StoreError::unavailable(self.clone()) } else { StoreError::backend(self.clone()) }
     }
 }
 
@@ -160,7 +171,6 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The meaning is told already; what lies below it is the news.
-        Error::source(&*self.0)
+        Some(&*self.0)
     }
 }

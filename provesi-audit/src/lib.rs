@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod head;
 mod queue;
 mod trouble;
 mod worker;

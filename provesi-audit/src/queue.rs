@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use provesi_core::{AuditChain, AuditRecord, AuditSink, AuditStore, StoreError};
-use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
-use crate::batch::Job;
+use crate::batch::{Done, Job};
 use crate::trouble::Trouble;
-use crate::worker::{Closing, Gathering, Worker};
+use crate::worker::{Closing, Gathering, LAST_APPEND, Worker};
 
 /// When a record is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,8 +54,8 @@ impl Default for QueueOptions {
     }
 }
 
-/// How long a caller waits for a place.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a record waits for a place before it goes to the overflow.
+const PLACE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// How long a caller waits for the commit in all.
 const COMMIT_DEADLINE: Duration = Duration::from_millis(2_950);
@@ -63,8 +64,8 @@ const COMMIT_DEADLINE: Duration = Duration::from_millis(2_950);
 /// is not to wait for it twice.
 const KNOWN_TO_FAIL: Duration = Duration::from_millis(500);
 
-/// How long the last append may go on after the limit of [`AuditQueue::close`].
-const LAST_APPEND: Duration = Duration::from_secs(3);
+/// How long the task may take to hand what is left to the overflow, after the last append.
+const LAST_SPILL: Duration = Duration::from_secs(1);
 
 /// A queue of records of access and the task that writes them, see the crate's page. Handles are cheap to clone and share
 /// both.
@@ -78,9 +79,11 @@ struct Shared {
     /// A record has as many as it counts for, from before it is queued until it is written: what bounds the queue.
     places: Arc<Semaphore>,
     capacity: u32,
-    /// Told when half of the places are taken.
+    /// Notified when half of the places are taken.
     enough: Arc<Notify>,
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: mpsc::UnboundedSender<(Job, OwnedSemaphorePermit)>,
+    /// Records that wait for a place.
+    waiting: TaskTracker,
     closing: watch::Sender<Option<Closing>>,
     ended: watch::Receiver<bool>,
     trouble: Arc<Trouble>,
@@ -103,13 +106,25 @@ impl AuditQueue {
         let gathering = Gathering { time: gather, enough: Arc::clone(&enough) };
         let worker = Worker::new(store, chain, gathering, received, asked_to_close, Arc::clone(&trouble));
         tokio::spawn(async move {
-            // Dropped also where the task panics: whoever waits for the end sees that.
+            // Dropped where the task panics, which ends the wait in `close`.
             let ending = ending;
             worker.run().await;
             ending.send_replace(true);
         });
         let places = Arc::new(Semaphore::new(capacity as usize));
-        Self { shared: Arc::new(Shared { ack, places, capacity, enough, jobs, closing, ended, trouble }) }
+        Self {
+            shared: Arc::new(Shared {
+                ack,
+                places,
+                capacity,
+                enough,
+                jobs,
+                waiting: TaskTracker::new(),
+                closing,
+                ended,
+                trouble,
+            }),
+        }
     }
 
     /// Writes what waits, for no longer than `limit`, and ends the task. What is left by then goes to the overflow, if
@@ -117,59 +132,88 @@ impl AuditQueue {
     pub async fn close(&self, limit: Duration) {
         self.shared.places.close();
         self.shared.closing.send_replace(Some(Closing { until: Instant::now() + limit }));
+        self.shared.waiting.close();
         let mut ended = self.shared.ended.clone();
-        // An error says that the task is gone. An append that was begun before the limit may take as long as the store lets
-        // it.
-        if timeout(limit + LAST_APPEND, ended.wait_for(|ended| *ended)).await.is_err() {
-            tracing::error!("the store of the audit did not answer before the end: records of access may be lost");
+        let end = async {
+            let is_ended = ended.wait_for(|ended| *ended).await.is_ok();
+            self.shared.waiting.wait().await;
+            is_ended
+        };
+        // An append that began before the limit may go on after it.
+        if !timeout(limit + LAST_APPEND + LAST_SPILL, end).await.unwrap_or(false) {
+            tracing::error!("the queue of the audit did not end: records of access may be lost");
         }
     }
 
-    /// Puts a record into the queue, once there is a place.
-    async fn enqueue(&self, record: AuditRecord, done: Option<oneshot::Sender<Result<(), StoreError>>>) -> Put {
-        let shared = &*self.shared;
-        let weight = u32::try_from(1 + record.subjects.len()).unwrap_or(u32::MAX).min(shared.capacity);
-        let half = shared.capacity as usize / 2;
-        if shared.places.available_permits() < half + weight as usize {
-            shared.enough.notify_one();
+    /// Moves a record into the queue. One that finds no place within [`PLACE_DEADLINE`] goes to the overflow, or, where
+    /// the caller can still be refused, nowhere.
+    async fn enqueue(&self, record: AuditRecord, done: Option<Done>) -> Result<(), StoreError> {
+        let weight = u32::try_from(1 + record.subjects.len()).unwrap_or(u32::MAX).min(self.shared.capacity);
+        let half = self.shared.capacity as usize / 2;
+        if self.shared.places.available_permits() < half + weight as usize {
+            self.shared.enough.notify_one();
         }
-        let place = match timeout(PATIENCE, Arc::clone(&shared.places).acquire_many_owned(weight)).await {
-            Ok(Ok(place)) => place,
-            Ok(Err(_)) => return Put::Left(record, "the audit was closed"),
-            Err(_) => return Put::Left(record, "the audit cannot keep up with what is to be recorded"),
-        };
-        match shared.jobs.send(Job::new(record, place, done)) {
-            Ok(()) => Put::Queued,
-            Err(mpsc::error::SendError(job)) => Put::Left(job.into_record(), "the audit was closed"),
+        let mut job = Job::new(record, done);
+        if let Ok(place) = Arc::clone(&self.shared.places).try_acquire_many_owned(weight) {
+            match self.shared.send(job, place) {
+                None => return Ok(()),
+                Some(returned) => job = returned,
+            }
         }
+        let shared = Arc::clone(&self.shared);
+        if job.is_refusable() {
+            return shared.wait_for_place(job, weight).await;
+        }
+        // A task of its own: a caller that is dropped while it waits does not take the record with it.
+        let waiting = self.shared.waiting.spawn(async move { shared.wait_for_place(job, weight).await });
+        waiting.await.unwrap_or_else(|_| Err(StoreError::unavailable(CLOSED)))
     }
 
     async fn commit(&self, record: AuditRecord) -> Result<(), StoreError> {
-        let is_read = record.action.is_read();
         let (done, answer) = oneshot::channel();
-        match self.enqueue(record, Some(done)).await {
-            Put::Queued => answer.await.unwrap_or_else(|_| Err(StoreError::unavailable("the audit has ended"))),
-            // Nothing is handed out, so there is nothing to record.
-            Put::Left(_, why) if is_read => Err(StoreError::unavailable(why)),
-            Put::Left(record, why) => self.shared.trouble.spill(record, why).await,
-        }
+        self.enqueue(record, Some(done)).await?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::unavailable("the audit has ended")))
     }
 }
 
-/// What became of a record that was to be queued.
-enum Put {
-    Queued,
-    Left(AuditRecord, &'static str),
+const CLOSED: &str = "the audit was closed";
+
+impl Shared {
+    async fn wait_for_place(&self, job: Job, weight: u32) -> Result<(), StoreError> {
+        let (job, why) = match timeout(PLACE_DEADLINE, Arc::clone(&self.places).acquire_many_owned(weight)).await {
+            Ok(Ok(place)) => match self.send(job, place) {
+                None => return Ok(()),
+                Some(job) => (job, CLOSED),
+            },
+            Ok(Err(_)) => (job, CLOSED),
+            Err(_) => (job, "the audit cannot keep up with what is to be recorded"),
+        };
+        if job.is_refusable() {
+            return Err(StoreError::unavailable(why));
+        }
+        let (record, done) = job.into_parts();
+        let spilled = self.trouble.spill(record, why).await;
+        match done {
+            None => spilled,
+            Some(done) => {
+                // The caller may be gone.
+                let _ = done.send(spilled);
+                Ok(())
+            }
+        }
+    }
+
+    /// Queues a record; returns it where the worker has ended.
+    fn send(&self, job: Job, place: OwnedSemaphorePermit) -> Option<Job> {
+        self.jobs.send((job, place)).err().map(|mpsc::error::SendError((job, _))| job)
+    }
 }
 
 #[async_trait]
 impl AuditSink for AuditQueue {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
         match self.shared.ack {
-            AuditAck::Queued => match self.enqueue(record, None).await {
-                Put::Queued => Ok(()),
-                Put::Left(record, why) => self.shared.trouble.spill(record, why).await,
-            },
+            AuditAck::Queued => self.enqueue(record, None).await,
             AuditAck::Committed => {
                 let deadline = if self.shared.trouble.is_known() { KNOWN_TO_FAIL } else { COMMIT_DEADLINE };
                 match timeout(deadline, self.commit(record)).await {

@@ -36,11 +36,11 @@ impl Trouble {
         if self.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("records of access are stored again");
         }
-        self.tell_spilled();
+        self.log_spilled();
     }
 
     /// Logs how many records the store did not get since this was last logged.
-    pub(crate) fn tell_spilled(&self) {
+    pub(crate) fn log_spilled(&self) {
         let records = self.spilled.swap(0, Ordering::Relaxed);
         if records > 0 {
             tracing::error!(records, "records of access were not stored");

@@ -1,13 +1,16 @@
 //! The task that empties the queue.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use provesi_core::{AuditChain, AuditStore};
-use tokio::sync::{Notify, mpsc, watch};
+use futures_util::FutureExt;
+use provesi_core::{AuditChain, AuditHead, AuditStore, StoreError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::batch::{Batch, Failure, Job, MAX_RECORDS};
+use crate::head::KnownHead;
 use crate::trouble::Trouble;
 
 /// How long to wait before records that could not be written are tried again: at first, and at last.
@@ -18,8 +21,11 @@ const LAST_RETRY: Duration = Duration::from_secs(2);
 /// an outage left is soon written.
 const MIN_RECORDS: usize = 256;
 
-/// How long is tried where nobody is left who would set a limit.
-const LIMIT_OF_NOBODY: Duration = Duration::from_secs(5);
+/// The limit of the end where the last handle was dropped without [`close`](crate::AuditQueue::close).
+const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an append may go on after the limit of the end. Then its records go to the overflow.
+pub(crate) const LAST_APPEND: Duration = Duration::from_secs(3);
 
 /// That the queue is to end.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +46,10 @@ pub(crate) struct Worker {
     store: Arc<dyn AuditStore>,
     chain: AuditChain,
     gathering: Gathering,
-    jobs: mpsc::UnboundedReceiver<Job>,
+    jobs: mpsc::UnboundedReceiver<(Job, OwnedSemaphorePermit)>,
     closing: watch::Receiver<Option<Closing>>,
     trouble: Arc<Trouble>,
+    head: KnownHead,
     /// How many records are appended at once: fewer after a failure, since a store that is too slow for many would fail
     /// at them each time.
     at_once: usize,
@@ -55,23 +62,28 @@ impl Worker {
         store: Arc<dyn AuditStore>,
         chain: AuditChain,
         gathering: Gathering,
-        jobs: mpsc::UnboundedReceiver<Job>,
+        jobs: mpsc::UnboundedReceiver<(Job, OwnedSemaphorePermit)>,
         closing: watch::Receiver<Option<Closing>>,
         trouble: Arc<Trouble>,
     ) -> Self {
-        Self { store, chain, gathering, jobs, closing, trouble, at_once: MAX_RECORDS, until: None }
+        let head = KnownHead::new(Arc::clone(&store), chain.clone());
+        Self { store, chain, gathering, jobs, closing, trouble, head, at_once: MAX_RECORDS, until: None }
     }
 
     pub(crate) async fn run(mut self) {
         let mut batch = Batch::default();
         let mut retry = FIRST_RETRY;
+        within(&self.closing, self.head.begin()).await;
         loop {
+            if self.head.is_due() {
+                within(&self.closing, self.head.report_hourly()).await;
+            }
             if batch.is_empty() {
-                let Some(job) = self.next().await else { break };
-                batch.push(job);
+                let Some((job, place)) = self.next().await else { break };
+                batch.push(job, place);
                 self.gather(&mut batch).await;
             } else {
-                // Who came meanwhile may wait for the commit.
+                // Callers of records that came meanwhile may wait for the commit.
                 self.take(&mut batch);
             }
             batch = self.write(batch).await;
@@ -89,7 +101,7 @@ impl Worker {
     }
 
     /// The next record, none once the queue is closed and empty.
-    async fn next(&mut self) -> Option<Job> {
+    async fn next(&mut self) -> Option<(Job, OwnedSemaphorePermit)> {
         loop {
             if self.until.is_some() {
                 return self.jobs.recv().await;
@@ -98,6 +110,9 @@ impl Worker {
                 biased;
                 () = asked(&mut self.closing) => self.begin_to_end(),
                 job = self.jobs.recv() => return job,
+                () = sleep_until(self.head.due()) => {
+                    within(&self.closing, self.head.report_hourly()).await;
+                }
             }
         }
     }
@@ -121,31 +136,45 @@ impl Worker {
     /// Takes what is there.
     fn take(&mut self, batch: &mut Batch) {
         while !batch.is_full()
-            && let Ok(job) = self.jobs.try_recv()
+            && let Ok((job, place)) = self.jobs.try_recv()
         {
-            batch.push(job);
+            batch.push(job, place);
         }
     }
 
-    /// Writes a batch, and gives back what is to be tried again.
+    /// Appends the records of a batch. A store that panics is a store that fails: the task and its records go on.
+    async fn append(&self, batch: &Batch) -> Result<AuditHead, StoreError> {
+        match within(&self.closing, self.store.append(&self.chain, batch.records())).await {
+            Some(Ok(result)) => result,
+            Some(Err(_panic)) => Err(StoreError::backend("the store of the audit panicked")),
+            None => Err(StoreError::outcome_unknown("the store of the audit did not answer before the end")),
+        }
+    }
+
+    /// Writes a batch, and returns what is to be tried again.
     async fn write(&mut self, mut batch: Batch) -> Batch {
         while !batch.is_empty() {
             let rest = batch.split_off(self.at_once);
-            let Err(error) = self.store.append(&self.chain, batch.records()).await else {
-                self.trouble.end();
-                if rest.is_empty() {
-                    self.at_once = MAX_RECORDS.min(self.at_once * 2);
+            let error = match self.append(&batch).await {
+                Ok(head) => {
+                    self.trouble.end();
+                    if rest.is_empty() {
+                        self.at_once = MAX_RECORDS.min(self.at_once * 2);
+                    }
+                    batch.committed();
+                    batch = rest;
+                    // After the callers were answered: they need not wait for it.
+                    within(&self.closing, self.head.appended(head)).await;
+                    if self.is_over() {
+                        return batch;
+                    }
+                    continue;
                 }
-                batch.committed();
-                batch = rest;
-                if self.is_over() {
-                    return batch;
-                }
-                continue;
+                Err(error) => error,
             };
             let failure = Failure::new(error);
             self.trouble.begin(&failure);
-            if failure.is_transient() {
+            if failure.is_retried() {
                 // Perhaps it is too slow for so many.
                 self.at_once = (batch.records().len() / 2).max(MIN_RECORDS);
                 batch.absorb(rest);
@@ -197,17 +226,20 @@ impl Worker {
 
     fn begin_to_end(&mut self) {
         let closing = *self.closing.borrow();
-        self.until = Some(closing.map_or_else(|| Instant::now() + LIMIT_OF_NOBODY, |closing| closing.until));
+        self.until = Some(closing.map_or_else(|| Instant::now() + DEFAULT_LIMIT, |closing| closing.until));
         self.jobs.close();
     }
 
-    /// What could not be written before the end goes to the overflow.
+    /// Hands what could not be written before the end to the overflow.
     async fn give_up(mut self, mut batch: Batch) {
-        while let Ok(job) = self.jobs.try_recv() {
-            batch.push(job);
+        self.jobs.close();
+        // Until the last of those that were sent before, also where its sender is still at it.
+        while let Some((job, place)) = self.jobs.recv().await {
+            batch.push(job, place);
         }
         self.spill(batch).await;
-        self.trouble.tell_spilled();
+        self.trouble.log_spilled();
+        self.head.report("stop");
     }
 
     async fn spill(&self, batch: Batch) {
@@ -218,7 +250,26 @@ impl Worker {
     }
 }
 
-/// Until the queue is to end, or nobody is left who could say so.
+/// Resolves once the queue is to end, or its last handle was dropped.
 async fn asked(closing: &mut watch::Receiver<Option<Closing>>) {
     let _ = closing.wait_for(Option::is_some).await;
+}
+
+/// The output of a call to the store, or its panic; `None` where it goes on until [`LAST_APPEND`] after the limit of the
+/// end.
+async fn within<T>(
+    closing: &watch::Receiver<Option<Closing>>,
+    call: impl Future<Output = T>,
+) -> Option<std::thread::Result<T>> {
+    let mut closing = closing.clone();
+    let end = async {
+        let limit = closing.wait_for(Option::is_some).await.ok().and_then(|closing| *closing);
+        let until = limit.map_or_else(|| Instant::now() + DEFAULT_LIMIT, |closing| closing.until);
+        sleep_until(until + LAST_APPEND).await;
+    };
+    tokio::select! {
+        biased;
+        output = AssertUnwindSafe(call).catch_unwind() => Some(output),
+        () = end => None,
+    }
 }

@@ -10,7 +10,7 @@ pub use chain::{AuditChain, AuditHash, AuditHead};
 pub use store::MockAuditStore;
 pub use store::{AuditCursor, AuditFilter, AuditPosition, AuditRow, AuditStore, StoredAudit};
 pub use subject::Subject;
-pub use verify::{BrokenChain, VerifyError, verify_audit};
+pub use verify::{BrokenChain, VerifyError, verify_audit, verify_head};
 
 use std::fmt::Debug;
 use std::str::FromStr;

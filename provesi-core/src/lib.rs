@@ -31,6 +31,7 @@ pub use app::{
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
     AuditRow, AuditSink, AuditStore, BrokenChain, Outcome, StoredAudit, Subject, VerifyError, verify_audit,
+    verify_head,
 };
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};

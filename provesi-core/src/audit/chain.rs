@@ -112,6 +112,12 @@ impl AuditChain {
         Self { key: Some(key) }
     }
 
+    /// Whether records are linked under a key.
+    #[must_use]
+    pub const fn is_keyed(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// The hash of `record` at the place `sequence`, after a record with the hash `previous`.
     #[must_use]
     pub fn link(&self, previous: &AuditHash, sequence: i64, record: &AuditRecord) -> AuditHash {
@@ -141,7 +147,7 @@ impl AuditChain {
 /// Says whether there is a key, and nothing of it.
 impl fmt::Debug for AuditChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.key.is_some() { "AuditChain(keyed)" } else { "AuditChain(plain)" })
+        f.write_str(if self.is_keyed() { "AuditChain(keyed)" } else { "AuditChain(plain)" })
     }
 }
 

@@ -126,6 +126,47 @@ pub async fn verify_audit(
     }
 }
 
+/// Checks that the record at `known`, a head that the chain had, is still there with its hash. With `chain`, by which that
+/// record was linked, its contents as well. Two records are read, and later ones do not matter: other processes may
+/// append.
+///
+/// # Errors
+/// [`VerifyError::Broken`] where it is not.
+pub async fn verify_head(
+    store: &dyn AuditStore,
+    chain: Option<&AuditChain>,
+    known: AuditHead,
+) -> Result<(), VerifyError> {
+    if known.sequence < 1 {
+        return Ok(());
+    }
+    // With the record before it, whose hash is part of its own.
+    let records = match store.after((known.sequence - 2).max(0), limit(2)).await {
+        Err(source @ StoreError::Corrupt { .. }) => {
+            return Err(BrokenChain::Unreadable { sequence: known.sequence, source }.into());
+        }
+        records => records.map_err(VerifyError::Store)?,
+    };
+    let Some(stored) = records.iter().find(|stored| stored.sequence >= known.sequence) else {
+        let last = store.head().await.map_err(VerifyError::Store)?.sequence;
+        return Err(BrokenChain::CutOff { last: last.min(known.sequence - 1), expected: known }.into());
+    };
+    if stored.sequence > known.sequence {
+        return Err(BrokenChain::Missing { sequence: known.sequence, found: stored.sequence }.into());
+    }
+    if stored.hash != known.hash {
+        return Err(BrokenChain::MadeAnew { expected: known }.into());
+    }
+    let before = records.iter().find(|before| before.sequence < known.sequence);
+    let before = before.map(|before| AuditHead { sequence: before.sequence, hash: before.hash });
+    // The one before may have been archived.
+    let before = if known.sequence == 1 { Some(AuditHead::START) } else { before };
+    if let (Some(chain), Some(before)) = (chain, before) {
+        follow(chain, before, stored)?;
+    }
+    Ok(())
+}
+
 fn follow(chain: &AuditChain, head: AuditHead, stored: &StoredAudit) -> Result<AuditHead, BrokenChain> {
     let sequence = head.sequence + 1;
     if stored.sequence != sequence {

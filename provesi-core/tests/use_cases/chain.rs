@@ -2,7 +2,7 @@
 
 use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Outcome, StoredAudit, Subject,
-    VerifyError, verify_audit,
+    VerifyError, verify_audit, verify_head,
 };
 use provesi_testkit::data::{at, client_id};
 use provesi_testkit::{Faults, FaultyStore, MemoryStore};
@@ -131,4 +131,57 @@ async fn a_store_that_fails_says_nothing_of_the_chain() {
         let failed = verify_audit(&store, &AuditChain::plain(), AuditHead::START, &[]).await;
         assert!(matches!(failed, Err(VerifyError::Store(_))), "{failed:?}");
     }
+}
+
+#[tokio::test]
+async fn a_known_head_is_found_as_long_as_its_record_is_there_as_it_was() {
+    let chain = AuditChain::plain();
+    let first =
+        AuditHead { sequence: 1, hash: filled().await.0.after(0, provesi_core::PageLimit::MAX).await.unwrap()[0].hash };
+    for known in [AuditHead::START, first, filled().await.1] {
+        let (store, _) = filled().await;
+        verify_head(&store, Some(&chain), known).await.unwrap();
+        // Whatever follows, and where the records before it were archived.
+        store.append(&chain, &[record(7), record(8)]).await.unwrap();
+        verify_head(&store, Some(&chain), known).await.unwrap();
+        store.tamper_with_audit(|records| records.retain(|stored| stored.sequence >= known.sequence));
+        verify_head(&store, Some(&chain), known).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_known_head_is_missed_once_its_record_is_gone_or_changed() {
+    const LAST: usize = 249;
+    type Change = fn(&mut Vec<StoredAudit>);
+    let cut = |records: &mut Vec<StoredAudit>| records.truncate(200);
+    let changed = |records: &mut Vec<StoredAudit>| records[LAST].record.outcome = Outcome::Failed;
+    let changed_and_hashed = |records: &mut Vec<StoredAudit>| {
+        records[LAST].record.outcome = Outcome::Failed;
+        relinked(records, LAST);
+    };
+    let relinked_before = |records: &mut Vec<StoredAudit>| {
+        records[10].record.outcome = Outcome::Failed;
+        relinked(records, 10);
+    };
+    let changes: [(Change, i64); 4] = [(cut, 201), (changed, 250), (changed_and_hashed, 250), (relinked_before, 250)];
+    // Found at once, after one more append, and after so many that the place is taken again.
+    for appended in [0, 1, 100] {
+        for (number, (change, at)) in changes.into_iter().enumerate() {
+            let (store, known) = filled().await;
+            store.tamper_with_audit(change);
+            store.append(&AuditChain::plain(), &(0..appended).map(record).collect::<Vec<_>>()).await.unwrap();
+            match verify_head(&store, Some(&AuditChain::plain()), known).await {
+                Err(VerifyError::Broken(broken)) if appended == 0 => {
+                    assert_eq!(broken.sequence(), at, "change {number}: {broken}");
+                }
+                Err(VerifyError::Broken(_)) => {}
+                other => panic!("change {number}: {other:?}"),
+            }
+        }
+    }
+    let (store, known) = filled().await;
+    let (faulty, faults) = FaultyStore::new(store);
+    faults.fail_all();
+    let unknown = verify_head(&faulty, None, known).await;
+    assert!(matches!(unknown, Err(VerifyError::Store(_))), "{unknown:?}");
 }

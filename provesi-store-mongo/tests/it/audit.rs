@@ -4,7 +4,7 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit,
+    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_mongo::MongoAudit;
 
@@ -114,4 +114,24 @@ async fn migrating_makes_two_indexes_in_a_collection_of_its_own() {
     store.migrate().await.unwrap();
     assert!(store.pending_migrations().await.unwrap().is_empty());
     assert_eq!(fixture.database.list_collection_names().await.unwrap(), ["provesi_audit"]);
+}
+
+/// What the server does after each append: others append meanwhile, and the record that it knows is looked for.
+#[tokio::test]
+async fn a_tail_that_is_cut_or_changed_under_a_running_server_is_missed_after_the_next_append() {
+    let chain = AuditChain::plain();
+    for is_cut in [true, false] {
+        let (_fixture, store, raw, known) = filled().await;
+        verify_head(&store, Some(&chain), known).await.unwrap();
+        if is_cut {
+            raw.delete_many(doc! { "_id": { "$gt": 6_i64 } }).await.unwrap();
+        } else {
+            raw.update_one(doc! { "_id": 9_i64 }, doc! { "$set": { "actor": "system:nobody" } }).await.unwrap();
+        }
+        for n in 1..=5 {
+            store.append(&chain, &[record(n)]).await.unwrap();
+            let missed = verify_head(&store, Some(&chain), known).await;
+            assert!(matches!(missed, Err(VerifyError::Broken(_))), "cut: {is_cut}: {missed:?}");
+        }
+    }
 }

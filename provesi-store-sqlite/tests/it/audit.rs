@@ -4,7 +4,7 @@ use std::path::Path;
 
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, StoredAudit, Subject, VerifyError, verify_audit,
+    PageLimit, PageRequest, StoreError, StoredAudit, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_sqlite::SqliteStore;
 use sqlx::sqlite::SqliteConnection;
@@ -268,4 +268,24 @@ async fn records_from_before_the_chain_are_linked_in() {
         .unwrap();
     assert_eq!(old, 0);
     store.close().await;
+}
+
+/// What the server does after each append: others append meanwhile, and the record that it knows is looked for.
+#[tokio::test]
+async fn a_tail_that_is_cut_or_changed_under_a_running_server_is_missed_after_the_next_append() {
+    for change in [
+        "DELETE FROM audit WHERE sequence > 6; UPDATE audit_head \
+            SET sequence = 6, hash = (SELECT hash FROM audit WHERE sequence = 6)",
+        "UPDATE audit SET actor = 'system:nobody' WHERE sequence = 9",
+    ] {
+        let (fixture, known) = filled().await;
+        let chain = AuditChain::plain();
+        verify_head(&fixture.store, Some(&chain), known).await.unwrap();
+        fixture.raw().await.execute(change).await.unwrap();
+        for n in 1..=5 {
+            fixture.store.append(&chain, &[record(n)]).await.unwrap();
+            let missed = verify_head(&fixture.store, Some(&chain), known).await;
+            assert!(matches!(missed, Err(VerifyError::Broken(_))), "{change}: {missed:?}");
+        }
+    }
 }

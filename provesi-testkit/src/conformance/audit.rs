@@ -28,6 +28,7 @@ macro_rules! __audit_cases {
                 a_thousand_records_at_once_come_back,
                 appending_nothing_changes_nothing,
                 writers_at_once_make_one_chain,
+                a_known_head_is_found_while_others_append,
                 a_keyed_chain_is_kept_as_it_was_made,
                 a_dropped_append_leaves_a_whole_chain;
             reading:

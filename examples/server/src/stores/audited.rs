@@ -42,6 +42,11 @@ impl Stores {
     }
 
     fn recorded(&mut self, app: App, settings: &AuditSettings, ack: AuditAck, policy: AuditPolicy) -> App {
+        if !settings.chain.is_keyed() {
+            tracing::warn!(
+                "PROVESI_AUDIT_KEY is not set: who may write to the store of the audit can replace its records unseen"
+            );
+        }
         let mut options = QueueOptions::default();
         options.chain = settings.chain.clone();
         options.ack = ack;

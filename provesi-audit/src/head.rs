@@ -1,0 +1,102 @@
+//! The last record that is known to be stored: a chain that lost it was tampered with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use provesi_core::{AuditChain, AuditHead, AuditStore, Chain, VerifyError, verify_head};
+use tokio::time::Instant;
+
+/// How often the head is logged.
+const PERIOD: Duration = Duration::from_secs(3_600);
+
+/// Where the head goes: with the records themselves, so that no level of the log switches it off.
+const TARGET: &str = "provesi::audit";
+
+pub(crate) struct KnownHead {
+    store: Arc<dyn AuditStore>,
+    chain: AuditChain,
+    known: Option<AuditHead>,
+    /// Whether `known` was appended by this queue, and so linked by its chain.
+    is_own: bool,
+    due: Instant,
+}
+
+impl KnownHead {
+    pub(crate) fn new(store: Arc<dyn AuditStore>, chain: AuditChain) -> Self {
+        Self { store, chain, known: None, is_own: false, due: Instant::now() + PERIOD }
+    }
+
+    /// Reads the head. A store that does not answer is no reason to wait: the first append returns the head as well.
+    pub(crate) async fn begin(&mut self) {
+        match self.store.head().await {
+            Ok(head) => {
+                self.known = Some(head);
+                self.report("start");
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "the head of the audit could not be read"),
+        }
+    }
+
+    /// Records were appended up to `head`. The record that was known before must still be there: looked for after the
+    /// append, since the chain may have been cut up to then.
+    pub(crate) async fn appended(&mut self, head: AuditHead) {
+        let before = self.known;
+        if let Some(known) = before
+            && !self.check(known).await
+        {
+            // The store did not answer: the next append looks for the same record.
+            return;
+        }
+        self.known = Some(head);
+        self.is_own = true;
+        if before.is_none() {
+            self.report("append");
+        }
+    }
+
+    pub(crate) const fn due(&self) -> Instant {
+        self.due
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        Instant::now() >= self.due
+    }
+
+    /// Logs the head, after a look for it: a server that appends nothing finds a cut tail within the hour.
+    pub(crate) async fn report_hourly(&mut self) {
+        self.due = Instant::now() + PERIOD;
+        if let Some(known) = self.known {
+            self.check(known).await;
+        }
+        self.report("hour");
+    }
+
+    /// Logs the head, in the form that `audit verify --expect` takes.
+    pub(crate) fn report(&self, when: &'static str) {
+        if let Some(head) = self.known {
+            tracing::info!(target: TARGET, when, head = head.to_string(), "the head of the audit");
+        }
+    }
+
+    /// Looks for the known record. Logs once where it is not as it was, and forgets it. Returns whether the store answered.
+    async fn check(&mut self, known: AuditHead) -> bool {
+        let chain = self.is_own.then_some(&self.chain);
+        match verify_head(&*self.store, chain, known).await {
+            Ok(()) => true,
+            Err(VerifyError::Broken(broken)) => {
+                self.known = None;
+                tracing::error!(
+                    target: TARGET,
+                    expected = known.to_string(),
+                    found = Chain(&broken).to_string(),
+                    "the audit was tampered with: a record that was stored is not there as it was"
+                );
+                true
+            }
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "the audit could not be checked after an append");
+                false
+            }
+        }
+    }
+}
