@@ -13,9 +13,25 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     match &error {
         E::ColumnDecode { .. } | E::Decode(_) => StoreError::corrupt(error),
         E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => StoreError::unavailable(error),
-        E::Database(database) if passes_by_itself(primary_code(&**database)) => StoreError::unavailable(error),
+        E::Database(database) => match primary_code(&**database) {
+            code if is_contention(code) => StoreError::unavailable(error),
+            code => match degradation(code) {
+                Some(reason) => StoreError::degraded(reason, error),
+                None => StoreError::backend(error),
+            },
+        },
         _ => StoreError::backend(error),
     }
+}
+
+/// What an error of `COMMIT` means. SQLite rolls back where another connection is in the way or the disk is full; after any
+/// other error the log may hold the transaction, and the next process that recovers the file may apply it.
+pub(crate) fn commit_error(error: sqlx::Error) -> StoreError {
+    const FULL: u32 = 13;
+    let is_rolled_back = error
+        .as_database_error()
+        .is_some_and(|error| is_contention(primary_code(error)) || primary_code(error) == FULL);
+    if is_rolled_back { store_error(error) } else { StoreError::outcome_unknown(error) }
 }
 
 /// Whether the statement was refused because a row of it is not unique. Which field that is follows from the
@@ -34,10 +50,22 @@ pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| primary_code(error) == 11)
 }
 
-/// Whether the error may be gone a little later: `SQLITE_BUSY`, `LOCKED`, `NOMEM`, `INTERRUPT`, `IOERR`, `FULL`,
+/// Whether another connection, or a lack of memory, is in the way: `SQLITE_BUSY`, `LOCKED`, `NOMEM`, `INTERRUPT`,
 /// `CANTOPEN` and `PROTOCOL` (<https://www.sqlite.org/rescode.html>).
-const fn passes_by_itself(primary: u32) -> bool {
-    matches!(primary, 5 | 6 | 7 | 9 | 10 | 13 | 14 | 15)
+const fn is_contention(primary: u32) -> bool {
+    matches!(primary, 5 | 6 | 7 | 9 | 14 | 15)
+}
+
+/// What is wrong with the file or its disk, where the code says that: `SQLITE_READONLY`, `IOERR`, `CORRUPT`, `FULL`,
+/// `NOTADB`.
+const fn degradation(primary: u32) -> Option<&'static str> {
+    match primary {
+        8 => Some("read-only"),
+        10 => Some("I/O error"),
+        11 | 26 => Some("corrupt"),
+        13 => Some("disk full"),
+        _ => None,
+    }
 }
 
 /// SQLite's primary result code: the low byte of the extended one. 0 where there is none.
@@ -45,7 +73,7 @@ fn primary_code(error: &dyn DatabaseError) -> u32 {
     error.code().and_then(|code| code.parse::<u32>().ok()).map_or(0, |code| code & 0xff)
 }
 
-/// One failure that several callers are told of: what ended a transaction that they shared.
+/// The failure of a transaction, for every caller that shared it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<StoreError>);
 
@@ -57,12 +85,23 @@ impl Shared {
     pub(crate) fn to_store_error(&self) -> StoreError {
         match *self.0 {
             StoreError::Unavailable { .. } => StoreError::unavailable(self.clone()),
+            StoreError::OutcomeUnknown { .. } => StoreError::outcome_unknown(self.clone()),
+            StoreError::Degraded { reason, .. } => StoreError::degraded(reason, self.clone()),
             _ => StoreError::backend(self.clone()),
         }
     }
 
-    pub(crate) fn is_transient(&self) -> bool {
-        self.0.is_transient()
+    /// Whether the transaction failed as a whole, and not because of one of its writes.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        self.0.is_transient() || matches!(*self.0, StoreError::OutcomeUnknown { .. })
+    }
+
+    /// The reason of a degraded store.
+    pub(crate) fn degradation(&self) -> Option<&'static str> {
+        match *self.0 {
+            StoreError::Degraded { reason, .. } => Some(reason),
+            _ => None,
+        }
     }
 }
 
@@ -74,7 +113,7 @@ impl fmt::Display for Shared {
 
 impl StdError for Shared {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The meaning is told already; what lies below it is the news.
+        // The variant already carries the meaning.
         StdError::source(&*self.0)
     }
 }

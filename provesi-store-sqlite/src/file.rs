@@ -20,22 +20,22 @@ pub(crate) struct OpenFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(Option<(u64, u64)>);
 
-const REPLACED: &str = "the database file was moved, deleted or replaced while it was open; put it back, or start anew";
+const REPLACED: &str = "the database file was moved, deleted or replaced while it was open; put it back, or restart";
 
 impl OpenFile {
     pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), identity: Arc::default() }
     }
 
-    /// Whether the path still names the file that it named when this was first asked.
+    /// Whether the path still names the file that it named when this was first called.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where it does not.
+    /// [`StoreError::Degraded`] where it does not.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.look().map_err(StoreError::unavailable)
+        self.look().map_err(|error| StoreError::degraded("file deleted", error))
     }
 
-    /// As [`check`](Self::check), in the driver's words.
+    /// As [`check`](Self::check), with the driver's kind of error.
     pub(crate) fn look(&self) -> io::Result<()> {
         let now = match identity(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(io::Error::other(REPLACED)),

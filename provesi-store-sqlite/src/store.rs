@@ -49,7 +49,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] where the file cannot be opened or made.
-    /// - [`StoreError::Backend`] where it is no SQLite file.
+    /// - [`StoreError::Degraded`] where it is not an SQLite file.
     pub async fn open(path: impl AsRef<Path>, readers: u32) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let writer = connect(path).await?;
@@ -83,17 +83,16 @@ impl SqliteStore {
         migrations::pending(&self.writers).await
     }
 
-    /// Whether the file is where it was, its tables can be read, and writes are taken.
+    /// Whether the tables can be read, the file is where it was, and the last write did not find it degraded.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.file.check()?;
-        self.writer.check()?;
         sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.readers).await.map_err(|error| {
             match store_error(error) {
                 StoreError::Backend { source } => StoreError::Unavailable { source },
                 other => other,
             }
         })?;
-        Ok(())
+        self.file.check()?;
+        self.writer.check()
     }
 
     /// Writes all that was accepted, and closes both pools, which other handles then cannot
@@ -129,6 +128,6 @@ async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     }
 }
 
-/// A row of each table, where there is one: a connection alone tells nothing of them.
+/// Reads a row of each table: that a connection is open says nothing about the tables.
 const PING: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM clients LIMIT 1)) + \
     (SELECT count(*) FROM (SELECT 1 FROM orders LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM order_events LIMIT 1))";

@@ -3,6 +3,8 @@
 //! those who wait together share one.
 
 mod batch;
+mod claim;
+mod probe;
 mod task;
 
 use async_trait::async_trait;
@@ -13,15 +15,17 @@ use tokio::sync::{mpsc, oneshot};
 use crate::file::OpenFile;
 use crate::options::WRITE_DEADLINE;
 use batch::{Ticket, Waiting};
+use claim::Claim;
+use probe::{Probe, WriteHealth};
 
-/// How many writes may wait. Whoever comes then waits for a place.
+/// How many writes may wait. A further one waits for a place.
 const QUEUE: usize = 4_096;
 
 /// A write that runs inside the writer's transaction.
 ///
-/// [`run`](Self::run) may be called again after the transaction was rolled back. An error other than
-/// [`StoreError::Unavailable`] or [`StoreError::Backend`] is an answer, and MUST leave nothing written; those two mean
-/// that the transaction cannot go on.
+/// [`run`](Self::run) may be called again after the transaction was rolled back. A refusal or
+/// [`StoreError::Corrupt`] is an answer, and MUST leave nothing written; any other error means that the transaction cannot
+/// go on.
 #[async_trait]
 pub(crate) trait Write: Send + Sync + 'static {
     type Output: Send + 'static;
@@ -36,10 +40,11 @@ pub(crate) struct InsertOrder {
     pub(crate) stamp: Stamp,
 }
 
-/// Where the writes go: the connection, and the file that it must be a connection to.
+/// Where the writes go: the connection, the file that it must be a connection to, and how the last write ended.
 struct Target {
     pool: SqlitePool,
     file: OpenFile,
+    health: WriteHealth,
 }
 
 /// What waits in the queue.
@@ -53,32 +58,49 @@ enum Job {
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    health: WriteHealth,
 }
 
 impl Writer {
     /// Starts the task. Must be called within a tokio runtime.
     pub(crate) fn spawn(pool: SqlitePool, file: OpenFile) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(task::run(Target { pool, file }, jobs));
-        Self { queue }
+        let health = WriteHealth::default();
+        tokio::spawn(task::run(Target { pool, file, health: health.clone() }, jobs));
+        Self { queue, health }
     }
 
     pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
-        let (ticket, answer) = Ticket::new(write);
-        self.ask(Job::Other(Box::new(ticket)), answer).await
+        let claim = Claim::default();
+        let (ticket, answer) = Ticket::new(write, claim.clone());
+        self.submit(Job::Other(Box::new(ticket)), claim, answer).await
     }
 
     pub(crate) async fn insert_order(&self, insert: InsertOrder) -> Result<Order, StoreError> {
-        let (ticket, answer) = Ticket::new(insert);
-        self.ask(Job::InsertOrder(Box::new(ticket)), answer).await
+        let claim = Claim::default();
+        let (ticket, answer) = Ticket::new(insert, claim.clone());
+        self.submit(Job::InsertOrder(Box::new(ticket)), claim, answer).await
     }
 
-    /// Whether writes are taken.
+    /// Whether writes are accepted, and the last one did not find the file degraded. Where it did, a write that changes
+    /// nothing is started in the background, so that a later check sees whether the file works again.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] once the task has ended, closed or by a bug.
+    /// [`StoreError::Unavailable`] once the task has ended, [`StoreError::Degraded`].
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        if self.queue.is_closed() { Err(ended()) } else { Ok(()) }
+        if self.queue.is_closed() {
+            return Err(ended());
+        }
+        let checked = self.health.check();
+        if checked.is_err() && self.health.start_probe() {
+            let writer = self.clone();
+            tokio::spawn(async move {
+                // What it finds is in the health.
+                let _ = writer.write(Probe).await;
+                writer.health.end_probe();
+            });
+        }
+        checked
     }
 
     /// Has all that waits written, and the task ended. Nothing is accepted afterwards.
@@ -90,26 +112,69 @@ impl Writer {
         }
     }
 
-    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-        self.within_deadline(async {
-            self.send(job).await?;
+    /// Queues the write and waits for its outcome. A write that the task has not begun when the deadline passes, or when
+    /// the caller drops this future, is never run.
+    async fn submit<T>(
+        &self,
+        job: Job,
+        claim: Claim,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let claim = claim.taken_on_drop();
+        let outcome = async {
+            self.queue.send(job).await.map_err(|_| ended())?;
             answer.await.map_err(|_| ended())?
-        })
-        .await
-    }
-
-    async fn send(&self, job: Job) -> Result<(), StoreError> {
-        self.queue.send(job).await.map_err(|_| ended())
-    }
-
-    async fn within_deadline<T>(&self, write: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match tokio::time::timeout(WRITE_DEADLINE, write).await {
+        };
+        match tokio::time::timeout(WRITE_DEADLINE, outcome).await {
             Ok(result) => result,
-            Err(elapsed) => Err(StoreError::unavailable(elapsed)),
+            Err(elapsed) if claim.take() => Err(StoreError::unavailable(elapsed)),
+            Err(elapsed) => Err(StoreError::outcome_unknown(elapsed)),
         }
     }
 }
 
 fn ended() -> StoreError {
     StoreError::unavailable("the store was closed: nothing is written any more")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::SqliteStore;
+
+    /// Begins, and goes on when it is notified.
+    struct Stalled(Arc<Notify>);
+
+    #[async_trait]
+    impl Write for Stalled {
+        type Output = ();
+
+        async fn run(&self, _: &mut SqliteConnection) -> Result<(), StoreError> {
+            self.0.notified().await;
+            Ok(())
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_deadline_of_a_write_that_began_leaves_its_outcome_unknown_and_a_queued_one_is_never_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path().join("a.db"), 1).await.unwrap();
+        let (first, second) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begun, queued) = tokio::join!(biased;
+            store.writer.write(Stalled(Arc::clone(&first))),
+            async {
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                store.writer.write(Stalled(Arc::clone(&second))).await
+            }
+        );
+        assert!(matches!(begun, Err(StoreError::OutcomeUnknown { .. })), "{begun:?}");
+        assert!(matches!(queued, Err(StoreError::Unavailable { .. })), "{queued:?}");
+        first.notify_one();
+        // The second would stall the writer for ever.
+        store.writer.close().await;
+    }
 }

@@ -7,23 +7,31 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{InsertOrder, Job, Target, Write};
-use crate::error::{Shared, is_busy, store_error};
+use super::{Claim, InsertOrder, Job, Target, Write};
+use crate::error::{Shared, commit_error, is_busy, store_error};
 use crate::file::OpenFile;
 use crate::options::LOCK_PATIENCE;
 use crate::orders;
 
-/// A write, who waits for it, and how it went until that may be told.
+/// A write, its caller, and its outcome, which the caller gets after the commit.
 pub(super) struct Ticket<W, T> {
     write: W,
+    claim: Claim,
+    is_begun: bool,
     caller: oneshot::Sender<Result<T, StoreError>>,
     outcome: Option<Result<T, StoreError>>,
 }
 
 impl<W, T> Ticket<W, T> {
-    pub(super) fn new(write: W) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(super) fn new(write: W, claim: Claim) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (caller, answer) = oneshot::channel();
-        (Self { write, caller, outcome: None }, answer)
+        (Self { write, claim, is_begun: false, caller, outcome: None }, answer)
+    }
+
+    /// Whether the write is to be run: false where its caller withdrew it before it was begun.
+    fn begin(&mut self) -> bool {
+        self.is_begun = self.is_begun || self.claim.take();
+        self.is_begun
     }
 
     fn answer(self, failure: Option<&Shared>) {
@@ -32,7 +40,7 @@ impl<W, T> Ticket<W, T> {
             (None, Some(outcome)) => outcome,
             (None, None) => Err(StoreError::backend("the write was left out of its batch")),
         };
-        // Whoever no longer waits does not need to know.
+        // The caller may be gone.
         let _ = self.caller.send(result);
     }
 }
@@ -40,21 +48,25 @@ impl<W, T> Ticket<W, T> {
 /// A [`Ticket`] of any kind of write.
 #[async_trait]
 pub(super) trait Waiting: Send {
+    /// See [`Ticket::begin`].
+    fn begin(&mut self) -> bool;
+
     /// Runs the write. An error means that the transaction cannot go on.
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
 
-    /// Tells the outcome, or the failure of the transaction.
+    /// Gives the caller the outcome, or the failure of the transaction.
     fn answer(self: Box<Self>, failure: Option<&Shared>);
-
-    /// Whether nobody waits for the answer any more.
-    fn is_abandoned(&self) -> bool;
 }
 
 #[async_trait]
 impl<W: Write> Waiting for Ticket<W, W::Output> {
+    fn begin(&mut self) -> bool {
+        Self::begin(self)
+    }
+
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         match self.write.run(connection).await {
-            Err(error @ (StoreError::Unavailable { .. } | StoreError::Backend { .. })) => Err(error),
+            Err(error) if error.is_fault() && !matches!(error, StoreError::Corrupt { .. }) => Err(error),
             outcome => {
                 self.outcome = Some(outcome);
                 Ok(())
@@ -65,27 +77,20 @@ impl<W: Write> Waiting for Ticket<W, W::Output> {
     fn answer(self: Box<Self>, failure: Option<&Shared>) {
         Ticket::answer(*self, failure);
     }
-
-    fn is_abandoned(&self) -> bool {
-        self.caller.is_closed()
-    }
 }
 
-/// Writes that share a transaction. All of them were asked for at the same time, so their order is free.
+/// Writes that share a transaction. All of them are concurrent, so their order is free.
 #[derive(Default)]
 pub(super) struct Batch {
     inserts: Vec<Ticket<InsertOrder, Order>>,
     others: Vec<Box<dyn Waiting>>,
-    /// Who waits for the end of the task.
+    /// The callers that wait for the end of the task.
     pub(super) closing: Vec<oneshot::Sender<()>>,
 }
 
 impl Batch {
     pub(super) fn push(&mut self, job: Job) {
         match job {
-            // Nobody waits for the answer, so nobody was promised anything: not worth a write.
-            Job::InsertOrder(ticket) if ticket.caller.is_closed() => {}
-            Job::Other(ticket) if ticket.is_abandoned() => {}
             Job::InsertOrder(ticket) => self.inserts.push(*ticket),
             Job::Other(ticket) => self.others.push(ticket),
             Job::Close(done) => self.closing.push(done),
@@ -118,15 +123,22 @@ impl Batch {
             // IMMEDIATE, so that waiting for another process's write happens here and nowhere later.
             match connection.begin_with("BEGIN IMMEDIATE").await {
                 Ok(mut transaction) => {
+                    self.begin();
                     self.run(&mut transaction).await?;
-                    // Last, so that as little as can be comes between the look and the commit.
+                    // Last, so that as little as possible comes between the check and the commit.
                     file.check()?;
-                    return transaction.commit().await.map_err(store_error);
+                    return transaction.commit().await.map_err(commit_error);
                 }
                 Err(error) if is_busy(&error) && Instant::now() < until => {}
                 Err(error) => return Err(store_error(error)),
             }
         }
+    }
+
+    /// Drops the writes that their callers withdrew; from here on the others run, whatever their callers do.
+    fn begin(&mut self) {
+        self.inserts.retain_mut(Ticket::begin);
+        self.others.retain_mut(|ticket| ticket.begin());
     }
 
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
@@ -143,7 +155,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Tells everybody the outcome.
+    /// Gives every caller the outcome.
     pub(super) fn answer(self, failure: Option<&Shared>) {
         self.inserts.into_iter().for_each(|ticket| ticket.answer(failure));
         self.others.into_iter().for_each(|ticket| ticket.answer(failure));

@@ -13,7 +13,7 @@ pub(super) async fn run(target: Target, mut jobs: mpsc::Receiver<Job>) {
     let mut received = Vec::with_capacity(MAX_BATCH);
     // None are received once all handles are dropped, or the queue is closed and empty.
     while jobs.recv_many(&mut received, MAX_BATCH).await > 0 {
-        // Those who were just answered, or who come at the same moment, get to the queue first.
+        // Callers that were just answered, or that arrive at the same moment, get to the queue first.
         tokio::task::yield_now().await;
         let mut batch = Batch::default();
         received.drain(..).for_each(|job| batch.push(job));
@@ -38,12 +38,14 @@ async fn write(mut batch: Batch, target: &Target) {
     if batch.is_empty() {
         return;
     }
-    let Err(failure) = batch.commit(target).await else { return batch.answer(None) };
-    if failure.is_transient() || batch.len() == 1 {
+    let committed = batch.commit(target).await;
+    target.health.note(committed.as_ref().copied());
+    let Err(failure) = committed else { return batch.answer(None) };
+    if failure.is_of_the_store() || batch.len() == 1 {
         tracing::warn!(error = &failure as &dyn std::error::Error, writes = batch.len(), "a transaction failed");
         return batch.answer(Some(&failure));
     }
-    // One of the writes is at fault: the others are not to suffer from it.
+    // One of the writes is at fault: run each on its own, so that the others succeed.
     for batch in batch.apart() {
         Box::pin(write(batch, target)).await;
     }

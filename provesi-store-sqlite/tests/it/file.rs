@@ -21,7 +21,7 @@ async fn insert(store: &SqliteStore, number: &str) -> Result<(), StoreError> {
 
 async fn is_refused(store: &SqliteStore, number: &str) {
     for down in [insert(store, number).await, OrderRepository::ping(store).await, ClientRepository::ping(store).await] {
-        assert!(matches!(down, Err(StoreError::Unavailable { .. })), "{down:?}");
+        assert!(matches!(down, Err(StoreError::Degraded { reason: "file deleted", .. })), "{down:?}");
     }
 }
 

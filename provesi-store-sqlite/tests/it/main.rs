@@ -7,6 +7,7 @@ mod common;
 mod conformance;
 mod corrupt;
 mod crash;
+mod degraded;
 #[cfg(unix)]
 mod file;
 mod locking;

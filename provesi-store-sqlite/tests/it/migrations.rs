@@ -51,7 +51,7 @@ async fn a_file_that_is_no_database_is_a_fault_and_a_path_that_leads_nowhere_is_
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("notes.txt");
     std::fs::write(&path, "no database ".repeat(100)).unwrap();
-    assert!(matches!(SqliteStore::open(&path, 1).await, Err(StoreError::Backend { .. })));
+    assert!(matches!(SqliteStore::open(&path, 1).await, Err(StoreError::Degraded { reason: "corrupt", .. })));
     let nowhere = dir.path().join("none").join("a.db");
     assert!(matches!(SqliteStore::open(&nowhere, 1).await, Err(StoreError::Unavailable { .. })));
 }
