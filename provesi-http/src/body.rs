@@ -25,8 +25,8 @@ impl<T: FromFields, S: Send + Sync> FromRequest<S> for Payload<T> {
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
         match value(&bytes, is_json)? {
             Json::Object(members) => Fields::read(&members).map(Self),
-            Json::Null => Err(ApiError::Invalid(vec![Fault::missing(Place::Body, Json::Null)])),
-            other => Err(ApiError::Invalid(vec![Fault::not_an_object(other)])),
+            Json::Null => Err(ApiError::Invalid(Fault::missing(Place::Body, Json::Null).into())),
+            other => Err(ApiError::Invalid(Fault::not_an_object(other).into())),
         }
     }
 }
@@ -39,7 +39,7 @@ fn value(bytes: &Bytes, is_json: bool) -> Result<Json, ApiError> {
         return Ok(Json::Text(String::from_utf8_lossy(bytes).into_owned()));
     }
     json::parse(bytes).map_err(|unread| match unread {
-        Unread::Syntax { at, what } => ApiError::Invalid(vec![Fault::not_json(at, what)]),
+        Unread::Syntax { at, what } => ApiError::Invalid(Fault::not_json(at, what).into()),
         Unread::Unreadable => ApiError::UnreadableBody,
     })
 }

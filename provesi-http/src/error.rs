@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::answer;
 use crate::etag;
-use crate::faults::{Fault, Place};
+use crate::faults::{Fault, Faults, Place};
 use crate::json::Json;
 use crate::wire::{ClientBody, OrderBody};
 
@@ -15,7 +15,7 @@ use crate::wire::{ClientBody, OrderBody};
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// The input breaks rules.
-    Invalid(Vec<Fault>),
+    Invalid(Faults),
     /// The body is not text, or nested too deep.
     UnreadableBody,
     /// The body is longer than allowed.
@@ -108,7 +108,7 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
         )),
         // What a body may break was looked for when it was read, so this is for rules that only the use case knows.
         AppError::Invalid(invalid) => {
-            refused(&[Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid)])
+            refused(&Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid).into())
         }
         AppError::ClientNotFound => told(CLIENT_NOT_FOUND),
         AppError::OrderNotFound => told(ORDER_NOT_FOUND),
@@ -183,10 +183,6 @@ fn envelope(status: StatusCode, code: &'static str, detail: &str, current: Optio
     answer
 }
 
-fn refused(faults: &[Fault]) -> Response {
-    #[derive(Serialize)]
-    struct Refused<'a> {
-        detail: &'a [Fault],
-    }
-    answer::json(StatusCode::UNPROCESSABLE_ENTITY, &Refused { detail: faults })
+fn refused(faults: &Faults) -> Response {
+    answer::json(StatusCode::UNPROCESSABLE_ENTITY, faults)
 }

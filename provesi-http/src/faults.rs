@@ -1,6 +1,7 @@
 //! What is wrong with a request, in the shape of FastAPI's 422: the only place that knows how pydantic spells a rule.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 
 use provesi_core::{EmailFault, Invalid, OrderStatus, Rule};
 use serde::Serialize;
@@ -28,6 +29,42 @@ pub(crate) struct Fault {
     ctx: Option<Value>,
 }
 
+/// The most faults in one answer.
+const MAX_FAULTS: usize = 100;
+
+/// The most bytes of an input that are sent back.
+const MAX_INPUT_LEN: usize = 4_096;
+
+/// What is wrong with a request, as the body of the answer.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Faults {
+    detail: Vec<Fault>,
+    /// How many further faults there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    omitted: Option<NonZeroUsize>,
+}
+
+impl Faults {
+    /// Adds a fault, or counts it where there are enough.
+    pub(crate) fn push(&mut self, fault: impl FnOnce() -> Fault) {
+        if self.detail.len() < MAX_FAULTS {
+            self.detail.push(fault());
+        } else {
+            self.omitted = Some(self.omitted.map_or(NonZeroUsize::MIN, |omitted| omitted.saturating_add(1)));
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.detail.is_empty()
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self { detail: vec![fault], omitted: None }
+    }
+}
+
 /// Where a value of a request stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
@@ -50,7 +87,8 @@ impl Place {
 }
 
 impl Fault {
-    fn new(kind: &'static str, place: Place, msg: impl Into<Cow<'static, str>>, input: Json) -> Self {
+    fn new(kind: &'static str, place: Place, msg: impl Into<Cow<'static, str>>, mut input: Json) -> Self {
+        input.shorten(&mut { MAX_INPUT_LEN });
         Self { kind, loc: place.steps(), msg: msg.into(), input, ctx: None }
     }
 

@@ -3,14 +3,14 @@
 use provesi_core::{Field, Invalid, OrderStatus};
 
 use crate::error::ApiError;
-use crate::faults::{Fault, Place};
+use crate::faults::{Fault, Faults, Place};
 use crate::json::{Json, Object};
 
 /// The members of a body, and what was found wrong with them so far.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     members: &'a Object,
-    faults: Vec<Fault>,
+    faults: Faults,
 }
 
 /// What a body is read as.
@@ -22,7 +22,7 @@ pub(crate) trait FromFields: Sized {
 impl<'a> Fields<'a> {
     /// Reads the members of a body as a `T`.
     pub(crate) fn read<T: FromFields>(members: &'a Object) -> Result<T, ApiError> {
-        let mut fields = Self { members, faults: Vec::new() };
+        let mut fields = Self { members, faults: Faults::default() };
         match T::read(&mut fields) {
             Some(value) if fields.faults.is_empty() => Ok(value),
             _ => Err(ApiError::Invalid(fields.faults)),
@@ -33,7 +33,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn required(&mut self, field: Field) -> Option<&'a str> {
         let Some(value) = self.members.get(field.as_str()) else {
             let input = Json::Object(self.members.clone());
-            self.faults.push(Fault::missing(Place::Member(field.as_str()), input));
+            self.faults.push(|| Fault::missing(Place::Member(field.as_str()), input));
             return None;
         };
         self.text(field, value)
@@ -74,21 +74,21 @@ impl<'a> Fields<'a> {
         };
         if status.is_none() {
             let input = self.members.get(field).cloned().unwrap_or(Json::Null);
-            self.faults.push(Fault::not_a_status(Place::Member(field), input));
+            self.faults.push(|| Fault::not_a_status(Place::Member(field), input));
         }
         status
     }
 
     /// Notes that a text breaks a rule.
     pub(crate) fn refuse(&mut self, field: Field, text: &str, invalid: Invalid) {
-        self.faults.push(Fault::broken_rule(Place::Member(field.as_str()), text.into(), invalid));
+        self.faults.push(|| Fault::broken_rule(Place::Member(field.as_str()), text.into(), invalid));
     }
 
     fn text(&mut self, field: Field, value: &'a Json) -> Option<&'a str> {
         match value {
             Json::Text(text) => Some(text),
             other => {
-                self.faults.push(Fault::not_a_text(Place::Member(field.as_str()), other.clone()));
+                self.faults.push(|| Fault::not_a_text(Place::Member(field.as_str()), other.clone()));
                 None
             }
         }

@@ -50,6 +50,43 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Unread> {
     json_scan::scan(&characters)
 }
 
+impl Json {
+    /// Cuts texts and leaves out members so that about `left` bytes remain, and takes these off `left`.
+    pub(crate) fn shorten(&mut self, left: &mut usize) {
+        match self {
+            Self::Text(text) | Self::BrokenText(text) => {
+                if text.len() > *left {
+                    text.truncate(text.floor_char_boundary(*left));
+                    text.push('…');
+                }
+                *left = left.saturating_sub(text.len());
+            }
+            Self::Array(items) => items.retain_mut(|item| {
+                let is_kept = take(left, 1);
+                if is_kept {
+                    item.shorten(left);
+                }
+                is_kept
+            }),
+            Self::Object(members) => members.retain(|name, value| {
+                let is_kept = take(left, name.len() + 1);
+                if is_kept {
+                    value.shorten(left);
+                }
+                is_kept
+            }),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::NotFinite => *left = left.saturating_sub(8),
+        }
+    }
+}
+
+/// Takes so many bytes off what is left; false, with nothing left, where there are fewer.
+const fn take(left: &mut usize, bytes: usize) -> bool {
+    let fits = bytes <= *left;
+    *left = left.saturating_sub(bytes);
+    fits
+}
+
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(JsonVisitor)

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use provesi_core::{EventId, Invalid, PageLimit, PageRequest, StoreError};
 
 use crate::error::ApiError;
-use crate::faults::{Fault, Place};
+use crate::faults::{Fault, Faults, Place};
 
 /// How many items a page has where nobody says.
 const DEFAULT_LIMIT: u32 = 100;
@@ -16,7 +16,7 @@ const DEFAULT_LIMIT: u32 = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
-    faults: Vec<Fault>,
+    faults: Faults,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {
@@ -25,7 +25,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         // Any query string is pairs of texts: what is no UTF-8 is replaced, as Python does.
         let pairs = Query::from_request_parts(parts, state).await.map(|Query(pairs)| pairs).unwrap_or_default();
-        Ok(Self { pairs, faults: Vec::new() })
+        Ok(Self { pairs, faults: Faults::default() })
     }
 }
 
@@ -49,13 +49,9 @@ impl Params {
         self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    fn refuse(&mut self, fault: Fault) {
-        self.faults.push(fault);
-    }
-
     fn parsed<T>(&mut self, name: &'static str, value: String, parse: fn(&str) -> Result<T, Invalid>) -> Option<T> {
-        let parsed = parse(&value);
-        parsed.map_err(|invalid| self.refuse(Fault::broken_rule(Place::Query(name), (&*value).into(), invalid))).ok()
+        let fault = |invalid| Fault::broken_rule(Place::Query(name), (&*value).into(), invalid);
+        parse(&value).map_err(|invalid| self.faults.push(|| fault(invalid))).ok()
     }
 
     /// The value of a parameter that keeps to a rule, if it is there.
@@ -93,7 +89,7 @@ impl Params {
                 number => return Some(number),
             }
         };
-        self.refuse(fault);
+        self.faults.push(|| fault);
         None
     }
 

@@ -178,7 +178,11 @@ pub(crate) struct Conflict {
 /// All that is wrong with a request.
 #[derive(Debug, ToSchema)]
 pub(crate) struct Refusal {
+    /// At most 100.
     detail: Vec<FieldFault>,
+    /// How many further faults were left out; only where there are any.
+    #[schema(required = false)]
+    omitted: usize,
 }
 
 /// One fault of a request, as pydantic tells it.
@@ -191,7 +195,7 @@ pub(crate) struct FieldFault {
     loc: (),
     #[schema(example = "String should have at most 100 characters")]
     msg: String,
-    /// What was sent.
+    /// What was sent; cut where it is longer than 4 KiB.
     #[schema(value_type = Value)]
     input: (),
     /// What the message speaks of, by names of pydantic's.

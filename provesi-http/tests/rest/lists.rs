@@ -165,7 +165,12 @@ async fn many_orders(bench: &Bench, client: Option<&str>) {
 }
 
 async fn body_of(bench: &Bench, path: &str) -> Body {
-    let answer = bench.router.clone().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+    let answer = bench
+        .router
+        .clone()
+        .oneshot(Request::get(path).header("host", "localhost").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 200);
     assert!(!answer.headers().contains_key("content-length"));
     answer.into_body()
@@ -239,7 +244,7 @@ async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() 
             bench.orders.arm_after("page", Fault::FailBefore, 1);
         }
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
-        socket.write_all(b"GET /api/orders/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        socket.write_all(b"GET /api/orders/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
         // A reset is as good a sign as a missing end.
         let _ = socket.read_to_end(&mut answer).await;
@@ -248,4 +253,34 @@ async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() 
         assert_eq!(ends, complete, "{} bytes", answer.len());
     }
     server.abort();
+}
+
+#[tokio::test]
+async fn an_answer_holds_a_hundred_faults_at_most_and_says_how_many_more_there_are() {
+    let bench = Bench::new();
+    let query = |count: usize| format!("/api/orders/?{}", "status&".repeat(count));
+    let all = bench.get(&query(100)).await;
+    assert_eq!((all.faults().len(), all.json().get("omitted").cloned()), (100, None));
+    let some = bench.get(&query(9_000)).await;
+    assert_eq!((some.faults().len(), &some.json()["omitted"]), (100, &json!(8_900)));
+    assert!(some.bytes.len() < 64 * 1024, "{}", some.bytes.len());
+    // A fault of another parameter counts as well.
+    assert_eq!(bench.get(&format!("{}limit=0", query(100))).await.json()["omitted"], 1);
+}
+
+#[tokio::test]
+async fn a_long_input_is_cut_in_the_answer() {
+    let bench = Bench::new();
+    let input = |answer: &crate::support::Answer| answer.json()["detail"][0]["input"].clone();
+    let text = "ñ".repeat(2_000);
+    let whole = bench.call("GET", &format!("/api/orders/?status={}", "x".repeat(4_096)), &[], "").await;
+    assert_eq!(input(&whole), "x".repeat(4_096));
+    let cut = bench.post("/api/clients/", &json!({"name": "Ana", "email": text.repeat(2)}).to_string()).await;
+    assert_eq!(input(&cut), format!("{}…", "ñ".repeat(2_048)));
+    let members: serde_json::Map<_, _> = (0..4_000).map(|number| (format!("k{number}"), json!([number]))).collect();
+    let short = bench.post("/api/clients/", &Value::Object(members).to_string()).await;
+    assert_eq!(short.faults(), ["missing body.name", "missing body.email"]);
+    assert!(short.bytes.len() < 16 * 1024 && input(&short)["k0"] == json!([0]), "{}", short.bytes.len());
+    let deep = format!("{{\"name\":{}1{}}}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(bench.post("/api/clients/", &deep).await.faults()[0], "string_type body.name");
 }
