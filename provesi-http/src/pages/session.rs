@@ -38,10 +38,10 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// The cookies of a request.
+/// The cookies of a request. One that is not UTF-8 is another application's, and does not hide the others.
 pub(crate) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b';'));
+    pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
 }
 
 /// A cookie that no script reads and that other sites' forms do not bring along; `None` where a part of it cannot be in
@@ -74,14 +74,16 @@ mod tests {
         let cookie = cookie.to_str().unwrap();
         assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
         let pair = cookie.split(';').next().unwrap();
-        let read = |cookie: &str| {
+        let read = |cookie: &[u8]| {
             let mut headers = HeaderMap::new();
-            headers.insert(header::COOKIE, HeaderValue::from_str(cookie).unwrap());
+            headers.insert(header::COOKIE, HeaderValue::from_bytes(cookie).unwrap());
             Session::read(&headers)
         };
-        assert_eq!(read(&format!("a=b; {pair}; c=d")), Some(session));
+        for (before, after) in [(&b"a=b; "[..], &b"; c=d"[..]), (b"ma\xf1ana=1; ", b""), (b"", b"; n=\xc3\xb1; \xff")] {
+            assert_eq!(read(&[before, pair.as_bytes(), after].concat()), Some(session), "{before:?} {after:?}");
+        }
         for cookie in ["", "provesi_session", "provesi_session=", "provesi_session=abc", "x=provesi_session"] {
-            assert_eq!(read(cookie), None, "{cookie}");
+            assert_eq!(read(cookie.as_bytes()), None, "{cookie}");
         }
     }
 }
