@@ -9,6 +9,7 @@ use crate::answer;
 use crate::etag;
 use crate::faults::{Fault, Faults, Place};
 use crate::json::Json;
+use crate::layers::UserHeaderFault;
 use crate::wire::{ClientBody, OrderBody};
 
 /// Why a request was not done.
@@ -34,6 +35,12 @@ pub(crate) enum ApiError {
     App(AppError, StatusFlow),
     /// A write that a web page of another site has a browser send.
     CrossSite,
+    /// The host is none that the server answers to.
+    UnknownHost,
+    /// The request does not say clearly which host it is for.
+    BadHost,
+    /// The header in which a proxy names the user names nobody.
+    UserHeader(UserHeaderFault),
     /// A read took too long.
     TimedOut,
     /// A write took too long: it may have been made, or may still be made.
@@ -87,6 +94,17 @@ impl IntoResponse for ApiError {
             Self::CrossSite => {
                 told((StatusCode::FORBIDDEN, "request.cross_site", "Otro sitio web no puede cambiar datos desde aquí"))
             }
+            Self::UnknownHost => told((
+                StatusCode::MISDIRECTED_REQUEST,
+                "request.unknown_host",
+                "Este servidor no atiende solicitudes para ese nombre de host",
+            )),
+            Self::BadHost => told((
+                StatusCode::BAD_REQUEST,
+                "request.invalid_host",
+                "La solicitud debe tener exactamente un encabezado Host válido",
+            )),
+            Self::UserHeader(fault) => told((StatusCode::BAD_REQUEST, "request.invalid_user", fault.detail())),
             Self::TimedOut => told((
                 StatusCode::SERVICE_UNAVAILABLE,
                 "request.timed_out",

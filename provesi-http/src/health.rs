@@ -14,6 +14,17 @@ use utoipa::ToSchema;
 use crate::answer;
 use crate::api::Api;
 
+/// The paths of health checks. A load balancer asks for them by whatever name it has for this server.
+pub(crate) const PATHS: [&str; 7] = [
+    "/livez",
+    "/readyz",
+    "/api/health",
+    "/api/clients/health/status",
+    "/api/orders/health/status",
+    "/clients/health",
+    "/orders/health",
+];
+
 /// How one store is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceStatus {

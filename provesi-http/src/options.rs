@@ -6,24 +6,31 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use provesi_core::ActorName;
 
-use crate::SecretKey;
 use crate::boundary::Boundary;
+use crate::hosts::{AllowedHosts, TrustedProxies};
 use crate::layers::REQUEST_ID;
+use crate::pages::SecretKey;
 
 /// What an embedder may choose of the HTTP face.
 ///
 /// ```
 /// use std::time::Duration;
-/// use provesi_http::{HttpOptions, Origins};
+/// use axum::http::Method;
+/// use provesi_http::{CorsOptions, HttpOptions};
 ///
 /// let mut options = HttpOptions::default();
+/// options.hosts = "bodega.example.com".parse()?;
 /// options.timeout = Duration::from_secs(10);
-/// options.cors.origins = Origins::List(vec!["https://bodega.example.com".parse()?]);
+/// options.cors = CorsOptions::origins(["https://tablero.example.com".parse()?], [Method::GET]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HttpOptions {
+    /// The host names that are answered to; loopback names and IP literals by default.
+    pub hosts: AllowedHosts,
+    /// The proxies whose `X-Forwarded-…` headers count; none by default.
+    pub trusted_proxies: TrustedProxies,
     /// The most bytes that a request's body may have; 64 KiB by default. Longer ones are answered 413.
     pub body_limit: usize,
     /// How long a request may take until its answer begins, its body's arrival included; 30 seconds by default. After
@@ -31,7 +38,7 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// How long a store may take to answer a health check; 2 seconds by default.
     pub ping_timeout: Duration,
-    /// Which web pages of other origins may use the API.
+    /// Which web pages of other origins may use the API; none by default.
     pub cors: CorsOptions,
     /// Whether answers are compressed (gzip) for those who take that; they are by default.
     pub compression: bool,
@@ -46,8 +53,10 @@ pub struct HttpOptions {
     /// The services that may read the records of access at `/api/audit`; none by default. Who a caller is says the
     /// [`Actor`](provesi_core::Actor) in the extensions of its request.
     pub audit_readers: Vec<ActorName>,
-    /// The request header in which a proxy in front says which person asks (`Actor::User`); none by default. The proxy has to
-    /// take it from what browsers send: who can reach the server past it can be anybody.
+    /// The request header in which a proxy in front says which person asks (`Actor::User`); none by default. The proxy must
+    /// strip this header from incoming requests. It counts when the peer is one of
+    /// [`trusted_proxies`](Self::trusted_proxies), or, where none are named, on the loopback interface, and is ignored
+    /// otherwise. A name that is empty, repeated, over 64 characters or holds control characters is answered 400.
     pub user_header: Option<HeaderName>,
     /// The pages; `None` leaves them out, and their paths to the embedder.
     pub pages: Option<PageOptions>,
@@ -56,6 +65,8 @@ pub struct HttpOptions {
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
+            hosts: AllowedHosts::default(),
+            trusted_proxies: TrustedProxies::default(),
             body_limit: 64 * 1024,
             timeout: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(2),
@@ -103,43 +114,68 @@ impl Default for PageOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecureCookies {
-    /// Where a proxy says that the browser came over TLS (`X-Forwarded-Proto: https`).
+    /// Where a [trusted proxy](HttpOptions::trusted_proxies) says that the browser uses TLS (`X-Forwarded-Proto: https`).
     #[default]
     Forwarded,
     /// Always: where TLS ends in the same process, or in a proxy that does not say so.
     Always,
 }
 
-/// Which web pages of other origins may use the API: by default any may read, without credentials.
+/// Which web pages of other origins may use the API. The default lets none in. That any page may read and that some may
+/// write cannot be combined: a page that anybody can write would change data.
+///
+/// ```
+/// use axum::http::Method;
+/// use provesi_http::CorsOptions;
+///
+/// let public_data = CorsOptions::any_may_read();
+/// let dashboard = CorsOptions::origins(["https://tablero.example.com".parse()?], [Method::GET, Method::PUT]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct CorsOptions {
-    /// Whose pages.
-    pub origins: Origins,
-    /// By which methods; `GET` and `HEAD` by default.
-    pub methods: Vec<Method>,
-    /// With which request headers; `Content-Type`, `If-Match` and `X-Request-Id` by default.
-    pub headers: Vec<HeaderName>,
+    pub(crate) origins: Origins,
+    pub(crate) methods: Vec<Method>,
+    pub(crate) headers: Vec<HeaderName>,
+}
+
+/// Origins of web pages.
+#[derive(Clone, Debug)]
+pub(crate) enum Origins {
+    Any,
+    /// Each as browsers send it.
+    List(Vec<HeaderValue>),
 }
 
 impl Default for CorsOptions {
     fn default() -> Self {
-        Self {
-            origins: Origins::Any,
-            methods: vec![Method::GET, Method::HEAD],
-            headers: vec![header::CONTENT_TYPE, header::IF_MATCH, REQUEST_ID],
-        }
+        Self::origins([], [Method::GET, Method::HEAD])
     }
 }
 
-/// Origins of web pages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origins {
-    /// Any.
-    Any,
-    /// These, each as browsers send it: `https://bodega.example.com`. An empty list lets nobody in.
-    List(Vec<HeaderValue>),
+impl CorsOptions {
+    /// Lets every web page read, by GET and HEAD and without credentials. Whoever has a browser that reaches the API, such as
+    /// a clerk, reads for every page that is opened in it.
+    #[must_use]
+    pub fn any_may_read() -> Self {
+        Self { origins: Origins::Any, ..Self::default() }
+    }
+
+    /// Lets the pages of these origins, each as browsers send it (`https://bodega.example.com`), use these methods.
+    #[must_use]
+    pub fn origins(origins: impl IntoIterator<Item = HeaderValue>, methods: impl IntoIterator<Item = Method>) -> Self {
+        Self {
+            origins: Origins::List(origins.into_iter().collect()),
+            methods: methods.into_iter().collect(),
+            headers: vec![header::CONTENT_TYPE, header::IF_MATCH, REQUEST_ID],
+        }
+    }
+
+    /// With other request headers than `Content-Type`, `If-Match` and `X-Request-Id`.
+    #[must_use]
+    pub fn with_headers(self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
+        Self { headers: headers.into_iter().collect(), ..self }
+    }
 }
 
 /// What `/api/health` says of the security service under `security`.

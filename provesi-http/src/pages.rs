@@ -27,6 +27,7 @@ mod weeks;
 mod when;
 mod words;
 
+pub(crate) use failure::refuse_early;
 pub use secret::{SecretKey, WeakKey};
 
 use axum::Router;

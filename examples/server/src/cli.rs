@@ -4,12 +4,14 @@
 #![expect(clippy::doc_markdown, reason = "the comments are what --help prints")]
 
 mod audit;
+mod exposure;
 
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditLook};
+pub(crate) use exposure::ExposureArgs;
 
 /// Lines of at most 80 characters, so that no terminal breaks them elsewhere.
 const EXAMPLES: &str = "\
@@ -110,20 +112,6 @@ pub(crate) struct ServeArgs {
     /// none]
     #[arg(long, value_name = "NAMES")]
     pub(crate) audit_readers: Option<String>,
-    /// The request header in which a proxy in front says which person asks, such as x-forwarded-user. The proxy has to take
-    /// it from what browsers send [env: PROVESI_USER_HEADER] [default: none]
-    #[arg(long, value_name = "HEADER")]
-    pub(crate) user_header: Option<String>,
-    /// Origins whose scripts may use the API: any, none, or a list with commas [env: PROVESI_CORS] [default: any]
-    #[arg(long, value_name = "ORIGINS")]
-    pub(crate) cors: Option<String>,
-    /// The methods by which they may, with commas [env: PROVESI_CORS_METHODS] [default: GET,HEAD]
-    #[arg(long, value_name = "METHODS")]
-    pub(crate) cors_methods: Option<String>,
-    /// The request headers that they may send, with commas [env: PROVESI_CORS_HEADERS] [default:
-    /// content-type,if-match,x-request-id]
-    #[arg(long, value_name = "HEADERS")]
-    pub(crate) cors_headers: Option<String>,
     /// The largest request body, in bytes or with KiB or MiB [env: PROVESI_BODY_LIMIT] [default: 64KiB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) body_limit: Option<String>,
@@ -144,6 +132,8 @@ pub(crate) struct ServeArgs {
     /// it, it is new at each start [env: PROVESI_PAGES] [default: on]
     #[arg(long, value_name = "on|off")]
     pub(crate) pages: Option<String>,
+    #[command(flatten)]
+    pub(crate) exposure: ExposureArgs,
 }
 
 #[derive(Args, Clone, Debug, Default)]
@@ -244,10 +234,11 @@ pub(crate) struct CheckArgs {
 
 /// The first of each that is there.
 macro_rules! over {
-    ($above:ident, $below:ident, $($field:ident),+) => {
-        Self { $($field: $above.$field.or($below.$field)),+ }
+    ($above:ident, $below:ident, $($field:ident),+ $(; $($rest:tt)+)?) => {
+        Self { $($field: $above.$field.or($below.$field)),+ $(, $($rest)+)? }
     };
 }
+use over;
 
 impl StoreArgs {
     /// These flags where they are given, else those.
@@ -271,16 +262,13 @@ impl ServeArgs {
             listen,
             flow,
             audit_readers,
-            user_header,
-            cors,
-            cors_methods,
-            cors_headers,
             body_limit,
             request_timeout,
             idle_timeout,
             drain_timeout,
             max_connections,
-            pages
+            pages;
+            exposure: self.exposure.over(below.exposure)
         )
     }
 }

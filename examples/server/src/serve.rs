@@ -1,18 +1,18 @@
 //! Serving: from opening the port to the last answer.
 
 mod connections;
+mod exposure;
 mod signals;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use provesi_core::{App, Caller, Chain};
 use provesi_http::{HttpOptions, PageOptions, router_with};
 use tokio::net::TcpListener;
 
-use crate::settings::{AuditSettings, Origins, ServeSettings};
+use crate::settings::{AuditSettings, ServeSettings};
 use crate::stores::Stores;
 use signals::Signals;
 
@@ -43,6 +43,7 @@ pub(crate) async fn serve(
     let listen_error = |source| ServeError::Listen { address: settings.listen, source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
     let address = listener.local_addr().map_err(listen_error)?;
+    exposure::warn(settings, address.ip());
     // Whoever started the server may have closed its output; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "serving http://{address}");
 
@@ -73,18 +74,8 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     options.body_limit = settings.body_limit;
     options.timeout = settings.request_timeout;
     options.audit_readers.clone_from(&settings.audit_readers);
-    options.user_header.clone_from(&settings.user_header);
-    options.cors.origins = match &settings.origins {
-        Origins::Any => provesi_http::Origins::Any,
-        Origins::List(list) => provesi_http::Origins::List(
-            list.iter()
-                .map(|origin| HeaderValue::from_str(origin).expect("settings let plain ASCII through"))
-                .collect(),
-        ),
-    };
+    settings.exposure.apply(&mut options);
     options.boundary = settings.services.boundary();
-    options.cors.methods.clone_from(&settings.cors_methods);
-    options.cors.headers.clone_from(&settings.cors_headers);
     options.pages = settings.pages.then(|| {
         let mut pages = PageOptions::default();
         match &settings.secret_key {

@@ -1,10 +1,12 @@
 //! What the settings mean: flags and environment variables read, checked and given their defaults. No I/O.
 
 mod audit;
+mod exposure;
 mod services;
 mod values;
 
 pub(crate) use audit::{Audit, AuditSettings};
+pub(crate) use exposure::ExposureSettings;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,17 +15,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::{HeaderName, Method};
 use provesi_core::{ActorName, StatusFlow, Timestamp};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{LogArgs, ServeArgs, StoreArgs};
 pub(crate) use services::{PeerSettings, ServiceSettings};
-use values::{
-    actor_names, address, connections, duration, header_names, methods, number, one_of, origins, secret_key, size,
-    store_url,
-};
+use values::{actor_names, address, connections, duration, number, one_of, secret_key, size, store_url};
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
 #[derive(Debug, thiserror::Error)]
@@ -100,25 +98,13 @@ pub(crate) struct StoreSettings {
     pub(crate) peer: Option<PeerSettings>,
 }
 
-/// Whose scripts may use the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origins {
-    Any,
-    /// These and no others; none where there are none.
-    List(Vec<String>),
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
     pub(crate) flow: StatusFlow,
     /// The services that may read the records of access.
     pub(crate) audit_readers: Vec<ActorName>,
-    /// The header in which a proxy says who asks.
-    pub(crate) user_header: Option<HeaderName>,
-    pub(crate) origins: Origins,
-    pub(crate) cors_methods: Vec<Method>,
-    pub(crate) cors_headers: Vec<HeaderName>,
+    pub(crate) exposure: ExposureSettings,
     pub(crate) body_limit: usize,
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -193,28 +179,7 @@ impl Env<'_> {
                 "",
                 actor_names,
             )?,
-            user_header: self.setting(
-                ("--user-header", "PROVESI_USER_HEADER"),
-                args.user_header,
-                "",
-                |text| match text {
-                    "" => Ok(None),
-                    name => name.parse().map(Some).map_err(|_| "must be the name of a request header".to_owned()),
-                },
-            )?,
-            origins: self.setting(("--cors", "PROVESI_CORS"), args.cors, "any", origins)?,
-            cors_methods: self.setting(
-                ("--cors-methods", "PROVESI_CORS_METHODS"),
-                args.cors_methods,
-                "GET,HEAD",
-                methods,
-            )?,
-            cors_headers: self.setting(
-                ("--cors-headers", "PROVESI_CORS_HEADERS"),
-                args.cors_headers,
-                "content-type,if-match,x-request-id",
-                header_names,
-            )?,
+            exposure: self.exposure(args.exposure)?,
             body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "64KiB", size)?,
             request_timeout: self.setting(
                 ("--request-timeout", "PROVESI_REQUEST_TIMEOUT"),
@@ -342,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_times_and_origins() {
+    fn sizes_and_times() {
         assert_eq!((size("2048"), size("64KiB"), size("1 MiB")), (Ok(2_048), Ok(65_536), Ok(1 << 20)));
         assert!(
             size("10").is_err() && size("-1").is_err() && size("1TiB").is_err() && size("99999999999999999m").is_err()
@@ -350,16 +315,5 @@ mod tests {
         let time = |text| duration(text, Duration::from_millis(1));
         assert_eq!((time("500ms"), time("2m")), (Ok(Duration::from_millis(500)), Ok(Duration::from_secs(120))));
         assert!(time("0s").is_err() && time("1d").is_err() && time("").is_err() && time("1.5s").is_err());
-        assert_eq!(origins("any"), Ok(Origins::Any));
-        assert_eq!(origins("none"), Ok(Origins::List(vec![])));
-        assert_eq!(
-            origins("https://A.example, http://b:1").unwrap(),
-            Origins::List(vec!["https://a.example".into(), "http://b:1".into()])
-        );
-        assert!(origins("a.example").is_err() && origins("https://a/b").is_err());
-        assert_eq!(methods("get, PUT").unwrap(), [Method::GET, Method::PUT]);
-        assert!(methods("PATCH").is_err() && methods("").is_err());
-        assert_eq!(header_names("If-Match, x-a").unwrap(), ["if-match", "x-a"]);
-        assert!(header_names("a b").is_err() && header_names("").is_err());
     }
 }

@@ -12,6 +12,10 @@ use utoipa_swagger_ui::Config;
 use crate::answer;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::security_headers;
+
+/// Their names do not change with what they hold, so a new version has to get through within the hour.
+const CACHED: &str = "public, max-age=3600";
 
 /// The OpenAPI document.
 pub(crate) async fn openapi(State(api): State<Api>, OriginalUri(uri): OriginalUri) -> Response {
@@ -37,14 +41,21 @@ pub(crate) async fn page() -> Response {
         .replace("\"./", "\"docs/")
         .replace("\"index.css\"", "\"docs/index.css\"")
         .replace("<head>", "<head>\n    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    ([(header::CONTENT_TYPE, content_type)], page).into_response()
+    let mut answer = ([(header::CONTENT_TYPE, content_type)], page).into_response();
+    security_headers::add_for_docs(answer.headers_mut());
+    answer
 }
 
 /// What the page is made of.
 pub(crate) async fn asset(params: Result<RawPathParams, RawPathParamsRejection>) -> Response {
     let name = params.ok().and_then(|params| params.iter().next().map(|(_, name)| name.to_owned()));
     match name.and_then(|name| file(&name)) {
-        Some((content_type, bytes)) => ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),
+        Some((content_type, bytes)) => {
+            let fixed = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, CACHED.to_owned())];
+            let mut answer = (fixed, bytes).into_response();
+            security_headers::add_for_docs(answer.headers_mut());
+            answer
+        }
         None => ApiError::NoRoute.into_response(),
     }
 }

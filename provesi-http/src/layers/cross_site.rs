@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, Method, header};
+use axum::http::{HeaderName, Method, header};
 use axum::response::{IntoResponse, Response};
 use tower::Service;
 
@@ -51,12 +51,8 @@ fn is_foreign(request: &Request) -> bool {
     }
     match headers.get(FETCH_SITE).map(axum::http::HeaderValue::as_bytes) {
         Some(site) => site != b"same-origin" && site != b"none",
-        None => has_origin(headers) && !origin::is_ours(headers, request.uri()),
+        None => headers.contains_key(header::ORIGIN) && !origin::is_ours(request),
     }
-}
-
-fn has_origin(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::ORIGIN)
 }
 
 fn allows(options: &CorsOptions, request: &Request) -> bool {

@@ -1,27 +1,20 @@
-//! The id of a request: the caller's, or one of ours; echoed, logged, and told to the audit.
+//! The id of a request: always our own, so that no caller chooses what the log and the audit name a request by. The id that
+//! a caller sends is logged beside it.
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header that carries it.
+/// The header in which callers send theirs and answers carry ours.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The longest id that is taken from a caller.
-const MAX_BYTES: usize = 128;
+/// The longest id of a caller that is logged.
+const MAX_LEN: usize = 128;
 
-/// The id of the request in whose extensions it is: visible ASCII.
+/// The id of the request in whose extensions it is: 32 hex digits.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(HeaderValue);
 
 impl RequestId {
-    fn accept(value: &HeaderValue) -> Option<Self> {
-        let sound = (1..=MAX_BYTES).contains(&value.len()) && value.as_bytes().iter().all(u8::is_ascii_graphic);
-        sound.then(|| Self(value.clone()))
-    }
-
-    fn generate() -> Self {
+    pub(crate) fn generate() -> Self {
         let id = format!("{:032x}", rand::random::<u128>());
         Self(HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("-")))
     }
@@ -29,13 +22,14 @@ impl RequestId {
     pub(crate) fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
+
+    pub(crate) fn header(self) -> HeaderValue {
+        self.0
+    }
 }
 
-pub(crate) async fn set(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(REQUEST_ID).and_then(RequestId::accept);
-    let id = given.unwrap_or_else(RequestId::generate);
-    request.extensions_mut().insert(id.clone());
-    let mut answer = next.run(request).await;
-    answer.headers_mut().insert(REQUEST_ID, id.0);
-    answer
+/// The id that a caller sent, if it is 1 to 128 visible ASCII characters.
+pub(crate) fn of_caller(headers: &HeaderMap) -> Option<&str> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    ((1..=MAX_LEN).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())).then_some(id)
 }

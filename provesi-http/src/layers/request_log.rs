@@ -1,4 +1,4 @@
-//! One line per request: which route, how it went, how long it took. Paths, query strings and bodies hold personal
+//! One line per request: its ids, which route, how it went, how long it took. Paths, query strings and bodies hold personal
 //! data, so the route is named by its template and nothing else of the request is logged.
 
 use std::time::Instant;
@@ -10,18 +10,22 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::RequestId;
+use super::request_id::{self, REQUEST_ID};
 
-pub(crate) async fn log(request: Request, next: Next) -> Response {
+/// Gives the request its id, logs it, and sends the id back.
+pub(crate) async fn log(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("-", MatchedPath::as_str);
-    let request_id = request.extensions().get::<RequestId>().cloned();
-    let request_id = request_id.as_ref().map_or("-", RequestId::as_str);
+    let id = RequestId::generate();
+    let caller_request_id = request_id::of_caller(request.headers());
     // At the level of errors, so that the request id is beside an error whatever the log is set to.
-    let span = tracing::error_span!("request", request_id, %method, route);
+    let span = tracing::error_span!("request", request_id = id.as_str(), caller_request_id, %method, route);
+    request.extensions_mut().insert(id.clone());
     async {
-        let answer = next.run(request).await;
+        let mut answer = next.run(request).await;
+        answer.headers_mut().insert(REQUEST_ID, id.header());
         let status = answer.status().as_u16();
         let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         // Unknown of what is streamed or compressed.

@@ -7,6 +7,8 @@ use provesi_core::AppError;
 
 use super::visit::{self, Layout, Section, Visit};
 use crate::error::{self, ApiError};
+use crate::layers::UserHeaderFault;
+use crate::security_headers;
 
 /// Why a page could not be shown. As an answer it is a mark that [`visit::dress`] makes a page of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,12 @@ pub(crate) enum Failure {
     BadForm,
     /// The form is longer than allowed.
     TooLarge,
+    /// The host is none that the server answers to.
+    UnknownHost,
+    /// The request does not say clearly which host it is for.
+    BadHost,
+    /// The header in which a proxy names the user names nobody.
+    UserHeader(UserHeaderFault),
     /// A read took too long.
     TimedOut,
     /// A write took too long: it may have been made, or may still be made.
@@ -48,7 +56,8 @@ impl Failure {
             Self::NoPage => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forged => StatusCode::FORBIDDEN,
-            Self::BadForm => StatusCode::BAD_REQUEST,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::BadForm | Self::BadHost | Self::UserHeader(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimedOut | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
@@ -72,6 +81,16 @@ impl Failure {
             Self::TooLarge => {
                 ("El formulario es demasiado grande", "No se guardó nada. Acorte los textos e intente de nuevo.")
             }
+            Self::UnknownHost => (
+                "Este servidor no atiende esa dirección",
+                "Revise la dirección. Si es la correcta, pida a quien administra el sistema que agregue su nombre a los que \
+                 el servidor conoce (--hosts, PROVESI_HOSTS).",
+            ),
+            Self::BadHost => (
+                "La solicitud no dice a qué servidor va",
+                "Debe tener exactamente un encabezado Host válido. Avise a quien administra el sistema.",
+            ),
+            Self::UserHeader(fault) => ("No sabemos quién es usted", fault.detail()),
             Self::TimedOut => ("Se demoró demasiado", "Intente de nuevo en un momento."),
             Self::OutcomeUnknown => (
                 "No sabemos si quedó guardado",
@@ -138,6 +157,9 @@ impl From<ApiError> for Failure {
             ApiError::TooLarge => Self::TooLarge,
             ApiError::TimedOut => Self::TimedOut,
             ApiError::OutcomeUnknown => Self::OutcomeUnknown,
+            ApiError::UnknownHost => Self::UnknownHost,
+            ApiError::BadHost => Self::BadHost,
+            ApiError::UserHeader(fault) => Self::UserHeader(fault),
             ApiError::NoRoute => Self::NoPage,
             ApiError::NoMethod => Self::NoMethod,
             ApiError::Panicked => Self::Internal,
@@ -154,6 +176,24 @@ impl From<ApiError> for Failure {
 /// A layer's refusal of a request for a page.
 pub(crate) fn refuse(error: ApiError) -> Response {
     Failure::from(error).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "refusal.html")]
+struct RefusalPage {
+    status: u16,
+    heading: &'static str,
+    text: &'static str,
+}
+
+/// The page for a request that is refused before it has a [`Visit`]: without session, style and links, which the browser
+/// could not fetch either.
+pub(crate) fn refuse_early(error: ApiError) -> Response {
+    let failure = Failure::from(error);
+    let ((heading, text), status) = (failure.told(), failure.status());
+    let mut answer = visit::html(status, &RefusalPage { status: status.as_u16(), heading, text });
+    security_headers::add(answer.headers_mut());
+    answer
 }
 
 pub(crate) async fn no_page() -> Failure {

@@ -35,7 +35,7 @@ impl FromRequest<Pages> for Posted {
             return Self::of_service(request, &visit).await;
         }
         let session = visit.session().ok_or(Failure::Forged)?;
-        if !is_urlencoded(&request) || !origin::is_ours(request.headers(), request.uri()) {
+        if !is_urlencoded(&request) || !origin::is_ours(&request) {
             return Err(Failure::Forged);
         }
         // The limit is the body limit layer's.

@@ -20,14 +20,11 @@ use super::once::Landing;
 use super::secret::SecretKey;
 use super::session::Session;
 use super::token;
+use crate::connection::ConnectionInfo;
 use crate::options::SecureCookies;
+use crate::security_headers;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-
-/// Everything comes from here, nothing is inline, and no other page may frame this one.
-const CSP: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
-);
 
 /// A request for a page. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,6 +111,7 @@ impl Visit {
         let is_new = session.is_none();
         let session = session.unwrap_or_else(Session::random);
         let now = pages.api.app.now();
+        let is_tls = request.extensions().get::<ConnectionInfo>().is_some_and(|connection| connection.is_tls);
         let reads = *request.method() == Method::GET;
         let messages = if !reads || is_prefetch(headers) {
             Vec::new()
@@ -125,7 +123,7 @@ impl Visit {
             session,
             is_new,
             reads,
-            secure: pages.secure_cookies == SecureCookies::Always || is_forwarded_tls(headers),
+            secure: pages.secure_cookies == SecureCookies::Always || is_tls,
             base,
             path: path.to_owned(),
             messages,
@@ -211,12 +209,6 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
         .any(|purpose| purpose.contains("prefetch"))
 }
 
-/// Whether a proxy says that the browser spoke TLS with it. Who lies here makes their own cookie useless.
-fn is_forwarded_tls(headers: &HeaderMap) -> bool {
-    let proto = headers.get(HeaderName::from_static("x-forwarded-proto")).and_then(|value| value.to_str().ok());
-    proto.and_then(|value| value.split(',').next()).is_some_and(|proto| proto.trim().eq_ignore_ascii_case("https"))
-}
-
 impl<S: Send + Sync> FromRequestParts<S> for Visit {
     type Rejection = Failure;
 
@@ -244,14 +236,7 @@ pub(crate) async fn dress(State(pages): State<Pages>, mut request: Request, next
         answer = failure.page(&visit);
     }
     let headers = answer.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CSP),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    ] {
-        headers.insert(name, value);
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    security_headers::add(headers);
     headers.extend(visit.cookies().into_iter().map(|cookie| (header::SET_COOKIE, cookie)));
     answer
 }

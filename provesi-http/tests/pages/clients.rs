@@ -84,7 +84,10 @@ async fn an_edit_over_anothers_change_shows_both_and_loses_neither() {
 async fn a_form_that_nobody_touched_changes_nothing() {
     let bench = Bench::new();
     let body = serde_json::json!({ "name": "Ana ", "email": "ana@example.com", "address": "Cra 7\r\nPiso 2\r\n" });
-    let request = axum::http::Request::post("/api/clients/").body(axum::body::Body::from(body.to_string())).unwrap();
+    let request = axum::http::Request::post("/api/clients/")
+        .header("host", "bodega.test")
+        .body(axum::body::Body::from(body.to_string()))
+        .unwrap();
     tower::ServiceExt::oneshot(bench.router.clone(), request).await.unwrap();
     let all = bench.browser().get("/api/clients/").await.json();
     let id = all["data"][0]["id"].as_str().unwrap().to_owned();

@@ -7,6 +7,7 @@ mod bulk;
 mod clients;
 mod degraded;
 mod forgery;
+mod hosts;
 mod json;
 mod lists;
 mod messages;

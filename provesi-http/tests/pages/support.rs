@@ -48,6 +48,7 @@ impl Bench {
         let mut options = HttpOptions::default();
         let mut pages = PageOptions::default();
         pages.secret_key = SecretKey::new(&[7; 32]).unwrap();
+        options.hosts = "bodega.test".parse().unwrap();
         options.pages = Some(pages);
         choose(&mut options);
         let router = provesi_http::router_with(app.clone(), options);
@@ -64,7 +65,10 @@ impl Bench {
     }
 
     async fn api(&self, path: &str, body: serde_json::Value) -> serde_json::Value {
-        let request = Request::post(path).header("content-type", "application/json").body(Body::from(body.to_string()));
+        let request = Request::post(path)
+            .header("host", "bodega.test")
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()));
         let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
         assert_eq!(answer.status(), 201);
         serde_json::from_slice(&answer.into_body().collect().await.unwrap().to_bytes()).unwrap()

@@ -17,6 +17,7 @@ fn audited(policy: AuditPolicy) -> (Bench, MemoryStore, Faults) {
     let (sink, faults) = FaultyStore::new(store.clone());
     let mut options = HttpOptions::default();
     options.audit_readers = vec![ActorName::parse("auditor").unwrap()];
+    options.hosts = "bodega.test".parse().unwrap();
     let kept = Arc::new(store.clone());
     let audit = |app: App| app.with_audit(Arc::new(sink), policy).with_audit_store(kept);
     (Bench::over(options, audit), store, faults)
@@ -53,7 +54,7 @@ async fn who_saw_a_client_is_told_page_by_page_the_latest_first() {
     let (bench, _, _) = audited(AuditPolicy::Strict);
     let id = bench.client("Ana", "ana@example.com").await;
     bench.client("Luz", "luz@example.com").await;
-    ask_as(&bench, "billing", &format!("/api/clients/{id}")).await;
+    let seen = ask_as(&bench, "billing", &format!("/api/clients/{id}")).await;
     bench.get("/api/clients/").await;
     let path = format!("subject=client:{}&limit=2", id.to_uppercase());
     let first = ask(&bench, &path).await.json();
@@ -65,7 +66,7 @@ async fn who_saw_a_client_is_told_page_by_page_the_latest_first() {
         (&json!("success"), vec!["client_list".into(), "client_read".into()])
     );
     let read = &first["data"][1];
-    assert_eq!((&read["actor"], &read["request_id"]), (&json!("service:billing"), &json!("req-1")));
+    assert_eq!((&read["actor"], &read["request_id"]), (&json!("service:billing"), &json!(seen.header("x-request-id"))));
     assert_eq!((&read["outcome"], &read["subjects"]), (&json!("done"), &json!([format!("client:{id}")])));
     assert_eq!((&read["sequence"], read["hash"].as_str().unwrap().len()), (&json!(3), 64));
     let cursor = first["next_cursor"].as_str().unwrap();

@@ -82,6 +82,14 @@ async fn the_page_and_all_that_it_needs_come_from_us() {
         }
         assert!(text.contains("name=\"viewport\""));
     }
+    for path in ["/api/docs", "/api/redoc", "/api/docs/swagger-ui.css", "/api/docs/swagger-ui-bundle.js"] {
+        let answer = bench.get(path).await;
+        let csp = answer.header("content-security-policy");
+        assert!(csp.starts_with("default-src 'self';") && !csp.contains("unsafe"), "{path}: {csp}");
+        assert!(csp.contains("frame-ancestors 'none'"), "{path}: {csp}");
+        let others = ["x-frame-options", "referrer-policy"].map(|name| answer.header(name));
+        assert_eq!(others, ["DENY", "same-origin"], "{path}");
+    }
     let script = bench.get("/api/docs/swagger-initializer.js").await;
     let script = String::from_utf8(script.bytes.to_vec()).unwrap();
     assert!(script.contains("../openapi.json"), "{script}");

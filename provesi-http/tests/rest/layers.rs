@@ -1,30 +1,79 @@
 //! What every request goes through.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderName, Method, Request};
 use futures_util::stream;
-use provesi_http::{HttpOptions, Origins};
+use provesi_http::{CorsOptions, HttpOptions};
 use provesi_testkit::{Fault, Faults};
 
 use crate::log;
 use crate::support::Bench;
 
 #[tokio::test]
-async fn a_request_id_is_taken_or_made_and_echoed() {
+async fn a_request_gets_an_id_of_ours_and_the_callers_is_logged_beside_it() {
     let bench = Bench::new();
     let longest = "x".repeat(128);
+    let mut ours = HashSet::new();
     for id in ["abc-123", "!~", &longest] {
         let answer = bench.call("GET", "/api/health", &[("x-request-id", id)], "").await;
-        assert_eq!(answer.header("x-request-id"), id);
+        let id_of_ours = answer.header("x-request-id").to_owned();
+        assert!(id_of_ours.len() == 32 && id_of_ours.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id_of_ours}");
+        let log = log::captured();
+        let line = log.lines().find(|line| line.contains(&id_of_ours) && line.contains("answered")).expect(&log);
+        assert!(line.contains(&format!("caller_request_id=\"{id}\"")), "{line}");
+        assert!(ours.insert(id_of_ours));
     }
-    for id in ["", "a b", "a\tb", &"x".repeat(129)] {
+    for id in ["", "a b", "a\tb", "ñandú", &"x".repeat(129)] {
         let answer = bench.call("GET", "/api/x", &[("x-request-id", id)], "").await;
-        let made = answer.header("x-request-id");
-        assert!(made.len() == 32 && made.bytes().all(|byte| byte.is_ascii_hexdigit()), "{made}");
+        let id_of_ours = answer.header("x-request-id").to_owned();
+        assert!(id_of_ours.len() == 32, "{id_of_ours}");
+        let log = log::captured();
+        let line = log.lines().find(|line| line.contains(&id_of_ours) && line.contains("answered")).expect(&log);
+        assert!(!line.contains("caller_request_id"), "{line}");
     }
+}
+
+#[tokio::test]
+async fn no_answer_is_kept_by_a_cache_but_the_assets() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&id)).await;
+    let of_client = format!("/api/clients/{id}");
+    for path in [
+        "/api/clients/",
+        &of_client,
+        "/api/orders/?limit=1",
+        "/api/orders/?limit=0",
+        "/api/orders",
+        "/api/orders/A-1",
+        "/api/orders/A-1/history",
+        "/api/orders/NOPE",
+        "/api/audit",
+        "/api/health",
+        "/api/x",
+        "/api/docs",
+        "/openapi.json",
+        "/clients/api/v1/lookup/",
+        &format!("/clients/api/v1/{id}/"),
+        "/orders/api/v1/orders/A-1/status",
+        "/orders/",
+        "/nothing",
+    ] {
+        assert_eq!(bench.get(path).await.header("cache-control"), "no-store", "{path}");
+    }
+    let made = bench.post("/api/orders/", r#"{"order_number":"A-2"}"#).await;
+    assert_eq!((made.status.as_u16(), made.header("cache-control")), (201, "no-store"));
+    let service = [("x-microservice-source", "orders"), ("x-service-token", "wrong")];
+    for path in ["/api/orders/", "/clients/api/v1/lookup/"] {
+        let refused = bench.call("POST", path, &service, "").await;
+        assert_eq!((refused.status.as_u16(), refused.header("cache-control")), (401, "no-store"));
+    }
+    let script = bench.get("/api/docs/swagger-ui.css").await;
+    assert_eq!((script.status.as_u16(), script.header("cache-control")), (200, "public, max-age=3600"));
 }
 
 #[tokio::test]
@@ -68,27 +117,34 @@ async fn a_request_that_takes_too_long_is_answered() {
 }
 
 #[tokio::test]
-async fn any_origin_may_read_by_default() {
-    let bench = Bench::new();
+async fn no_origin_may_read_unless_it_is_asked_for() {
     let origin = ("origin", "https://otra.example.com");
+    let preflight = [origin, ("access-control-request-method", "PUT")];
+    let bench = Bench::new();
+    for path in ["/api/orders/", "/api/x", "/api/orders/NOPE"] {
+        assert_eq!(bench.call("GET", path, &[origin], "").await.header("access-control-allow-origin"), "", "{path}");
+    }
+    let refused = bench.call("OPTIONS", "/api/orders/A-1", &preflight, "").await;
+    assert_eq!(refused.header("access-control-allow-origin"), "");
+
+    let mut options = HttpOptions::default();
+    options.cors = CorsOptions::any_may_read();
+    let bench = Bench::with(options);
     for path in ["/api/orders/", "/api/x", "/api/orders/NOPE"] {
         let answer = bench.call("GET", path, &[origin], "").await;
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
         assert!(answer.header("access-control-expose-headers").contains("etag"));
     }
-    let preflight = [origin, ("access-control-request-method", "PUT")];
     let answer = bench.call("OPTIONS", "/api/orders/A-1", &preflight, "").await;
-    assert_eq!(answer.header("access-control-allow-methods"), "GET,HEAD");
-    assert_eq!(answer.status, 200);
+    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-methods")), (200, "GET,HEAD"));
 }
 
 #[tokio::test]
 async fn origins_methods_and_headers_can_be_chosen() {
     let mut options = HttpOptions::default();
-    options.cors.origins = Origins::List(vec!["https://bodega.example.com".parse().unwrap()]);
-    options.cors.methods = vec![Method::PUT];
-    options.cors.headers = vec![HeaderName::from_static("x-other")];
+    let origin = "https://bodega.example.com".parse().unwrap();
+    options.cors = CorsOptions::origins([origin], [Method::PUT]).with_headers([HeaderName::from_static("x-other")]);
     let bench = Bench::with(options);
     for (origin, allowed) in [("https://bodega.example.com", true), ("https://otra.example.com", false)] {
         let headers = [("origin", origin), ("access-control-request-method", "PUT")];

@@ -10,6 +10,7 @@ mod client;
 mod clients;
 mod docs;
 mod health;
+mod hosts;
 mod layers;
 mod lists;
 mod log;

@@ -150,7 +150,8 @@ async fn the_router_leaves_other_paths_to_the_embedder() {
         .merge(bench.router.clone())
         .fallback(|| async { "embedder" });
     let text = async |site: &Router, path: &str| {
-        let answer = site.clone().oneshot(Request::get(path).body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        let request = Request::get(path).header("host", "localhost").body(axum::body::Body::empty()).unwrap();
+        let answer = site.clone().oneshot(request).await.unwrap();
         let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         String::from_utf8(bytes.to_vec()).unwrap()
     };

@@ -70,7 +70,7 @@ fn posts(with_client: bool) -> impl Requests {
         } else {
             format!(r#"{{"order_number":"OWN-{next:09}","status":"received"}}"#)
         };
-        let head = "POST /api/orders/ HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length:";
+        let head = "POST /api/orders/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length:";
         buffer.extend_from_slice(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes());
     }
 }

@@ -61,6 +61,6 @@ pub(crate) fn whole(address: SocketAddr, path: &str, at_most: Duration) -> Whole
 
 fn request(address: SocketAddr, path: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").expect("it reads");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it reads");
     BufReader::new(stream)
 }

@@ -21,7 +21,7 @@ impl<F: Fn(&mut Vec<u8>) + Send + Sync + 'static> Requests for F {}
 /// Requests for these paths, one after the other.
 pub(crate) fn gets(paths: &[String]) -> impl Requests + use<> {
     let requests: Vec<String> =
-        paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n")).collect();
+        paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect();
     let next = AtomicUsize::new(0);
     move |buffer| {
         let next = next.fetch_add(1, Ordering::Relaxed) % requests.len();

@@ -62,7 +62,7 @@ fn next(address: SocketAddr, path: &str) -> Option<String> {
 /// The whole answer, its head included, to who takes gzip.
 fn gzipped(address: SocketAddr, path: &str) -> usize {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")
         .expect("it reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("an answer");

@@ -50,7 +50,7 @@ impl Running {
         // Whoever stops reading gets the server a closed pipe at its next line.
         std::thread::spawn(move || lines.for_each(drop));
         let mut stream = TcpStream::connect(address).expect("it listens");
-        write!(stream, "GET {probe} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").expect("it reads");
+        write!(stream, "GET {probe} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("it answers");
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));

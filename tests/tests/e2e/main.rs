@@ -6,6 +6,7 @@ mod api_page;
 mod audit;
 mod browser;
 mod durability;
+mod hosts;
 mod outage;
 mod pages;
 mod place;

@@ -49,6 +49,10 @@ impl fmt::Debug for ServiceSettings {
 }
 
 impl ServiceSettings {
+    pub(crate) fn has_tokens(&self) -> bool {
+        !self.tokens.is_empty()
+    }
+
     pub(crate) fn boundary(&self) -> Boundary {
         let boundary = Boundary::new(self.tokens.clone());
         match &self.keys {

@@ -6,12 +6,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::http::{HeaderName, Method};
 use provesi_core::{ActorName, AuditChain};
 use provesi_http::SecretKey;
 use provesi_http::client::SecureServiceClient;
 
-use super::{Origins, Secret, SqlUrl, StoreUrl};
+use super::{Secret, SqlUrl, StoreUrl};
 
 /// What was given is not told in any of the refusals: it may hold a password.
 pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
@@ -112,35 +111,4 @@ pub(super) fn duration(text: &str, min: Duration) -> Result<Duration, String> {
     let most = Duration::from_secs(24 * 3_600);
     let time = millis.map(Duration::from_millis).filter(|time| (min..=most).contains(time));
     time.ok_or("must be a time of at most a day, such as 500ms, 30s or 2m".into())
-}
-
-pub(super) fn origins(text: &str) -> Result<Origins, String> {
-    match text {
-        "any" | "*" => return Ok(Origins::Any),
-        "none" => return Ok(Origins::List(Vec::new())),
-        _ => {}
-    }
-    let list = text.split(',').map(|origin| {
-        let origin = origin.trim();
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).unwrap_or_default();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
-        (!host.is_empty() && host.chars().all(is_plain))
-            .then(|| origin.to_ascii_lowercase())
-            .ok_or("must be any, none, or origins such as https://example.com, with commas".to_owned())
-    });
-    list.collect::<Result<_, _>>().map(Origins::List)
-}
-
-/// The methods that the API has.
-const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
-
-pub(super) fn methods(text: &str) -> Result<Vec<Method>, String> {
-    let method = |name: &str| METHODS.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(name.trim()));
-    let found: Option<_> = text.split(',').map(method).collect();
-    found.ok_or("must be some of GET, HEAD, POST, PUT and DELETE, with commas".into())
-}
-
-pub(super) fn header_names(text: &str) -> Result<Vec<HeaderName>, String> {
-    let found: Result<_, _> = text.split(',').map(|name| name.trim().parse()).collect();
-    found.map_err(|_| "must be names of request headers, with commas, such as content-type,if-match".into())
 }

@@ -1,10 +1,12 @@
 //! Writes that a web page of another site has a browser send.
 
 use axum::http::Method;
-use provesi_http::{HttpOptions, Origins};
+use provesi_http::{CorsOptions, HttpOptions};
 
 use super::{INTERNAL, Peer, order};
 use crate::support::Bench;
+
+const HOSTS: &str = "bodega.test";
 
 const FOREIGN: [&[(&str, &str)]; 5] = [
     &[("sec-fetch-site", "cross-site"), ("origin", "http://otra.test"), ("host", "bodega.test")],
@@ -16,7 +18,9 @@ const FOREIGN: [&[(&str, &str)]; 5] = [
 
 #[tokio::test]
 async fn another_site_changes_nothing_unless_cors_lets_it() {
-    let bench = Bench::new();
+    let mut options = HttpOptions::default();
+    options.hosts = HOSTS.parse().unwrap();
+    let bench = Bench::with(options);
     bench.order("B-1", None).await;
     for headers in FOREIGN {
         for (method, path) in [("POST", "/api/orders/"), ("PUT", "/api/orders/B-1"), ("DELETE", "/api/orders/B-1")] {
@@ -27,8 +31,8 @@ async fn another_site_changes_nothing_unless_cors_lets_it() {
     }
     assert_eq!(bench.get("/api/orders/A-1").await.status, 404);
     let mut options = HttpOptions::default();
-    options.cors.origins = Origins::List(vec!["http://otra.test".parse().unwrap()]);
-    options.cors.methods = vec![Method::POST];
+    options.hosts = HOSTS.parse().unwrap();
+    options.cors = CorsOptions::origins(["http://otra.test".parse().unwrap()], [Method::POST]);
     let bench = Bench::with(options);
     assert_eq!(bench.call("POST", "/api/orders/", FOREIGN[0], order("A-1").to_string()).await.status, 201);
     assert_eq!(bench.call("POST", "/api/orders/", FOREIGN[1], order("A-2").to_string()).await.status, 403);
@@ -37,7 +41,7 @@ async fn another_site_changes_nothing_unless_cors_lets_it() {
 
 #[tokio::test]
 async fn ones_own_pages_programs_and_services_go_on() {
-    let bench = Peer::new().bench();
+    let bench = Peer::new().bench_with(|options| options.hosts = HOSTS.parse().unwrap());
     for (number, headers) in [
         &[][..],
         &[("sec-fetch-site", "same-origin"), ("origin", "http://bodega.test"), ("host", "127.0.0.1:8000")],

@@ -1,0 +1,57 @@
+//! Reads where a request comes from, which host it is for and which person asks, before anything looks at it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderName;
+use axum::middleware::Next;
+use axum::response::Response;
+use provesi_core::Actor;
+
+use super::{EarlyRefusal, user};
+use crate::HttpOptions;
+use crate::connection::ConnectionInfo;
+use crate::error::ApiError;
+use crate::hosts::{AllowedHosts, TrustedProxies};
+
+/// By what requests are read.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    hosts: AllowedHosts,
+    proxies: TrustedProxies,
+    user_header: Option<HeaderName>,
+    refusal: EarlyRefusal,
+}
+
+impl Rules {
+    pub(crate) fn new(options: &HttpOptions) -> Self {
+        Self {
+            hosts: options.hosts.clone(),
+            proxies: options.trusted_proxies.clone(),
+            user_header: options.user_header.clone(),
+            refusal: EarlyRefusal::new(options),
+        }
+    }
+}
+
+/// Puts [`ConnectionInfo`] and, where the user header counts, [`Actor::User`] into the extensions of the request.
+pub(crate) async fn read(State(rules): State<Arc<Rules>>, mut request: Request, next: Next) -> Response {
+    let Ok(connection) = ConnectionInfo::read(&request, &rules.hosts, &rules.proxies) else {
+        return rules.refusal.answer(&request, ApiError::BadHost);
+    };
+    if let Some(header) = &rules.user_header
+        && request.headers().contains_key(header)
+    {
+        if connection.may_name_users {
+            match user::read(request.headers(), header) {
+                Ok(name) => request.extensions_mut().insert(Actor::User(name)),
+                Err(fault) => return rules.refusal.answer(&request, ApiError::UserHeader(fault)),
+            };
+        } else {
+            let address = connection.address.map(tracing::field::display);
+            tracing::warn!(address, "the user header is ignored: the peer is not a trusted proxy");
+        }
+    }
+    request.extensions_mut().insert(connection);
+    next.run(request).await
+}
