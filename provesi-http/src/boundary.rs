@@ -7,7 +7,8 @@
 //! 1. [`Boundary::authenticate`]: `X-Microservice-Source: NAME` makes a request internal, and needs that service's token in
 //!    `X-Service-Token`; otherwise 401. From there on the request's extensions hold
 //!    [`Actor::Service`]. A request without the header is not internal, whatever token it
-//!    brings.
+//!    brings. A refusal is logged with address and claimed name, and, from the third within a minute from one network on,
+//!    answered up to a second later; a right token is never delayed.
 //! 2. [`Boundary::encrypt_response`]: an internal request with `X-Encrypt-Response: true` gets its answer as
 //!    `{"encrypted": MESSAGE}` with `X-Encrypted-Response: true`; errors too. It is outside of the next step, so that what
 //!    that refuses is encrypted as well, and must be inside of compression: what is compressed before it is encrypted tells
@@ -66,6 +67,7 @@
 //! | that wants an answer encrypted that is over 1 MiB or no text | 406: ask for less, such as `?limit=200` |
 //! | that is answered without a body (HEAD, 204, 304) | as it is |
 
+mod attempts;
 mod authenticate;
 mod decrypt;
 mod encrypt_response;
@@ -96,6 +98,7 @@ use provesi_crypto::{
 };
 use tower::Layer;
 
+use attempts::FailedAttempts;
 use places::Places;
 
 /// Who sends an internal request.
@@ -125,6 +128,7 @@ struct Inner {
     keys: Option<Keyed>,
     places: Places,
     limits: Limits,
+    failed: Arc<FailedAttempts>,
 }
 
 /// The keys, and what messages under them are judged by.

@@ -8,6 +8,7 @@ use tower::Service;
 use super::refusal::Refusal;
 use super::step::Check;
 use super::{Boundary, SOURCE, TOKEN, service};
+use crate::connection;
 
 /// See [`Boundary::authenticate`].
 #[derive(Clone, Debug)]
@@ -35,8 +36,14 @@ impl Check for Authenticate {
     {
         let name = self.0.0.tokens.service(request.headers());
         let Some(name) = name.and_then(|name| ActorName::parse(name.as_str()).ok()) else {
-            // Neither the name nor the token: what is wrong may be one that was put in the place of the other.
-            tracing::warn!("an internal request was refused: its token does not hold");
+            let address = connection::client(request.extensions());
+            let service = self.0.0.tokens.claimed_name(request.headers());
+            tracing::warn!(
+                address = address.map(tracing::field::display),
+                service,
+                "an internal request was refused: its token does not hold"
+            );
+            self.0.0.failed.hold_back(address).await;
             return Ok(Refusal::Token.answer());
         };
         request.extensions_mut().insert(Actor::Service(name));

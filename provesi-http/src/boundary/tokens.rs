@@ -11,6 +11,9 @@ use super::{SOURCE, TOKEN};
 
 type Hash = [u8; 32];
 
+/// The longest name that is logged before it is proved.
+const MAX_LOGGED_NAME: usize = 32;
+
 /// The tokens of services: some of their own, one for all others, or both. Kept as hashes, compared in constant time, and
 /// never shown.
 ///
@@ -78,6 +81,18 @@ impl ServiceTokens {
         let name: ServiceName = only(headers, &SOURCE)?.parse().ok()?;
         let token = only(headers, &TOKEN)?;
         self.accepts(&name, token).then_some(name)
+    }
+
+    /// The service that a refused request claims to be from, for the log: `invalid` unless it could be the name of a
+    /// service. A token that was sent in its place is one that we know, or long.
+    pub(super) fn claimed_name<'a>(&self, headers: &'a HeaderMap) -> &'a str {
+        let can_be_shown = |name: &&str| {
+            let hash = hashed(name);
+            let is_token =
+                self.own.iter().map(|(_, known)| known).chain(&self.shared).any(|known| known.ct_eq(&hash).into());
+            name.len() <= MAX_LOGGED_NAME && name.parse::<ServiceName>().is_ok() && !is_token
+        };
+        only(headers, &SOURCE).filter(can_be_shown).unwrap_or("invalid")
     }
 
     /// Looks at all of them, whichever fits: time tells neither where it is nor how much of it was right.
