@@ -136,7 +136,7 @@ async fn main() -> Result<(), Failure> {
     let path = arguments.next().map_or_else(|| dir.path().join("load.db"), Into::into);
 
     let start = Instant::now();
-    let store = SqliteStore::open(&path, 4).await?;
+    let store = SqliteStore::open_or_create(&path, 4).await?;
     store.migrate().await?;
     println!("open and migrate: {:.2?}", start.elapsed());
 

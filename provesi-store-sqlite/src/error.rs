@@ -68,6 +68,11 @@ const fn degradation(primary: u32) -> Option<&'static str> {
     }
 }
 
+/// The primary result code of an error that SQLite reported.
+pub(crate) fn result_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error().map(primary_code)
+}
+
 /// SQLite's primary result code: the low byte of the extended one. 0 where there is none.
 fn primary_code(error: &dyn DatabaseError) -> u32 {
     error.code().and_then(|code| code.parse::<u32>().ok()).map_or(0, |code| code & 0xff)

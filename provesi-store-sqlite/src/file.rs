@@ -1,49 +1,168 @@
-//! Which file a store works on. A path may come to name another one while the first is open: somebody moves it, deletes
-//! it, or puts a backup in its place. SQLite goes on with the file that it opened, so that writes would be
-//! acknowledged and be gone with the next start, and connections opened later would read the other file.
+//! The database file: creating it, checking it before it is opened, and noticing that it was deleted or replaced while it
+//! is open. SQLite keeps working on the file that it opened: writes would be acknowledged and be lost at the next start,
+//! and connections that are opened later would read another file.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use provesi_core::StoreError;
 
-/// The file that a store works on, known from the first look at it.
+/// The file that a store works on. Its identity is recorded by the first check.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenFile {
     path: PathBuf,
     identity: Arc<OnceLock<Identity>>,
+    /// SQLite keeps the write-ahead log beside the file that a symbolic link leads to.
+    log: Arc<OnceLock<PathBuf>>,
 }
 
-/// Device and inode where there are such things, and nothing elsewhere: where an open file cannot be moved or deleted
-/// in the first place.
+/// Device and inode on Unix. Elsewhere an open file cannot be moved or deleted, and nothing needs to be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity(Option<(u64, u64)>);
 
-const REPLACED: &str = "the database file was moved, deleted or replaced while it was open; put it back, or restart";
+#[derive(Debug, thiserror::Error)]
+#[error("the database file {} was {what} while it was open: put it back, or restart", path.display())]
+struct Lost {
+    path: PathBuf,
+    what: &'static str,
+}
 
 impl OpenFile {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), identity: Arc::default() }
+        Self { path: path.to_owned(), identity: Arc::default(), log: Arc::default() }
     }
 
-    /// Whether the path still names the file that it named when this was first called.
+    /// Checks that the path still names the file that it named at the first check.
     ///
     /// # Errors
-    /// [`StoreError::Degraded`] where it does not.
+    /// - [`StoreError::Degraded`] if the file was deleted, moved or replaced.
+    /// - [`StoreError::Unavailable`] if the path cannot be looked up.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.look().map_err(|error| StoreError::degraded("file deleted", error))
+        match identity(&self.path) {
+            Ok(now) if *self.identity.get_or_init(|| now) == now => Ok(()),
+            Ok(_) => Err(StoreError::degraded("file replaced", self.lost("replaced"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.deleted("moved or deleted")),
+            Err(error) => Err(StoreError::unavailable(error)),
+        }
     }
 
-    /// As [`check`](Self::check), with the driver's kind of error.
-    pub(crate) fn look(&self) -> io::Result<()> {
-        let now = match identity(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(io::Error::other(REPLACED)),
-            now => now?,
+    /// As [`check`](Self::check), and also checks that the write-ahead log exists. The caller must have a transaction
+    /// open: SQLite creates the log when the first one begins, and removes it when the last connection is closed.
+    pub(crate) fn check_with_log(&self) -> Result<(), StoreError> {
+        self.check()?;
+        let log = match self.log.get() {
+            Some(log) => log,
+            None => {
+                let mut log = self.path.canonicalize().map_err(StoreError::unavailable)?.into_os_string();
+                log.push("-wal");
+                self.log.get_or_init(|| log.into())
+            }
         };
-        let first = self.identity.get_or_init(|| now);
-        if *first == now { Ok(()) } else { Err(io::Error::other(REPLACED)) }
+        match std::fs::symlink_metadata(log) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(self.deleted("left without its write-ahead log, which was deleted"))
+            }
+            _ => Ok(()),
+        }
     }
+
+    fn deleted(&self, what: &'static str) -> StoreError {
+        StoreError::degraded("file deleted", self.lost(what))
+    }
+
+    fn lost(&self, what: &'static str) -> Lost {
+        Lost { path: self.path.clone(), what }
+    }
+}
+
+/// What is wrong with a path that was to be opened.
+#[derive(Debug, thiserror::Error)]
+enum PathError {
+    #[error("there is no database file {}", .0.display())]
+    Missing(PathBuf),
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    #[error("{} is empty: it is not a database yet", .0.display())]
+    Empty(PathBuf),
+    #[error("{} is not an SQLite database", .0.display())]
+    NotADatabase(PathBuf, #[source] sqlx::Error),
+    #[error("the database file {} cannot be opened: may this user read and write the file and its folder?", .0.display())]
+    NotPermitted(PathBuf, #[source] sqlx::Error),
+    #[error("the database file {} cannot be created", .0.display())]
+    NotCreated(PathBuf, #[source] io::Error),
+    #[error("{} cannot be looked up", .0.display())]
+    NotFound(PathBuf, #[source] io::Error),
+}
+
+/// Held while a file is created. Closing a descriptor of a file drops the locks that SQLite holds on this file in the same
+/// process (<https://www.sqlite.org/howtocorrupt.html>, 2.2), so no connection may be opened before it is closed.
+static CREATING: Mutex<()> = Mutex::new(());
+
+/// Checks that `path` names a file that may be a database. Does not open it, see [`CREATING`].
+pub(crate) fn check_existing(path: &Path) -> Result<(), StoreError> {
+    let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    check_path(path, false)
+}
+
+/// Creates an empty file at `path` that only its owner can read and write, whatever the umask. SQLite gives the files that
+/// it creates beside it the same permissions. An existing file keeps its permissions.
+pub(crate) fn create_if_missing(path: &Path) -> Result<(), StoreError> {
+    let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
+    match options.open(path) {
+        Ok(file) => restrict(&file).map_err(|error| not_created(path, error)),
+        // An empty file is also what a process leaves that ended while it created the database.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_path(path, true),
+        Err(error) => Err(not_created(path, error)),
+    }
+}
+
+/// What SQLite's refusal to open the file at `path` means.
+pub(crate) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    match crate::error::result_code(&error) {
+        Some(CANNOT_OPEN) => StoreError::backend(PathError::NotPermitted(path.to_owned(), error)),
+        Some(NOT_A_DATABASE) => StoreError::backend(PathError::NotADatabase(path.to_owned(), error)),
+        _ => crate::error::store_error(error),
+    }
+}
+
+/// `SQLITE_CANTOPEN` and `SQLITE_NOTADB`.
+const CANNOT_OPEN: u32 = 14;
+const NOT_A_DATABASE: u32 = 26;
+
+fn check_path(path: &Path, may_be_empty: bool) -> Result<(), StoreError> {
+    let named = path.to_owned();
+    let wrong = match std::fs::metadata(path) {
+        Ok(file) if !file.is_file() => PathError::NotAFile(named),
+        Ok(file) if file.len() == 0 && !may_be_empty => PathError::Empty(named),
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => PathError::Missing(named),
+        Err(error) => PathError::NotFound(named, error),
+    };
+    Err(StoreError::backend(wrong))
+}
+
+fn not_created(path: &Path, error: io::Error) -> StoreError {
+    StoreError::backend(PathError::NotCreated(path.to_owned(), error))
+}
+
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
+
+/// The umask may have taken permissions of the owner away.
+#[cfg(unix)]
+fn restrict(file: &std::fs::File) -> io::Result<()> {
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(OWNER_ONLY))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &std::fs::File) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -23,13 +23,13 @@ pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(8);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How the writer's connection to the file at `path` is to be set up: WAL, every commit on the disk before it is
-/// acknowledged (`synchronous = FULL`), a page cache of at most 8 MiB. The file is made if it is missing.
+/// Options of the writer's connection to the file at `path`: WAL, every commit on the disk before it is acknowledged
+/// (`synchronous = FULL`), a page cache of at most 8 MiB. A missing file is an error: SQLite never creates it, so that one
+/// that is deleted while it is open is not replaced by an empty one.
 #[must_use]
 pub fn writer_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
     base(path)
         .busy_timeout(WRITER_BUSY_TIMEOUT)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("cache_size", "-8192")
@@ -49,6 +49,7 @@ pub fn reader_options(path: impl AsRef<Path>) -> SqliteConnectOptions {
 fn base(path: impl AsRef<Path>) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
+        .create_if_missing(false)
         .foreign_keys(true)
         // Enough that SQLite's thread seldom waits for the reader; a whole page in it would cost memory and gain nothing.
         .row_buffer_size(256)

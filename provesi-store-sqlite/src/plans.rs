@@ -22,7 +22,7 @@ struct Planner {
 impl Planner {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path().join("plans.db"), 1).await.unwrap();
+        let store = SqliteStore::open_or_create(dir.path().join("plans.db"), 1).await.unwrap();
         store.migrate().await.unwrap();
         Self { store, _dir: dir }
     }

@@ -1,14 +1,14 @@
 //! The store: its pools, its writer, and its life.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
+use std::{fmt, io};
 
 use provesi_core::StoreError;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::{is_busy, store_error};
-use crate::file::OpenFile;
+use crate::file::{self, OpenFile};
 use crate::writer::Writer;
 use crate::{migrations, options};
 
@@ -44,24 +44,47 @@ impl SqliteStore {
         Self { readers, writer, writers, file }
     }
 
-    /// A store over the file at `path`, made where there is none: [`new`](Self::new) with this crate's options and at
-    /// most `readers` connections for reads. Runs no migration.
+    /// A store over the existing file at `path`: [`new`](Self::new) with this crate's options and at most `readers`
+    /// connections for reads. Creates no file and runs no migration.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where the file cannot be opened or made.
-    /// - [`StoreError::Degraded`] where it is not an SQLite file.
+    /// - [`StoreError::Backend`] if there is no file, if it is empty, a directory or not an SQLite database, or if it may not be
+    ///   opened. The source says which.
+    /// - [`StoreError::Unavailable`] if another process keeps it locked.
     pub async fn open(path: impl AsRef<Path>, readers: u32) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        let writer = connect(path).await?;
+        file::check_existing(path.as_ref())?;
+        Self::open_checked(path.as_ref(), readers).await
+    }
+
+    /// As [`open`](Self::open), but first creates the file if it is missing. On Unix only its owner can read and write the
+    /// new file and the files that SQLite keeps beside it (mode 0600), whatever the umask. An existing file keeps its
+    /// permissions.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] if the file cannot be created, is a directory or not an SQLite database, or may not be
+    ///   opened. The source says which.
+    /// - [`StoreError::Unavailable`] if another process keeps it locked.
+    pub async fn open_or_create(path: impl AsRef<Path>, readers: u32) -> Result<Self, StoreError> {
+        file::create_if_missing(path.as_ref())?;
+        Self::open_checked(path.as_ref(), readers).await
+    }
+
+    async fn open_checked(path: &Path, readers: u32) -> Result<Self, StoreError> {
         let file = OpenFile::new(path);
+        file.check()?;
+        let writer = connect(path).await?;
         file.check()?;
         let same = file.clone();
         let readers = options::reader_pool_options(readers)
-            // All of them soon, and none of them of another file.
+            // Opens all of them soon, and none to another file.
             .min_connections(readers)
-            .after_connect(move |_, _| {
-                let looked = same.look();
-                Box::pin(async { looked.map_err(sqlx::Error::Io) })
+            .after_connect(move |connection, _| {
+                let file = same.clone();
+                Box::pin(async move {
+                    // SQLite opens the write-ahead log with the first read, which fails once the file is deleted.
+                    sqlx::query(OPEN_LOG).execute(connection).await?;
+                    file.check().map_err(|error| sqlx::Error::Io(io::Error::other(error)))
+                })
             })
             .connect_lazy_with(options::reader_options(path));
         Ok(Self::over(writer, readers, file))
@@ -85,13 +108,13 @@ impl SqliteStore {
 
     /// Whether the tables can be read, the file is where it was, and the last write did not find it degraded.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.file.check()?;
         sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.readers).await.map_err(|error| {
             match store_error(error) {
                 StoreError::Backend { source } => StoreError::Unavailable { source },
                 other => other,
             }
         })?;
-        self.file.check()?;
         self.writer.check()
     }
 
@@ -111,6 +134,8 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
+const OPEN_LOG: &str = "SELECT count(*) FROM sqlite_schema";
+
 /// How often opening is tried again, and after how long.
 const TRIES: u32 = 30;
 const RETRY: Duration = Duration::from_millis(100);
@@ -122,7 +147,7 @@ async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
     loop {
         match options::writer_pool_options().connect_with(options::writer_options(path)).await {
             Err(error) if is_busy(&error) && tries < TRIES => tries += 1,
-            result => return result.map_err(store_error),
+            result => return result.map_err(|error| file::open_error(path, error)),
         }
         tokio::time::sleep(RETRY).await;
     }

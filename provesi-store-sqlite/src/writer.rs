@@ -162,7 +162,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn the_deadline_of_a_write_that_began_leaves_its_outcome_unknown_and_a_queued_one_is_never_run() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path().join("a.db"), 1).await.unwrap();
+        let store = SqliteStore::open_or_create(dir.path().join("a.db"), 1).await.unwrap();
         let (first, second) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (begun, queued) = tokio::join!(biased;
             store.writer.write(Stalled(Arc::clone(&first))),

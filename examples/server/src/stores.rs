@@ -220,7 +220,14 @@ impl Opener<'_> {
             }
         }
         let failed = |source| OpenError::Store { setting, place: place.clone(), source };
-        let store = SqliteStore::open(&opened, self.settings.readers.get()).await.map_err(failed)?;
+        let readers = self.settings.readers.get();
+        let creates = opened != path || matches!(self.opening, Opening::Prepare | Opening::Untouched);
+        let store = if creates {
+            SqliteStore::open_or_create(&opened, readers).await
+        } else {
+            SqliteStore::open(&opened, readers).await
+        };
+        let store = store.map_err(failed)?;
         if makes {
             store.migrate().await.map_err(failed)?;
         }

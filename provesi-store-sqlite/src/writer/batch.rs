@@ -107,6 +107,8 @@ impl Batch {
 
     /// Runs and commits all writes. On an error nothing is written.
     pub(super) async fn commit(&mut self, target: &Target) -> Result<(), Shared> {
+        // Before a connection is opened, which would be one to another file.
+        target.file.check().map_err(Shared::new)?;
         let mut connection = target.pool.acquire().await.map_err(|error| Shared::new(store_error(error)))?;
         let result = self.transact(&mut connection, &target.file).await.map_err(Shared::new);
         if result.is_err() {
@@ -126,7 +128,7 @@ impl Batch {
                     self.begin();
                     self.run(&mut transaction).await?;
                     // Last, so that as little as possible comes between the check and the commit.
-                    file.check()?;
+                    file.check_with_log()?;
                     return transaction.commit().await.map_err(commit_error);
                 }
                 Err(error) if is_busy(&error) && Instant::now() < until => {}

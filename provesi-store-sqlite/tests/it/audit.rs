@@ -188,7 +188,7 @@ const OLD: &str = "
 
 /// A file as these migrations left it, filled by `rows`.
 async fn old_file(path: &Path, migrations: &[&'static str], rows: &str) -> SqliteConnection {
-    let mut raw = provesi_store_sqlite::writer_options(path).connect().await.unwrap();
+    let mut raw = provesi_store_sqlite::writer_options(path).create_if_missing(true).connect().await.unwrap();
     for text in migrations {
         raw.execute(*text).await.unwrap();
     }

@@ -19,7 +19,7 @@ impl Fixture {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store.db");
-        let store = SqliteStore::open(&path, 4).await.unwrap();
+        let store = SqliteStore::open_or_create(&path, 4).await.unwrap();
         store.migrate().await.unwrap();
         Self { store, path, _dir: dir }
     }

@@ -12,7 +12,7 @@ async fn migrating_twice_or_at_once_is_migrating_once() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("new.db");
     let stores: Vec<SqliteStore> =
-        futures_util::future::try_join_all((0..4).map(|_| SqliteStore::open(&path, 1))).await.unwrap();
+        futures_util::future::try_join_all((0..4).map(|_| SqliteStore::open_or_create(&path, 1))).await.unwrap();
     let all = ["clients orders history audit", "audit chain", "audit subjects beside the record"];
     assert_eq!(stores[0].pending_migrations().await.unwrap(), all);
     futures_util::future::try_join_all(stores.iter().map(SqliteStore::migrate)).await.unwrap();
@@ -44,14 +44,4 @@ async fn a_file_whose_schema_is_not_ours_under_our_number_is_refused() {
     let fixture = Fixture::new().await;
     sqlx::query("UPDATE _provesi_migrations SET checksum = x'00'").execute(&mut fixture.raw().await).await.unwrap();
     assert!(matches!(fixture.store.migrate().await, Err(StoreError::Backend { .. })));
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_a_fault_and_a_path_that_leads_nowhere_is_unavailable() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("notes.txt");
-    std::fs::write(&path, "no database ".repeat(100)).unwrap();
-    assert!(matches!(SqliteStore::open(&path, 1).await, Err(StoreError::Degraded { reason: "corrupt", .. })));
-    let nowhere = dir.path().join("none").join("a.db");
-    assert!(matches!(SqliteStore::open(&nowhere, 1).await, Err(StoreError::Unavailable { .. })));
 }

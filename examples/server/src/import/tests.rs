@@ -40,7 +40,7 @@ struct Content {
 impl Bench {
     async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let store = SqliteStore::open(dir.path().join("t.db"), 2).await.unwrap();
+        let store = SqliteStore::open_or_create(dir.path().join("t.db"), 2).await.unwrap();
         store.migrate().await.unwrap();
         let store = Arc::new(store);
         Self { app: App::new(Arc::clone(&store) as _, store as _), dir }

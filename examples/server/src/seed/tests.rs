@@ -85,7 +85,7 @@ fn addresses_and_numbers_are_unique() {
 /// An application over a new store, and the folder of its file.
 async fn app() -> (App, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(dir.path().join("t.db"), 2).await.unwrap();
+    let store = SqliteStore::open_or_create(dir.path().join("t.db"), 2).await.unwrap();
     store.migrate().await.unwrap();
     let store = Arc::new(store);
     (App::new(Arc::clone(&store) as _, store as _), dir)
