@@ -8,13 +8,15 @@ mod history;
 mod integrity;
 mod lists;
 mod orders;
+mod undo_sweep;
 mod views;
 
 pub use clients::{ClientChange, ClientDraft, ClientWithOrders};
 pub use error::AppError;
 pub use health::Health;
-pub use integrity::{DanglingClient, IntegrityReport};
+pub use integrity::{DanglingClient, IntegrityReport, RepairError};
 pub use orders::{ClientChoice, OrderChange, OrderDraft};
+pub use undo_sweep::SweptOrders;
 pub use views::{ClientDeletion, ClientLink, ClientView, OrderView};
 
 use std::sync::Arc;

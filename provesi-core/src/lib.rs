@@ -26,7 +26,7 @@ mod version;
 
 pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
-    DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView,
+    DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RepairError, SweptOrders,
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,

@@ -1,22 +1,76 @@
-//! The integrity check on demand.
+//! The integrity check on demand, and the two changes of many orders that an operator may ask for.
 
 use std::io::{self, Write};
 
-use provesi_core::{App, AppError, Caller, IntegrityReport};
+use provesi_core::{App, AppError, Caller, IntegrityReport, OrderFilter, RepairError, SweptOrders};
 
-/// Prints each client who is gone as it is found, and a summary. Hands back whether all is well now.
-pub(crate) async fn check(app: &App, caller: &Caller, repair: bool) -> Result<bool, AppError> {
-    let done = if repair { "detached" } else { "dangling" };
+use crate::confirm::{ConfirmError, confirm};
+
+/// Why a check or a repair stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CheckError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("--repair: refused")]
+    Repair(#[source] RepairError),
+    #[error("--undo-sweep: stopped")]
+    UndoSweep(#[source] RepairError),
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
+}
+
+/// Prints a line. A closed standard output does not stop the work; the exit code still tells the outcome.
+macro_rules! print {
+    ($($text:tt)+) => { let _ = writeln!(io::stdout(), $($text)+); };
+}
+
+/// Reports each client that orders name and that does not exist, and a summary. Returns whether there is none.
+pub(crate) async fn check(app: &App) -> Result<bool, CheckError> {
+    Ok(report(app).await?.dangling_orders == 0)
+}
+
+async fn report(app: &App) -> Result<IntegrityReport, AppError> {
     let report = app
-        .check_integrity(caller, repair, |gone| {
-            // Whoever closed standard output does not want to read; the exit code still tells.
-            let _ = writeln!(io::stdout(), "client {}: gone, {} orders {done}", gone.id, gone.orders);
+        .check_integrity(|client| {
+            print!("client {}: does not exist, {} orders name it", client.id, client.orders);
         })
         .await?;
     let IntegrityReport { clients, dangling_clients, dangling_orders } = report;
-    let _ = writeln!(
-        io::stdout(),
-        "checked {clients} clients that orders name: {dangling_clients} gone, {dangling_orders} orders {done}"
+    let all = app.orders().count(&OrderFilter::default()).await.map_err(AppError::Orders)?;
+    print!(
+        "checked {clients} clients that orders name: {dangling_clients} do not exist; {dangling_orders} of {all} orders \
+         are dangling"
     );
-    Ok(repair || dangling_orders == 0)
+    Ok(report)
+}
+
+/// Detaches the dangling orders, once their number is confirmed.
+pub(crate) async fn repair(app: &App, caller: &Caller, confirmed: Option<u64>) -> Result<bool, CheckError> {
+    let IntegrityReport { dangling_clients, dangling_orders, .. } = report(app).await?;
+    if dangling_orders == 0 && confirmed.is_none() {
+        return Ok(true);
+    }
+    app.require_clients().await.map_err(CheckError::Repair)?;
+    let _ = writeln!(io::stderr(), "would detach {dangling_orders} orders of {dangling_clients} missing clients");
+    confirm(dangling_orders, confirmed)?;
+    let done = app.detach_dangling(caller, dangling_orders).await.map_err(CheckError::Repair)?;
+    print!("detached {} orders of {} clients", done.dangling_orders, done.dangling_clients);
+    Ok(true)
+}
+
+/// Gives orders the clients back that sweeps took off them, once their number is confirmed.
+pub(crate) async fn undo_sweep(app: &App, caller: &Caller, confirmed: Option<u64>) -> Result<bool, CheckError> {
+    let SweptOrders { restorable, client_missing, changed_since } = app.count_swept_orders().await?;
+    print!(
+        "orders that lost their client to a sweep: {restorable} can get it back, {client_missing} cannot because the client \
+         does not exist, {changed_since} changed their client since or were deleted"
+    );
+    if restorable == 0 && confirmed.is_none() {
+        return Ok(true);
+    }
+    let _ = writeln!(io::stderr(), "would give {restorable} orders their client back");
+    confirm(restorable, confirmed)?;
+    let done = app.undo_sweep(caller, restorable).await.map_err(CheckError::UndoSweep)?;
+    print!("gave {} orders their client back", done.restorable);
+    Ok(true)
 }

@@ -24,7 +24,7 @@ Examples:
   provesi-server --clients mongodb://HOST/DB --orders postgres://HOST/DB
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
   provesi-server seed --orders 20000        data to try it with
-  provesi-server check --repair             take clients who are gone off orders
+  provesi-server check                      orders whose client does not exist
   provesi-server audit show --subject order:ORD-001
 
 Exit codes: 0 done; 1 failed, rows failed, orders are dangling, or the audit was
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Fill the stores with made-up data to try the system with
     Seed(SeedArgs),
-    /// Look for orders whose client is gone
+    /// Look for orders whose client does not exist
     Check(CheckArgs),
     /// Look at the records of access that are in the store
     Audit(AuditCommand),
@@ -71,7 +71,7 @@ pub(crate) enum Command {
 #[command(next_help_heading = "Stores")]
 pub(crate) struct StoreArgs {
     /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://…; or at https://…, another process's, to be read
-    /// there [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
+    /// there. Set both URLs or none; an empty one is refused [env: PROVESI_CLIENTS_URL] [default: sqlite:./provesi.db]
     #[arg(long = "clients", id = "clients_url", value_name = "URL")]
     pub(crate) clients: Option<String>,
     /// Where orders are kept: sqlite:PATH or postgres://…; the same database as clients, or another [env:
@@ -84,14 +84,19 @@ pub(crate) struct StoreArgs {
     /// The most connections to each server [env: PROVESI_POOL] [default: 16]
     #[arg(long, value_name = "N")]
     pub(crate) pool: Option<String>,
+    /// What the two flags are called where they were given.
+    #[arg(skip)]
+    pub(crate) clients_flag: Option<&'static str>,
+    #[arg(skip)]
+    pub(crate) orders_flag: Option<&'static str>,
 }
 
 /// The same where `--clients` and `--orders` are something else.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Stores")]
 pub(crate) struct StoreUrlArgs {
-    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://… [env: PROVESI_CLIENTS_URL] [default:
-    /// sqlite:./provesi.db]
+    /// Where clients are kept: sqlite:PATH, postgres://… or mongodb://…. Set both URLs or none [env: PROVESI_CLIENTS_URL]
+    /// [default: sqlite:./provesi.db]
     #[arg(long, value_name = "URL")]
     pub(crate) clients_url: Option<String>,
     /// Where orders are kept: sqlite:PATH or postgres://… [env: PROVESI_ORDERS_URL] [default: sqlite:./provesi.db]
@@ -225,9 +230,17 @@ pub(crate) struct SeedArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
-    /// Take the clients who are gone off their orders
-    #[arg(long)]
+    /// Detach the orders whose client does not exist, after their number was typed back. Refused where there are no clients
+    /// at all
+    #[arg(long, group = "change")]
     pub(crate) repair: bool,
+    /// Give orders the client back that the sweep of earlier versions, or --repair, took off them, after their number was
+    /// typed back: those whose client exists again and that got no other since
+    #[arg(long, group = "change")]
+    pub(crate) undo_sweep: bool,
+    /// The number of orders to change, for scripts: with another one nothing is changed, and the exit code is 1
+    #[arg(long, value_name = "N", requires = "change")]
+    pub(crate) confirm: Option<u64>,
     #[command(flatten)]
     pub(crate) stores: StoreArgs,
 }
@@ -243,13 +256,16 @@ use over;
 impl StoreArgs {
     /// These flags where they are given, else those.
     pub(crate) fn over(self, below: Self) -> Self {
-        over!(self, below, clients, orders, readers, pool)
+        over!(self, below, clients, orders, readers, pool, clients_flag, orders_flag)
     }
 }
 
 impl From<StoreUrlArgs> for StoreArgs {
     fn from(args: StoreUrlArgs) -> Self {
-        Self { clients: args.clients_url, orders: args.orders_url, readers: None, pool: None }
+        let clients_flag = args.clients_url.as_ref().map(|_| "--clients-url");
+        let orders_flag = args.orders_url.as_ref().map(|_| "--orders-url");
+        let (clients, orders) = (args.clients_url, args.orders_url);
+        Self { clients, orders, clients_flag, orders_flag, ..Self::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod cli;
+mod confirm;
 mod import;
 mod logging;
 mod seed;
@@ -23,7 +24,7 @@ use provesi_crypto::Keys;
 
 use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
 use settings::{AuditSettings, Env, SettingError};
-use stores::{Migrated, OpenError, Opening, Stores};
+use stores::{Kind, Migrated, OpenError, Opening, Stores};
 
 /// Exit code of a setting or a command line that cannot be used.
 const BAD_SETTING: u8 = 2;
@@ -76,7 +77,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             logging::start(log);
             runtime.block_on(async {
                 let stores = Stores::open(&stores, audit.needed(), Opening::Prepare).await?;
-                serve::serve(&settings, &audit, stores, Caller::system("integrity")?).await?;
+                serve::serve(&settings, &audit, stores).await?;
                 Ok(true)
             })
         }
@@ -113,7 +114,15 @@ fn run(cli: Cli) -> Result<bool, Failure> {
                 let mut stores = Stores::open(&stores, audit.needed(), Opening::AsItIs).await?;
                 let app = stores.app();
                 let app = stores.audited_command(app, &audit);
-                let is_well = check::check(&app, &Caller::system("check")?, args.repair).await;
+                let caller = Caller::system("check")?;
+                if args.repair || args.undo_sweep {
+                    stores.announce(&[Kind::Orders]).await;
+                }
+                let is_well = match (args.repair, args.undo_sweep) {
+                    (true, _) => check::repair(&app, &caller, args.confirm).await,
+                    (_, true) => check::undo_sweep(&app, &caller, args.confirm).await,
+                    _ => check::check(&app).await,
+                };
                 stores.close().await;
                 Ok(is_well?)
             })
@@ -146,7 +155,14 @@ fn run(cli: Cli) -> Result<bool, Failure> {
 }
 
 async fn migrate(stores: Stores, dry_run: bool) -> Result<bool, Failure> {
-    let migrated = if dry_run { stores.pending().await } else { stores.migrate().await };
+    // Asked first in any case, so that a database that does not answer is an error before anything is announced.
+    let migrated = match stores.pending().await {
+        Ok(_) if !dry_run => {
+            stores.announce(&[Kind::Clients, Kind::Orders]).await;
+            stores.migrate().await
+        }
+        pending => pending,
+    };
     stores.close().await;
     let done = if dry_run { "would apply" } else { "applied" };
     for Migrated { place, applied } in migrated? {
@@ -165,6 +181,9 @@ async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> 
     let caller = Caller::system("import")?;
     let app = stores.app();
     let app = stores.audited_command(app, audit);
+    if !what.dry_run {
+        stores.announce(&[Kind::Clients, Kind::Orders]).await;
+    }
     let imported = import::import(&app, &caller, &what, &mut import::Report::stderr()).await;
     stores.close().await;
     let summary = imported?;
@@ -182,6 +201,7 @@ async fn seed(
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let app = stores.app();
     let app = stores.audited_command(app, audit);
+    stores.announce(&[Kind::Clients, Kind::Orders]).await;
     let seeded = seed::seed(&app, &Caller::system("seed")?, &what, &bar).await;
     stores.close().await;
     let _ = write!(io::stdout(), "{}", seeded?);

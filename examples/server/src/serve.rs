@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use provesi_core::{App, Caller, Chain};
+use provesi_core::{App, Chain, IntegrityReport};
 use provesi_http::{HttpOptions, PageOptions, router_with};
 use tokio::net::TcpListener;
 
@@ -34,9 +34,10 @@ pub(crate) async fn serve(
     settings: &ServeSettings,
     audit: &AuditSettings,
     mut stores: Stores,
-    sweeper: Caller,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let [clients, orders, audit_store] = stores.places();
+    tracing::info!(clients, orders, audit = audit_store, "opened the stores");
     let app = stores.app().with_flow(settings.flow);
     let app = stores.audited(app, audit);
     let router = router_with(app.clone(), http_options(settings));
@@ -47,7 +48,7 @@ pub(crate) async fn serve(
     // Whoever started the server may have closed its output; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "serving http://{address}");
 
-    let sweep = tokio::spawn(sweep(app, sweeper));
+    let sweep = tokio::spawn(sweep(app));
     let mut connections = connections::Connections::new(settings.max_connections, settings.idle_timeout);
     tokio::select! {
         () = connections.accept(listener, &router) => {}
@@ -90,31 +91,34 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
     options
 }
 
-/// Finishes deletions of clients that were cut short: by the end of an earlier process, or by a store of orders that did
-/// not answer. Begins once the server answers, and comes again for as long as it serves.
-async fn sweep(app: App, caller: Caller) {
+/// Looks for orders whose client does not exist, at the start and every [`SWEEP_INTERVAL`], and changes nothing: a client may
+/// be missing because it was deleted, or because its store lost it or is the wrong one.
+async fn sweep(app: App) {
     // The first requests after a start go first.
     tokio::time::sleep(Duration::from_millis(500)).await;
     loop {
-        sweep_once(&app, &caller).await;
-        tokio::time::sleep(SWEEP_AGAIN).await;
+        sweep_once(&app).await;
+        tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }
 
-/// Reads one entry of an index for each client with orders: little enough.
-const SWEEP_AGAIN: Duration = Duration::from_secs(600);
+/// A sweep reads one index entry for each client with orders, which is cheap.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
-async fn sweep_once(app: &App, caller: &Caller) {
-    let found = |gone: provesi_core::DanglingClient| {
-        tracing::warn!(client = %gone.id, orders = gone.orders, "orders named a client who is gone; it was taken off them");
-    };
-    match app.check_integrity(caller, true, found).await {
-        Ok(report) => tracing::info!(
-            clients = report.clients,
-            dangling_clients = report.dangling_clients,
-            dangling_orders = report.dangling_orders,
-            "integrity checked"
-        ),
+async fn sweep_once(app: &App) {
+    match app.check_integrity(|_| {}).await {
+        Ok(IntegrityReport { clients, dangling_clients, dangling_orders, .. }) if dangling_orders > 0 => {
+            tracing::warn!(
+                clients,
+                dangling_clients,
+                dangling_orders,
+                "orders name clients that do not exist; nothing was changed. See that the store of clients is the right one and \
+             complete, then look at `provesi-server check`"
+            )
+        }
+        Ok(report) => {
+            tracing::info!(clients = report.clients, "integrity checked: every client that orders name exists")
+        }
         Err(error) => tracing::error!(error = %Chain(&error), "the integrity check failed"),
     }
 }

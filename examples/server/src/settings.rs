@@ -2,16 +2,18 @@
 
 mod audit;
 mod exposure;
+mod places;
 mod services;
+mod stores;
 mod values;
 
 pub(crate) use audit::{Audit, AuditSettings};
 pub(crate) use exposure::ExposureSettings;
+pub(crate) use stores::StoreSettings;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,9 +21,9 @@ use provesi_core::{ActorName, StatusFlow, Timestamp};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{LogArgs, ServeArgs, StoreArgs};
+use crate::cli::{LogArgs, ServeArgs};
 pub(crate) use services::{PeerSettings, ServiceSettings};
-use values::{actor_names, address, connections, duration, number, one_of, secret_key, size, store_url};
+use values::{actor_names, address, duration, number, one_of, secret_key, size};
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
 #[derive(Debug, thiserror::Error)]
@@ -85,19 +87,6 @@ impl StoreUrl {
     }
 }
 
-/// The stores, as they were asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct StoreSettings {
-    pub(crate) clients: StoreUrl,
-    pub(crate) orders: SqlUrl,
-    /// Connections that read, for each file.
-    pub(crate) readers: NonZeroU32,
-    /// Connections to each server, at most.
-    pub(crate) pool: NonZeroU32,
-    /// By what the service of the clients knows this one, where they are another process's.
-    pub(crate) peer: Option<PeerSettings>,
-}
-
 #[derive(Clone, Debug)]
 pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
@@ -150,20 +139,6 @@ impl Env<'_> {
             _ => default.to_owned(),
         };
         parse(text.trim()).map_err(|why| SettingError::new(variable, why))
-    }
-
-    pub(crate) fn stores(&self, args: StoreArgs) -> Result<StoreSettings, SettingError> {
-        const DEFAULT: &str = "sqlite:./provesi.db";
-        let clients = self.setting(("--clients", "PROVESI_CLIENTS_URL"), args.clients, DEFAULT, store_url)?;
-        Ok(StoreSettings {
-            peer: if matches!(clients, StoreUrl::Service(_)) { Some(self.peer()?) } else { None },
-            clients,
-            orders: self.setting(("--orders", "PROVESI_ORDERS_URL"), args.orders, DEFAULT, |text| {
-                store_url(text).and_then(StoreUrl::for_orders)
-            })?,
-            readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| connections(text, 64))?,
-            pool: self.setting(("--pool", "PROVESI_POOL"), args.pool, "16", |text| connections(text, 1_000))?,
-        })
     }
 
     pub(crate) fn serve(&self, args: ServeArgs) -> Result<ServeSettings, SettingError> {
@@ -242,6 +217,7 @@ pub(crate) fn instant(flag: &'static str, text: &str) -> Result<Timestamp, Setti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::values::store_url;
 
     fn env(pairs: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
         |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())

@@ -1,6 +1,7 @@
 //! The stores behind their URLs: the only place that names every one of them.
 
 mod administered;
+mod announce;
 mod audited;
 
 use std::ffi::OsStr;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::settings::{Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 use administered::Administered;
+pub(crate) use announce::Kind;
 
 /// A store that cannot be opened or used, by the setting that names it.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,8 @@ pub(crate) struct Stores {
     /// What waits to be recorded.
     queue: Option<AuditQueue>,
     parts: Vec<Part>,
+    /// Where clients, orders and records of access are, for the operator.
+    places: [String; 3],
     /// Held for as long as the stores are.
     _temporary: Option<TempDir>,
 }
@@ -104,8 +108,10 @@ impl Stores {
         let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
         let sql = match shared {
             Some(sql) => sql.clone(),
-            None => opener.sql("--orders", &settings.orders, &mut parts).await?,
+            None => opener.sql(settings.orders_setting, &settings.orders, &mut parts).await?,
         };
+        let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
+        let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
         let audit: Arc<dyn AuditStore> = match audit {
             Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo_audit(url, &mut parts).await?),
             Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
@@ -114,7 +120,14 @@ impl Stores {
             },
             _ => sql.audit(),
         };
-        Ok(Self { clients, orders: sql.orders(), audit, queue: None, parts, _temporary: temporary })
+        let places = [to_clients, to_orders, to_audit];
+        Ok(Self { clients, orders: sql.orders(), audit, queue: None, parts, places, _temporary: temporary })
+    }
+
+    /// Where clients, orders and records of access are: database and host, or absolute path.
+    pub(crate) const fn places(&self) -> [&str; 3] {
+        let [clients, orders, audit] = &self.places;
+        [clients.as_str(), orders.as_str(), audit.as_str()]
     }
 
     /// The application over the stores.
@@ -187,7 +200,7 @@ impl Opener<'_> {
     async fn clients(&self, parts: &mut Vec<Part>) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {
         match &self.settings.clients {
             StoreUrl::Sql(url) => {
-                let sql = self.sql("--clients", url, parts).await?;
+                let sql = self.sql(self.settings.clients_setting, url, parts).await?;
                 Ok((sql.clients(), Some(sql)))
             }
             StoreUrl::Mongo(url) => Ok((Arc::new(self.mongo(url, parts).await?), None)),
@@ -208,13 +221,13 @@ impl Opener<'_> {
         path: &Path,
         parts: &mut Vec<Part>,
     ) -> Result<SqliteStore, OpenError> {
-        let place = path.display().to_string();
+        let place = SqlUrl::Sqlite(path.to_owned()).to_string();
         let (mut opened, mut makes) = (path.to_owned(), self.opening == Opening::Prepare);
         if !path.exists() {
             match (self.opening, self.temporary) {
                 (Opening::AsItIs, _) => return Err(OpenError::Missing { setting, place }),
                 (opening, Some(temporary)) => {
-                    (opened, makes) = (temporary.join(&setting[2..]), opening == Opening::Look);
+                    (opened, makes) = (temporary.join(setting), opening == Opening::Look);
                 }
                 _ => {}
             }
@@ -238,16 +251,17 @@ impl Opener<'_> {
     async fn postgres(&self, setting: &'static str, url: &Secret, parts: &mut Vec<Part>) -> Result<PgStore, OpenError> {
         let store = PgStore::open(url.expose(), self.settings.pool.get())
             .map_err(|_| SettingError::new(setting, "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE"))?;
-        let place = OrderRepository::database(&store);
+        let place = SqlUrl::Postgres(url.clone()).to_string();
         self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
         Ok(store)
     }
 
     async fn mongo(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoStore, OpenError> {
-        let database = self.mongo_database("--clients", url).await?;
+        let setting = self.settings.clients_setting;
+        let database = self.mongo_database(setting, url).await?;
         let store = MongoStore::new(&database);
-        let place = ClientRepository::database(&store);
-        self.add(Part { setting: "--clients", place, store: Box::new(store.clone()) }, parts).await?;
+        let place = StoreUrl::Mongo(url.clone()).to_string();
+        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
         Ok(store)
     }
 
@@ -255,7 +269,7 @@ impl Opener<'_> {
         const SETTING: &str = "--audit-store";
         let database = self.mongo_database(SETTING, url).await?;
         let store = MongoAudit::new(&database);
-        let place = "MongoDB (audit)".to_owned();
+        let place = StoreUrl::Mongo(url.clone()).to_string();
         self.add(Part { setting: SETTING, place, store: Box::new(store.clone()) }, parts).await?;
         Ok(store)
     }
@@ -273,11 +287,11 @@ impl Opener<'_> {
 
     /// The clients of another process, which is not asked before it is needed: the two may be started in any order.
     fn service(&self, base: &str) -> Result<SecureServiceClient, SettingError> {
-        let peer =
-            self.settings.peer.clone().ok_or_else(|| SettingError::new("--clients", "needs a token and keys"))?;
+        let setting = self.settings.clients_setting;
+        let peer = self.settings.peer.clone().ok_or_else(|| SettingError::new(setting, "needs a token and keys"))?;
         let destination = "clients".parse().expect("it has letters only");
         SecureServiceClient::new(base, peer.name, destination, peer.token.expose(), peer.keys)
-            .map_err(|error| SettingError::new("--clients", provesi_core::Chain(&error).to_string()))
+            .map_err(|error| SettingError::new(setting, provesi_core::Chain(&error).to_string()))
     }
 
     /// Notes an open database, where it is as the command wants it.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_provesi-server"));
-    command.args(args).current_dir(dir);
+    command.args(args).current_dir(dir).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if ["PROVESI_", "MICROSERVICE_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
@@ -215,11 +215,14 @@ fn a_bad_setting_is_one_line_that_names_it() {
     assert!(refused(&output, 2).starts_with("provesi-server: --body-limit: must be "));
     let output = command(dir.path(), &["serve"]).env("PROVESI_LISTEN", "here").output().unwrap();
     assert!(refused(&output, 2).starts_with("provesi-server: PROVESI_LISTEN: must be "));
-    let output = run(dir.path(), &["--clients", "sqlite:./no/such/dir/x.db"]);
-    assert!(refused(&output, 1).starts_with("provesi-server: --clients: ./no/such/dir/x.db: "));
+    let both = |url| ["--clients", url, "--orders", url];
+    let output = run(dir.path(), &both("sqlite:./no/such/dir/x.db"));
+    let line = refused(&output, 1);
+    assert!(line.starts_with("provesi-server: --clients: SQLite /") && line.contains("/no/such/dir/x.db: "), "{line}");
     std::fs::write(dir.path().join("text.db"), "no database at all, but a text that is long enough").unwrap();
-    let output = run(dir.path(), &["--orders", "sqlite:text.db"]);
-    assert!(refused(&output, 1).starts_with("provesi-server: --orders: text.db: "));
+    let line = run(dir.path(), &both("sqlite:text.db"));
+    let line = refused(&line, 1);
+    assert!(line.starts_with("provesi-server: --clients: SQLite /") && line.contains("/text.db: "), "{line}");
 }
 
 #[test]
@@ -234,9 +237,9 @@ fn tokens_and_keys_that_cannot_be_are_one_line_without_what_they_are() {
         let line = refused(&output, 2);
         assert!(line.contains(told) && !line.contains("hunter2"), "{line}");
     }
-    let output = run(dir.path(), &["--clients", "https://clients.example.com"]);
+    let output = run(dir.path(), &["--clients", "https://clients.example.com", "--orders", "sqlite:o.db"]);
     assert!(refused(&output, 2).starts_with("provesi-server: PROVESI_CLIENTS_TOKEN: must be set where --clients"));
-    let output = run(dir.path(), &["--clients", "http://clients.example.com"]);
+    let output = run(dir.path(), &["--clients", "http://clients.example.com", "--orders", "sqlite:o.db"]);
     assert!(refused(&output, 2).starts_with("provesi-server: --clients: must start with https://"));
 }
 
@@ -257,8 +260,9 @@ fn secrets_in_urls_are_never_printed() {
     .map(|(url, of_orders, of_clients)| {
         // One folder each: they would wait for each other's file.
         let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-        let orders = start(&mut command(dirs[0].path(), &["--orders", &url]));
-        let clients = start(command(dirs[1].path(), &["migrate"]).env("PROVESI_CLIENTS_URL", &url));
+        let orders = start(&mut command(dirs[0].path(), &["--clients", "sqlite:c.db", "--orders", &url]));
+        let clients =
+            start(command(dirs[1].path(), &["migrate", "--orders", "sqlite:o.db"]).env("PROVESI_CLIENTS_URL", &url));
         (url, dirs, [(orders, of_orders), (clients, of_clients)])
     });
     for (url, _dirs, started) in started {
@@ -275,14 +279,19 @@ fn secrets_in_urls_are_never_printed() {
 #[test]
 fn migrate_says_what_it_did_and_does_it_once() {
     let dir = TempDir::new().unwrap();
-    let output = run(dir.path(), &["migrate", "--orders", "sqlite:orders.db"]);
+    let migrate = ["migrate", "--clients", "sqlite:clients.db", "--orders", "sqlite:orders.db"];
+    let output = run(dir.path(), &migrate);
     let told = stdout(&output);
-    let applied = |file: &str| told.lines().filter(|line| line.starts_with(&format!("{file}: applied: "))).count();
-    let [clients, orders] = ["./provesi.db", "orders.db"].map(applied);
+    let applied = |file: &str| told.lines().filter(|line| line.contains(&format!("/{file}: applied: "))).count();
+    let [clients, orders] = ["clients.db", "orders.db"].map(applied);
     assert!(output.status.success() && clients > 1 && clients == orders, "{output:?}");
     assert_eq!(told.lines().count(), clients + orders, "{told}");
-    let output = run(dir.path(), &["migrate", "--orders", "sqlite:./orders.db"]);
-    assert_eq!(stdout(&output), "./provesi.db: up to date\n./orders.db: up to date\n");
+    let output = run(dir.path(), &migrate);
+    let lines: Vec<_> = stdout(&output).lines().collect();
+    let place = |file: &str| format!("SQLite {}: up to date", dir.path().canonicalize().unwrap().join(file).display());
+    assert_eq!(lines, [place("clients.db"), place("orders.db")]);
+    let told: Vec<_> = stderr(&output).lines().filter(|line| line.starts_with("will change SQLite /")).collect();
+    assert!(told.len() == 2 && told[0].ends_with("/clients.db, which holds 0 clients"), "{output:?}");
 }
 
 #[test]
@@ -296,29 +305,56 @@ fn import_ends_with_1_where_a_row_failed_and_a_dry_run_makes_no_file() {
     assert!(!dir.path().join("provesi.db").exists());
     let output = run(dir.path(), &["import", "--clients", "c.csv"]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), "clients: 1 new, 0 already there, 1 failed\n"));
+    assert!(stderr(&output).starts_with("will change SQLite /"), "{output:?}");
     let output = run(dir.path(), &["import", "--clients", "nothing.csv"]);
-    assert!(refused(&output, 1).starts_with("provesi-server: nothing.csv: cannot be read: "));
+    assert!(
+        output.status.code() == Some(1) && stderr(&output).contains("provesi-server: nothing.csv: cannot be read: ")
+    );
 }
 
 #[test]
-fn check_finds_orders_whose_client_is_gone_and_repairs_them() {
+fn check_finds_orders_whose_client_does_not_exist_and_detaches_as_many_as_were_confirmed() {
     let dir = TempDir::new().unwrap();
-    let both = ["--clients-url", "sqlite:a.db", "--orders-url", "sqlite:b.db"];
-    assert!(run(dir.path(), &[&["seed", "--clients", "3", "--orders", "50"][..], &both].concat()).status.success());
-    let check = |args: &[&str]| {
-        run(dir.path(), &[&["--clients", "sqlite:a.db", "--orders", "sqlite:b.db", "check"], args].concat())
-    };
+    let stores = ["--clients", "sqlite:a.db", "--orders", "sqlite:b.db"];
+    let command = |args: &[&str]| run(dir.path(), &[&stores[..], args].concat());
+    assert!(command(&["migrate"]).status.success());
+    assert!(command(&["seed", "--clients", "3", "--orders", "50"]).status.success());
+    let check = |args: &[&str]| command(&[&["check"], args].concat());
     assert_eq!(check(&[]).status.code(), Some(0));
-    // A process that died in the middle of a deletion, made from a store that lost its clients.
+    // The store of clients is lost, and a new one begun.
     for name in ["a.db", "a.db-wal", "a.db-shm"] {
         let _ = std::fs::remove_file(dir.path().join(name));
     }
-    assert!(run(dir.path(), &["migrate", "--clients", "sqlite:a.db", "--orders", "sqlite:b.db"]).status.success());
+    assert!(command(&["migrate"]).status.success());
     let output = check(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stdout(&output).lines().count() > 1 && stdout(&output).contains(" orders dangling"), "{output:?}");
-    assert_eq!(check(&["--repair"]).status.code(), Some(0));
+    let summary = stdout(&output).lines().last().unwrap();
+    let dangling = summary.split("; ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    assert!(summary.ends_with(&format!("; {dangling} of 50 orders are dangling")) && dangling != "0", "{output:?}");
+    // Not over an empty store of clients, whatever is confirmed.
+    let output = check(&["--repair", "--confirm", &dangling]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("--repair: refused: the client store holds no clients"), "{output:?}");
+    std::fs::write(dir.path().join("c.csv"), "name,email\nAna,ana@example.com\n").unwrap();
+    assert!(command(&["import", "--clients", "c.csv"]).status.success());
+    let output = check(&["--repair"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("--confirm: must be given where standard input is no terminal"), "{output:?}");
+    for wrong in ["0", "1000"] {
+        let output = check(&["--repair", "--confirm", wrong]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(&output).contains("nothing was changed"), "{output:?}");
+    }
+    assert!(stdout(&check(&[])).ends_with(&format!("{summary}\n")));
+    let output = check(&["--repair", "--confirm", &dangling]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stderr(&output).starts_with("will change SQLite /") && stderr(&output).contains("holds 50 orders"),
+        "{output:?}"
+    );
+    assert!(stdout(&output).contains(&format!("detached {dangling} orders of ")), "{output:?}");
     assert_eq!(check(&[]).status.code(), Some(0));
+    assert_eq!(check(&["--confirm", "1"]).status.code(), Some(2));
     assert_eq!(run(TempDir::new().unwrap().path(), &["check"]).status.code(), Some(1));
 }
 

@@ -227,7 +227,7 @@ impl App {
     }
 
     /// Deletes a client; its orders stay, without a client. The client goes first: if the process ends in between,
-    /// the orders still know whose they were, and [`check_integrity`](Self::check_integrity) finishes the job.
+    /// the orders still name it, and [`check_integrity`](Self::check_integrity) reports them.
     ///
     /// # Errors
     /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`] or [`AppError::Clients`].

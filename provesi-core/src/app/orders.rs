@@ -124,7 +124,7 @@ impl App {
         let client_id = client.as_ref().map(|client| client.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
         let order = self.orders.insert(&order, &stamp).await.map_err(order_error)?;
-        Ok(self.with_client_seen_again(caller, order, client).await)
+        Ok(self.recheck_client(caller, order, client).await)
     }
 
     /// The order with this number in any letter case, with its client.
@@ -198,7 +198,7 @@ impl App {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
                 Ok(order) if attached.is_some() => {
-                    return Ok(self.with_client_seen_again(caller, order, attached).await);
+                    return Ok(self.recheck_client(caller, order, attached).await);
                 }
                 Ok(order) => return Ok(self.view(order).await),
             }
@@ -299,44 +299,47 @@ impl App {
         }
     }
 
-    /// Looks at an order's client once more after it was written. A client who was deleted meanwhile, whose orders may
-    /// have been detached just before this one came, is taken off it. The order is written whatever comes of that: where
-    /// a store fails here, the integrity check will see to the rest.
-    async fn with_client_seen_again(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
+    /// Looks at the client again after a write attached an order to it: the client may have been deleted in between, and
+    /// its orders detached before this one was written. Undoes what this call wrote and nothing else: other orders that
+    /// name the client stay as they are. The order is written whatever fails here; the integrity check reports the rest.
+    async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
         let next_statuses = self.next_statuses(order.status());
         let Some(client) = client else {
             return OrderView { order, client: ClientLink::Nobody, next_statuses };
         };
         let client = match self.clients.get(client.id).await {
             Ok(Some(client)) => ClientLink::Known(Box::new(client)),
-            Ok(None) => match self.orders.detach_client(client.id, &self.stamp(caller)).await {
-                Ok(_) => {
-                    let order = self.detached(order).await;
-                    return OrderView { order, client: ClientLink::Nobody, next_statuses };
-                }
+            Ok(None) => match self.detach_order(caller, &order, client.id).await {
+                Ok(order) => return OrderView { order, client: ClientLink::Nobody, next_statuses },
                 Err(error) => {
                     tell("a deleted client is still on an order", &error);
                     ClientLink::Gone(client.id)
                 }
             },
             Err(error) => {
-                tell("whether an order's client is still there is not known", &error);
+                tell("whether an order's client still exists is unknown", &error);
                 ClientLink::Known(Box::new(client))
             }
         };
         OrderView { order, client, next_statuses }
     }
 
-    /// The order as it is once its client was taken off it; where that cannot be read, as far as it is known.
-    async fn detached(&self, order: Order) -> Order {
-        match self.orders.get(order.id).await {
-            Ok(Some(order)) => order,
-            Ok(None) => Order { client_id: None, ..order },
-            Err(error) => {
-                tell("an order is shown as it was before its client was taken off it", &error);
-                Order { client_id: None, ..order }
+    /// Detaches one order from a client, if it still names that client. Returns the updated order.
+    async fn detach_order(&self, caller: &Caller, order: &Order, client: ClientId) -> Result<Order, StoreError> {
+        let mut current = order.clone();
+        for _ in 0..EDIT_ATTEMPTS {
+            let detached = Order { client_id: None, ..current.clone() };
+            match self.orders.update(&detached, current.version().into(), &self.stamp(caller)).await {
+                Err(StoreError::VersionConflict | StoreError::NotFound) => {}
+                result => return result,
+            }
+            match self.orders.get(order.id).await? {
+                Some(stored) if stored.client_id == Some(client) => current = stored,
+                Some(stored) => return Ok(stored),
+                None => return Ok(detached),
             }
         }
+        Err(StoreError::VersionConflict)
     }
 
     /// The order with its client.

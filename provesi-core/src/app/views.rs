@@ -9,7 +9,7 @@ pub enum ClientLink {
     Nobody,
     /// The client.
     Known(Box<Client>),
-    /// The order names a client who is gone; the integrity check will take it off.
+    /// The order names a client that does not exist; the integrity check reports it.
     Gone(ClientId),
     /// The store of clients could not be asked.
     Unavailable(ClientId),
@@ -57,7 +57,7 @@ pub struct ClientView {
 pub struct ClientDeletion {
     /// The client as it was.
     pub client: Client,
-    /// How many orders stay behind without a client; `None` where the store of orders failed meanwhile, and the
-    /// integrity check will finish the job.
+    /// How many orders stay behind without a client; `None` where the store of orders failed meanwhile. Orders then still
+    /// name the client, which the integrity check reports.
     pub detached: Option<u64>,
 }

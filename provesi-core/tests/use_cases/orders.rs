@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, ClientChoice, ClientLink, EventKind, Expected, OrderChange, OrderDraft, OrderRepository,
-    OrderStatus, OrderView, PageLimit, StatusFlow,
+    App, AppError, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
+    OrderRepository, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
 use provesi_testkit::{Fault, FaultyStore};
 
@@ -173,12 +173,29 @@ async fn an_order_made_while_its_client_is_deleted_is_taken_off_it() {
 
 #[tokio::test]
 async fn an_order_is_told_as_made_whatever_fails_afterwards() {
-    for (method, keeps_client) in [("get", false), ("detach_client", true)] {
-        let world = World::new();
-        let made = made_while_its_client_is_deleted(&world, Some(method)).await;
-        assert_eq!(made.order.client_id.is_some(), keeps_client, "{method}");
-        assert!(OrderRepository::get(&world.store, made.order.id).await.unwrap().is_some());
-    }
+    let world = World::new();
+    let made = made_while_its_client_is_deleted(&world, Some("update")).await;
+    assert!(matches!(made.client, ClientLink::Gone(_)), "{made:?}");
+    assert_eq!(OrderRepository::get(&world.store, made.order.id).await.unwrap(), Some(made.order));
+}
+
+/// The client store lost its records between the two looks: that is no reason to touch any other order.
+#[tokio::test]
+async fn a_client_that_vanishes_during_a_create_keeps_its_other_orders() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    world.order("A-1", Some(&client)).await;
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    faults.stall("insert");
+    let (caller, draft) = (world.caller.clone(), order_draft("A-2", Some(&client)));
+    let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
+    faults.stalled().await;
+    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    faults.clear();
+    assert_eq!(making.await.unwrap().unwrap().order.client_id, None);
+    let other = OrderRepository::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
+    assert_eq!(other.client_id, Some(client.id));
 }
 
 #[tokio::test]

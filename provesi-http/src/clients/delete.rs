@@ -23,7 +23,7 @@ use crate::path::PathClient;
         ("If-Match" = Option<String>, Header, description = "Only if the client is in this version: the `ETag` it was read with"),
     ),
     responses(
-        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it, until the integrity check sees to them", body = Deleted),
+        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it, until an operator runs `check --repair`", body = Deleted),
         (status = 400, description = "`ID de cliente inválido`", body = Problem),
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),

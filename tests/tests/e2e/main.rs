@@ -7,6 +7,7 @@ mod audit;
 mod browser;
 mod durability;
 mod hosts;
+mod mistakes;
 mod outage;
 mod pages;
 mod place;

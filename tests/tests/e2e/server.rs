@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
@@ -17,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) process: Child,
     pub(crate) address: SocketAddr,
     client: Client,
+    /// The lines of standard error so far.
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
@@ -37,10 +40,18 @@ impl Server {
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the server starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut stderr = BufReader::new(process.stderr.take().expect("its log is piped")).lines();
+        let kept = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = stderr.next_line().await {
+                kept.lock().expect("no test panics with it").push(line);
+            }
+        });
         let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let address = loop {
             let line = lines.next_line().await.expect("its output is text").expect("it says where it listens");
@@ -53,7 +64,7 @@ impl Server {
         // comes first tells it.
         let _ = tokio_rustls::rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
-        Self { place, process, address, client }
+        Self { place, process, address, client, log }
     }
 
     /// Ends the process at once, if it still runs, and starts another over the same place.
@@ -66,6 +77,36 @@ impl Server {
         let Self { place, mut process, .. } = self;
         process.kill().await.expect("the process can be ended");
         Self::serve(place, arguments).await
+    }
+
+    /// The place, to lead the next process somewhere else.
+    pub(crate) fn place_mut(&mut self) -> &mut Place {
+        &mut self.place
+    }
+
+    /// The lines of the log so far that contain `text`.
+    pub(crate) fn logged_so_far(&self, text: &str) -> Vec<String> {
+        let log = self.log.lock().expect("no test panics with it");
+        log.iter().filter(|line| line.contains(text)).cloned().collect()
+    }
+
+    /// Waits for a line of the log that contains `text`.
+    pub(crate) async fn logged(&self, text: &str) -> String {
+        let start = Instant::now();
+        loop {
+            if let Some(line) = self.logged_so_far(text).into_iter().next() {
+                return line;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "not logged: {text}; but {:?}", self.logged_so_far(""));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// As [`run`](Self::run), without one of the variables.
+    pub(crate) async fn run_without(&self, variable: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let output =
+            command(&self.place).env_remove(variable).args(arguments).output().await.expect("the program runs");
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).expect("its output is text"))
     }
 
     /// Runs a sub-command over the server's place, and answers its exit code and what it printed.

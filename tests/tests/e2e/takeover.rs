@@ -50,8 +50,8 @@ async fn the_tables_and_documents_of_the_python_system_are_taken_over_in_place()
     // What the Python system left of a return stays as it is until somebody changes the order.
     let taken_back = server.put("/api/orders/PY-004", &json!({"return_reason": "Caja rota"})).await;
     assert_eq!((taken_back.0, &taken_back.1["data"]["return_reason"]), (StatusCode::OK, &json!("Caja rota")));
-    // The sweep takes the client who is gone off PY-002, and leaves the others alone.
-    assert_eq!(server.run(&["check", "--repair"]).await.0, Some(0));
+    // A confirmed repair detaches PY-002 from its missing client, and leaves the others alone.
+    assert_eq!(server.run(&["check", "--repair", "--confirm", "1"]).await.0, Some(0));
     assert_eq!(server.get("/api/orders/PY-002").await["data"]["client_id"], Value::Null);
     assert_eq!(server.get("/api/orders/PY-003").await["data"]["client_id"], NANDU);
 

@@ -174,35 +174,34 @@ impl Run<'_> {
         let there: HashMap<String, Order> = there.into_iter().map(|order| (order.number.folded(), order)).collect();
         let seen = there.values().map(|order| Subject::Order(order.number.clone())).collect();
         self.recorded(AuditAction::OrderList, &[], seen).await?;
-        let mut named = BTreeSet::new();
         let mut missing = Vec::with_capacity(rows.len());
         for (row, owner) in rows {
             match there.get(&row.number.folded()) {
                 Some(order) => tally.count(Fate::AlreadyThere { differs: differs(&row, owner, order) }),
                 None if self.dry_run => tally.count(Fate::New),
-                None => {
-                    named.extend(owner.id());
-                    missing.push((row, owner));
-                }
+                None => missing.push((row, owner)),
             }
         }
         let insert = async |(row, owner): (OrderRow, Owner)| {
             let subjects = [Some(Subject::Order(row.number.clone())), owner.id().map(Subject::Client)];
-            Ok((self.insert_order(row, owner).await?, subjects))
+            let (fate, order) = self.insert_order(row, owner).await?;
+            Ok((fate, order, subjects))
         };
         let mut fates = stream::iter(missing).map(insert).buffered(INSERTS_IN_FLIGHT);
-        let mut made = Vec::new();
-        while let Some((fate, subjects)) = fates.try_next().await.map_err(ImportError::Orders)? {
+        let (mut inserted, mut recorded) = (Vec::new(), Vec::new());
+        while let Some((fate, order, subjects)) = fates.try_next().await.map_err(ImportError::Orders)? {
             tally.count(fate);
-            if fate == Fate::New {
-                made.extend(subjects.into_iter().flatten());
+            if order.is_some() {
+                recorded.extend(subjects.into_iter().flatten());
             }
+            inserted.extend(order);
         }
-        self.recorded(AuditAction::OrderCreate, &CREATED, made).await?;
-        self.see_clients_again(named, owners).await
+        self.recorded(AuditAction::OrderCreate, &CREATED, recorded).await?;
+        self.recheck_clients(inserted, owners).await
     }
 
-    async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<Fate, StoreError> {
+    /// Inserts the order of a row, and returns it unless it exists already.
+    async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<(Fate, Option<Order>), StoreError> {
         let order = NewOrder {
             number: row.number.clone(),
             client_id: owner.id(),
@@ -212,27 +211,40 @@ impl Run<'_> {
         };
         let stamp = self.stamp();
         match patiently(|| self.app.orders().insert(&order, &stamp)).await {
-            Ok(_) => Ok(Fate::New),
+            Ok(order) => Ok((Fate::New, Some(order))),
             // Somebody else made it since the look-up.
             Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {
                 let there = self.app.orders().find_by_number(&row.number).await?;
-                Ok(Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) })
+                Ok((Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) }, None))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// A client may have been deleted since it was looked up; then its new orders are nobody's, as those before.
-    async fn see_clients_again(&self, named: BTreeSet<ClientId>, owners: &mut Owners) -> Result<(), ImportError> {
-        let ids: Vec<ClientId> = named.iter().copied().collect();
-        if ids.is_empty() {
+    /// Looks at the clients of the inserted orders again: a client may have been deleted since the lookup. Its inserted
+    /// orders are detached; orders that this import did not insert stay as they are.
+    async fn recheck_clients(&self, inserted: Vec<Order>, owners: &mut Owners) -> Result<(), ImportError> {
+        let named: BTreeSet<ClientId> = inserted.iter().filter_map(|order| order.client_id).collect();
+        if named.is_empty() {
             return Ok(());
         }
-        let there = self.app.clients().get_many(&ids).await.map_err(ImportError::Clients)?;
-        let there: BTreeSet<ClientId> = there.into_iter().map(|client| client.id).collect();
-        for &gone in named.difference(&there) {
-            self.app.orders().detach_client(gone, &self.stamp()).await.map_err(ImportError::Orders)?;
+        let ids: Vec<ClientId> = named.iter().copied().collect();
+        let existing = self.app.clients().get_many(&ids).await.map_err(ImportError::Clients)?;
+        let existing: BTreeSet<ClientId> = existing.into_iter().map(|client| client.id).collect();
+        for &gone in named.difference(&existing) {
             owners.forget(gone);
+        }
+        for order in inserted {
+            if order.client_id.is_none_or(|id| existing.contains(&id)) {
+                continue;
+            }
+            let expected = order.version().into();
+            let detached = Order { client_id: None, ..order };
+            match self.app.orders().update(&detached, expected, &self.stamp()).await {
+                // Another writer changed it since.
+                Ok(_) | Err(StoreError::VersionConflict | StoreError::NotFound) => {}
+                Err(error) => return Err(ImportError::Orders(error)),
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use provesi_core::AuditChain;
 
-use super::values::{audit_key, one_of, store_url};
+use super::values::{audit_key, one_of};
 use super::{Env, SettingError, StoreUrl};
 use crate::cli::AuditArgs;
 
@@ -48,10 +48,7 @@ impl Env<'_> {
                     [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store), ("strict", Audit::Strict)];
                 one_of(text, modes)
             })?,
-            store: self.setting(("--audit-store", "PROVESI_AUDIT_URL"), args.store, "", |text| match text {
-                "" => Ok(None),
-                url => store_url(url).map(Some),
-            })?,
+            store: self.url(("--audit-store", "PROVESI_AUDIT_URL"), args.store)?.map(|(_, url)| url),
             // No flag: a command line is seen by everybody on the machine.
             chain: self.setting(("PROVESI_AUDIT_KEY", "PROVESI_AUDIT_KEY"), None, "", audit_key)?,
         })
