@@ -1,5 +1,6 @@
 //! Serving: from opening the port to the last answer.
 
+mod clock;
 mod connections;
 mod exposure;
 mod signals;
@@ -37,6 +38,7 @@ pub(crate) async fn serve(
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let [clients, orders, audit_store] = stores.places();
+    let audit_store = audit.mode.is_stored().then_some(audit_store);
     tracing::info!(clients, orders, audit = audit_store, "opened the stores");
     let app = stores.app().with_flow(settings.flow);
     let app = stores.audited(app, audit);
@@ -48,7 +50,7 @@ pub(crate) async fn serve(
     // Whoever started the server may have closed its output; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "serving http://{address}");
 
-    let sweep = tokio::spawn(sweep(app));
+    let sweep = tokio::spawn(async move { tokio::join!(sweep(&app), clock::watch(app.clone())) });
     let mut connections = connections::Connections::new(settings.max_connections, settings.idle_timeout);
     tokio::select! {
         () = connections.accept(listener, &router) => {}
@@ -93,11 +95,12 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
 
 /// Looks for orders whose client does not exist, at the start and every [`SWEEP_INTERVAL`], and changes nothing: a client may
 /// be missing because it was deleted, or because its store lost it or is the wrong one.
-async fn sweep(app: App) {
+async fn sweep(app: &App) {
     // The first requests after a start go first.
     tokio::time::sleep(Duration::from_millis(500)).await;
     loop {
-        sweep_once(&app).await;
+        clock::compare_with_latest_change(app).await;
+        sweep_once(app).await;
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }
