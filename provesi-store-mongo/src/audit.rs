@@ -19,10 +19,10 @@ use provesi_core::{
 use crate::documents::date;
 use crate::error::{server_code, store_error};
 use crate::options;
-use crate::store::{in_time, write_concern};
+use crate::store::{foreign_collections, in_time, write_concern};
 
 /// The collection.
-const AUDIT: &str = "provesi_audit";
+pub(crate) const AUDIT: &str = "provesi_audit";
 
 /// `NamespaceNotFound`: there is no collection yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
@@ -77,6 +77,14 @@ impl MongoAudit {
     /// - [`StoreError::Unavailable`] where the server does not answer.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.missing().await?.iter().filter_map(name).collect())
+    }
+
+    /// As [`MongoStore::foreign_collections`](crate::MongoStore::foreign_collections).
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where the server does not answer.
+    pub async fn foreign_collections(&self) -> Result<Vec<String>, StoreError> {
+        in_time(self.time_limit, foreign_collections(&self.records)).await
     }
 
     async fn missing(&self) -> Result<Vec<IndexModel>, StoreError> {

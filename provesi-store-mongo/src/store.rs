@@ -11,6 +11,7 @@ use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, Selection
 use mongodb::{Collection, Database};
 use provesi_core::StoreError;
 
+use crate::audit::AUDIT;
 use crate::error::store_error;
 use crate::{collations, migrations, options};
 
@@ -110,6 +111,14 @@ impl MongoStore {
         migrations::pending(&self.clients).await
     }
 
+    /// The first collections of another program, where the database has some, and neither `clients` nor one of ours.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where the server does not answer.
+    pub async fn foreign_collections(&self) -> Result<Vec<String>, StoreError> {
+        self.in_time(foreign_collections(&self.clients)).await
+    }
+
     /// Whether the server brings names in their order by itself, as MongoDB does; the same asked of other servers that
     /// speak its protocol tells whether every page of clients reads all of them, see the crate's page.
     ///
@@ -157,6 +166,22 @@ impl MongoStore {
             other => other,
         })
     }
+}
+
+/// How many names of another program's collections are listed.
+const LISTED: usize = 5;
+
+/// The first collections of the database of `collection`, where neither `clients` nor ours of the audit is among them.
+pub(crate) async fn foreign_collections(collection: &Collection<RawDocumentBuf>) -> Result<Vec<String>, StoreError> {
+    let database = collection.client().database(&collection.namespace().db);
+    let mut names = database.list_collection_names().await.map_err(store_error)?;
+    names.retain(|name| !name.starts_with("system."));
+    if names.iter().any(|name| [CLIENTS, AUDIT].contains(&name.as_str())) {
+        return Ok(Vec::new());
+    }
+    names.sort_unstable();
+    names.truncate(LISTED);
+    Ok(names)
 }
 
 /// By a majority that has the write in its journal.

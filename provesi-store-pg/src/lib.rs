@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod contents;
 mod error;
 mod events;
 mod grams;

@@ -6,7 +6,7 @@ use provesi_core::StoreError;
 use sqlx::postgres::PgPool;
 
 use crate::error::store_error;
-use crate::{migrations, options, patience};
+use crate::{contents, migrations, options, patience};
 
 /// Orders, clients, history and the audit trail in one PostgreSQL database.
 ///
@@ -63,6 +63,15 @@ impl PgStore {
     /// - [`StoreError::Backend`] where a newer version of this crate migrated the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.apart(|store| async move { patience::read(|| migrations::pending(&store.pool)).await }).await
+    }
+
+    /// The first tables of another program, where the schema that [`migrate`](Self::migrate) would make tables in has some,
+    /// and neither this crate's nor Django's `orders_order`. Tables of extensions do not count.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where the database does not answer.
+    pub async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.apart(|store| async move { patience::read(|| contents::foreign_tables(&store.pool)).await }).await
     }
 
     /// What `call` gives, within the deadline of all calls, see [`patience::to_its_end`].

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod contents;
 mod error;
 mod events;
 mod file;
@@ -15,5 +16,6 @@ mod sql;
 mod store;
 mod writer;
 
+pub use contents::foreign_tables;
 pub use options::{reader_options, reader_pool_options, writer_options, writer_pool_options};
 pub use store::SqliteStore;

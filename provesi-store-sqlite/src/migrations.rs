@@ -11,7 +11,7 @@ use crate::error::{is_busy, store_error};
 use crate::options::LOCK_PATIENCE;
 
 /// A table of our own name: the file may hold another program's tables and its migrations.
-const TABLE: &str = "_provesi_migrations";
+pub(crate) const TABLE: &str = "_provesi_migrations";
 
 const HAS_TABLE: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1";
 

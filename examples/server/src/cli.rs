@@ -23,7 +23,7 @@ Examples:
   provesi-server --listen 0.0.0.0:80        serve on all addresses
   provesi-server --clients mongodb://HOST/DB --orders postgres://HOST/DB
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
-  provesi-server seed --orders 20000        data to try it with
+  provesi-server seed --orders 20000        data to try it with, into empty stores
   provesi-server check                      orders whose client does not exist
   provesi-server audit show --subject order:ORD-001
 
@@ -50,7 +50,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the pages and the API; what is done when no command is given
     Serve(Box<ServeCommand>),
-    /// Bring the tables of the stores to what this version needs, making the file if it is missing
+    /// Apply pending migrations to the stores, creating a file that is missing
     Migrate(MigrateArgs),
     /// Bring clients and orders in from CSV files
     Import(ImportArgs),
@@ -107,6 +107,9 @@ pub(crate) struct StoreUrlArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Serving")]
 pub(crate) struct ServeArgs {
+    /// Create the files that the URLs name where they are missing. The default file is created without it
+    #[arg(long, num_args = 0, default_missing_value = "true")]
+    pub(crate) create: Option<bool>,
     /// Address and port to listen on; port 0 takes any free one [env: PROVESI_LISTEN] [default: 127.0.0.1:8000]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
@@ -165,6 +168,10 @@ pub(crate) struct MigrateArgs {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Create the tables also in a database that holds those of another program. Refused without it, unless that is the
+    /// Python system's
+    #[arg(long)]
+    pub(crate) shared_database: bool,
     #[command(flatten)]
     pub(crate) stores: StoreArgs,
 }
@@ -224,6 +231,9 @@ pub(crate) struct SeedArgs {
     /// When the two years end, as an instant or a date in Bogotá [default: 2026-11-01]
     #[arg(long, value_name = "INSTANT")]
     pub(crate) until: Option<String>,
+    /// Also where the stores hold other data than those of an earlier seed
+    #[arg(long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) stores: StoreUrlArgs,
 }
@@ -275,6 +285,7 @@ impl ServeArgs {
         over!(
             self,
             below,
+            create,
             listen,
             flow,
             audit_readers,

@@ -76,7 +76,8 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.needed(), Opening::Prepare).await?;
+                let opening = Opening::Prepare { create: settings.create };
+                let stores = Stores::open(&stores, audit.needed(), opening).await?;
                 serve::serve(&settings, &audit, stores).await?;
                 Ok(true)
             })
@@ -84,15 +85,16 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         Command::Migrate(args) => {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
-            let opening = if args.dry_run { Opening::Inspect } else { Opening::Untouched };
+            let shared = args.shared_database;
+            let opening = if args.dry_run { Opening::Inspect } else { Opening::Untouched { shared } };
             runtime.block_on(async {
-                migrate(Stores::open(&stores, audit.store.as_ref(), opening).await?, args.dry_run).await
+                migrate(Stores::open(&stores, audit.store.as_ref(), opening).await?, args.dry_run, shared).await
             })
         }
         Command::Import(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
             logging::start(log);
-            let opening = if args.dry_run { Opening::Look } else { Opening::Prepare };
+            let opening = if args.dry_run { Opening::Look } else { Opening::AsItIs };
             runtime.block_on(async {
                 let stores = Stores::open(&stores, audit.needed(), opening).await?;
                 import(stores, &audit, args).await
@@ -103,7 +105,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             let until = settings::until(args.until.as_deref())?;
             logging::start(log);
             runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.needed(), Opening::Prepare).await?;
+                let stores = Stores::open(&stores, audit.needed(), Opening::AsItIs).await?;
                 seed(stores, &audit, &args, until).await
             })
         }
@@ -154,12 +156,12 @@ fn run(cli: Cli) -> Result<bool, Failure> {
     done
 }
 
-async fn migrate(stores: Stores, dry_run: bool) -> Result<bool, Failure> {
+async fn migrate(stores: Stores, dry_run: bool, shared: bool) -> Result<bool, Failure> {
     // Asked first in any case, so that a database that does not answer is an error before anything is announced.
-    let migrated = match stores.pending().await {
+    let migrated = match stores.pending(shared).await {
         Ok(_) if !dry_run => {
             stores.announce(&[Kind::Clients, Kind::Orders]).await;
-            stores.migrate().await
+            stores.migrate(shared).await
         }
         pending => pending,
     };
@@ -201,6 +203,9 @@ async fn seed(
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let app = stores.app();
     let app = stores.audited_command(app, audit);
+    if !args.yes {
+        seed::require_own_data(&app).await?;
+    }
     stores.announce(&[Kind::Clients, Kind::Orders]).await;
     let seeded = seed::seed(&app, &Caller::system("seed")?, &what, &bar).await;
     stores.close().await;

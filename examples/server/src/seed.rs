@@ -6,6 +6,7 @@
 mod clients;
 mod names;
 mod orders;
+mod own_data;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -19,6 +20,7 @@ use provesi_core::{
 
 use clients::Clients;
 use orders::Orders;
+pub(crate) use own_data::require_own_data;
 
 /// How many inserts are under way at once, so that a store can commit many together.
 const IN_FLIGHT: usize = 512;
@@ -75,6 +77,8 @@ pub(crate) enum SeedError {
     Orders(#[source] StoreError),
     #[error("the audit failed; what was made stays")]
     Audit(#[source] StoreError),
+    #[error("--yes: must be given, because the stores hold {0} that `seed` did not make; nothing was changed")]
+    ForeignData(&'static str),
     /// A client that was in the way of an insert is gone before it could be read.
     #[error("somebody else is changing the clients; try again")]
     Raced,

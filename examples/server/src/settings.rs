@@ -9,7 +9,7 @@ mod values;
 
 pub(crate) use audit::{Audit, AuditSettings};
 pub(crate) use exposure::ExposureSettings;
-pub(crate) use stores::StoreSettings;
+pub(crate) use stores::{DEFAULT_FILE, StoreSettings};
 
 use std::ffi::OsString;
 use std::fmt;
@@ -90,6 +90,8 @@ impl StoreUrl {
 #[derive(Clone, Debug)]
 pub(crate) struct ServeSettings {
     pub(crate) listen: SocketAddr,
+    /// Whether files that are named and missing are created.
+    pub(crate) create: bool,
     pub(crate) flow: StatusFlow,
     /// The services that may read the records of access.
     pub(crate) audit_readers: Vec<ActorName>,
@@ -144,6 +146,7 @@ impl Env<'_> {
     pub(crate) fn serve(&self, args: ServeArgs) -> Result<ServeSettings, SettingError> {
         let timeout = |text: &str| duration(text, Duration::from_millis(1));
         Ok(ServeSettings {
+            create: args.create.unwrap_or(false),
             listen: self.setting(("--listen", "PROVESI_LISTEN"), args.listen, "127.0.0.1:8000", address)?,
             flow: self.setting(("--flow", "PROVESI_FLOW"), args.flow, "any", |text| {
                 one_of(text, [("any", StatusFlow::any()), ("strict", StatusFlow::strict())])

@@ -17,7 +17,7 @@ use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-use crate::settings::{Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
+use crate::settings::{DEFAULT_FILE, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 use administered::Administered;
 pub(crate) use announce::Kind;
 
@@ -33,25 +33,35 @@ pub(crate) enum OpenError {
         #[source]
         source: StoreError,
     },
-    #[error("{setting}: {place}: there is no such file")]
+    #[error("{setting}: {place}: there is no such file; `provesi-server migrate` creates it, or `serve --create`")]
     Missing { setting: &'static str, place: String },
+    #[error(
+        "{setting}: {place} holds tables of another program ({}) and none of Provesi's; name a database of its own, or give \
+         `migrate --shared-database`",
+        tables.join(", ")
+    )]
+    Unrelated { setting: &'static str, place: String, tables: Vec<String> },
     #[error("{setting}: {place}: the tables are of an older version; run `provesi-server migrate` first")]
     Outdated { setting: &'static str, place: String },
     #[error("no temporary file can be made")]
     Temporary(#[source] std::io::Error),
 }
 
+/// The setting of the store of the audit.
+const AUDIT_STORE: &str = "--audit-store";
+
 /// What a command wants of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// Ready to work with. A file is made where it is missing, and its tables brought up to date; a server's are not
-    /// touched unasked, and must be up to date.
-    Prepare,
-    /// A file is made where it is missing; tables are left as they are.
-    Untouched,
-    /// It is there, and up to date.
+    /// Ready to serve. The default file is created where it is missing, others with `create` alone, and a file's tables are
+    /// brought up to date; those of a server are not touched unasked, and must be up to date.
+    Prepare { create: bool },
+    /// A file is created where it is missing; tables are left as they are. With `shared`, also in a database of another
+    /// program.
+    Untouched { shared: bool },
+    /// It exists, and is up to date.
     AsItIs,
-    /// As [`Self::AsItIs`]; where a file is missing, an empty one elsewhere for the time being.
+    /// As [`Self::AsItIs`]; where the default file is missing, an empty one elsewhere for the time being.
     Look,
     /// Tables are left as they are; where a file is missing, an empty one elsewhere for the time being.
     Inspect,
@@ -116,7 +126,7 @@ impl Stores {
             Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo_audit(url, &mut parts).await?),
             Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
                 Some(of_clients) if same(&settings.clients, own) => of_clients.audit(),
-                _ => opener.sql("--audit-store", own, &mut parts).await?.audit(),
+                _ => opener.sql(AUDIT_STORE, own, &mut parts).await?.audit(),
             },
             _ => sql.audit(),
         };
@@ -135,19 +145,25 @@ impl Stores {
         App::new(Arc::clone(&self.clients), Arc::clone(&self.orders))
     }
 
-    /// What the databases lack.
-    pub(crate) async fn pending(&self) -> Result<Vec<Migrated>, OpenError> {
+    /// What the databases lack. With `shared`, also those that hold tables of another program and none of ours.
+    pub(crate) async fn pending(&self, shared: bool) -> Result<Vec<Migrated>, OpenError> {
         let mut all = Vec::new();
         for part in &self.parts {
             let applied = part.store.pending().await.map_err(|source| part.failed(source))?;
+            if !applied.is_empty() && !shared {
+                let tables = part.store.foreign_tables().await.map_err(|source| part.failed(source))?;
+                if !tables.is_empty() {
+                    return Err(OpenError::Unrelated { setting: part.setting, place: part.place.clone(), tables });
+                }
+            }
             all.push(Migrated { place: part.place.clone(), applied });
         }
         Ok(all)
     }
 
     /// Brings the tables of every database up to date, and tells what was lacking.
-    pub(crate) async fn migrate(&self) -> Result<Vec<Migrated>, OpenError> {
-        let pending = self.pending().await?;
+    pub(crate) async fn migrate(&self, shared: bool) -> Result<Vec<Migrated>, OpenError> {
+        let pending = self.pending(shared).await?;
         // Large databases take long, each for itself. All of them come to their end, also where one fails.
         let parts =
             self.parts.iter().map(async |part| part.store.migrate().await.map_err(|source| part.failed(source)));
@@ -222,26 +238,36 @@ impl Opener<'_> {
         parts: &mut Vec<Part>,
     ) -> Result<SqliteStore, OpenError> {
         let place = SqlUrl::Sqlite(path.to_owned()).to_string();
-        let (mut opened, mut makes) = (path.to_owned(), self.opening == Opening::Prepare);
-        if !path.exists() {
+        let failed = |source| OpenError::Store { setting, place: place.clone(), source };
+        let (mut opened, mut migrates) = (path.to_owned(), matches!(self.opening, Opening::Prepare { .. }));
+        let exists = path.exists();
+        if exists {
+            let tables = provesi_store_sqlite::foreign_tables(path).await.map_err(failed)?;
+            if !tables.is_empty() && self.opening != (Opening::Untouched { shared: true }) {
+                return Err(OpenError::Unrelated { setting, place, tables });
+            }
+        } else {
+            let is_default = self.settings.is_default && path == Path::new(DEFAULT_FILE);
             match (self.opening, self.temporary) {
-                (Opening::AsItIs, _) => return Err(OpenError::Missing { setting, place }),
-                (opening, Some(temporary)) => {
-                    (opened, makes) = (temporary.join(setting), opening == Opening::Look);
+                (Opening::Prepare { create }, _) if create || is_default => {
+                    tracing::warn!("{place}: new, empty");
                 }
-                _ => {}
+                (Opening::Untouched { .. }, _) => {}
+                (Opening::Look, Some(temporary)) if is_default => {
+                    (opened, migrates) = (temporary.join(setting), true);
+                }
+                (Opening::Inspect, Some(temporary)) => opened = temporary.join(setting),
+                _ => return Err(OpenError::Missing { setting, place }),
             }
         }
-        let failed = |source| OpenError::Store { setting, place: place.clone(), source };
         let readers = self.settings.readers.get();
-        let creates = opened != path || matches!(self.opening, Opening::Prepare | Opening::Untouched);
-        let store = if creates {
-            SqliteStore::open_or_create(&opened, readers).await
-        } else {
+        let store = if exists {
             SqliteStore::open(&opened, readers).await
+        } else {
+            SqliteStore::open_or_create(&opened, readers).await
         };
         let store = store.map_err(failed)?;
-        if makes {
+        if migrates {
             store.migrate().await.map_err(failed)?;
         }
         self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
@@ -266,11 +292,10 @@ impl Opener<'_> {
     }
 
     async fn mongo_audit(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoAudit, OpenError> {
-        const SETTING: &str = "--audit-store";
-        let database = self.mongo_database(SETTING, url).await?;
+        let database = self.mongo_database(AUDIT_STORE, url).await?;
         let store = MongoAudit::new(&database);
         let place = StoreUrl::Mongo(url.clone()).to_string();
-        self.add(Part { setting: SETTING, place, store: Box::new(store.clone()) }, parts).await?;
+        self.add(Part { setting: AUDIT_STORE, place, store: Box::new(store.clone()) }, parts).await?;
         Ok(store)
     }
 
@@ -296,7 +321,7 @@ impl Opener<'_> {
 
     /// Notes an open database, where it is as the command wants it.
     async fn add(&self, part: Part, parts: &mut Vec<Part>) -> Result<(), OpenError> {
-        if !matches!(self.opening, Opening::Untouched | Opening::Inspect) {
+        if !matches!(self.opening, Opening::Untouched { .. } | Opening::Inspect) {
             let pending = part.store.pending().await.map_err(|source| part.failed(source))?;
             if !pending.is_empty() {
                 return Err(OpenError::Outdated { setting: part.setting, place: part.place });

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use provesi_crypto::Keys;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 fn command(dir: &Path, args: &[&str]) -> Command {
@@ -260,7 +262,10 @@ fn secrets_in_urls_are_never_printed() {
     .map(|(url, of_orders, of_clients)| {
         // One folder each: they would wait for each other's file.
         let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-        let orders = start(&mut command(dirs[0].path(), &["--clients", "sqlite:c.db", "--orders", &url]));
+        let orders = start(&mut command(
+            dirs[0].path(),
+            &["--log", "off", "--create", "--clients", "sqlite:c.db", "--orders", &url],
+        ));
         let clients =
             start(command(dirs[1].path(), &["migrate", "--orders", "sqlite:o.db"]).env("PROVESI_CLIENTS_URL", &url));
         (url, dirs, [(orders, of_orders), (clients, of_clients)])
@@ -302,7 +307,13 @@ fn import_ends_with_1_where_a_row_failed_and_a_dry_run_makes_no_file() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output), "clients: 1 new, 0 already there, 1 failed\ndry run: nothing was written\n");
     assert_eq!(stderr(&output), "c.csv:3: column email: must be an e-mail address: there is no @\n");
+    let output = run(dir.path(), &["import", "--clients", "c.csv"]);
+    assert!(
+        refused(&output, 1)
+            .ends_with("/provesi.db: there is no such file; `provesi-server migrate` creates it, or `serve --create`")
+    );
     assert!(!dir.path().join("provesi.db").exists());
+    assert!(run(dir.path(), &["migrate"]).status.success());
     let output = run(dir.path(), &["import", "--clients", "c.csv"]);
     assert_eq!((output.status.code(), stdout(&output)), (Some(1), "clients: 1 new, 0 already there, 1 failed\n"));
     assert!(stderr(&output).starts_with("will change SQLite /"), "{output:?}");
@@ -339,7 +350,10 @@ fn check_finds_orders_whose_client_does_not_exist_and_detaches_as_many_as_were_c
     assert!(command(&["import", "--clients", "c.csv"]).status.success());
     let output = check(&["--repair"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stderr(&output).contains("--confirm: must be given where standard input is no terminal"), "{output:?}");
+    assert!(
+        stderr(&output).contains(&format!("--confirm: must be {dangling} where standard input is no terminal")),
+        "{output:?}"
+    );
     for wrong in ["0", "1000"] {
         let output = check(&["--repair", "--confirm", wrong]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -396,7 +410,7 @@ fn audit(dir: &Path, args: &[&str]) -> Output {
 fn who_looked_at_whom_is_in_the_store_after_a_stop_and_a_change_of_it_is_found() {
     for (mode, place) in [("store", "provesi.db"), ("strict", "audit.db")] {
         let own = format!("sqlite:{place}");
-        let mut server = Server::start(&["--audit", mode, "--audit-store", &own]);
+        let mut server = Server::start(&["--create", "--audit", mode, "--audit-store", &own]);
         let ask = |path| {
             let head =
                 format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: r-7\r\nConnection: close\r\n\r\n");
@@ -446,6 +460,7 @@ fn commands_are_on_record_where_the_store_is_and_nowhere_else() {
     std::fs::write(dir.path().join("c.csv"), "name,email\nAna,ana@example.com\nLuz,luz@example.com\n").unwrap();
     std::fs::write(dir.path().join("o.csv"), "order_number,client_email\nA-1,ana@example.com\nA-2,\n").unwrap();
     let import = ["import", "--clients", "c.csv", "--orders", "o.csv"];
+    assert!(run(dir.path(), &["migrate"]).status.success());
     assert!(run(dir.path(), &[&["--audit", "strict"], &import[..]].concat()).status.success());
     let records = |args: &[&str]| {
         let output = audit(dir.path(), &[&["show"], args].concat());
@@ -473,7 +488,7 @@ fn commands_are_on_record_where_the_store_is_and_nowhere_else() {
     let before = records(&[]).len();
     assert!(run(dir.path(), &import).status.success());
     assert_eq!(records(&[]).len(), before);
-    let seeded = run(dir.path(), &["--audit", "store", "seed", "--clients", "2", "--orders", "3"]);
+    let seeded = run(dir.path(), &["--audit", "store", "seed", "--yes", "--clients", "2", "--orders", "3"]);
     assert!(seeded.status.success(), "{seeded:?}");
     let seeds: Vec<_> = records(&[]).into_iter().filter(|fields| fields[1] == "system:seed").collect();
     assert_eq!(seeds.iter().map(|fields| &*fields[4]).collect::<Vec<_>>(), ["order_create", "client_create"]);
@@ -493,4 +508,107 @@ fn a_question_to_the_audit_that_cannot_be_is_one_line() {
     }
     let output = audit(dir.path(), &["verify"]);
     assert!(refused(&output, 1).contains("there is no such file"), "{output:?}");
+}
+
+#[test]
+fn no_command_but_migrate_and_serve_creates_a_file() {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join("c.csv"), "name,email\nAna,ana@example.com\n").unwrap();
+    let named = ["--clients", "sqlite:a.db", "--orders", "sqlite:a.db"];
+    for stores in [&[][..], &named] {
+        for command in [
+            &["check"][..],
+            &["check", "--repair", "--confirm", "1"],
+            &["check", "--undo-sweep", "--confirm", "1"],
+            &["audit", "show"],
+            &["audit", "verify"],
+            &["seed", "--clients", "1", "--orders", "1"],
+            &["import", "--clients", "c.csv"],
+        ] {
+            let output = run(dir.path(), &[stores, command].concat());
+            assert!(
+                refused(&output, 1).contains("there is no such file; `provesi-server migrate` creates it"),
+                "{output:?}"
+            );
+        }
+        assert!(run(dir.path(), &[stores, &["migrate", "--dry-run"]].concat()).status.success());
+    }
+    // A file that was named is not created by serving alone.
+    let output = run(dir.path(), &[&named[..], &["--listen", "127.0.0.1:0"]].concat());
+    assert!(refused(&output, 1).starts_with("provesi-server: --clients: SQLite /"), "{output:?}");
+    let output = run(dir.path(), &[&named[..], &["import", "--clients", "c.csv", "--dry-run"]].concat());
+    assert!(refused(&output, 1).contains("there is no such file"), "{output:?}");
+    let files: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["c.csv"]);
+}
+
+#[test]
+fn serve_says_that_a_file_is_new_and_where_the_stores_are() {
+    for (args, file) in
+        [(&["--clients", "sqlite:a.db", "--orders", "sqlite:a.db", "--create"][..], "a.db"), (&[], "provesi.db")]
+    {
+        let dir = TempDir::new().unwrap();
+        let start = || {
+            let args = [&["--listen", "127.0.0.1:0"], args].concat();
+            let mut child = command(dir.path(), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+            Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+            String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+        };
+        let place = format!("SQLite {}", dir.path().canonicalize().unwrap().join(file).display());
+        let (first, second) = (start(), start());
+        assert!(first.contains(&format!("{place}: new, empty")), "{first}");
+        assert!(!second.contains("new, empty"), "{second}");
+        assert!(second.contains(&format!("clients=\"{place}\" orders=\"{place}\"")), "{second}");
+    }
+}
+
+#[test]
+fn seed_takes_empty_stores_and_its_own_and_others_on_demand_alone() {
+    let dir = TempDir::new().unwrap();
+    let seed = |args: &[&str]| run(dir.path(), &[&["seed", "--clients", "5", "--orders", "20"], args].concat());
+    let refused = |output: &Output, what: &str| {
+        let told =
+            format!("provesi-server: --yes: must be given, because the stores hold {what} that `seed` did not make");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(stderr(output).starts_with(&told) && stdout(output).is_empty(), "{output:?}");
+    };
+    assert!(run(dir.path(), &["migrate"]).status.success());
+    let output = seed(&[]);
+    assert!(output.status.success() && stderr(&output).contains("holds 0 clients and 0 orders"), "{output:?}");
+    let output = seed(&["--seed", "2"]);
+    assert!(output.status.success() && stderr(&output).contains("holds 5 clients and 20 orders"), "{output:?}");
+    std::fs::write(dir.path().join("o.csv"), "order_number,client_email\nA-1,\n").unwrap();
+    assert!(run(dir.path(), &["import", "--orders", "o.csv"]).status.success());
+    refused(&seed(&["--seed", "3"]), "orders");
+    std::fs::write(dir.path().join("c.csv"), "name,email\nAna,ana@example.com\n").unwrap();
+    assert!(run(dir.path(), &["import", "--clients", "c.csv"]).status.success());
+    refused(&seed(&["--seed", "3"]), "clients");
+    let output = seed(&["--seed", "3", "--yes"]);
+    assert!(output.status.success() && stdout(&output).contains("clients: 5 new"), "{output:?}");
+}
+
+#[test]
+fn a_file_of_another_program_is_left_as_it_is() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("books.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let content = runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE books (id INTEGER)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        std::fs::read(&file).unwrap()
+    });
+    let stores = ["--clients", "sqlite:books.db", "--orders", "sqlite:books.db"];
+    for command in [&["migrate"][..], &["migrate", "--dry-run"], &["serve", "--create"], &["check"], &["seed"]] {
+        let output = run(dir.path(), &[&stores, command].concat());
+        let told = "holds tables of another program (books) and none of Provesi's";
+        assert!(refused(&output, 1).contains(told), "{output:?}");
+        // Its journal mode is in the file as well.
+        assert!(std::fs::read(&file).unwrap() == content, "{command:?}");
+    }
+    let output = run(dir.path(), &[&stores[..], &["migrate", "--shared-database"]].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(run(dir.path(), &[&stores[..], &["check"]].concat()).status.success());
 }

@@ -34,7 +34,7 @@ enum Swept {
     Unchanged(Order, ClientId),
     ChangedSince,
     /// A later sweep took a client off it again, whose event counts.
-    SweptAgain,
+    Superseded,
 }
 
 impl App {
@@ -101,7 +101,7 @@ impl App {
         let mut clients: Vec<ClientId> = swept.iter().map(|(client, _)| *client).collect();
         clients.sort_unstable();
         clients.dedup();
-        let existing = if clients.is_empty() { Default::default() } else { self.existing_clients(&clients).await? };
+        let existing = self.existing_clients(&clients).await?;
         let mut outcomes = stream::iter(swept)
             .map(|(client, event)| async move { self.look_up_swept(client, &event).await })
             .buffered(CONCURRENCY);
@@ -111,7 +111,7 @@ impl App {
                 Swept::Unchanged(order, client) if existing.contains(&client) => restorable.push((order, client)),
                 Swept::Unchanged(..) => counts.client_missing += 1,
                 Swept::ChangedSince => counts.changed_since += 1,
-                Swept::SweptAgain => {}
+                Swept::Superseded => {}
             }
         }
         Ok(Some((last, restorable)))
@@ -131,7 +131,7 @@ impl App {
             let Some(last) = later.last().map(|event| event.id) else { break };
             for event in later.iter().filter(|event| event.order_id == order.id) {
                 if swept_client(event).is_some() {
-                    return Ok(Swept::SweptAgain);
+                    return Ok(Swept::Superseded);
                 }
                 changed |= matches!(event.kind, EventKind::ClientChanged { .. });
             }

@@ -1,11 +1,10 @@
 //! What the audit and the boundary between services cost a request of somebody who is no service: the same server with both
 //! and without, in turns.
 
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::ask::json;
-use crate::files::{bench_dir, binary};
+use crate::files::{self, bench_dir};
 use crate::load::{CONNECTIONS, gets, in_turns, run};
 use crate::process::Running;
 
@@ -19,10 +18,8 @@ fn filled(name: &str) -> String {
     let file = bench_dir().join(name);
     let url = format!("sqlite:{}", file.display());
     if !file.exists() {
-        let mut seed = Command::new(binary());
-        seed.args(["seed", "--clients", "5000", "--orders", "20000"]);
-        seed.env("PROVESI_CLIENTS_URL", &url).env("PROVESI_ORDERS_URL", &url);
-        assert!(seed.stdout(Stdio::null()).status().expect("the server's seed runs").success());
+        files::run(&url, &["migrate"]);
+        files::run(&url, &["seed", "--clients", "5000", "--orders", "20000"]);
     }
     url
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -22,17 +22,19 @@ pub(crate) fn million_orders() -> PathBuf {
         let made = file.with_extension("new.db");
         let _ = fs::remove_file(&made);
         let start = Instant::now();
-        let status = Command::new(binary())
-            .args(["seed", "--clients", "100000", "--orders", "1000000"])
-            .env("PROVESI_CLIENTS_URL", url(&made))
-            .env("PROVESI_ORDERS_URL", url(&made))
-            .status()
-            .expect("the server's seed runs");
-        assert!(status.success(), "seeding failed");
+        run(&url(&made), &["migrate"]);
+        run(&url(&made), &["seed", "--clients", "100000", "--orders", "1000000"]);
         println!("seed of 100,000 clients and 1,000,000 orders: {:.1} s", start.elapsed().as_secs_f64());
         fs::rename(&made, &file).expect("the file can be moved");
     }
     file
+}
+
+/// Runs a command over the file at `url`.
+pub(crate) fn run(url: &str, args: &[&str]) {
+    let mut command = Command::new(binary());
+    command.args(args).env("PROVESI_CLIENTS_URL", url).env("PROVESI_ORDERS_URL", url).stdout(Stdio::null());
+    assert!(command.status().expect("the program runs").success(), "{args:?} failed");
 }
 
 /// Paths of orders with a client, spread over the file.

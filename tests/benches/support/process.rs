@@ -24,7 +24,7 @@ impl Running {
     /// The same, with further arguments and variables.
     pub(crate) fn server_with(clients: &str, orders: &str, set: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(provesi_tests::server_binary(true));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+        command.args(["serve", "--create", "--listen", "127.0.0.1:0", "--log", "warn"]);
         command.args(["--clients", clients, "--orders", orders]);
         set(&mut command);
         Self::start(command, "/api/health")

@@ -1,15 +1,16 @@
 //! An operator's single mistake about the stores: no order loses its client, and the server says what it sees.
 
 use mongodb::bson::{Document, doc};
-use provesi_core::{Caller, OrderRepository, Stamp};
+use provesi_core::{Caller, Expected, Order, OrderRepository, OrderState, OrderStatus, Stamp};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::servers::{self, TestDatabase, wanted};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 
 use crate::place::{Place, on_every_arrangement};
-use crate::server::Server;
+use crate::server::{Server, run_in};
 
 const ORDERS: usize = 12;
 
@@ -113,7 +114,7 @@ async fn an_older_backup_of_clients_costs_no_order_its_client() {
     assert!(line.contains("dangling_clients=1") && line.contains("dangling_orders=4"), "{line}");
     assert_eq!(owned(&server).await, ORDERS);
     let (code, text) = server.run(&["check", "--repair", "--confirm", "5"]).await;
-    assert!(code == Some(1) && text.contains("4 records would be changed, not 5; nothing was changed"), "{text}");
+    assert!(code == Some(1) && text.contains("4 orders would be changed, not 5; nothing was changed"), "{text}");
     assert_eq!(owned(&server).await, ORDERS);
     // The client comes back, and all is well.
     collection.insert_one(lost).await.unwrap();
@@ -166,7 +167,7 @@ async fn undo_sweep_gives_orders_their_clients_back_and_leaves_others_alone(plac
     assert_eq!(given.0, StatusCode::OK);
     let undo = async |args: &[&str]| server.run(&[&["check", "--undo-sweep"], args].concat()).await;
     let (code, text) = undo(&["--confirm", "8"]).await;
-    assert!(code == Some(1) && text.contains("7 records would be changed, not 8; nothing was changed"), "{text}");
+    assert!(code == Some(1) && text.contains("7 orders would be changed, not 8; nothing was changed"), "{text}");
     assert!(text.contains(" 7 can get it back, 0 cannot because the client does not exist, 1 changed"), "{text}");
     assert_eq!(owned(&server).await, 1);
     let (code, text) = undo(&["--confirm", "7"]).await;
@@ -186,4 +187,57 @@ async fn undo_sweep_gives_orders_their_clients_back_and_leaves_others_alone(plac
     // A second time there is nothing to do.
     let (code, text) = undo(&[]).await;
     assert!(code == Some(0) && text.contains(" 0 can get it back"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_leaves_the_database_of_another_program_alone() {
+    if !(wanted("postgres") && wanted("mongodb")) {
+        return;
+    }
+    let (orders, clients) = (servers::postgres().await, servers::mongodb().await);
+    let mut postgres = PgConnection::connect(orders.url()).await.unwrap();
+    let place = Place::behind(clients.url(), orders.url(), vec![]);
+    let migrate = async |args: &[&str]| run_in(&place, &[&["migrate"], args].concat()).await;
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+    sqlx::query("CREATE TABLE invoices (id bigint)").execute(&mut postgres).await.unwrap();
+    for args in [&[][..], &["--dry-run"]] {
+        let (code, text) = migrate(args).await;
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("provesi-server: PROVESI_ORDERS_URL: PostgreSQL "), "{text}");
+        assert!(text.contains("holds tables of another program (invoices) and none of Provesi's"), "{text}");
+        assert_eq!(sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut postgres).await.unwrap(), 1);
+    }
+    sqlx::query("DROP TABLE invoices").execute(&mut postgres).await.unwrap();
+    let others = collection(&clients).await;
+    let others = others.client().database(&others.namespace().db);
+    others.collection::<Document>("invoices").insert_one(doc! {"a": 1}).await.unwrap();
+    let (code, text) = migrate(&[]).await;
+    assert!(code == Some(1) && text.contains("PROVESI_CLIENTS_URL: MongoDB "), "{text}");
+    assert!(text.contains("another program (invoices)"), "{text}");
+    // Neither database was changed: what is wrong with one is found before the other is migrated.
+    assert_eq!(sqlx::query_scalar::<_, i64>(tables).fetch_one(&mut postgres).await.unwrap(), 0);
+    assert_eq!(others.list_collection_names().await.unwrap(), ["invoices"]);
+    let (code, text) = migrate(&["--shared-database"]).await;
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(migrate(&[]).await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_that_are_dated_years_ahead_are_logged_at_the_start() {
+    if !wanted("sqlite") {
+        return;
+    }
+    let mut server = Server::start(Place::sqlite().await).await;
+    assert_eq!(server.post("/api/orders/", &json!({"order_number": "A-1"})).await.0, StatusCode::CREATED);
+    server.logged("integrity checked").await;
+    assert_eq!(server.logged_so_far("in the future").len(), 0);
+    // Somebody moved it while the clock was ahead.
+    let store = orders_of(server.place_mut()).await;
+    let order = store.find_by_number(&"A-1".parse().unwrap()).await.unwrap().unwrap();
+    let moved = Order { state: OrderState::new(OrderStatus::Packing, None, order.updated_at).unwrap(), ..order };
+    let ahead = Stamp::new("2099-01-01T00:00:00Z".parse().unwrap(), &Caller::default());
+    store.update(&moved, Expected::Any, &ahead).await.unwrap();
+    let server = server.kill_and_restart().await;
+    let line = server.logged("the latest change of an order is in the future").await;
+    assert!(line.contains("ERROR") && line.contains("latest_change=2099-01-01T00:00:00.000Z"), "{line}");
 }

@@ -104,16 +104,12 @@ impl Server {
 
     /// As [`run`](Self::run), without one of the variables.
     pub(crate) async fn run_without(&self, variable: &str, arguments: &[&str]) -> (Option<i32>, String) {
-        let output =
-            command(&self.place).env_remove(variable).args(arguments).output().await.expect("the program runs");
-        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).expect("its output is text"))
+        output_of(command(&self.place).env_remove(variable).args(arguments)).await
     }
 
     /// Runs a sub-command over the server's place, and answers its exit code and what it printed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = command(&self.place).args(arguments).output().await.expect("the program runs");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).expect("its output is text"))
+        run_in(&self.place, arguments).await
     }
 
     /// A request, with the JSON of `body` unless that is null.
@@ -175,6 +171,17 @@ impl Server {
         assert_eq!(status, StatusCode::CREATED, "{body}");
         body["data"]["id"].as_str().expect("an id").to_owned()
     }
+}
+
+/// Runs a sub-command over this place, and answers its exit code and what it printed.
+pub(crate) async fn run_in(place: &Place, arguments: &[&str]) -> (Option<i32>, String) {
+    output_of(command(place).args(arguments)).await
+}
+
+async fn output_of(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().await.expect("the program runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).expect("its output is text"))
 }
 
 fn command(place: &Place) -> Command {

@@ -228,7 +228,7 @@ async fn the_clients_may_be_away_and_a_deleted_one_is_found_by_the_check() {
     assert_eq!(two.clients.delete(&format!("/api/clients/{luz}")).await.0, StatusCode::OK);
     let left = two.orders.get("/api/orders/A-2").await;
     assert_eq!((&left["data"]["client_id"], left["data"].get("client")), (&json!(luz), None), "{left}");
-    let (code, told) = two.orders.run(&["check", "--repair"]).await;
+    let (code, told) = two.orders.run(&["check", "--repair", "--confirm", "1"]).await;
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(two.orders.get("/api/orders/A-2").await["data"]["client_id"], Value::Null);
     two.everybody_is_known("A-1").await;

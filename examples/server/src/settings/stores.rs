@@ -8,13 +8,15 @@ use super::{Env, PeerSettings, SettingError, SqlUrl, StoreUrl};
 use crate::cli::StoreArgs;
 
 /// The file of both stores where no URL is set.
-const DEFAULT_FILE: &str = "./provesi.db";
+pub(crate) const DEFAULT_FILE: &str = "./provesi.db";
 
 /// The stores, as they were asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreSettings {
     pub(crate) clients: StoreUrl,
     pub(crate) orders: SqlUrl,
+    /// Whether both are in [`DEFAULT_FILE`] because no setting named them.
+    pub(crate) is_default: bool,
     /// The flags or variables that named them.
     pub(crate) clients_setting: &'static str,
     pub(crate) orders_setting: &'static str,
@@ -58,6 +60,7 @@ impl Env<'_> {
                 format!("is set without {flag} or {variable}; set both, which may name the same database, or neither");
             Err(SettingError::new(setting, why))
         };
+        let is_default = clients.is_none();
         let ((clients_setting, clients), (orders_setting, orders)) = match (clients, orders) {
             (Some(clients), Some(orders)) => (clients, orders),
             (Some((setting, _)), None) => return alone(setting, ORDERS),
@@ -71,6 +74,7 @@ impl Env<'_> {
             peer: if matches!(clients, StoreUrl::Service(_)) { Some(self.peer()?) } else { None },
             clients,
             orders: orders.for_orders().map_err(|why| SettingError::new(orders_setting, why))?,
+            is_default,
             clients_setting,
             orders_setting,
             readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| connections(text, 64))?,

@@ -11,6 +11,8 @@ use provesi_store_sqlite::SqliteStore;
 pub(super) trait Administered: Send + Sync {
     async fn pending(&self) -> Result<Vec<String>, StoreError>;
     async fn migrate(&self) -> Result<(), StoreError>;
+    /// Names of another program's tables, where there are some and none of ours.
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError>;
     async fn close(&self);
 }
 
@@ -22,6 +24,11 @@ impl Administered for SqliteStore {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate().await
+    }
+
+    /// Looked at before the file is opened, see [`provesi_store_sqlite::foreign_tables`].
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn close(&self) {
@@ -39,6 +46,10 @@ impl Administered for PgStore {
         self.migrate().await
     }
 
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.foreign_tables().await
+    }
+
     async fn close(&self) {
         self.close().await;
     }
@@ -54,6 +65,10 @@ impl Administered for MongoStore {
         self.migrate().await
     }
 
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.foreign_collections().await
+    }
+
     /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
     async fn close(&self) {}
 }
@@ -66,6 +81,10 @@ impl Administered for MongoAudit {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate().await
+    }
+
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.foreign_collections().await
     }
 
     async fn close(&self) {}

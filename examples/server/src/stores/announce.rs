@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use provesi_core::{ClientFilter, ClientListing, OrderFilter, OrderListing, Page, PageLimit, PageRequest, StoreError};
 
-use super::Stores;
+use super::{AUDIT_STORE, Stores};
 
 /// What a command changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,10 @@ impl Stores {
                 Some((_, all)) => all.push(held),
                 None => lines.push((place, vec![held])),
             }
+        }
+        // A database of the audit alone, which is open where a command writes records of access or migrates it.
+        for part in self.parts.iter().filter(|part| part.setting == AUDIT_STORE) {
+            lines.push((&part.place, vec!["records of access".to_owned()]));
         }
         for (place, held) in lines {
             let _ = writeln!(io::stderr(), "will change {place}, which holds {}", held.join(" and "));
