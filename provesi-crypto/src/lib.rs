@@ -22,7 +22,9 @@ mod token;
 pub use clock::SystemClock;
 pub use clock::{Clock, Timestamp, TimestampError};
 pub use keys::{KeyError, KeyName, Keys};
-pub use message::{Expected, MAX_AGE, MAX_AHEAD, Message, OpenError, Seal, SealError, SecureMessages};
+pub use message::{
+    Binding, Expected, MAX_AGE, MAX_AHEAD, Message, OpenError, Seal, SealError, SealedMessage, SecureMessages,
+};
 pub use nonce::Nonce;
 pub use random::NoRandomness;
 #[cfg(feature = "std")]

@@ -1,5 +1,6 @@
 //! Messages: data for one service from another, with an age and a nonce, inside of a token.
 
+mod binding;
 mod envelope;
 
 use core::fmt;
@@ -20,6 +21,8 @@ use crate::replay::{MessageId, ReplayGuard, ReplayRefusal};
 use crate::ring::{EncryptError, KeyRing, Unreadable};
 use crate::service::ServiceName;
 use crate::token::MAX_PLAINTEXT_LEN;
+
+pub use binding::Binding;
 
 /// How old a message may be: exactly so old is accepted, a microsecond more is expired.
 pub const MAX_AGE: Duration = Duration::from_secs(300);
@@ -51,19 +54,34 @@ pub struct Seal<'a, T> {
 pub struct Expected<'a> {
     destination: &'a ServiceName,
     source: Option<&'a ServiceName>,
+    binding: Option<Binding<'a>>,
+    strict: bool,
 }
 
 impl<'a> Expected<'a> {
     /// A message for this service, from any that has the keys.
     #[must_use]
     pub fn at(destination: &'a ServiceName) -> Self {
-        Self { destination, source: None }
+        Self { destination, source: None, binding: None, strict: false }
     }
 
     /// And sent by this one only.
     #[must_use]
     pub fn sent_by(self, source: &'a ServiceName) -> Self {
         Self { source: Some(source), ..self }
+    }
+
+    /// And made for this request, or for the response to it. A message that names no request, as the Python system makes
+    /// them, is accepted as well.
+    #[must_use]
+    pub fn bound_to(self, binding: Binding<'a>) -> Self {
+        Self { binding: Some(binding), ..self }
+    }
+
+    /// And only where it names its request.
+    #[must_use]
+    pub fn strict(self, strict: bool) -> Self {
+        Self { strict, ..self }
     }
 }
 
@@ -79,8 +97,30 @@ impl SecureMessages {
     /// # Errors
     /// Where the data is no JSON object or too long, or there are no random numbers.
     pub fn seal<T: Serialize>(&self, message: &Seal<'_, T>) -> Result<String, SealError> {
-        let text = envelope::write(message, self.clock.now(), Nonce::generate()?)?;
-        Ok(self.keys.encrypt(&text)?)
+        Ok(self.seal_as(message, None)?.token)
+    }
+
+    /// As [`seal`](Self::seal), for one request or the response to one. A receiver that expects another refuses it
+    /// ([`Expected::bound_to`]); the Python system ignores the fields that say so.
+    ///
+    /// # Errors
+    /// As [`seal`](Self::seal).
+    pub fn seal_bound<T: Serialize>(
+        &self,
+        message: &Seal<'_, T>,
+        binding: &Binding<'_>,
+    ) -> Result<SealedMessage, SealError> {
+        self.seal_as(message, Some(binding))
+    }
+
+    fn seal_as<T: Serialize>(
+        &self,
+        message: &Seal<'_, T>,
+        binding: Option<&Binding<'_>>,
+    ) -> Result<SealedMessage, SealError> {
+        let nonce = Nonce::generate()?;
+        let text = envelope::write(message, binding, self.clock.now(), nonce)?;
+        Ok(SealedMessage { token: self.keys.encrypt(&text)?, nonce })
     }
 
     /// The message inside of a token, if it is as expected and was not opened before.
@@ -92,12 +132,15 @@ impl SecureMessages {
     /// Where it must not be used. All but [`OpenError::Unreadable`] are reached with the keys only.
     pub fn open(&self, token: &str, expected: &Expected<'_>) -> Result<Message, OpenError> {
         let text = self.keys.decrypt(token)?;
-        let message = envelope::read(&text).ok_or(OpenError::Malformed)?;
+        let (message, binding) = envelope::read(&text).ok_or(OpenError::Malformed)?;
         if message.destination != *expected.destination {
             return Err(OpenError::WrongDestination);
         }
         if expected.source.is_some_and(|source| *source != message.id.source) {
             return Err(OpenError::WrongSource);
+        }
+        if let Some(expected_binding) = &expected.binding {
+            binding.check(expected_binding, expected.strict)?;
         }
         let now = self.clock.now();
         if message.timestamp.since(now) > MAX_AHEAD {
@@ -109,6 +152,15 @@ impl SecureMessages {
         self.guard.enter(&message.id, message.timestamp.later(MAX_AGE), now)?;
         Ok(message)
     }
+}
+
+/// A message that was sealed for a request or a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedMessage {
+    /// What is sent.
+    pub token: String,
+    /// Its nonce, which the response names ([`Binding::Response`]).
+    pub nonce: Nonce,
 }
 
 /// A message that was opened: authentic, for us, fresh, and the first of its kind.
@@ -226,6 +278,12 @@ pub enum OpenError {
     /// It is from another service than the expected one.
     #[error("the message is from another service")]
     WrongSource,
+    /// It was made for another request, for a response where a request is expected, or the other way round.
+    #[error("the message was made for another request")]
+    WrongBinding,
+    /// It does not say for which request it was made, and must.
+    #[error("the message does not say for which request it was made")]
+    Unbound,
     /// It is dated more than [`MAX_AHEAD`] after now.
     #[error("the message is from the future")]
     FromTheFuture,

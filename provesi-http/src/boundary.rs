@@ -14,7 +14,8 @@
 //!    that refuses is encrypted as well, and must be inside of compression: what is compressed before it is encrypted tells
 //!    by its length what it says.
 //! 3. [`Boundary::decrypt`]: with `X-Encrypted-Payload: true` the body is a secure message; what it says goes on as if it had
-//!    come so. Whatever is wrong with it: 400, with one text.
+//!    come so. Whatever is wrong with it: 400, with one text. A message that was made for another method or path, or for a
+//!    response, is wrong as well ([`Binding`](provesi_crypto::Binding)).
 //!
 //! Behind them, around single routes: [`require_service`], [`require_encrypted`] and [`require_encrypted_response`].
 //!
@@ -129,6 +130,8 @@ struct Inner {
     places: Places,
     limits: Limits,
     failed: Arc<FailedAttempts>,
+    /// Whether an encrypted body must say for which request it was made.
+    strict_messages: bool,
 }
 
 /// The keys, and what messages under them are judged by.
@@ -205,6 +208,13 @@ impl Boundary {
     #[must_use]
     pub fn with_timeout(self, time: Duration) -> Self {
         self.change(|inner| inner.limits.time = time)
+    }
+
+    /// Refuses encrypted bodies that do not say for which request they were made, as those of the Python system. Without
+    /// this they are accepted; one that says so must always be at its own method and path.
+    #[must_use]
+    pub fn with_strict_messages(self, strict: bool) -> Self {
+        self.change(|inner| inner.strict_messages = strict)
     }
 
     /// Step 1 alone: who sends an internal request.

@@ -3,7 +3,8 @@
 //! Every question is a `POST` whose body is a secure message, and so is every answer: who stands between the two sees paths,
 //! lengths and times, and the token, which is why an address beyond this machine must be `https://`. What an answer says is
 //! taken from the message alone, not from the status beside it, which anybody may change; and it names what was asked, so
-//! that an answer to another question does not pass for it.
+//! that an answer to another question does not pass for it. A question is bound to its method and path below the base address:
+//! a proxy may strip the base's own path and must leave the rest as it is.
 //!
 //! ```no_run
 //! use provesi_crypto::{KeyRing, Keys};
@@ -62,6 +63,7 @@ pub struct SecureServiceClient {
     destination: ServiceName,
     token: HeaderValue,
     messages: SecureMessages,
+    strict_messages: bool,
 }
 
 impl fmt::Debug for SecureServiceClient {
@@ -94,7 +96,14 @@ impl SecureServiceClient {
         let http = tls::http(&base)?;
         let guard = Arc::new(MemoryReplayGuard::new(ANSWERS));
         let messages = SecureMessages::new(keys.into(), Arc::new(SystemClock), guard);
-        Ok(Self { http, base, source, destination, token, messages })
+        Ok(Self { http, base, source, destination, token, messages, strict_messages: false })
+    }
+
+    /// Refuses answers that do not name the question that they are for, as services of earlier versions send them. An
+    /// answer that names another question is refused always.
+    #[must_use]
+    pub fn with_strict_messages(self, strict: bool) -> Self {
+        Self { strict_messages: strict, ..self }
     }
 
     /// Whether [`new`](Self::new) would take this address.

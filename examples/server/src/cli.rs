@@ -136,6 +136,10 @@ pub(crate) struct ServeArgs {
     /// The most connections at once; further ones wait [env: PROVESI_MAX_CONNECTIONS] [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<String>,
+    /// Refuse secure messages that do not say for which request they were made, as those of the Python system [env:
+    /// PROVESI_STRICT_MESSAGES] [default: off]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub(crate) strict_messages: Option<String>,
     /// The pages at / beside the API: on or off. What signs their forms is in PROVESI_SECRET_KEY (32 bytes or more); without
     /// it, it is new at each start [env: PROVESI_PAGES] [default: on]
     #[arg(long, value_name = "on|off")]
@@ -294,6 +298,7 @@ impl ServeArgs {
             idle_timeout,
             drain_timeout,
             max_connections,
+            strict_messages,
             pages;
             exposure: self.exposure.over(below.exposure)
         )

@@ -73,7 +73,10 @@ fn run(cli: Cli) -> Result<bool, Failure> {
     let done = match command {
         Command::Serve(args) => {
             let settings = env.serve(args.serve.over(serve))?;
-            let stores = env.stores(args.stores.over(stores))?;
+            let mut stores = env.stores(args.stores.over(stores))?;
+            if let Some(peer) = &mut stores.peer {
+                peer.strict_messages = settings.services.strict_messages;
+            }
             logging::start(log);
             runtime.block_on(async {
                 let opening = Opening::Prepare { create: settings.create };

@@ -188,7 +188,7 @@ impl Env<'_> {
             })?,
             // No flag: a command line is seen by everybody on the machine.
             secret_key: self.setting(("PROVESI_SECRET_KEY", "PROVESI_SECRET_KEY"), None, "", secret_key)?,
-            services: self.services()?,
+            services: self.services(args.strict_messages)?,
         })
     }
 

@@ -220,7 +220,10 @@ impl Opener<'_> {
                 Ok((sql.clients(), Some(sql)))
             }
             StoreUrl::Mongo(url) => Ok((Arc::new(self.mongo(url, parts).await?), None)),
-            StoreUrl::Service(base) => Ok((Arc::new(self.service(base)?), None)),
+            StoreUrl::Service(base) => {
+                let strict = self.settings.peer.as_ref().is_some_and(|peer| peer.strict_messages);
+                Ok((Arc::new(self.service(base)?.with_strict_messages(strict)), None))
+            }
         }
     }
 

@@ -270,7 +270,7 @@ fn what_the_python_system_recorded_opens_or_not_as_it_did_there() {
         assert_eq!(elsewhere.unwrap_err(), OpenError::WrongDestination);
         // The other way: sealed with the same nonce at the same time, it says the same.
         let seal = Seal { source: &source, destination: &destination, data: &vector["data"] };
-        let ours = envelope::write(&seal, message.timestamp(), message.nonce()).unwrap();
+        let ours = envelope::write(&seal, None, message.timestamp(), message.nonce()).unwrap();
         let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(json(&ours), json(&text(&vector["json_plaintext"])));
     }
@@ -299,4 +299,104 @@ fn what_the_python_system_recorded_opens_or_not_as_it_did_there() {
             malformed("plaintext is not JSON"),
         ]
     );
+}
+
+const LOOKUP: Binding<'static> = Binding::Request { method: "POST", path: "/clients/api/v1/lookup/?a=b" };
+
+impl Bench {
+    fn seal_bound(&self, binding: &Binding<'_>) -> SealedMessage {
+        let data = json!({"x": 1});
+        let seal = Seal { source: &name("orders"), destination: &name("clients"), data: &data };
+        self.messages.seal_bound(&seal, binding).unwrap()
+    }
+
+    fn open_bound(&self, token: &str, binding: Binding<'_>, strict: bool) -> Result<Message, OpenError> {
+        self.messages.open(token, &Expected::at(&name("clients")).bound_to(binding).strict(strict))
+    }
+}
+
+#[test]
+fn a_message_opens_at_the_request_that_it_was_made_for_and_at_no_other() {
+    let bench = Bench::new();
+    let response = Binding::Response { in_reply_to: None };
+    for strict in [false, true] {
+        let sealed = bench.seal_bound(&LOOKUP);
+        let opened = bench.open_bound(&sealed.token, LOOKUP, strict).unwrap();
+        assert_eq!(opened.nonce(), sealed.nonce);
+        for other in [
+            Binding::Request { method: "PUT", path: "/clients/api/v1/lookup/?a=b" },
+            Binding::Request { method: "post", path: "/clients/api/v1/lookup/?a=b" },
+            Binding::Request { method: "POST", path: "/clients/api/v1/lookup/" },
+            Binding::Request { method: "POST", path: "/clients/api/v1/search/?a=b" },
+            response,
+            Binding::Response { in_reply_to: Some(sealed.nonce) },
+        ] {
+            let opened = bench.open_bound(&sealed.token, other, strict);
+            assert_eq!(opened.unwrap_err(), OpenError::WrongBinding, "{other:?}");
+        }
+        // A receiver that expects nothing of the kind opens it, as the Python system does.
+        bench.messages.open(&sealed.token, &Expected::at(&name("clients"))).unwrap();
+    }
+}
+
+#[test]
+fn a_response_opens_as_the_one_to_its_request_and_as_no_request() {
+    let bench = Bench::new();
+    let [asked, other] = [(); 2].map(|()| bench.seal_bound(&LOOKUP).nonce);
+    let (to_asked, to_none) = (Binding::Response { in_reply_to: Some(asked) }, Binding::Response { in_reply_to: None });
+    for (made_for, expected, strict, outcome) in [
+        (to_asked, to_asked, true, Ok(())),
+        (to_asked, Binding::Response { in_reply_to: Some(other) }, false, Err(OpenError::WrongBinding)),
+        (to_asked, to_none, false, Err(OpenError::WrongBinding)),
+        // A refusal of a message that could not be opened names none.
+        (to_none, to_asked, false, Ok(())),
+        (to_none, to_asked, true, Err(OpenError::WrongBinding)),
+        (to_none, to_none, true, Ok(())),
+        (to_asked, LOOKUP, false, Err(OpenError::WrongBinding)),
+        (to_none, LOOKUP, false, Err(OpenError::WrongBinding)),
+        (LOOKUP, to_asked, false, Err(OpenError::WrongBinding)),
+    ] {
+        let token = bench.seal_bound(&made_for).token;
+        let opened = bench.open_bound(&token, expected, strict).map(drop);
+        assert_eq!(opened, outcome, "{made_for:?} as {expected:?}");
+    }
+}
+
+#[test]
+fn a_message_that_names_no_request_opens_unless_it_must() {
+    let bench = Bench::new();
+    let token = bench.seal(&json!({})).unwrap();
+    for binding in [LOOKUP, Binding::Response { in_reply_to: None }] {
+        assert_eq!(bench.open_bound(&token, binding, true).unwrap_err(), OpenError::Unbound);
+        bench.open_bound(&token, binding, false).unwrap();
+    }
+}
+
+#[test]
+fn a_binding_comes_after_the_fields_that_the_python_system_reads() {
+    let bench = Bench::new();
+    let sealed = bench.seal_bound(&LOOKUP);
+    let text = bench.keys.decrypt(&sealed.token).unwrap();
+    let start = format!(
+        r#"{{"data":{{"x":1}},"source":"orders","destination":"clients","timestamp":"{NOW}","nonce":"{}","#,
+        sealed.nonce
+    );
+    assert_eq!(
+        text.strip_prefix(&start).unwrap(),
+        r#""direction":"request","method":"POST","path":"/clients/api/v1/lookup/?a=b"}"#
+    );
+    let answer = bench.seal_bound(&Binding::Response { in_reply_to: Some(sealed.nonce) });
+    let text = bench.keys.decrypt(&answer.token).unwrap();
+    assert!(text.ends_with(&format!(r#","direction":"response","in_reply_to":"{}"}}"#, sealed.nonce)), "{text}");
+}
+
+#[test]
+fn a_binding_that_is_not_of_its_form_is_malformed() {
+    let bench = Bench::new();
+    for direction in [json!("reply"), json!("request"), json!(""), json!(1)] {
+        assert_eq!(bench.open_json(&with("direction", direction)).unwrap_err(), OpenError::Malformed);
+    }
+    let mut answer = with("direction", json!("response"));
+    answer["in_reply_to"] = json!("no nonce");
+    assert_eq!(bench.open_json(&answer).unwrap_err(), OpenError::Malformed);
 }

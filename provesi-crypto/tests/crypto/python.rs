@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use provesi_crypto::{Expected, MemoryReplayGuard, Seal, SecureMessages, SystemClock};
+use provesi_crypto::{Binding, Expected, MemoryReplayGuard, Seal, SecureMessages, SystemClock};
 use serde_json::{Value, json};
 
 use crate::{AES, HMAC, ring};
@@ -86,24 +86,30 @@ fn python_opens_what_we_make_and_we_open_what_python_makes() {
     let (orders, clients) = ("orders".parse().unwrap(), "clients".parse().unwrap());
     let texts: Vec<_> = (0..40).map(|len| "x".repeat(len)).chain(["Ñandú 漢 🚚\0\n\"\\".repeat(500)]).collect();
     let data = [json!({}), json!({"name": "Ñandú 漢 🚚", "n": [1, null, 2.5]})];
-    let seal = |data| messages.seal(&Seal { source: &orders, destination: &clients, data }).unwrap();
+    // Also with the fields that it does not know.
+    let binding = Binding::Request { method: "POST", path: "/clients/api/v1/lookup/" };
+    let seal = |data: &Value| {
+        let seal = Seal { source: &orders, destination: &clients, data };
+        [messages.seal(&seal).unwrap(), messages.seal_bound(&seal, &binding).unwrap().token]
+    };
     let asked = json!({
         "aes": AES,
         "hmac": HMAC,
         "tokens": texts.iter().map(|text| ring().encrypt(text).unwrap()).collect::<Vec<_>>(),
         "texts": texts,
-        "messages": data.each_ref().map(seal),
+        "messages": data.iter().flat_map(seal).collect::<Vec<_>>(),
         "data": data,
     });
     let Some(answer) = other_side(&asked) else { return };
     assert_eq!(answer["opened"], asked["texts"]);
-    assert_eq!(answer["data"], asked["data"]);
+    let twice: Vec<_> = data.iter().flat_map(|data| [data.clone(), data.clone()]).collect();
+    assert_eq!(answer["data"], json!(twice));
     let answered = |name: &str| answer[name].as_array().unwrap().iter().map(|token| token.as_str().unwrap());
     let opened: Vec<_> = answered("made").map(|token| ring().decrypt(token).unwrap()).collect();
     assert_eq!(opened, texts);
-    let opened: Vec<Value> = answered("messages")
-        .map(|token| messages.open(token, &Expected::at(&clients).sent_by(&orders)).unwrap().data().unwrap())
-        .collect();
+    let expected = Expected::at(&clients).sent_by(&orders).bound_to(binding);
+    let opened: Vec<Value> =
+        answered("messages").map(|token| messages.open(token, &expected).unwrap().data().unwrap()).collect();
     assert_eq!(opened, data);
 }
 

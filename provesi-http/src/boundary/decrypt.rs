@@ -2,11 +2,13 @@
 
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use provesi_crypto::{Expected, OpenError};
+use provesi_crypto::{Binding, Expected, OpenError};
 use tower::Service;
 
+use super::encrypt_response::Encrypting;
 use super::refusal::Refusal;
 use super::step::Check;
 use super::{Boundary, ENCRYPTED_PAYLOAD, Inner, says_true, service_name};
@@ -38,7 +40,7 @@ impl Decrypt {
 
     /// What the message in a body says.
     async fn open(&self, request: &mut Request) -> Result<String, Unopened> {
-        let Inner { keys, places, limits, .. } = &*self.0.0;
+        let Inner { keys, places, limits, strict_messages, .. } = &*self.0.0;
         let keys = keys.as_ref().ok_or(Unopened::Message("there are no keys"))?;
         let source = service_name(request.extensions()).ok_or(Unopened::Message("the request is not internal"))?;
         let destination = places.of(request.uri().path()).ok_or(Unopened::Message("the path belongs to no service"))?;
@@ -49,7 +51,13 @@ impl Decrypt {
         let arrived = tokio::time::timeout(limits.time, to_bytes(body, limits.body)).await;
         let token = arrived.map_err(|_| Unopened::Told(Refusal::TimedOut))?.map_err(|error| unread(&error))?;
         let token = std::str::from_utf8(&token).map_err(|_| Unopened::Message("the body is no text"))?;
-        let message = keys.messages.open(token, &Expected::at(destination).sent_by(&source)).map_err(Unopened::Open)?;
+        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        let binding = Binding::Request { method: request.method().as_str(), path };
+        let expected = Expected::at(destination).sent_by(&source).bound_to(binding).strict(*strict_messages);
+        let message = keys.messages.open(token, &expected).map_err(Unopened::Open)?;
+        if let Some(encrypting) = request.extensions().get::<Encrypting>() {
+            encrypting.reply_to(message.nonce());
+        }
         Ok(message.into_data_json())
     }
 }

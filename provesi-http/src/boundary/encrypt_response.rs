@@ -1,10 +1,12 @@
 //! Answers as secure messages.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use provesi_crypto::{MAX_PLAINTEXT_LEN, Seal, SealError, ServiceName};
+use provesi_crypto::{Binding, MAX_PLAINTEXT_LEN, Nonce, Seal, SealError, ServiceName};
 use serde::Serialize;
 use tower::Service;
 
@@ -19,13 +21,25 @@ use crate::body::is_too_long;
 pub struct EncryptResponse(Boundary);
 
 /// In the extensions of a request whose answer will be a secure message.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Encrypting;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Encrypting {
+    /// The nonce of the message that the request came in, once it was opened.
+    in_reply_to: Arc<OnceLock<Nonce>>,
+}
 
-/// Between whom an answer goes.
+impl Encrypting {
+    /// Binds the answer to the message with this nonce.
+    pub(super) fn reply_to(&self, nonce: Nonce) {
+        // A request has one body, and so one message.
+        let _ = self.in_reply_to.set(nonce);
+    }
+}
+
+/// Between whom an answer goes, and for which request.
 struct Between {
     source: ServiceName,
     destination: ServiceName,
+    encrypting: Encrypting,
 }
 
 impl EncryptResponse {
@@ -84,8 +98,10 @@ fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Ref
         encrypted: &'a str,
     }
     let response = std::str::from_utf8(bytes).map_err(|_| Refusal::NoText)?;
-    let Between { source, destination } = between;
-    let message = keys.messages.seal(&Seal { source, destination, data: &Data { response } }).map_err(|error| {
+    let Between { source, destination, encrypting } = between;
+    let seal = Seal { source, destination, data: &Data { response } };
+    let binding = Binding::Response { in_reply_to: encrypting.in_reply_to.get().copied() };
+    let message = keys.messages.seal_bound(&seal, &binding).map_err(|error| {
         let is_long = matches!(error, SealError::TooLong { .. });
         if is_long {
             return Refusal::LongAnswer;
@@ -93,7 +109,7 @@ fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Ref
         tracing::error!(%error, "an answer could not be encrypted");
         Refusal::Failed
     })?;
-    serde_json::to_vec(&Envelope { encrypted: &message }).map_err(|_| Refusal::Failed)
+    serde_json::to_vec(&Envelope { encrypted: &message.token }).map_err(|_| Refusal::Failed)
 }
 
 impl Check for EncryptResponse {
@@ -116,11 +132,12 @@ impl Check for EncryptResponse {
         headers.remove(ENCRYPT_RESPONSE);
         // What is compressed is no text to encrypt, and its length would tell what it says.
         headers.remove(header::ACCEPT_ENCODING);
-        request.extensions_mut().insert(Encrypting);
+        let encrypting = Encrypting::default();
+        request.extensions_mut().insert(encrypting.clone());
         let answer = inner.call(request).await?;
         if is_head || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Ok(answer);
         }
-        Ok(self.encrypted(keys, answer, &Between { source, destination }).await)
+        Ok(self.encrypted(keys, answer, &Between { source, destination, encrypting }).await)
     }
 }

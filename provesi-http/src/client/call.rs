@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use axum::http::header;
-use provesi_crypto::{Expected, MAX_TOKEN_LEN, Seal};
+use provesi_crypto::{Binding, Expected, MAX_TOKEN_LEN, Nonce, Seal};
 use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,8 @@ impl SecureServiceClient {
     ) -> Result<T, ServiceError> {
         // A message of its own for each try: the first may have arrived.
         let Self { source, destination, .. } = self;
-        let body = self.messages.seal(&Seal { source, destination, data: question })?;
+        let binding = Binding::Request { method: "POST", path };
+        let message = self.messages.seal_bound(&Seal { source, destination, data: question }, &binding)?;
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         let request = self
@@ -54,11 +55,11 @@ impl SecureServiceClient {
             .header(TOKEN, self.token.clone())
             .header(ENCRYPTED_PAYLOAD, "true")
             .header(ENCRYPT_RESPONSE, "true")
-            .body(body);
+            .body(message.token);
         let answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         let bytes = whole(answer).await?;
-        let Some(text) = self.opened(&bytes)? else { return Err(in_clear(status)) };
+        let Some(text) = self.opened(&bytes, message.nonce)? else { return Err(in_clear(status)) };
         if let Ok(told) = serde_json::from_str(&text) {
             return Ok(told);
         }
@@ -70,8 +71,8 @@ impl SecureServiceClient {
         })
     }
 
-    /// What an encrypted answer says; `None` where it is not one.
-    fn opened(&self, bytes: &[u8]) -> Result<Option<String>, ServiceError> {
+    /// What an encrypted answer to the message with this nonce says; `None` where it is not one.
+    fn opened(&self, bytes: &[u8], asked: Nonce) -> Result<Option<String>, ServiceError> {
         #[derive(Deserialize)]
         struct Envelope<'a> {
             encrypted: &'a str,
@@ -81,7 +82,10 @@ impl SecureServiceClient {
             response: String,
         }
         let Ok(Envelope { encrypted }) = serde_json::from_slice(bytes) else { return Ok(None) };
-        let expected = Expected::at(&self.source).sent_by(&self.destination);
+        let expected = Expected::at(&self.source)
+            .sent_by(&self.destination)
+            .bound_to(Binding::Response { in_reply_to: Some(asked) })
+            .strict(self.strict_messages);
         let message = self.messages.open(encrypted, &expected)?;
         let data: Data = message.data().map_err(|_| ServiceError::Answer("the message holds no answer"))?;
         Ok(Some(data.response))

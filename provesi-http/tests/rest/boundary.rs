@@ -2,6 +2,7 @@
 
 mod answers;
 mod batches;
+mod binding;
 mod layers;
 mod messages;
 mod sites;

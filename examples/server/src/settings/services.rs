@@ -6,7 +6,7 @@ use std::sync::Arc;
 use provesi_crypto::{KeyRing, Keys, MemoryReplayGuard, ServiceName, SystemClock};
 use provesi_http::boundary::{Boundary, ServiceTokens};
 
-use super::values::number;
+use super::values::{number, one_of};
 use super::{Env, Secret, SettingError};
 
 /// Tokens of services, each with its name.
@@ -34,16 +34,19 @@ pub(crate) struct ServiceSettings {
     keys: Option<Arc<KeyRing>>,
     /// How many messages the replay guard has room for.
     replays: usize,
+    /// Whether messages must say for which request they were made.
+    pub(crate) strict_messages: bool,
 }
 
 impl fmt::Debug for ServiceSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tokens, keys, replays } = self;
+        let Self { tokens, keys, replays, strict_messages } = self;
         let keys = keys.is_some();
         f.debug_struct("ServiceSettings")
             .field("tokens", tokens)
             .field("keys", &keys)
             .field("replays", replays)
+            .field("strict_messages", strict_messages)
             .finish()
     }
 }
@@ -59,7 +62,9 @@ impl ServiceSettings {
             None => boundary,
             Some(keys) => {
                 let guard = Arc::new(MemoryReplayGuard::new(self.replays));
-                boundary.with_messages(Arc::clone(keys), Arc::new(SystemClock), guard)
+                boundary
+                    .with_messages(Arc::clone(keys), Arc::new(SystemClock), guard)
+                    .with_strict_messages(self.strict_messages)
             }
         }
     }
@@ -71,6 +76,8 @@ pub(crate) struct PeerSettings {
     pub(crate) name: ServiceName,
     pub(crate) token: Secret,
     pub(crate) keys: Arc<KeyRing>,
+    /// Whether its answers must say for which question they were made.
+    pub(crate) strict_messages: bool,
 }
 
 impl fmt::Debug for PeerSettings {
@@ -86,7 +93,7 @@ impl Env<'_> {
         Ok((!text.is_empty()).then_some(Secret(text)))
     }
 
-    pub(super) fn services(&self) -> Result<ServiceSettings, SettingError> {
+    pub(super) fn services(&self, strict_messages: Option<String>) -> Result<ServiceSettings, SettingError> {
         let mut tokens = ServiceTokens::default();
         if let Some(text) = self.secret(TOKENS)? {
             tokens = ServiceTokens::parse(text.expose()).map_err(|why| SettingError::new(TOKENS, why))?;
@@ -96,7 +103,8 @@ impl Env<'_> {
             tokens = shared.map_err(|why| SettingError::new(SHARED_TOKEN, why.to_string()))?;
         }
         let replays = self.setting((REPLAYS, REPLAYS), None, "100000", |text| number(text, 1, 100_000_000))?;
-        Ok(ServiceSettings { tokens, keys: self.keys()?.map(Arc::new), replays })
+        let strict_messages = self.strict_messages(strict_messages)?;
+        Ok(ServiceSettings { tokens, keys: self.keys()?.map(Arc::new), replays, strict_messages })
     }
 
     pub(super) fn peer(&self) -> Result<PeerSettings, SettingError> {
@@ -110,7 +118,14 @@ impl Env<'_> {
         let needed = |variable| SettingError::new(variable, "must be set where --clients is a service");
         let token = token.ok_or_else(|| needed(CLIENTS_TOKEN))?;
         let keys = self.keys()?.ok_or_else(|| needed(CURRENT[0]))?;
-        Ok(PeerSettings { name, token, keys: Arc::new(keys) })
+        let strict_messages = self.strict_messages(None)?;
+        Ok(PeerSettings { name, token, keys: Arc::new(keys), strict_messages })
+    }
+
+    fn strict_messages(&self, flag: Option<String>) -> Result<bool, SettingError> {
+        self.setting(("--strict-messages", "PROVESI_STRICT_MESSAGES"), flag, "off", |text| {
+            one_of(text, [("on", true), ("off", false)])
+        })
     }
 
     fn keys(&self) -> Result<Option<KeyRing>, SettingError> {
@@ -149,7 +164,7 @@ mod tests {
     fn settings(pairs: &[(&str, &str)]) -> Result<ServiceSettings, String> {
         let variables =
             |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-        Env(&variables).services().map_err(|error| error.to_string())
+        Env(&variables).services(None).map_err(|error| error.to_string())
     }
 
     /// 32 bytes in base64.
@@ -160,6 +175,8 @@ mod tests {
     #[test]
     fn tokens_and_keys_are_read() {
         assert!(!settings(&[]).unwrap().boundary().has_keys());
+        assert!(!settings(&[]).unwrap().strict_messages);
+        assert!(settings(&[("PROVESI_STRICT_MESSAGES", "on")]).unwrap().strict_messages);
         let [a, b, c, d] = [0, 1, 2, 3].map(key);
         let ring = [
             ("MICROSERVICE_AES_KEY", &*a),
