@@ -118,6 +118,7 @@ fn record(number: u64, is_read: bool) -> AuditRecord {
         subjects: vec![Subject::Client(client_id(number))],
         outcome: Outcome::Done,
         fields: Vec::new(),
+        list: None,
     }
 }
 

@@ -68,6 +68,7 @@ fn record(number: u64, action: AuditAction) -> AuditRecord {
         subjects: vec![Subject::Client(client_id(number))],
         outcome: Outcome::Done,
         fields: Vec::new(),
+        list: None,
     }
 }
 

@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use crate::{
     AuditAction, AuditPolicy, AuditRecord, AuditSink, AuditStore, Caller, Chain, ClientRepository, Clock, Field,
-    IdSource, ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject, SystemClock,
-    Timestamp,
+    IdSource, ListFilter, ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject,
+    SystemClock, Timestamp,
 };
 
 /// How often an edit that names no version is tried again when another write came between its read and its write.
@@ -178,13 +178,14 @@ impl App {
     async fn keep(
         &self,
         caller: &Caller,
-        Access { action, fields }: Access<'_>,
+        Access { action, fields, list }: Access<'_>,
         subjects: Vec<Subject>,
         outcome: Outcome,
     ) -> Result<(), StoreError> {
         let Some(sink) = &self.audit else { return Ok(()) };
-        let fields = fields.to_vec();
-        sink.record(AuditRecord { at: self.now(), caller: caller.clone(), action, subjects, outcome, fields }).await
+        let (at, caller, fields) = (self.now(), caller.clone(), fields.to_vec());
+        let list = list.map(|filter| Box::new(filter.clone()));
+        sink.record(AuditRecord { at, caller, action, subjects, outcome, fields, list }).await
     }
 }
 
@@ -202,14 +203,19 @@ fn tell(what: &str, error: &StoreError) {
 struct Access<'a> {
     action: AuditAction,
     fields: &'a [Field],
+    list: Option<&'a ListFilter>,
 }
 
 impl<'a> Access<'a> {
     const fn read(action: AuditAction) -> Self {
-        Self { action, fields: &[] }
+        Self { action, fields: &[], list: None }
+    }
+
+    const fn list(action: AuditAction, filter: &'a ListFilter) -> Self {
+        Self { action, fields: &[], list: Some(filter) }
     }
 
     const fn write(action: AuditAction, fields: &'a [Field]) -> Self {
-        Self { action, fields }
+        Self { action, fields, list: None }
     }
 }

@@ -1,11 +1,13 @@
 //! Who saw or changed what: records of access, the port that takes them, and the port that keeps them.
 
 mod chain;
+mod list_filter;
 mod store;
 mod subject;
 mod verify;
 
 pub use chain::{AuditChain, AuditHash, AuditHead};
+pub use list_filter::ListFilter;
 #[cfg(feature = "mock")]
 pub use store::MockAuditStore;
 pub use store::{AuditCursor, AuditFilter, AuditPosition, AuditRow, AuditStore, StoredAudit};
@@ -162,14 +164,16 @@ pub struct AuditRecord {
     pub outcome: Outcome,
     /// The fields that a write names, in the order of the record.
     pub fields: Vec<Field>,
+    /// Which records a list asked for; `None` for other accesses. For logs: stores keep the subjects, and not this.
+    pub list: Option<Box<ListFilter>>,
 }
 
 impl AuditRecord {
     /// The record as stores keep it and give it back: the subjects in the order of their texts, each once; the instant in
-    /// whole milliseconds, which is what every store keeps.
+    /// whole milliseconds, which is what every store keeps; no filter.
     #[must_use]
     pub fn normalized(&self) -> Self {
-        let mut record = Self { at: self.at.to_millis(), ..self.clone() };
+        let mut record = Self { at: self.at.to_millis(), list: None, ..self.clone() };
         record.subjects.sort();
         record.subjects.dedup();
         record

@@ -30,7 +30,7 @@ pub use app::{
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
-    AuditRow, AuditSink, AuditStore, BrokenChain, Outcome, StoredAudit, Subject, VerifyError, verify_audit,
+    AuditRow, AuditSink, AuditStore, BrokenChain, ListFilter, Outcome, StoredAudit, Subject, VerifyError, verify_audit,
     verify_head,
 };
 pub use caller::{Actor, ActorName, Caller, Stamp};

@@ -1,50 +1,47 @@
 //! Logs, and the audit that goes to them.
 
+mod audit;
+
 use std::io::{self, IsTerminal};
 
-use async_trait::async_trait;
-use provesi_core::{AuditRecord, AuditSink, StoreError};
+use tracing::Subscriber;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, fmt};
 
 use crate::settings::LogSettings;
+pub(crate) use audit::LogAudit;
+
+/// The target of what belongs to the audit: records, heads of the chain, alarms.
+const AUDIT: &str = "provesi::audit";
 
 /// Starts logging to standard error, so that standard output holds what a command was asked for and nothing else.
 pub(crate) fn start(settings: LogSettings) {
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let registry = tracing_subscriber::registry().with(settings.filter);
     // A second start, in tests, leaves the first as it is.
-    let _ = if settings.json {
-        registry.with(layer.json()).try_init()
-    } else {
-        registry.with(layer.with_ansi(io::stderr().is_terminal())).try_init()
-    };
+    let _ = subscriber(settings, io::stderr, io::stderr().is_terminal()).try_init();
 }
 
-/// Writes each access as an event of the target `provesi::audit`: ids, numbers and names of fields, never what a
-/// field says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LogAudit;
+/// The audit has a layer of its own, which no level and no directive of `--log` reaches: `--audit off` switches it off.
+fn subscriber<W>(settings: LogSettings, writer: W, ansi: bool) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+{
+    let LogSettings { filter, json } = settings;
+    let not_audit = format!("{AUDIT}=off").parse().expect("a directive of a target and a level");
+    let audit = Targets::new().with_target(AUDIT, LevelFilter::INFO);
+    Registry::default()
+        .with(layer(json, writer.clone(), ansi).with_filter(filter.add_directive(not_audit)))
+        .with(layer(json, writer, ansi).with_filter(audit))
+}
 
-#[async_trait]
-impl AuditSink for LogAudit {
-    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        // A list has up to 2,000 subjects: they are written out only where somebody reads them.
-        if !tracing::enabled!(target: "provesi::audit", tracing::Level::INFO) {
-            return Ok(());
-        }
-        let join = |words: Vec<String>| words.join(" ");
-        tracing::info!(
-            target: "provesi::audit",
-            at = %record.at,
-            actor = %record.caller.actor,
-            address = record.caller.address.map(tracing::field::display),
-            request_id = record.caller.request_id.as_deref(),
-            action = record.action.as_str(),
-            outcome = record.outcome.as_str(),
-            subjects = join(record.subjects.iter().map(ToString::to_string).collect()),
-            fields = join(record.fields.iter().map(ToString::to_string).collect()),
-        );
-        Ok(())
-    }
+fn layer<S, W>(json: bool, writer: W, ansi: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = fmt::layer().with_writer(writer);
+    if json { layer.json().boxed() } else { layer.with_ansi(ansi).boxed() }
 }

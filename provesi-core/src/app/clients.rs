@@ -3,8 +3,8 @@
 use crate::app::{Access, EDIT_ATTEMPTS, tell};
 use crate::{
     Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName,
-    Email, Expected, Field, Order, OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Subject,
-    UniqueField, stream_pages,
+    Email, Expected, Field, ListFilter, Order, OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone,
+    StoreError, Subject, UniqueField, stream_pages,
 };
 
 /// A client to be made.
@@ -174,7 +174,8 @@ impl App {
         id: ClientId,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, AppError> {
-        let result = self.orders.page(&OrderListing::of_client(id), request).await.map_err(AppError::Orders);
+        let listing = OrderListing::of_client(id);
+        let result = self.orders.page(&listing, request).await.map_err(AppError::Orders);
         if result.as_ref().is_ok_and(|page| page.items.is_empty()) {
             return result;
         }
@@ -183,7 +184,8 @@ impl App {
             let orders = orders.map(|order| Subject::Order(order.number.clone()));
             orders.chain([Subject::Client(id)]).collect()
         };
-        self.audited(caller, Access::read(AuditAction::OrderList), subjects, result).await
+        let filter = ListFilter::from(&listing.filter);
+        self.audited(caller, Access::list(AuditAction::OrderList, &filter), subjects, result).await
     }
 
     /// Changes a client. With [`Expected::Any`], an edit of the same client by somebody else at the same time loses

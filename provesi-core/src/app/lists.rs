@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::app::{Access, orders::subjects, tell};
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientLink, ClientListing,
-    ClientView, Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest, ReasonQuery,
-    StoreError, Subject, stream_pages,
+    ClientView, ListFilter, Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest,
+    ReasonQuery, StoreError, Subject, stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -31,7 +31,8 @@ impl App {
             Ok(page) => Ok(self.count_orders(page).await),
             Err(error) => Err(AppError::Clients(error)),
         };
-        let access = Access::read(AuditAction::ClientList);
+        let filter = ListFilter::from(&listing.filter);
+        let access = Access::list(AuditAction::ClientList, &filter);
         let of_page = |page: Option<&Page<ClientView, _>>| {
             page.map_or_else(Vec::new, |page| page.items.iter().map(|view| Subject::Client(view.client.id)).collect())
         };
@@ -52,7 +53,8 @@ impl App {
         let of_page = |page: Option<&Page<Client, _>>| {
             page.map_or_else(Vec::new, |page| page.items.iter().map(|client| Subject::Client(client.id)).collect())
         };
-        self.audited(caller, Access::read(AuditAction::ClientList), of_page, result).await
+        let filter = ListFilter::from(&listing.filter);
+        self.audited(caller, Access::list(AuditAction::ClientList, &filter), of_page, result).await
     }
 
     /// All clients of a listing with the numbers of their orders, page by page, in constant memory. An error ends the
@@ -88,7 +90,8 @@ impl App {
             Ok(page) => Ok(self.viewed(page).await),
             Err(error) => Err(AppError::Orders(error)),
         };
-        self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
+        let filter = ListFilter::from(&listing.filter);
+        self.audited(caller, Access::list(AuditAction::OrderList, &filter), of_page, result).await
     }
 
     /// A page of those orders of a listing whose reason of return matches, with their clients.
@@ -109,7 +112,8 @@ impl App {
             Ok(page) => Ok(self.viewed(page).await),
             Err(error) => Err(AppError::Orders(error)),
         };
-        self.audited(caller, Access::read(AuditAction::OrderList), of_page, result).await
+        let filter = ListFilter::from(&listing.filter).with_reason(reason);
+        self.audited(caller, Access::list(AuditAction::OrderList, &filter), of_page, result).await
     }
 
     async fn matching_reasons(

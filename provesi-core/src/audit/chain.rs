@@ -156,7 +156,8 @@ fn canonical(previous: &AuditHash, sequence: i64, record: &AuditRecord) -> Vec<u
     bytes.extend_from_slice(FORM);
     bytes.extend_from_slice(&previous.0);
     bytes.extend_from_slice(&sequence.to_be_bytes());
-    let AuditRecord { at, caller, action, subjects, outcome, fields } = record;
+    // Stores do not keep the filter of a list.
+    let AuditRecord { at, caller, action, subjects, outcome, fields, list: _ } = record;
     bytes.extend_from_slice(&at.micros().to_be_bytes());
     text(&mut bytes, &caller.actor);
     optional(&mut bytes, caller.address);
@@ -209,6 +210,7 @@ mod tests {
             subjects: vec!["order:Ord-1".parse().unwrap(), "client:6b050af58b3059b0f61239f2".parse().unwrap()],
             outcome: Outcome::Done,
             fields: vec![Field::Status, Field::ReturnReason],
+            list: None,
         }
     }
 

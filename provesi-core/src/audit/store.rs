@@ -124,6 +124,7 @@ impl TryFrom<AuditRow> for StoredAudit {
                 .iter()
                 .map(|field| field.parse().map_err(|_| corrupt("a field")))
                 .collect::<Result<_, _>>()?,
+            list: None,
         };
         let hash = row.hash.try_into().map_err(|_| corrupt("the hash"))?;
         Ok(Self { sequence, record: record.normalized(), hash: AuditHash::from_bytes(hash) })

@@ -15,6 +15,7 @@ fn record(number: u64) -> AuditRecord {
         subjects: vec![Subject::Client(client_id(number))],
         outcome: Outcome::Done,
         fields: Vec::new(),
+        list: None,
     }
 }
 

@@ -18,6 +18,7 @@ fn record(n: u8) -> AuditRecord {
         subjects: vec![Subject::Order(format!("Ord-{n}").parse().unwrap()), Subject::Client(client(7).id)],
         outcome: Outcome::Done,
         fields: vec![Field::Status],
+        list: None,
     }
 }
 

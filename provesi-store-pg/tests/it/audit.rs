@@ -20,6 +20,7 @@ fn record(n: u8) -> AuditRecord {
         subjects: vec![number, Subject::Client(client_id(7)), Subject::Client(client_id(7))],
         outcome: Outcome::Done,
         fields: vec![Field::OrderNumber, Field::Status],
+        list: None,
     }
 }
 
@@ -171,7 +172,8 @@ async fn records_from_before_the_chain_are_linked_in() {
 #[tokio::test]
 async fn a_tail_that_is_cut_or_changed_under_a_running_server_is_missed_after_the_next_append() {
     for change in [
-        "DELETE FROM provesi_audit WHERE sequence > 6; UPDATE provesi_audit_head \
+        "DELETE FROM provesi_audit WHERE sequence > 6; DELETE FROM provesi_audit_subjects WHERE sequence > 6; \
+            UPDATE provesi_audit_head \
             SET sequence = 6, hash = (SELECT hash FROM provesi_audit WHERE sequence = 6)",
         "UPDATE provesi_audit SET actor = 'system:nobody' WHERE sequence = 9",
     ] {

@@ -78,6 +78,7 @@ async fn use_it(store: &PgStore) {
         subjects: vec![Subject::Order(made.number)],
         outcome: Outcome::Done,
         fields: Vec::new(),
+        list: None,
     };
     store.append(&AuditChain::plain(), &[record]).await.unwrap();
 }

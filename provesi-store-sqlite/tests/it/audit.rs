@@ -22,6 +22,7 @@ fn record(n: u8) -> AuditRecord {
         subjects: vec![number, Subject::Client(client_id(7)), Subject::Client(client_id(7))],
         outcome: Outcome::Done,
         fields: vec![Field::OrderNumber, Field::Status],
+        list: None,
     }
 }
 

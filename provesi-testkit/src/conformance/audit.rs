@@ -58,6 +58,7 @@ fn record(millis: i64, subjects: Vec<Subject>) -> AuditRecord {
         subjects,
         outcome: Outcome::Done,
         fields: vec![Field::Status, Field::ReturnReason],
+        list: None,
     }
 }
 

@@ -28,7 +28,7 @@ impl Stores {
     pub(crate) fn audited(&mut self, app: App, settings: &AuditSettings) -> App {
         match settings.mode {
             Audit::Off => app,
-            Audit::Log => app.with_audit(Arc::new(LogAudit), AuditPolicy::BestEffort),
+            Audit::Log => app.with_audit(Arc::new(LogAudit::Summary), AuditPolicy::BestEffort),
             Audit::Store => self.recorded(app, settings, AuditAck::Queued, AuditPolicy::BestEffort),
             // What is handed out is on record: a read waits until its record is committed, and is not handed out where
             // that cannot be.
@@ -51,7 +51,7 @@ impl Stores {
         options.chain = settings.chain.clone();
         options.ack = ack;
         // What the store cannot take is at least in the log.
-        options.overflow = Some(Arc::new(LogAudit));
+        options.overflow = Some(Arc::new(LogAudit::Complete));
         let queue = AuditQueue::spawn(Arc::clone(&self.audit), options);
         self.queue = Some(queue.clone());
         app.with_audit(Arc::new(queue), policy).with_audit_store(Arc::clone(&self.audit))
