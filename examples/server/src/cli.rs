@@ -20,7 +20,7 @@ Tokens and keys of services are variables alone, see docs/security.md.
 
 Examples:
   provesi-server                            serve ./provesi.db on 127.0.0.1:8000
-  provesi-server --listen 0.0.0.0:80        serve on all addresses
+  provesi-server --listen 0.0.0.0:80 --hosts NAME   serve on all addresses
   provesi-server --clients mongodb://HOST/DB --orders postgres://HOST/DB
   provesi-server import --clients clients.csv --orders orders.csv --dry-run
   provesi-server seed --orders 20000        data to try it with, into empty stores
