@@ -16,5 +16,7 @@ async fn the_page_of_the_api_shows_the_routes_and_fetches_nothing_from_elsewhere
     assert!(browser.text("body").await.contains("/api/orders/returns"));
     browser.assert_keeps_to_itself().await;
     browser.picture("api-docs").await;
+    // What the content security policy blocks is logged as an error.
+    assert_eq!(browser.errors().await, Vec::<serde_json::Value>::new());
     browser.close().await;
 }
