@@ -30,6 +30,7 @@ mod keeper;
 mod local;
 mod mongodb;
 mod own;
+mod pgbouncer;
 mod postgres;
 mod process;
 mod pypi;
@@ -42,6 +43,7 @@ mod way;
 
 pub use database::TestDatabase;
 pub use own::{Frozen, OwnServer, OwnServerBuilder};
+pub use pgbouncer::{PgBouncer, PoolMode};
 pub use statements::Statements;
 pub use stores::wanted;
 pub use way::{Kind, NoServer, Way};

@@ -44,6 +44,12 @@ pub(super) fn find_mongod() -> Result<PathBuf, String> {
     }
 }
 
+/// A program on the path, or where Debian puts those of servers, which the path of a user may leave out.
+pub(super) fn find_program(program: &str) -> Option<PathBuf> {
+    let in_sbin = || Some(Path::new("/usr/sbin").join(program)).filter(|file| file.is_file());
+    find_on_path(program).or_else(in_sbin)
+}
+
 pub(super) fn find_on_path(program: &str) -> Option<PathBuf> {
     path_folders().into_iter().map(|folder| folder.join(program)).find(|file| file.is_file())
 }

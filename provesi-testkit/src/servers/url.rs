@@ -25,6 +25,14 @@ pub(super) fn hosts(url: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts)
 }
 
+/// The user and the password of a URL, as they are written there; empty where there are none.
+pub(super) fn user(url: &str) -> (&str, &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    user.split_once(':').unwrap_or((user, ""))
+}
+
 /// `base` with its hosts and ports replaced.
 pub(super) fn with_hosts(base: &str, hosts: &str) -> String {
     let (scheme, rest) = base.split_once("://").unwrap_or(("", base));
@@ -56,6 +64,13 @@ mod tests {
     fn hosts_are_replaced_and_the_rest_stays() {
         assert_eq!(with_hosts("postgres://u:p%40@h:1/x?a=b", "l:2"), "postgres://u:p%40@l:2/x?a=b");
         assert_eq!(with_hosts("postgres://h", "l:2"), "postgres://l:2");
+    }
+
+    #[test]
+    fn user_and_password_are_found() {
+        assert_eq!(user("postgres://u:p@h:1/x"), ("u", "p"));
+        assert_eq!(user("postgres://u@h"), ("u", ""));
+        assert_eq!(user("postgres://h/x@y"), ("", ""));
     }
 
     #[test]
