@@ -12,7 +12,6 @@ use provesi_core::{
 
 use crate::error::store_error;
 use crate::instant::Instant;
-use crate::patience::{read, write};
 use crate::sql;
 use crate::store::PgStore;
 pub(crate) use old::link_old;
@@ -50,26 +49,19 @@ impl AuditStore for PgStore {
         if records.is_empty() {
             return self.head().await;
         }
-        let (chain, records) = (chain.clone(), records.to_vec());
-        self.apart(|store| async move {
-            write(|| async {
-                let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                let head = append::insert(&mut transaction, &chain, &records).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(head)
-            })
-            .await
+        self.transact((chain.clone(), records.to_vec()), |connection, (chain, records)| {
+            Box::pin(append::insert(connection, chain, records))
         })
         .await
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        let asked = self.apart(|store| async move {
-            let asked = || async { sqlx::query_as(HEAD).fetch_one(&store.pool).await.map_err(store_error) };
-            let (sequence, hash): (i64, Vec<u8>) = read(asked).await?;
-            rows::head(sequence, hash)
-        });
-        asked.await
+        let (sequence, hash): (i64, Vec<u8>) = self
+            .read((), |connection, ()| {
+                Box::pin(async move { sqlx::query_as(HEAD).fetch_one(connection).await.map_err(store_error) })
+            })
+            .await?;
+        rows::head(sequence, hash)
     }
 
     async fn page(
@@ -78,10 +70,10 @@ impl AuditStore for PgStore {
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
         let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
-        let (filter, limit) = (filter.clone(), request.limit);
-        let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
-        self.apart(move |store| async move {
-            let rows: Vec<Row> = read(|| async {
+        let limit = request.limit;
+        let rows: Vec<Row> = self
+            .read((filter.clone(), place, limit), |connection, (filter, place, limit)| {
+                let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
                 let mut page = sqlx::query_as(text)
                     .bind(filter.since.map_or(Instant::BEFORE_ALL, Instant::from))
                     .bind(filter.until.map_or(Instant::AFTER_ALL, Instant::from))
@@ -91,23 +83,19 @@ impl AuditStore for PgStore {
                 if let Some(subject) = &filter.subject {
                     page = page.bind(subject.to_string());
                 }
-                page.fetch_all(&store.pool).await.map_err(store_error)
+                Box::pin(async move { page.fetch_all(connection).await.map_err(store_error) })
             })
             .await?;
-            Ok(Page::from_one_more(rows::records(rows)?, limit, |last| filter.cursor_at(last)))
-        })
-        .await
+        Ok(Page::from_one_more(rows::records(rows)?, limit, |last| filter.cursor_at(last)))
     }
 
     async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.apart(move |store| async move {
-            let rows: Vec<Row> = read(|| async {
-                let asked = sqlx::query_as(AFTER).bind(sequence).bind(sql::limit(limit.get()));
-                asked.fetch_all(&store.pool).await.map_err(store_error)
+        let rows: Vec<Row> = self
+            .read((sequence, limit), |connection, (sequence, limit)| {
+                let rows = sqlx::query_as(AFTER).bind(*sequence).bind(sql::limit(limit.get())).fetch_all(connection);
+                Box::pin(async move { rows.await.map_err(store_error) })
             })
             .await?;
-            rows::records(rows)
-        })
-        .await
+        rows::records(rows)
     }
 }

@@ -10,13 +10,12 @@ use provesi_core::{
     BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, Expected, Page,
     PageLimit, PageRequest, StoreError, Timestamp, readable, stream_items,
 };
-use sqlx::PgExecutor;
+use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
-use crate::patience::{self, read, write};
 use crate::rows::ClientRow;
-use crate::sql::{self, client_columns};
-use crate::store::PgStore;
+use crate::sql::{self, client_columns, is_writable};
+use crate::store::{PgStore, writable};
 
 #[cfg(test)]
 pub(crate) use page::{page_text, search_text};
@@ -27,8 +26,12 @@ const GET_MANY: &str = concat!("SELECT ", client_columns!(), " FROM provesi_clie
 
 const FIND_BY_EMAIL: &str = concat!("SELECT ", client_columns!(), " FROM provesi_clients WHERE email_folded = $1");
 
-/// A look at the table.
-const PING: &str = "SELECT count(*) FROM (SELECT 1 FROM provesi_clients LIMIT 1) AS one";
+/// Whether the server takes writes, with a look at the table.
+const PING: &str = concat!(
+    "SELECT ",
+    is_writable!(),
+    " FROM (SELECT count(*) FROM (SELECT 1 FROM provesi_clients LIMIT 1) AS one) AS clients"
+);
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
@@ -41,12 +44,11 @@ impl ClientRepository for PgStore {
     }
 
     async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        let client = client.clone();
-        self.apart(|store| async move { write(|| write::insert(&store.pool, &client)).await }).await
+        self.write(client.clone(), |connection, client| Box::pin(write::insert(connection, client))).await
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        self.apart(move |store| async move { read(|| get(&store.pool, id)).await }).await
+        self.read(id, |connection, id| Box::pin(get(connection, *id))).await
     }
 
     async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
@@ -54,49 +56,31 @@ impl ClientRepository for PgStore {
         let ids: Vec<String> = ids.iter().map(ClientId::to_string).collect();
         let mut clients = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(sql::CHUNK) {
-            let chunk = chunk.to_vec();
-            let found = self.apart(|store| async move {
-                let rows: Vec<ClientRow> = read(|| async {
-                    sqlx::query_as(GET_MANY).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+            let rows: Vec<ClientRow> = self
+                .read(chunk.to_vec(), |connection, chunk| {
+                    let rows = sqlx::query_as(GET_MANY).bind(chunk).fetch_all(connection);
+                    Box::pin(async move { rows.await.map_err(store_error) })
                 })
                 .await?;
-                readable(rows)
-            });
-            clients.append(&mut found.await?);
+            clients.append(&mut readable(rows)?);
         }
         Ok(clients)
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        let email = email.clone();
-        self.apart(|store| async move { read(|| find_by_email(&store.pool, &email)).await }).await
+        self.read(email.clone(), |connection, email| Box::pin(find_by_email(connection, email))).await
     }
 
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        let client = client.clone();
-        self.apart(move |store| async move {
-            write(|| async {
-                let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                let after = write::update(&mut transaction, &client, expected, at).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(after)
-            })
-            .await
+        self.transact((client.clone(), expected, at), |connection, (client, expected, at)| {
+            Box::pin(write::update(connection, client, *expected, *at))
         })
         .await
     }
 
     async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        self.apart(move |store| async move {
-            write(|| async {
-                let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                let deleted = write::delete(&mut transaction, id, expected).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(deleted)
-            })
+        self.transact((id, expected), |connection, (id, expected)| Box::pin(write::delete(connection, *id, *expected)))
             .await
-        })
-        .await
     }
 
     async fn page(
@@ -104,8 +88,10 @@ impl ClientRepository for PgStore {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
-        let (listing, request) = (listing.clone(), request.clone());
-        self.apart(|store| async move { read(|| page::read(&store.pool, &listing, &request)).await }).await
+        self.read((listing.clone(), request.clone()), |connection, (listing, request)| {
+            Box::pin(page::read(connection, listing, request))
+        })
+        .await
     }
 
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
@@ -117,23 +103,22 @@ impl ClientRepository for PgStore {
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
-        let (pool, filter) = (self.pool.clone(), filter.clone());
-        patience::to_its_end(patience::LONG_DEADLINE, async move { page::count(&pool, &filter).await }).await
+        self.scan(filter.clone(), |connection, filter| Box::pin(page::count(connection, filter))).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.ping(PING).await
+        self.ping_with(|connection, ()| Box::pin(writable(connection, PING))).await
     }
 }
 
-pub(crate) async fn get(executor: impl PgExecutor<'_>, id: ClientId) -> Result<Option<Client>, StoreError> {
+pub(crate) async fn get(connection: &mut PgConnection, id: ClientId) -> Result<Option<Client>, StoreError> {
     let row: Option<ClientRow> =
-        sqlx::query_as(GET).bind(id.to_string()).fetch_optional(executor).await.map_err(store_error)?;
+        sqlx::query_as(GET).bind(id.to_string()).fetch_optional(connection).await.map_err(store_error)?;
     row.map(Client::try_from).transpose()
 }
 
-pub(crate) async fn find_by_email(executor: impl PgExecutor<'_>, email: &Email) -> Result<Option<Client>, StoreError> {
+pub(crate) async fn find_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<Client>, StoreError> {
     let row: Option<ClientRow> =
-        sqlx::query_as(FIND_BY_EMAIL).bind(email.folded()).fetch_optional(executor).await.map_err(store_error)?;
+        sqlx::query_as(FIND_BY_EMAIL).bind(email.folded()).fetch_optional(connection).await.map_err(store_error)?;
     row.map(Client::try_from).transpose()
 }

@@ -1,7 +1,7 @@
 //! Whether a database belongs to another program.
 
 use provesi_core::StoreError;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
 
@@ -13,8 +13,8 @@ const TABLES: &str = "\
     ORDER BY ours DESC, relname LIMIT 5";
 
 /// The first tables of the current schema, where it has some and neither one of ours nor Django's of orders.
-pub(crate) async fn foreign_tables(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let tables: Vec<(String, bool)> = sqlx::query_as(TABLES).fetch_all(pool).await.map_err(store_error)?;
+pub(crate) async fn foreign_tables(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    let tables: Vec<(String, bool)> = sqlx::query_as(TABLES).fetch_all(connection).await.map_err(store_error)?;
     if tables.first().is_some_and(|(_, ours)| *ours) {
         return Ok(Vec::new());
     }

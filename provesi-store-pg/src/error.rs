@@ -3,14 +3,73 @@
 use provesi_core::StoreError;
 use sqlx::error::{DatabaseError, ErrorKind};
 
-/// What a driver's error means to a caller, unless the statement knows better (see [`violates`]).
+use crate::health;
+
+/// Maps an error of a statement, unless the statement knows better (see [`violates`]).
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &error {
         E::ColumnDecode { .. } | E::Decode(_) => StoreError::corrupt(error),
-        E::Io(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => StoreError::unavailable(error),
-        E::Database(database) if passes_by_itself(&sqlstate(&**database)) => StoreError::unavailable(error),
+        E::Io(_) | E::Tls(_) | E::Protocol(_) | E::BeginFailed | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+            StoreError::unavailable(error)
+        }
+        E::Database(database) => match &*sqlstate(&**database) {
+            "25006" => StoreError::degraded(health::READ_ONLY, error),
+            "53100" => StoreError::degraded(health::DISK_FULL, error),
+            "XX001" | "XX002" => StoreError::degraded(health::CORRUPT, error),
+            state if is_transient(state) => StoreError::unavailable(error),
+            _ => StoreError::backend(error),
+        },
         _ => StoreError::backend(error),
+    }
+}
+
+/// Maps an error of a connection that could not be made. Whatever a server in trouble, or a proxy without one, does
+/// instead of answering passes. What a server that understood us refuses, such as the password, does not.
+pub(crate) fn connect_error(error: sqlx::Error) -> StoreError {
+    match &error {
+        // Without a SQLSTATE, it is no server that speaks.
+        sqlx::Error::Database(database) if !sqlstate(&**database).is_empty() => store_error(error),
+        sqlx::Error::Configuration(_) => store_error(error),
+        _ => StoreError::unavailable(error),
+    }
+}
+
+/// The error of a write after which it may have been made: no answer that says otherwise arrived.
+pub(crate) fn unconfirmed(error: StoreError) -> StoreError {
+    let is_unconfirmed = match driver_error(&error) {
+        Some(sqlx::Error::Database(database)) => {
+            let state = sqlstate(&**database);
+            state.starts_with("08") || matches!(&*state, "40003" | "57P01" | "57P02")
+        }
+        Some(_) => true,
+        None => false,
+    };
+    match error {
+        StoreError::Unavailable { source } | StoreError::Backend { source } | StoreError::Corrupt { source }
+            if is_unconfirmed =>
+        {
+            StoreError::OutcomeUnknown { source }
+        }
+        error => error,
+    }
+}
+
+/// Whether the connection may be used again after a call that ended with this error. Not when it is broken, when the
+/// statements that it has prepared no longer fit, or when it leads to a server that is no longer the primary.
+pub(crate) fn allows_reuse(error: &StoreError) -> bool {
+    if matches!(error, StoreError::Degraded { reason: health::READ_ONLY, .. }) {
+        return false;
+    }
+    match driver_error(error) {
+        None | Some(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::RowNotFound) => true,
+        Some(sqlx::Error::Database(database)) => {
+            let state = sqlstate(&**database);
+            !(matches!(state.get(..2), Some("08" | "XX" | "58"))
+                || state.starts_with("57P")
+                || matches!(&*state, "0A000" | "26000" | "34000" | "42P05"))
+        }
+        Some(_) => false,
     }
 }
 
@@ -44,7 +103,11 @@ pub(crate) fn sqlstate_of(error: &StoreError) -> String {
 
 fn driver_error(error: &StoreError) -> Option<&sqlx::Error> {
     match error {
-        StoreError::Unavailable { source } | StoreError::Backend { source } => source.downcast_ref(),
+        StoreError::Unavailable { source }
+        | StoreError::OutcomeUnknown { source }
+        | StoreError::Degraded { source, .. }
+        | StoreError::Corrupt { source }
+        | StoreError::Backend { source } => source.downcast_ref(),
         _ => None,
     }
 }
@@ -53,13 +116,12 @@ fn sqlstate(error: &dyn DatabaseError) -> String {
     error.code().map(Into::into).unwrap_or_default()
 }
 
-/// Whether the error may be gone a little later (<https://www.postgresql.org/docs/current/errcodes-appendix.html>):
-/// connections (08), a transaction in the way (40), resources such as connections, memory and disk (53), the server
-/// going down, coming up or ending the statement for its length (57), faults of its disk (58); a lock not had in time,
-/// a server that takes no writes because another one does since, and a transaction ended because nobody went on with it.
-fn passes_by_itself(sqlstate: &str) -> bool {
+/// Whether the condition passes (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): connections (08),
+/// conflicting transactions (40), resources such as connections and memory (53), a server that shuts down, starts or
+/// cancels a long statement (57), input and output (58), a lock timeout, a transaction that was idle for too long.
+fn is_transient(sqlstate: &str) -> bool {
     matches!(sqlstate.get(..2), Some("08" | "40" | "53" | "58"))
-        || matches!(sqlstate, "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "55P03" | "25006" | "25P03" | "25P04")
+        || matches!(sqlstate, "57014" | "57P01" | "57P02" | "57P03" | "57P05" | "55P03" | "25P03" | "25P04")
 }
 
 #[cfg(test)]
@@ -81,11 +143,29 @@ mod tests {
 
     #[test]
     fn states_are_told_apart() {
-        for state in ["40001", "40P01", "57P01", "57P03", "57014", "53300", "55P03", "08006", "25006"] {
-            assert!(passes_by_itself(state), "{state}");
+        for state in ["40001", "40P01", "57P01", "57P03", "57014", "53300", "55P03", "08006"] {
+            assert!(is_transient(state), "{state}");
         }
         for state in ["", "23505", "42P01", "28P01", "3D000", "42501", "22P02"] {
-            assert!(!passes_by_itself(state), "{state}");
+            assert!(!is_transient(state), "{state}");
         }
+    }
+
+    #[test]
+    fn any_failure_to_connect_is_unavailable() {
+        let strange = || sqlx::Error::Protocol("unexpected response from SSLRequest: 0x48".into());
+        for error in [strange(), sqlx::Error::Tls("no".into()), sqlx::Error::Io(io::ErrorKind::UnexpectedEof.into())] {
+            assert!(connect_error(error).is_transient());
+        }
+        assert!(!connect_error(sqlx::Error::Configuration("no".into())).is_transient());
+    }
+
+    #[test]
+    fn a_write_whose_connection_broke_is_unconfirmed_and_a_refused_one_is_not() {
+        let broken = store_error(sqlx::Error::Io(io::ErrorKind::BrokenPipe.into()));
+        assert!(!allows_reuse(&broken));
+        assert!(matches!(unconfirmed(broken), StoreError::OutcomeUnknown { .. }));
+        assert!(matches!(unconfirmed(StoreError::VersionConflict), StoreError::VersionConflict));
+        assert!(allows_reuse(&StoreError::VersionConflict));
     }
 }

@@ -16,7 +16,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use provesi_core::{EventId, EventKind, OrderEvent, OrderNumber, PageLimit, Stamp, StoreError, filled};
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
+use tokio::sync::Mutex;
 
 use crate::error::store_error;
 use crate::instant::Instant;
@@ -58,17 +59,18 @@ const HISTORY: &str = concat!(
 );
 
 pub(crate) async fn history(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     number: &OrderNumber,
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let events = filled(limit.get(), |limit| async move {
+    let connection = Mutex::new(connection);
+    let events = filled(limit.get(), async |limit| {
         let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
             .bind(number.folded())
             .bind(place(after))
             .bind(sql::limit(limit))
-            .fetch_all(pool)
+            .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
@@ -93,21 +95,22 @@ const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LAST_WAIT: Duration = Duration::from_millis(32);
 
 pub(crate) async fn feed(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let last: i64 = sqlx::query_scalar(LAST).fetch_one(pool).await.map_err(store_error)?;
+    let last: i64 = sqlx::query_scalar(LAST).fetch_one(&mut *connection).await.map_err(store_error)?;
     if last <= place(after) {
         return Ok(Vec::new());
     }
-    wait_for_writers(pool).await?;
-    let events = filled(limit.get(), |limit| async move {
+    wait_for_writers(connection).await?;
+    let connection = Mutex::new(connection);
+    let events = filled(limit.get(), async |limit| {
         let rows: Vec<EventRow> = sqlx::query_as(FEED)
             .bind(place(after))
             .bind(last)
             .bind(sql::limit(limit))
-            .fetch_all(pool)
+            .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
@@ -116,23 +119,23 @@ pub(crate) async fn feed(
 }
 
 /// Waits until every transaction is done that is writing events now.
-async fn wait_for_writers(pool: &PgPool) -> Result<(), StoreError> {
-    let mut awaited = writers(pool).await?;
+async fn wait_for_writers(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let mut awaited = writers(connection).await?;
     let mut wait = FIRST_WAIT;
     while !awaited.is_empty() {
         tokio::time::sleep(wait).await;
         wait = LAST_WAIT.min(wait * 2);
-        let left = writers(pool).await?;
+        let left = writers(connection).await?;
         awaited.retain(|writer| left.contains(writer));
     }
     Ok(())
 }
 
-async fn writers(pool: &PgPool) -> Result<Vec<String>, StoreError> {
+async fn writers(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     sqlx::query_scalar(WRITERS)
         .bind(i64::from(sql::LOCKS))
         .bind(i64::from(sql::LOCK_OF_EVENTS))
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(store_error)
 }

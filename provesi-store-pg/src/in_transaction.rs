@@ -1,5 +1,5 @@
-//! The same within a transaction of the caller's: what happens to orders and clients is there exactly when the caller's
-//! own changes are.
+//! Writes and reads within a transaction of the caller's: changes of orders and clients are committed together with the
+//! caller's own.
 //!
 //! ```no_run
 //! use provesi_core::{NewOrder, Stamp};
@@ -19,24 +19,52 @@
 //!
 //! Each function keeps to what the port's method of the same name says, but:
 //! - A change is there once the caller commits. A refusal leaves the transaction as it was, to go on with.
-//! - Nothing is tried again and no time is kept: where PostgreSQL undoes a transaction because of another one, or a lock
-//!   is not had in time, that is [`StoreError::Unavailable`], and the caller starts the transaction over.
+//! - Nothing is retried and no deadline applies: when PostgreSQL rolls a transaction back because of another one, or a lock
+//!   times out, that is [`StoreError::Unavailable`], and the caller starts the transaction over.
+//! - A transaction that is dropped is rolled back, wherever it stands. That holds for pools made from
+//!   [`pool_options`](crate::pool_options), which look at a connection that returns to them.
+//! - An error of `commit` may mean that the transaction was committed and the answer got lost.
 //! - From the first event that it writes, the transaction should soon be over: until then the feed hands out nothing
 //!   that came later, and who asks for it waits, then gets [`StoreError::Unavailable`]. So must who asks for it from
 //!   within the transaction.
 //! - At the isolation level `read committed` only, which is the default, are refusals what the ports say: at others
 //!   PostgreSQL refuses by itself what changed since the transaction began.
 
-#[cfg(doc)]
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use provesi_core::StoreError;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgTransaction};
+
+use crate::error::store_error;
+
+/// Runs a write so that a refusal leaves the caller's transaction as it was.
+async fn in_savepoint<T>(
+    transaction: &mut PgTransaction<'_>,
+    write: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    guard(async {
+        let mut savepoint = transaction.begin().await.map_err(store_error)?;
+        let written = write(&mut savepoint).await?;
+        savepoint.commit().await.map_err(store_error)?;
+        Ok(written)
+    })
+    .await
+}
+
+/// Turns a panic of the driver at an answer of the server into an error.
+async fn guard<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let ended = AssertUnwindSafe(call).catch_unwind().await;
+    ended.unwrap_or_else(|_panic| Err(StoreError::unavailable("the driver panicked at an answer of the server")))
+}
 
 /// Orders.
 pub mod orders {
     use provesi_core::{Expected, NewOrder, Order, OrderId, OrderNumber, Stamp, StoreError};
-    use sqlx::Connection;
     use sqlx::postgres::PgTransaction;
 
-    use crate::error::store_error;
+    use super::{guard, in_savepoint};
     use crate::orders::{self, write};
 
     /// As [`OrderRepository::insert`](provesi_core::OrderRepository::insert).
@@ -48,10 +76,7 @@ pub mod orders {
         order: &NewOrder,
         stamp: &Stamp,
     ) -> Result<Order, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let kept = write::insert_with(&mut inner, order, stamp).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(kept)
+        in_savepoint(transaction, async |savepoint| write::insert(savepoint, order, stamp).await).await
     }
 
     /// As [`OrderRepository::get`](provesi_core::OrderRepository::get).
@@ -59,7 +84,7 @@ pub mod orders {
     /// # Errors
     /// Those of the port.
     pub async fn get(transaction: &mut PgTransaction<'_>, id: OrderId) -> Result<Option<Order>, StoreError> {
-        orders::get(&mut **transaction, id).await
+        guard(orders::get(transaction, id)).await
     }
 
     /// As [`OrderRepository::find_by_number`](provesi_core::OrderRepository::find_by_number).
@@ -70,7 +95,7 @@ pub mod orders {
         transaction: &mut PgTransaction<'_>,
         number: &OrderNumber,
     ) -> Result<Option<Order>, StoreError> {
-        orders::find_by_number(&mut **transaction, number).await
+        guard(orders::find_by_number(transaction, number)).await
     }
 
     /// As [`OrderRepository::update`](provesi_core::OrderRepository::update).
@@ -83,10 +108,7 @@ pub mod orders {
         expected: Expected,
         stamp: &Stamp,
     ) -> Result<Order, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let after = write::update(&mut inner, order, expected, stamp).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(after)
+        in_savepoint(transaction, async |savepoint| write::update(savepoint, order, expected, stamp).await).await
     }
 
     /// As [`OrderRepository::delete`](provesi_core::OrderRepository::delete).
@@ -99,31 +121,24 @@ pub mod orders {
         expected: Expected,
         stamp: &Stamp,
     ) -> Result<Order, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let deleted = write::delete(&mut inner, id, expected, stamp).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(deleted)
+        in_savepoint(transaction, async |savepoint| write::delete(savepoint, id, expected, stamp).await).await
     }
 }
 
 /// Clients.
 pub mod clients {
     use provesi_core::{Client, ClientId, Email, Expected, StoreError, Timestamp};
-    use sqlx::Connection;
     use sqlx::postgres::PgTransaction;
 
+    use super::{guard, in_savepoint};
     use crate::clients::{self, write};
-    use crate::error::store_error;
 
     /// As [`ClientRepository::insert`](provesi_core::ClientRepository::insert).
     ///
     /// # Errors
     /// Those of the port.
     pub async fn insert(transaction: &mut PgTransaction<'_>, client: &Client) -> Result<Client, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let kept = write::insert_with(&mut inner, client).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(kept)
+        in_savepoint(transaction, async |savepoint| write::insert(savepoint, client).await).await
     }
 
     /// As [`ClientRepository::get`](provesi_core::ClientRepository::get).
@@ -131,7 +146,7 @@ pub mod clients {
     /// # Errors
     /// Those of the port.
     pub async fn get(transaction: &mut PgTransaction<'_>, id: ClientId) -> Result<Option<Client>, StoreError> {
-        clients::get(&mut **transaction, id).await
+        guard(clients::get(transaction, id)).await
     }
 
     /// As [`ClientRepository::find_by_email`](provesi_core::ClientRepository::find_by_email).
@@ -142,7 +157,7 @@ pub mod clients {
         transaction: &mut PgTransaction<'_>,
         email: &Email,
     ) -> Result<Option<Client>, StoreError> {
-        clients::find_by_email(&mut **transaction, email).await
+        guard(clients::find_by_email(transaction, email)).await
     }
 
     /// As [`ClientRepository::update`](provesi_core::ClientRepository::update).
@@ -155,10 +170,7 @@ pub mod clients {
         expected: Expected,
         at: Timestamp,
     ) -> Result<Client, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let after = write::update(&mut inner, client, expected, at).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(after)
+        in_savepoint(transaction, async |savepoint| write::update(savepoint, client, expected, at).await).await
     }
 
     /// As [`ClientRepository::delete`](provesi_core::ClientRepository::delete).
@@ -170,9 +182,6 @@ pub mod clients {
         id: ClientId,
         expected: Expected,
     ) -> Result<Client, StoreError> {
-        let mut inner = transaction.begin().await.map_err(store_error)?;
-        let deleted = write::delete(&mut inner, id, expected).await?;
-        inner.commit().await.map_err(store_error)?;
-        Ok(deleted)
+        in_savepoint(transaction, async |savepoint| write::delete(savepoint, id, expected).await).await
     }
 }

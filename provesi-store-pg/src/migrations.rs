@@ -11,7 +11,7 @@ mod twins;
 use std::time::Duration;
 
 use provesi_core::StoreError;
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tokio::time::Instant;
 
@@ -56,25 +56,16 @@ impl Step {
 }
 
 /// What [`run`] would do, in its order.
-pub(crate) async fn pending(pool: &PgPool) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    let steps = steps(&mut connection).await?;
+pub(crate) async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    let steps = steps(connection).await?;
     Ok(steps.iter().map(Step::describe).collect())
 }
 
-/// Brings the schema up to date.
-pub(crate) async fn run(pool: &PgPool) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    if steps(&mut connection).await?.is_empty() {
-        return Ok(());
-    }
-    // Neither its settings nor its lock are to outlive this, whatever becomes of it.
-    connection.close_on_drop();
+/// Brings the schema up to date. The caller closes the connection afterwards: it keeps the settings and the lock of this.
+pub(crate) async fn run(connection: &mut PgConnection) -> Result<(), StoreError> {
     connection.execute(SESSION).await.map_err(store_error)?;
-    take_turn(&mut connection).await?;
-    let migrated = migrate(&mut connection).await;
-    let _ = connection.close().await;
-    migrated
+    take_turn(connection).await?;
+    migrate(connection).await
 }
 
 /// The lock is asked for again and again rather than waited for: a statement that waits would be one of those that an

@@ -6,15 +6,26 @@ use provesi_core::StoreError;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::patience;
+use crate::{lease, pooler};
 
-/// How long PostgreSQL works on a statement, and how long it lets one wait for a lock. Below
-/// [`DEADLINE`](crate::patience::DEADLINE), so that a caller hears of the lock rather than of the time, and that what
-/// nobody waits for any more is ended.
+/// How long a call takes at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    pub(crate) call: Duration,
+    /// For what takes time in proportion to the table.
+    pub(crate) scan: Duration,
+}
+
+impl Deadlines {
+    pub(crate) const DEFAULT: Self = Self { call: Duration::from_millis(2_900), scan: Duration::from_secs(30) };
+}
+
+/// How long PostgreSQL works on a statement, and how long it lets one wait for a lock. Below [`Deadlines::call`], so that
+/// the caller gets PostgreSQL's reason, and PostgreSQL stops work that nobody waits for.
 const STATEMENT_TIMEOUT_MS: &str = "2500";
 const LOCK_TIMEOUT_MS: &str = "2000";
 
-/// How long PostgreSQL keeps a transaction, and with it its locks, of a process that does not go on with it.
+/// How long PostgreSQL keeps a transaction, and with it its locks, when its client sends nothing.
 const IDLE_IN_TRANSACTION_MS: &str = "10000";
 
 /// How long a caller waits for a connection.
@@ -25,8 +36,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// How a connection to the database at `url` (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`) is to be set up:
-/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, no just-in-time compilation, and an
-/// `application_name` where the URL has none.
+/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, no just-in-time compilation, a marker by
+/// which a pooler is noticed, and an `application_name` when the URL has none.
 ///
 /// # Errors
 /// - [`StoreError::Backend`] where `url` is none. Says nothing of it: it may hold a password.
@@ -43,11 +54,12 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         // Compiling a statement takes longer than any of ours does.
         ("jit", "off"),
+        pooler::MARKER,
     ]))
 }
 
-/// A pool of at most `connections`, each opened when it is first needed. A caller waits for a free one for two seconds.
-/// One that does not answer is closed when a call on it was given up.
+/// A pool of at most `connections`, each opened when it is first needed. A caller waits for a free one for two seconds. A
+/// connection that returns with an open transaction is closed.
 #[must_use]
 pub fn pool_options(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
@@ -62,5 +74,5 @@ pub fn pool_options(connections: u32) -> PgPoolOptions {
                 Ok(true)
             })
         })
-        .after_release(|connection, _| Box::pin(patience::is_alive(connection)))
+        .after_release(|connection, _| Box::pin(lease::is_reusable(connection)))
 }

@@ -11,15 +11,14 @@ use provesi_core::{
     OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, filled, readable,
     stream_items,
 };
-use sqlx::PgExecutor;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
+use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::patience::{read, write};
+use crate::events;
 use crate::rows::{ClientIdRow, OrderRow};
-use crate::sql::{self, client, folded, order_columns};
-use crate::store::PgStore;
-use crate::{events, patience};
+use crate::sql::{self, client, folded, is_writable, order_columns};
+use crate::store::{PgStore, writable};
 
 #[cfg(test)]
 pub(crate) use page::Statement;
@@ -54,9 +53,13 @@ const CLIENT_IDS: &str = concat!(
      SELECT client_id FROM ids WHERE client_id IS NOT NULL LIMIT $2"
 );
 
-/// A look at each table that orders need.
-const PING: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM orders_order LIMIT 1) AS one) + \
-    (SELECT count(*) FROM (SELECT 1 FROM provesi_order_events LIMIT 1) AS one)";
+/// Whether the server takes writes, with a look at each table that orders need.
+const PING: &str = concat!(
+    "SELECT ",
+    is_writable!(),
+    " FROM (SELECT count(*) FROM (SELECT 1 FROM orders_order LIMIT 1) AS one) AS orders, \
+     (SELECT count(*) FROM (SELECT 1 FROM provesi_order_events LIMIT 1) AS one) AS events"
+);
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
@@ -69,17 +72,18 @@ impl OrderRepository for PgStore {
     }
 
     async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        let (order, stamp) = (order.clone(), stamp.clone());
-        self.apart(|store| async move { write(|| write::insert(&store.pool, &order, &stamp)).await }).await
+        self.write((order.clone(), stamp.clone()), |connection, (order, stamp)| {
+            Box::pin(write::insert(connection, order, stamp))
+        })
+        .await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.apart(move |store| async move { read(|| get(&store.pool, id)).await }).await
+        self.read(id, |connection, id| Box::pin(get(connection, *id))).await
     }
 
     async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        let number = number.clone();
-        self.apart(|store| async move { read(|| find_by_number(&store.pool, &number)).await }).await
+        self.read(number.clone(), |connection, number| Box::pin(find_by_number(connection, number))).await
     }
 
     async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
@@ -87,43 +91,27 @@ impl OrderRepository for PgStore {
         let numbers: Vec<String> = numbers.into_iter().collect();
         let mut orders = Vec::with_capacity(numbers.len());
         for chunk in numbers.chunks(sql::CHUNK) {
-            let chunk = chunk.to_vec();
-            let found = self.apart(|store| async move {
-                let rows: Vec<OrderRow> = read(|| async {
-                    sqlx::query_as(FIND_BY_NUMBERS).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+            let rows: Vec<OrderRow> = self
+                .read(chunk.to_vec(), |connection, chunk| {
+                    let rows = sqlx::query_as(FIND_BY_NUMBERS).bind(chunk).fetch_all(connection);
+                    Box::pin(async move { rows.await.map_err(store_error) })
                 })
                 .await?;
-                readable(rows)
-            });
-            orders.append(&mut found.await?);
+            orders.append(&mut readable(rows)?);
         }
         Ok(orders)
     }
 
     async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        let (order, stamp) = (order.clone(), stamp.clone());
-        self.apart(move |store| async move {
-            write(|| async {
-                let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                let after = write::update(&mut transaction, &order, expected, &stamp).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(after)
-            })
-            .await
+        self.transact((order.clone(), expected, stamp.clone()), |connection, (order, expected, stamp)| {
+            Box::pin(write::update(connection, order, *expected, stamp))
         })
         .await
     }
 
     async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        let stamp = stamp.clone();
-        self.apart(move |store| async move {
-            write(|| async {
-                let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                let deleted = write::delete(&mut transaction, id, expected, &stamp).await?;
-                transaction.commit().await.map_err(store_error)?;
-                Ok(deleted)
-            })
-            .await
+        self.transact((id, expected, stamp.clone()), |connection, (id, expected, stamp)| {
+            Box::pin(write::delete(connection, *id, *expected, stamp))
         })
         .await
     }
@@ -133,8 +121,10 @@ impl OrderRepository for PgStore {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, StoreError> {
-        let (listing, request) = (listing.clone(), request.clone());
-        self.apart(|store| async move { read(|| page::read(&store.pool, &listing, &request)).await }).await
+        self.read((listing.clone(), request.clone()), |connection, (listing, request)| {
+            Box::pin(page::read(connection, listing, request))
+        })
+        .await
     }
 
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
@@ -146,22 +136,19 @@ impl OrderRepository for PgStore {
     }
 
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        let (pool, filter) = (self.pool.clone(), filter.clone());
-        patience::to_its_end(patience::LONG_DEADLINE, async move { page::count(&pool, &filter).await }).await
+        self.scan(filter.clone(), |connection, filter| Box::pin(page::count(connection, filter))).await
     }
 
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
         let mut counts: HashMap<ClientId, u64> = ids.iter().map(|id| (*id, 0)).collect();
         let ids: Vec<String> = counts.keys().map(ClientId::to_string).collect();
         for chunk in ids.chunks(sql::CHUNK) {
-            let chunk = chunk.to_vec();
-            let rows = self.apart(|store| async move {
-                read(|| async {
-                    sqlx::query_as(COUNT_BY_CLIENT).bind(&chunk).fetch_all(&store.pool).await.map_err(store_error)
+            let rows: Vec<(String, i64)> = self
+                .read(chunk.to_vec(), |connection, chunk| {
+                    let rows = sqlx::query_as(COUNT_BY_CLIENT).bind(chunk).fetch_all(connection);
+                    Box::pin(async move { rows.await.map_err(store_error) })
                 })
-                .await
-            });
-            let rows: Vec<(String, i64)> = rows.await?;
+                .await?;
             for (id, count) in rows {
                 counts.insert(id.parse().map_err(StoreError::corrupt)?, count.unsigned_abs());
             }
@@ -172,15 +159,8 @@ impl OrderRepository for PgStore {
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
         let (mut detached, mut after) = (0, None);
         loop {
-            let stamp = stamp.clone();
-            let batch = self.apart(move |store| async move {
-                write(|| async {
-                    let mut transaction = store.pool.begin().await.map_err(store_error)?;
-                    let batch = write::detach(&mut transaction, id, after, &stamp).await?;
-                    transaction.commit().await.map_err(store_error)?;
-                    Ok(batch)
-                })
-                .await
+            let batch = self.transact((id, after, stamp.clone()), |connection, (id, after, stamp)| {
+                Box::pin(write::detach(connection, *id, *after, stamp))
             });
             let batch = batch.await?;
             detached += batch.changed;
@@ -193,7 +173,7 @@ impl OrderRepository for PgStore {
         let store = self.clone();
         stream_items(move |after| {
             let store = store.clone();
-            async move { store.apart(move |store| async move { read(|| client_ids(&store.pool, after)).await }).await }
+            async move { store.read(after, |connection, after| Box::pin(client_ids(connection, *after))).await }
         })
     }
 
@@ -203,42 +183,48 @@ impl OrderRepository for PgStore {
         after: Option<EventId>,
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, StoreError> {
-        let number = number.clone();
-        self.apart(move |store| async move { read(|| events::history(&store.pool, &number, after, limit)).await }).await
+        self.read((number.clone(), after, limit), |connection, (number, after, limit)| {
+            Box::pin(events::history(connection, number, *after, *limit))
+        })
+        .await
     }
 
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        self.apart(move |store| async move { read(|| events::feed(&store.pool, after, limit)).await }).await
+        self.read((after, limit), |connection, (after, limit)| Box::pin(events::feed(connection, *after, *limit))).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.ping(PING).await
+        self.ping_with(|connection, ()| Box::pin(writable(connection, PING))).await
     }
 }
 
-pub(crate) async fn get(executor: impl PgExecutor<'_>, id: OrderId) -> Result<Option<Order>, StoreError> {
+pub(crate) async fn get(connection: &mut PgConnection, id: OrderId) -> Result<Option<Order>, StoreError> {
     let row: Option<OrderRow> =
-        sqlx::query_as(GET).bind(id.get()).fetch_optional(executor).await.map_err(store_error)?;
+        sqlx::query_as(GET).bind(id.get()).fetch_optional(connection).await.map_err(store_error)?;
     row.map(Order::try_from).transpose()
 }
 
 pub(crate) async fn find_by_number(
-    executor: impl PgExecutor<'_>,
+    connection: &mut PgConnection,
     number: &OrderNumber,
 ) -> Result<Option<Order>, StoreError> {
     let row: Option<OrderRow> =
-        sqlx::query_as(FIND_BY_NUMBER).bind(number.folded()).fetch_optional(executor).await.map_err(store_error)?;
+        sqlx::query_as(FIND_BY_NUMBER).bind(number.folded()).fetch_optional(connection).await.map_err(store_error)?;
     row.map(Order::try_from).transpose()
 }
 
-async fn client_ids(pool: &PgPool, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+async fn client_ids(
+    connection: &mut PgConnection,
+    after: Option<ClientId>,
+) -> Result<Page<ClientId, ClientId>, StoreError> {
     let limit = PageLimit::MAX;
-    let ids = filled(limit.get() + 1, |limit| async move {
+    let connection = Mutex::new(connection);
+    let ids = filled(limit.get() + 1, async |limit| {
         let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
             // The empty text, where nobody was chosen, is no client's.
             .bind(after.map_or_else(String::new, |id| id.to_string()))
             .bind(sql::limit(limit))
-            .fetch_all(pool)
+            .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(ids)

@@ -29,7 +29,7 @@ async fn filled() -> Option<Database> {
     let database = database().await?;
     let store = PgStore::open(database.url(), 1).unwrap();
     store.migrate().await.unwrap();
-    let mut connection = store.pool.acquire().await.unwrap().detach();
+    let mut connection = store.pool().acquire().await.unwrap().detach();
     connection
         .execute(
             "INSERT INTO orders_order \
@@ -67,7 +67,7 @@ impl Planner {
     async fn new() -> Option<Self> {
         let database = FILLED.get(filled).await?;
         let store = PgStore::open(database.url(), 1).unwrap();
-        let connection = store.pool.acquire().await.unwrap().detach();
+        let connection = store.pool().acquire().await.unwrap().detach();
         Some(Self { connection, _database: database })
     }
 

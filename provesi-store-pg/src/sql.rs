@@ -93,9 +93,16 @@ macro_rules! take_turn {
     };
 }
 
+/// Whether the server takes writes: it is no standby, and transactions may write.
+macro_rules! is_writable {
+    () => {
+        "current_setting('transaction_read_only') = 'off'"
+    };
+}
+
 pub(crate) use {
-    client, client_columns, client_grams, created_in_status, event_columns, folded, number_grams, number_in_status,
-    order_columns, returned_key, take_turn, updated_in_status,
+    client, client_columns, client_grams, created_in_status, event_columns, folded, is_writable, number_grams,
+    number_in_status, order_columns, returned_key, take_turn, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.

@@ -1,27 +1,67 @@
 //! The store: its pool and its life.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
 
-use provesi_core::StoreError;
-use sqlx::postgres::PgPool;
+use futures_util::FutureExt;
+use provesi_core::{Chain, StoreError};
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection, Executor};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::error::store_error;
-use crate::{contents, migrations, options, patience};
+use crate::error::{connect_error, is_lost, store_error};
+use crate::executor::Call;
+use crate::health::{self, Health};
+use crate::lease::Lease;
+use crate::options::{self, Deadlines};
+use crate::pooler::Pooler;
+use crate::{contents, migrations};
+
+/// How long [`PgStore::close`] waits for calls. Longer than the deadline of a write.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a connection may take that is made to learn why there are none.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Fills pages of a file, in a temporary table of its transaction: fails on a full disk.
+const PROBE_DISK: &str = "CREATE TEMPORARY TABLE provesi_disk_probe ON COMMIT DROP AS \
+    SELECT string_agg(md5(n::text || random()::text), '') AS filler FROM generate_series(1, 4000) AS n";
 
 /// Orders, clients, history and the audit trail in one PostgreSQL database.
 ///
 /// Handles are cheap to clone and share the pool.
 #[derive(Clone)]
 pub struct PgStore {
-    pub(crate) pool: PgPool,
+    pool: PgPool,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) health: Arc<Health>,
+    pooler: Arc<Pooler>,
+    /// Held while a connection is made to learn why there are none.
+    probing: Arc<Mutex<()>>,
 }
 
 impl PgStore {
-    /// A store over the caller's pool. See [`connect_options`](crate::connect_options) and
-    /// [`pool_options`](crate::pool_options) for how it is to be set up. Nothing is read or written yet.
+    /// A store over the caller's pool, which should be made from [`pool_options`](crate::pool_options) and
+    /// [`connect_options`](crate::connect_options). Nothing is read or written yet.
     #[must_use]
-    pub const fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            deadlines: Deadlines::DEFAULT,
+            health: Arc::default(),
+            pooler: Arc::default(),
+            probing: Arc::default(),
+        }
+    }
+
+    /// Limits each call to `deadline`, in place of 2.9 seconds. Counts keep their 30 seconds.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadlines.call = deadline;
+        self
     }
 
     /// A store over the database at `url`: [`new`](Self::new) with this crate's options and at most `connections`.
@@ -54,7 +94,13 @@ impl PgStore {
     /// - [`StoreError::Unavailable`] where the database cannot be reached, or another process has been migrating for
     ///   too long. What was done by then stays; the next call goes on from there.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(&self.pool).await
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(());
+        }
+        // Dropped at the end, which closes its connection.
+        let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;
+        let migrated = AssertUnwindSafe(migrations::run(&mut lease)).catch_unwind().await;
+        migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
     }
 
     /// What [`migrate`](Self::migrate) would do, in words: a line for each thing that the database lacks.
@@ -62,7 +108,7 @@ impl PgStore {
     /// # Errors
     /// - [`StoreError::Backend`] where a newer version of this crate migrated the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.apart(|store| async move { patience::read(|| migrations::pending(&store.pool)).await }).await
+        self.read((), |connection, ()| Box::pin(migrations::pending(connection))).await
     }
 
     /// The first tables of another program, where the schema that [`migrate`](Self::migrate) would make tables in has some,
@@ -71,16 +117,68 @@ impl PgStore {
     /// # Errors
     /// - [`StoreError::Unavailable`] where the database does not answer.
     pub async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
-        self.apart(|store| async move { patience::read(|| contents::foreign_tables(&store.pool)).await }).await
+        self.read((), |connection, ()| Box::pin(contents::foreign_tables(connection))).await
     }
 
-    /// What `call` gives, within the deadline of all calls, see [`patience::to_its_end`].
-    pub(crate) async fn apart<T, F>(&self, call: impl FnOnce(Self) -> F + Send) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        patience::to_its_end(patience::DEADLINE, call(self.clone())).await
+    /// A connection that is ready for use. The wait for it ends with the caller.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] when there is none in time.
+    /// - [`StoreError::Backend`] when the server refuses this user or database, or a pooler is not in session mode.
+    pub(crate) async fn lease(&self, deadline: Instant) -> Result<Lease, StoreError> {
+        let prepared = AssertUnwindSafe(self.acquire()).catch_unwind();
+        match timeout_at(deadline, prepared).await {
+            Ok(Ok(Err(StoreError::Unavailable { source })))
+                if matches!(source.downcast_ref(), Some(sqlx::Error::PoolTimedOut)) =>
+            {
+                Err(self.explain_no_connection().await)
+            }
+            Ok(Ok(result)) => result,
+            Ok(Err(_panic)) => Err(StoreError::unavailable("the driver panicked at an answer while connecting")),
+            Err(_) => Err(self.explain_no_connection().await),
+        }
+    }
+
+    async fn acquire(&self) -> Result<Lease, StoreError> {
+        loop {
+            let acquired = self.pool.acquire().await;
+            if let Err(error) = &acquired
+                && !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+            {
+                self.health.note_connect_failure(Some(Chain(error).to_string()));
+            }
+            let mut lease = Lease::new(acquired.map_err(connect_error)?);
+            // A connection that has prepared nothing is new.
+            if lease.cached_statements_size() > 0 {
+                return Ok(lease);
+            }
+            match self.pooler.admit(&mut lease, &self.pool.connect_options()).await {
+                Ok(()) => return Ok(lease),
+                // The server has ended it in the pool: the next one. The pool closes this one, so that the loop ends.
+                Err(error) if is_lost(&error) => drop(lease),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The pool hides why it cannot connect. One connection is made beside it to learn why; when that succeeds, the pool
+    /// is merely in full use.
+    async fn explain_no_connection(&self) -> StoreError {
+        if let Ok(_only) = self.probing.try_lock() {
+            let options = self.pool.connect_options();
+            let connect = AssertUnwindSafe(PgConnection::connect_with(&options)).catch_unwind();
+            let failure = match timeout(PROBE_TIMEOUT, connect).await {
+                Ok(Ok(Ok(_))) => None,
+                Ok(Ok(Err(error))) => Some(Chain(&error).to_string()),
+                Ok(Err(_panic)) => Some("the driver panicked at an answer".to_owned()),
+                Err(_) => Some("a new connection gets no answer".to_owned()),
+            };
+            self.health.note_connect_failure(failure);
+        }
+        match self.health.connect_failure() {
+            Some(failure) => StoreError::unavailable(format!("no connection: {failure}")),
+            None => StoreError::unavailable(sqlx::Error::PoolTimedOut),
+        }
     }
 
     /// `PostgreSQL (DATABASE)`.
@@ -91,26 +189,40 @@ impl PgStore {
             .map_or_else(|| "PostgreSQL".to_owned(), |database| format!("PostgreSQL ({database})"))
     }
 
-    /// Whether a statement that needs the tables is answered.
-    pub(crate) async fn ping(&self, statement: &'static str) -> Result<(), StoreError> {
-        let answer = self.apart(move |store| async move {
-            patience::read(|| async {
-                sqlx::query_scalar::<_, i64>(statement).fetch_one(&store.pool).await.map_err(store_error)
-            })
-            .await
-        });
-        match answer.await {
-            Ok(_) => Ok(()),
-            Err(StoreError::Backend { source }) => Err(StoreError::Unavailable { source }),
-            Err(other) => Err(other),
+    /// Whether the store can do its work: `look` reads from each table that is needed.
+    pub(crate) async fn ping_with(&self, look: Call<(), ()>) -> Result<(), StoreError> {
+        match self.read((), look).await {
+            Ok(()) => {}
+            Err(StoreError::Backend { source }) => return Err(StoreError::Unavailable { source }),
+            Err(other) => return Err(other),
         }
+        if self.health.wants_probe() {
+            let probe = self.transact((), |connection, ()| {
+                Box::pin(async move { connection.execute(PROBE_DISK).await.map(drop).map_err(store_error) })
+            });
+            if let Err(error) = probe.await {
+                tracing::debug!(error = %Chain(&error), "the disk is still not well");
+            }
+        }
+        self.health.check()
     }
 
-    /// Closes the pool, which other handles then cannot use any more either: every later call gets
-    /// [`StoreError::Unavailable`].
+    /// Closes the pool, for other handles too: every later call gets [`StoreError::Unavailable`]. Waits for calls that are
+    /// running, for five seconds at most.
     pub async fn close(&self) {
-        self.pool.close().await;
+        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+            tracing::warn!("connections were closed while calls were running on them");
+        }
     }
+}
+
+/// Runs a statement that says whether the server takes writes.
+///
+/// # Errors
+/// [`StoreError::Degraded`] when it does not.
+pub(crate) async fn writable(connection: &mut PgConnection, statement: &'static str) -> Result<(), StoreError> {
+    let is_writable: bool = sqlx::query_scalar(statement).fetch_one(connection).await.map_err(store_error)?;
+    if is_writable { Ok(()) } else { Err(StoreError::degraded(health::READ_ONLY, "transactions are read-only")) }
 }
 
 /// Shows the name of the database alone: options hold a password.

@@ -5,8 +5,9 @@ use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
     PageRequest, StoreError, filled, name_key,
 };
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::sync::Mutex;
 
 use crate::error::store_error;
 use crate::rows::ClientRow;
@@ -27,12 +28,15 @@ macro_rules! matches {
 }
 
 pub(super) async fn read(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
 ) -> Result<Page<Client, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let clients = filled(request.limit.get() + 1, |limit| query(listing, place, limit, pool)).await?;
+    let connection = Mutex::new(connection);
+    let clients =
+        filled(request.limit.get() + 1, async |limit| query(listing, place, limit, *connection.lock().await).await)
+            .await?;
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
 
@@ -40,7 +44,7 @@ async fn query(
     listing: &ClientListing,
     place: Option<&ClientPosition>,
     limit: usize,
-    pool: &PgPool,
+    connection: &mut PgConnection,
 ) -> Result<Vec<ClientRow>, StoreError> {
     let query = listing.filter.query.as_ref();
     let text = match query {
@@ -59,7 +63,7 @@ async fn query(
         .bind(query.map(|query| grams::having(&format!("\t{}", query.folded()))))
         .bind(query.map(inside))
         .persistent(false)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(store_error)
 }
@@ -149,8 +153,8 @@ const COUNT: &str = "SELECT count(*) FROM provesi_clients";
 
 const COUNT_MATCHING: &str = concat!("SELECT count(*) FROM provesi_clients WHERE ", matches!("$1", "$2"));
 
-pub(super) async fn count(pool: &PgPool, filter: &ClientFilter) -> Result<u64, StoreError> {
-    let mut transaction = pool.begin().await.map_err(store_error)?;
+pub(super) async fn count(connection: &mut PgConnection, filter: &ClientFilter) -> Result<u64, StoreError> {
+    let mut transaction = connection.begin().await.map_err(store_error)?;
     sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
     let count = match &filter.query {
         Some(query) => sqlx::query_scalar(COUNT_MATCHING)

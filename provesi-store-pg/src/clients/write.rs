@@ -4,7 +4,7 @@ use provesi_core::{
     Address, Client, ClientId, Expected, Phone, StoreError, Timestamp, UniqueField, fold, name_key, phone_digits,
 };
 use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgConnection, PgPool};
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 
 use crate::error::{store_error, violates};
@@ -43,13 +43,8 @@ fn bound<'q>(statement: &'static str, client: &'q Client) -> Query<'q, Postgres,
         .bind(Instant::from(client.updated_at))
 }
 
-/// In one statement, which is its own transaction.
-pub(super) async fn insert(pool: &PgPool, client: &Client) -> Result<Client, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    insert_with(&mut connection, client).await
-}
-
-pub(crate) async fn insert_with(connection: &mut PgConnection, client: &Client) -> Result<Client, StoreError> {
+/// In one statement, which is its own transaction or part of the caller's.
+pub(crate) async fn insert(connection: &mut PgConnection, client: &Client) -> Result<Client, StoreError> {
     for _ in 0..TRIES {
         let inserted = bound(INSERT, client)
             .bind(Instant::from(client.created_at))

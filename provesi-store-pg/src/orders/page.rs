@@ -15,8 +15,9 @@ mod search;
 mod statement;
 
 use provesi_core::{Order, OrderCursor, OrderFilter, OrderListing, Page, PageRequest, StoreError, filled};
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
+use tokio::sync::Mutex;
 
 use crate::error::store_error;
 use crate::rows::OrderRow;
@@ -25,16 +26,17 @@ use crate::sql;
 pub(crate) use statement::Statement;
 
 pub(super) async fn read(
-    pool: &PgPool,
+    connection: &mut PgConnection,
     listing: &OrderListing,
     request: &PageRequest<OrderCursor>,
 ) -> Result<Page<Order, OrderCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let orders = filled(request.limit.get() + 1, |limit| async move {
+    let connection = Mutex::new(connection);
+    let orders = filled(request.limit.get() + 1, async |limit| {
         let statement = Statement::page(listing, place, limit)?;
         let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
             .persistent(false)
-            .fetch_all(pool)
+            .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
@@ -43,9 +45,9 @@ pub(super) async fn read(
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 
-pub(super) async fn count(pool: &PgPool, filter: &OrderFilter) -> Result<u64, StoreError> {
+pub(super) async fn count(connection: &mut PgConnection, filter: &OrderFilter) -> Result<u64, StoreError> {
     let statement = Statement::count(filter)?;
-    let mut transaction = pool.begin().await.map_err(store_error)?;
+    let mut transaction = connection.begin().await.map_err(store_error)?;
     sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
     let count: i64 = sqlx::query_scalar_with(AssertSqlSafe(statement.text), statement.arguments)
         .persistent(false)

@@ -3,7 +3,7 @@
 use provesi_core::{
     ClientId, EventKind, Expected, NewOrder, Order, OrderId, OrderNumber, Stamp, StoreError, Timestamp, UniqueField,
 };
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 
 use crate::error::{store_error, violates};
 use crate::events::{StampRow, detail};
@@ -38,14 +38,9 @@ const IDS: u32 = 100;
 const TAKEN_IDS: &str = "the ids that orders_order gives out are taken: rows were written with ids of their own; set \
     the sequence behind them (setval)";
 
-/// In one statement, which is its own transaction. Several where ids are taken, or where an order that had the number
-/// went between two of them.
-pub(super) async fn insert(pool: &PgPool, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    insert_with(&mut connection, order, stamp).await
-}
-
-pub(crate) async fn insert_with(
+/// In one statement, which is its own transaction or part of the caller's. Several where ids are taken, or where an order
+/// that had the number went between two of them.
+pub(crate) async fn insert(
     connection: &mut PgConnection,
     order: &NewOrder,
     stamp: &Stamp,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod abandoned;
 mod audit;
 mod careless;
 mod common;
@@ -12,5 +13,8 @@ mod in_transaction;
 mod locking;
 mod migrations;
 mod outages;
+mod poolers;
 mod searches;
+mod stalls;
 mod statements;
+mod trouble;

@@ -1,4 +1,4 @@
-//! PgBouncer between a test and its database.
+//! `PgBouncer` between a test and its database.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -19,7 +19,7 @@ const PROGRAM: &str = "pgbouncer";
 /// How long it may take to listen.
 const READY: Duration = Duration::from_secs(20);
 
-/// When PgBouncer gives a server to another client.
+/// When `PgBouncer` gives a server to another client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolMode {
     /// When a client disconnects.
@@ -42,7 +42,7 @@ impl PoolMode {
     }
 }
 
-/// A PgBouncer of a test's own, which ends with this value.
+/// A `PgBouncer` of a test's own, which ends with this value.
 #[derive(Debug)]
 pub struct PgBouncer {
     url: String,

@@ -1,0 +1,175 @@
+//! A server that stalls under writers and goes on: every write that was acknowledged is there, and stays.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use provesi_core::{
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientId, ClientRepository, Expected, Order,
+    OrderRepository, OrderStatus, Outcome, Phone, Subject,
+};
+use provesi_store_pg::{PgStore, connect_options, in_transaction, pool_options};
+use provesi_testkit::servers::{OwnServer, wanted};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection};
+
+use crate::common::{at, client, order, stamp};
+
+/// One for each writer.
+const CONNECTIONS: u32 = 64;
+const WRITERS: usize = 64;
+const INSERTS: usize = 30;
+
+/// A call that is abandoned during a stall must have left its connection by the thaw, and not for so long that a check of
+/// the connection fails: deadlines of about three and four seconds are tried.
+const STALLS: [Duration; 2] = [Duration::from_millis(4_000), Duration::from_millis(4_500)];
+
+/// How long PostgreSQL keeps an open transaction that nobody continues. The default is 10 s, which is long for a test.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(4);
+
+fn record(n: usize) -> AuditRecord {
+    AuditRecord {
+        at: at(1),
+        caller: Caller { request_id: Some(format!("late-{n}").into()), ..Caller::system("test").unwrap() },
+        action: AuditAction::OrderRead,
+        subjects: vec![Subject::Order(format!("Late-{n}").parse().unwrap())],
+        outcome: Outcome::Done,
+        fields: Vec::new(),
+        list: None,
+    }
+}
+
+/// One write of a kind that depends on `n`, by every path that writes. Whether it succeeds is of no interest.
+async fn write(store: &PgStore, n: usize, mine: &Order, my_client: &Client) {
+    match n {
+        // Few, because they wait for each other, and a call that waits for a lock has its BEGIN behind it.
+        0..3 => drop(store.append(&AuditChain::plain(), &[record(10_000 + n)]).await),
+        n if n % 3 == 0 => drop(OrderRepository::update(store, &toggled(mine, n), Expected::Any, &stamp(2)).await),
+        n if n % 3 == 1 => {
+            let mut changed = my_client.clone();
+            changed.phone = Some(Phone::parse(format!("300 {}", rand_digits())).unwrap());
+            drop(ClientRepository::update(store, &changed, Expected::Any, at(2)).await);
+        }
+        // A handler with a deadline of its own: its transaction is dropped wherever it stands.
+        _ => drop(tokio::time::timeout(Duration::from_millis(2_900), in_own_transaction(store, n, mine)).await),
+    }
+}
+
+fn rand_digits() -> u128 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() % 10_000_000
+}
+
+fn toggled(order: &Order, n: usize) -> Order {
+    Order { number: format!("W-{n}-{}", rand_digits()).parse().unwrap(), ..order.clone() }
+}
+
+async fn in_own_transaction(store: &PgStore, n: usize, mine: &Order) -> Option<()> {
+    let mut transaction = store.pool().begin().await.ok()?;
+    in_transaction::orders::update(&mut transaction, &toggled(mine, n), Expected::Any, &stamp(2)).await.ok()?;
+    transaction.commit().await.ok()
+}
+
+/// The paths by which a record is inserted.
+#[derive(Clone, Copy, Debug)]
+enum Path {
+    Orders,
+    Clients,
+    OwnTransaction,
+    Audit,
+}
+
+const PATHS: [Path; 4] = [Path::Orders, Path::Clients, Path::OwnTransaction, Path::Audit];
+
+impl Path {
+    /// Inserts record `n`, and gives its name if that was acknowledged.
+    async fn insert(self, store: &PgStore, n: usize) -> Option<String> {
+        let number = format!("Late-{n}-{self:?}");
+        let new = order(&number, OrderStatus::Received);
+        match self {
+            Self::Orders => OrderRepository::insert(store, &new, &stamp(3)).await.ok().map(|_| number),
+            Self::Clients => {
+                let email = format!("late{n}@ejemplo.co");
+                let mut new = client(1);
+                new.id = ClientId::from_bytes([128 + u8::try_from(n).unwrap(); 12]);
+                new.email = email.parse().unwrap();
+                ClientRepository::insert(store, &new).await.ok().map(|_| email)
+            }
+            Self::OwnTransaction => {
+                let mut transaction = store.pool().begin().await.ok()?;
+                in_transaction::orders::insert(&mut transaction, &new, &stamp(3)).await.ok()?;
+                transaction.commit().await.ok().map(|()| number)
+            }
+            Self::Audit => store.append(&AuditChain::plain(), &[record(n)]).await.ok().map(|_| format!("late-{n}")),
+        }
+    }
+}
+
+const NUMBERS: &str = "SELECT order_number::text FROM orders_order";
+const EMAILS: &str = "SELECT email FROM provesi_clients";
+const REQUESTS: &str = "SELECT request_id FROM provesi_audit";
+
+/// The acknowledged writes that another connection does not see.
+async fn missing(raw: &mut PgConnection, acknowledged: &[String]) -> Vec<String> {
+    let mut stored: Vec<String> = Vec::new();
+    for statement in [NUMBERS, EMAILS, REQUESTS] {
+        stored.append(&mut sqlx::query_scalar(statement).fetch_all(&mut *raw).await.unwrap());
+    }
+    acknowledged.iter().filter(|name| !stored.contains(name)).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_acknowledged_write_is_there_after_a_stall() {
+    if !wanted("postgres") {
+        return;
+    }
+    let server = OwnServer::postgres().start().await;
+    let database = server.database().await;
+    let idle = IDLE_IN_TRANSACTION.as_millis().to_string();
+    let options =
+        connect_options(database.url()).unwrap().options([("idle_in_transaction_session_timeout", idle.as_str())]);
+    let store = PgStore::new(pool_options(CONNECTIONS).connect_lazy_with(options));
+    store.migrate().await.unwrap();
+    let mut raw: PgConnection = database.url().parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    let mut owned = Vec::new();
+    for n in 0..WRITERS {
+        let new = order(&format!("W-{n}"), OrderStatus::Received);
+        let mine = OrderRepository::insert(&store, &new, &stamp(1)).await.unwrap();
+        let my_client = client(u8::try_from(n).unwrap());
+        ClientRepository::insert(&store, &my_client).await.unwrap();
+        owned.push((mine, my_client));
+    }
+    for (round, stall) in STALLS.into_iter().enumerate() {
+        // Connections that were just used are trusted: the writers begin their transactions in the stall.
+        drop(join_all((0..CONNECTIONS).map(|_| store.pool().acquire())).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let frozen = server.freeze().await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let writers = owned.iter().cloned().enumerate().map(|(n, (mine, my_client))| {
+            let (store, stop) = (store.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    write(&store, n, &mine, &my_client).await;
+                }
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        tokio::time::sleep(stall).await;
+        // Before the thaw: a later write on a connection could end the transaction that an abandoned call left on it.
+        stop.store(true, Ordering::Relaxed);
+        frozen.thaw().await;
+        join_all(writers).await;
+
+        let mut acknowledged = Vec::new();
+        for path in PATHS {
+            for n in round * INSERTS..(round + 1) * INSERTS {
+                acknowledged.extend(path.insert(&store, n).await);
+            }
+            assert_eq!(missing(&mut raw, &acknowledged).await, [""; 0], "{path:?}, after a stall of {stall:?}");
+        }
+        tokio::time::sleep(IDLE_IN_TRANSACTION + Duration::from_millis(500)).await;
+        assert_eq!(missing(&mut raw, &acknowledged).await, [""; 0], "a while after a stall of {stall:?}");
+        // The test shows nothing where PostgreSQL refused the inserts.
+        assert!(acknowledged.len() >= PATHS.len() * INSERTS / 2, "{acknowledged:?}");
+    }
+}
