@@ -7,31 +7,52 @@ use provesi_core::{App, AppError};
 use tracing::{Instrument, Span};
 
 use crate::HttpOptions;
-use crate::error::ApiError;
+use crate::error::{self, ApiError};
+use crate::health::Probes;
+use crate::layers::WriteProgress;
 
 /// The application and the options of its HTTP face. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
     pub(crate) app: App,
     pub(crate) options: Arc<HttpOptions>,
+    pub(crate) probes: Probes,
     /// The OpenAPI document.
     pub(crate) openapi: Bytes,
 }
 
 impl Api {
-    /// Runs a write to its end, also where the time-out cuts its request or its caller hangs up: a use case of several
-    /// steps is not to stop between two of them, such as between a client and its orders, nor before its audit.
-    pub(crate) async fn finish<T, F>(&self, write: impl FnOnce(Self) -> F) -> Result<T, ApiError>
+    /// Runs a write to its end, even if its request times out or its caller hangs up: a use case of several steps must not
+    /// stop between two of them, nor before its audit. If the caller is gone before it starts, it is never run.
+    ///
+    /// `location` is where its record can be looked at, relative to the path of the request, for a caller that does not
+    /// learn the outcome.
+    pub(crate) async fn run_to_completion<T, F>(
+        &self,
+        location: Option<String>,
+        write: impl FnOnce(Self) -> F,
+    ) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, AppError>> + Send + 'static,
     {
-        match tokio::spawn(write(self.clone()).instrument(Span::current())).await {
-            Ok(done) => done.map_err(|error| self.error(error)),
+        let (write, progress, to) = (write(self.clone()), WriteProgress::current(), location.clone());
+        let task = async move {
+            let is_wanted = progress.is_none_or(|progress| progress.start(to.as_deref()));
+            if is_wanted { Some(write.await) } else { None }
+        };
+        match self.options.lifecycle.writes().spawn(task.instrument(Span::current())).await {
+            Ok(Some(Err(error))) if error.is_outcome_unknown() => {
+                error::log(&error);
+                Err(ApiError::OutcomeUnknown(location))
+            }
+            Ok(Some(done)) => done.map_err(|error| self.error(error)),
+            // Nobody reads this.
+            Ok(None) => Err(ApiError::TimedOut),
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Only the end of the runtime cancels it.
-                Err(_) => Err(ApiError::TimedOut),
+                Err(_) => Err(ApiError::OutcomeUnknown(location)),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! Request bodies, taken as FastAPI takes them.
 
 use std::error::Error;
+use std::io;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
@@ -57,18 +58,27 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Why a body could not be read.
 pub(crate) fn unread(error: axum::Error) -> ApiError {
-    // Where it is not that, the caller hung up in the middle: nobody will read the answer.
-    if is_too_long(&error) { ApiError::TooLarge } else { ApiError::UnreadableBody }
+    if is_too_long(&error) {
+        ApiError::TooLarge
+    } else if is_too_slow(&error) {
+        ApiError::BodyTimedOut
+    } else {
+        // The caller hung up in the middle: nobody will read the answer.
+        ApiError::UnreadableBody
+    }
 }
 
 /// Whether a body was longer than whoever read it wanted.
 pub(crate) fn is_too_long(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<LengthLimitError>())
+}
+
+/// Whether the server gave up waiting for a body.
+fn is_too_slow(error: &axum::Error) -> bool {
+    let mut causes = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+fn causes(error: &axum::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(Some(error as &(dyn Error + 'static)), |&error: &&(dyn Error + 'static)| error.source())
 }

@@ -62,7 +62,7 @@
 //! | with an encrypted body and no source, or without keys here | 400 |
 //! | with an encrypted body, on a path that belongs to no service | 400 |
 //! | with an encrypted body over the body limit (the token counts, not what is in it) | 413 |
-//! | with an encrypted body that does not arrive in time | 503 |
+//! | with an encrypted body that does not arrive in time | 408 |
 //! | that wants its answer encrypted and is not internal | in clear, as if it had not said so |
 //! | that wants its answer encrypted, without keys here | 501, and nothing is done |
 //! | that wants an answer encrypted that is over 1 MiB or no text | 406: ask for less, such as `?limit=200` |

@@ -41,12 +41,17 @@ pub(crate) enum ApiError {
     BadHost,
     /// The header in which a proxy names the user names nobody.
     UserHeader(UserHeaderFault),
-    /// A read took too long.
+    /// A read, or a write that was not handed to its use case, took too long: nothing was done.
     TimedOut,
-    /// A write took too long: it may have been made, or may still be made.
-    OutcomeUnknown,
+    /// The body of a write did not arrive in time: nothing was done.
+    BodyTimedOut,
+    /// A write was not confirmed in time: it may have been made, or may still be made. Its record can be looked at here,
+    /// relative to the path of the request.
+    OutcomeUnknown(Option<String>),
     /// A handler panicked.
     Panicked,
+    /// The server waits for its stores.
+    Starting,
 }
 
 /// The error envelope: the text that callers of the Python system know, and a name for machines.
@@ -110,11 +115,29 @@ impl IntoResponse for ApiError {
                 "request.timed_out",
                 "La solicitud tardó demasiado, intente de nuevo en un momento",
             )),
-            Self::OutcomeUnknown => told(OUTCOME_UNKNOWN),
+            Self::BodyTimedOut => told((
+                StatusCode::REQUEST_TIMEOUT,
+                "request.body_timed_out",
+                "El cuerpo de la solicitud no llegó a tiempo; no se guardó nada",
+            )),
+            Self::OutcomeUnknown(location) => outcome_unknown(location),
             Self::Panicked => told(INTERNAL),
+            Self::Starting => told((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server.starting",
+                "El servicio está iniciando, intente de nuevo en un momento",
+            )),
             Self::App(error, flow) => app_error(&error, flow),
         }
     }
+}
+
+fn outcome_unknown(location: Option<String>) -> Response {
+    let mut answer = told(OUTCOME_UNKNOWN);
+    if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
+        answer.headers_mut().insert(header::LOCATION, location);
+    }
+    answer
 }
 
 fn app_error(error: &AppError, flow: StatusFlow) -> Response {

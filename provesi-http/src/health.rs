@@ -1,13 +1,15 @@
 //! Whether the stores answer: `/api/health`, and one route per store.
 
-use std::future::Future;
-use std::time::Duration;
+mod probe;
+pub(crate) mod probes;
+
+pub(crate) use probe::Probes;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::join;
-use provesi_core::Health;
+use provesi_core::{Health, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -25,12 +27,18 @@ pub(crate) const PATHS: [&str; 7] = [
     "/orders/health",
 ];
 
+/// Whether a path is that of a health check. A server that has no room left may still answer these.
+#[must_use]
+pub fn is_health_path(path: &str) -> bool {
+    PATHS.contains(&path)
+}
+
 /// How one store is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceStatus {
     #[schema(example = "clients")]
     service: &'static str,
-    /// `ok` or `error`.
+    /// `ok`, `error`, or `degraded` if it answers and cannot do all of its work.
     #[schema(example = "ok")]
     status: &'static str,
     /// The store in use.
@@ -61,7 +69,7 @@ pub(crate) struct Services<'a> {
 /// How a store is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StoreStatus {
-    /// `ok` or `error`.
+    /// `ok`, `error`, or `degraded` if it answers and cannot do all of its work.
     #[schema(example = "ok")]
     status: &'static str,
     #[schema(example = "SQLite")]
@@ -87,17 +95,17 @@ pub(crate) struct SecurityStatus<'a> {
     responses((status = 200, description = "The state; `degraded` where a service does not work", body = Overview<'_>)),
 )]
 pub(crate) async fn overview(State(api): State<Api>) -> Response {
-    let (clients, orders) = join(clients_answer(&api), orders_answer(&api)).await;
+    let (clients, orders) = join(api.probes.clients.ping(), api.probes.orders.ping()).await;
     let security = &api.options.security;
     let security = match api.options.boundary.works() {
         None => SecurityStatus { status: &security.status, crypto: &security.crypto },
         Some(true) => SecurityStatus { status: OK, crypto: "working" },
         Some(false) => SecurityStatus { status: "error", crypto: "failing" },
     };
-    let store = |health: Health| StoreStatus { status: status_of(&health), database: health.database };
+    let store = |health: &Health| StoreStatus { status: status_of(health), database: health.database.clone() };
     let all_well = clients.answer.is_ok() && orders.answer.is_ok() && security.status == OK;
-    let status = if all_well { OK } else { "degraded" };
-    let services = Services { clients: store(clients), orders: store(orders), security };
+    let status = if all_well { OK } else { DEGRADED };
+    let services = Services { clients: store(&clients), orders: store(&orders), security };
     answer::json(StatusCode::OK, &Overview { status, services })
 }
 
@@ -108,12 +116,12 @@ pub(crate) async fn overview(State(api): State<Api>) -> Response {
     operation_id = "get_clients_health",
     tag = "health",
     responses(
-        (status = 200, description = "The store of clients answers", body = ServiceStatus),
+        (status = 200, description = "The store of clients answers, if only reads", body = ServiceStatus),
         (status = 503, description = "It does not", body = ServiceStatus),
     ),
 )]
 pub(crate) async fn clients(State(api): State<Api>) -> Response {
-    service("clients", clients_answer(&api).await)
+    service("clients", &*api.probes.clients.ping().await)
 }
 
 /// Estado del servicio de órdenes.
@@ -123,45 +131,36 @@ pub(crate) async fn clients(State(api): State<Api>) -> Response {
     operation_id = "get_orders_health",
     tag = "health",
     responses(
-        (status = 200, description = "The store of orders answers", body = ServiceStatus),
+        (status = 200, description = "The store of orders answers, if only reads", body = ServiceStatus),
         (status = 503, description = "It does not", body = ServiceStatus),
     ),
 )]
 pub(crate) async fn orders(State(api): State<Api>) -> Response {
-    service("orders", orders_answer(&api).await)
+    service("orders", &*api.probes.orders.ping().await)
 }
 
 const OK: &str = "ok";
+const DEGRADED: &str = "degraded";
 
-const fn status_of(health: &Health) -> &'static str {
-    if health.answer.is_ok() { OK } else { "error" }
-}
-
-fn service(service: &'static str, health: Health) -> Response {
-    let (code, connection) = match health.answer {
-        Ok(()) => (StatusCode::OK, "connected"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "disconnected"),
-    };
-    answer::json(code, &ServiceStatus { service, status: status_of(&health), database: health.database, connection })
-}
-
-pub(crate) async fn clients_answer(api: &Api) -> Health {
-    in_time(api.options.ping_timeout, api.app.clients_health(), || api.app.clients().database()).await
-}
-
-pub(crate) async fn orders_answer(api: &Api) -> Health {
-    in_time(api.options.ping_timeout, api.app.orders_health(), || api.app.orders().database()).await
-}
-
-/// A store that does not answer in time counts as one that does not answer.
-async fn in_time(limit: Duration, asked: impl Future<Output = Health>, database: impl Fn() -> String) -> Health {
-    let health = tokio::time::timeout(limit, asked).await.unwrap_or_else(|late| Health {
-        database: database(),
-        answer: Err(provesi_core::StoreError::unavailable(late)),
-    });
-    if let Err(error) = &health.answer {
-        let source = std::error::Error::source(error).map(ToString::to_string);
-        tracing::warn!(database = health.database, error = %error, source, "a store failed its health check");
+/// `ok`, `degraded` or `error`.
+pub(crate) const fn status_of(health: &Health) -> &'static str {
+    match health.answer {
+        Ok(()) => OK,
+        Err(StoreError::Degraded { .. }) => DEGRADED,
+        Err(_) => "error",
     }
-    health
+}
+
+/// Whether a store answers, if only reads.
+pub(crate) const fn answers(health: &Health) -> bool {
+    matches!(health.answer, Ok(()) | Err(StoreError::Degraded { .. }))
+}
+
+fn service(service: &'static str, health: &Health) -> Response {
+    let (code, connection) = match answers(health) {
+        true => (StatusCode::OK, "connected"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "disconnected"),
+    };
+    let database = health.database.clone();
+    answer::json(code, &ServiceStatus { service, status: status_of(health), database, connection })
 }

@@ -28,6 +28,7 @@ mod timeout;
 mod user;
 
 pub(crate) use request_id::{REQUEST_ID, RequestId};
+pub(crate) use timeout::WriteProgress;
 pub(crate) use user::UserHeaderFault;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use crate::boundary::Boundary;
 use crate::hosts::{AllowedHosts, TrustedProxies};
 use crate::layers::REQUEST_ID;
 use crate::pages::SecretKey;
+use crate::lifecycle::Lifecycle;
 
 /// What an embedder may choose of the HTTP face.
 ///
@@ -34,9 +35,11 @@ pub struct HttpOptions {
     /// The most bytes that a request's body may have; 64 KiB by default. Longer ones are answered 413.
     pub body_limit: usize,
     /// How long a request may take until its answer begins, its body's arrival included; 30 seconds by default. After
-    /// that it is answered 503. What is streamed afterwards may take as long as it takes.
+    /// that a read is answered 503; a write 408 while its body is arriving, 503 if it was not yet handed to its use case
+    /// (nothing was done), and 504 (`outcome_unknown`) if it was. What is streamed afterwards may take as long as it takes.
     pub timeout: Duration,
-    /// How long a store may take to answer a health check; 2 seconds by default.
+    /// How long a store may take to answer a health check; 2 seconds by default. `/readyz` answers within half a second
+    /// whatever this is.
     pub ping_timeout: Duration,
     /// Which web pages of other origins may use the API; none by default.
     pub cors: CorsOptions,
@@ -58,6 +61,8 @@ pub struct HttpOptions {
     /// [`trusted_proxies`](Self::trusted_proxies), or, where none are named, on the loopback interface, and is ignored
     /// otherwise. A name that is empty, repeated, over 64 characters or holds control characters is answered 400.
     pub user_header: Option<HeaderName>,
+    /// The stage of the server, for `/readyz`, and the writes that are running in it. By default it is ready.
+    pub lifecycle: Lifecycle,
     /// The pages; `None` leaves them out, and their paths to the embedder.
     pub pages: Option<PageOptions>,
 }
@@ -77,6 +82,7 @@ impl Default for HttpOptions {
             security: SecurityReport::default(),
             audit_readers: Vec::new(),
             user_header: None,
+            lifecycle: Lifecycle::default(),
             pages: Some(PageOptions::default()),
         }
     }

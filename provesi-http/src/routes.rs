@@ -30,6 +30,8 @@ fn table() -> (Router<Api>, Document) {
         .routes(routes!(health::orders))
         .routes(routes!(audit::list::list))
         .routes(routes!(health::overview))
+        .routes(routes!(health::probes::livez))
+        .routes(routes!(health::probes::readyz))
         .split_for_parts()
 }
 
@@ -53,7 +55,7 @@ pub fn router(app: App) -> Router {
     router_with(app, HttpOptions::default())
 }
 
-/// The REST API (`/api/…` and, with the documents, `/openapi.json`), what other services ask in batches
+/// The REST API (`/api/…` and, with the documents, `/openapi.json`), `/livez` and `/readyz`, what other services ask in batches
 /// (`/clients/api/v1/lookup/` and the like) and, unless they are left out, the pages (`/`,
 /// `/clients/…`, `/orders/…`, `/assets/provesi-…`). Any other path stays the embedder's, who may `merge` this router into
 /// another, or `nest` it under a path.
@@ -78,7 +80,8 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     }
     let options = Arc::new(options);
     let openapi = written(&document).into();
-    let api = Api { app, options: Arc::clone(&options), openapi };
+    let probes = health::Probes::new(&app, options.ping_timeout);
+    let api = Api { app, options: Arc::clone(&options), probes, openapi };
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());
     let services = services::routes(&api);

@@ -39,6 +39,10 @@ pub enum Fault {
     FailAfter,
     /// Fails with [`StoreError::Backend`] before the inner store is asked.
     Break,
+    /// Fails with [`StoreError::Degraded`] (`disk full`) before the inner store is asked.
+    Degrade,
+    /// Fails with [`StoreError::OutcomeUnknown`] after the inner store did its work.
+    Unconfirmed,
     /// Panics, as a store with a bug would, before the inner store is asked.
     Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
@@ -173,9 +177,10 @@ impl Faults {
     /// What comes before the inner call: an error instead of it, or the fault that comes afterwards.
     async fn before(&self, method: &'static str) -> Result<Option<Fault>, StoreError> {
         match self.next(method) {
-            after @ (None | Some(Fault::FailAfter | Fault::StopEarly)) => Ok(after),
+            after @ (None | Some(Fault::FailAfter | Fault::Unconfirmed | Fault::StopEarly)) => Ok(after),
             Some(Fault::FailBefore) => Err(unavailable()),
             Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
+            Some(Fault::Degrade) => Err(degraded()),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
                 self.stall_here().await;
@@ -202,7 +207,11 @@ impl Faults {
     ) -> Result<T, StoreError> {
         let after = self.before(method).await?;
         let result = call.await;
-        if after == Some(Fault::FailAfter) { Err(unavailable()) } else { result }
+        match after {
+            Some(Fault::FailAfter) => Err(unavailable()),
+            Some(Fault::Unconfirmed) => Err(StoreError::outcome_unknown(Self::CAUSE)),
+            _ => result,
+        }
     }
 
     fn around_stream<T: Send + 'static>(
@@ -211,12 +220,13 @@ impl Faults {
         stream: BoxStream<Result<T, StoreError>>,
     ) -> BoxStream<Result<T, StoreError>> {
         match self.next(method) {
-            None | Some(Fault::StopEarly) => stream,
+            None | Some(Fault::StopEarly | Fault::Unconfirmed) => stream,
             Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Break) => futures_util::stream::iter([Err(StoreError::backend(Self::CAUSE))]).boxed(),
+            Some(Fault::Degrade) => futures_util::stream::iter([Err(degraded())]).boxed(),
             Some(Fault::FailBefore) => futures_util::stream::iter([Err(unavailable())]).boxed(),
         }
     }
@@ -229,6 +239,10 @@ fn stopped_early(mut page: Page<Client, ClientCursor>, listing: &ClientListing) 
         Some(next) => Page::stopped_early(page.items, next),
         None => page,
     }
+}
+
+fn degraded() -> StoreError {
+    StoreError::degraded("disk full", Faults::CAUSE)
 }
 
 fn unavailable() -> StoreError {

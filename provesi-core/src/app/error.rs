@@ -93,6 +93,8 @@ impl AppError {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         match self {
+            // Of the record of a read: a retry leaves another one.
+            Self::Audit(StoreError::OutcomeUnknown { .. }) => true,
             Self::Clients(error) | Self::Orders(error) | Self::Audit(error) => error.is_transient(),
             Self::Contended => true,
             _ => false,

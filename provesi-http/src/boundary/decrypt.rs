@@ -49,7 +49,7 @@ impl Decrypt {
             return Err(Unopened::Told(Refusal::TooLarge));
         }
         let arrived = tokio::time::timeout(limits.time, to_bytes(body, limits.body)).await;
-        let token = arrived.map_err(|_| Unopened::Told(Refusal::TimedOut))?.map_err(|error| unread(&error))?;
+        let token = arrived.map_err(|_| Unopened::Told(Refusal::BodyTimedOut))?.map_err(|error| unread(&error))?;
         let token = std::str::from_utf8(&token).map_err(|_| Unopened::Message("the body is no text"))?;
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let binding = Binding::Request { method: request.method().as_str(), path };

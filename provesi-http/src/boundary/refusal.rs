@@ -15,7 +15,9 @@ pub(super) enum Refusal {
     Message,
     /// The message is longer than a body may be.
     TooLarge,
-    /// It took too long.
+    /// Its body did not arrive in time.
+    BodyTimedOut,
+    /// Its answer took too long.
     TimedOut,
     /// There are no keys to encrypt the answer with.
     NoKeys,
@@ -39,6 +41,7 @@ impl Refusal {
             Self::Token => (StatusCode::UNAUTHORIZED, "Token de servicio inválido"),
             Self::Message => (StatusCode::BAD_REQUEST, "Error al descifrar mensaje"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "El cuerpo de la solicitud es demasiado grande"),
+            Self::BodyTimedOut => (StatusCode::REQUEST_TIMEOUT, "El cuerpo de la solicitud no llegó a tiempo"),
             Self::TimedOut => {
                 (StatusCode::SERVICE_UNAVAILABLE, "La solicitud tardó demasiado, intente de nuevo en un momento")
             }

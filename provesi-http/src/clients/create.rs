@@ -25,9 +25,11 @@ use crate::wire::ClientBody;
     responses(
         (status = 201, description = "The client", body = OneClient, headers(("ETag" = String, description = "Its version"))),
         (status = 400, description = "`El email ya existe`, or a body that cannot be read", body = Problem),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "What is wrong with the body", body = Refusal),
         (status = 503, description = "The store of clients does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn create(
@@ -35,7 +37,7 @@ pub(crate) async fn create(
     By(caller): By,
     Payload(draft): Payload<ClientDraft>,
 ) -> Result<Response, ApiError> {
-    let client = api.finish(|api| async move { api.app.create_client(&caller, draft).await }).await?;
+    let client = api.run_to_completion(None, |api| async move { api.app.create_client(&caller, draft).await }).await?;
     let mut answer = answer::json(StatusCode::CREATED, &Success::new(ClientBody::of(&client), &[]));
     etag::tag(&mut answer, client.version());
     Ok(answer)

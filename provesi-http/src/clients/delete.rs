@@ -28,6 +28,7 @@ use crate::path::PathClient;
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),
         (status = 503, description = "The store of clients does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn delete(
@@ -37,7 +38,7 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
-    let deleted = api.finish(|api| async move {
+    let deleted = api.run_to_completion(Some(id.to_string()), |api| async move {
         let expected = super::expected(&api, id, &if_match).await;
         api.app.delete_client(&caller, id, expected).await
     });

@@ -34,9 +34,11 @@ use crate::wire::ClientBody;
         (status = 400, description = "`ID de cliente inválido`, `El email ya existe`, or a body that cannot be read", body = Problem),
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "What is wrong with the body", body = Refusal),
         (status = 503, description = "The store of clients does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn update(
@@ -47,7 +49,7 @@ pub(crate) async fn update(
     Payload(change): Payload<ClientChange>,
 ) -> Result<Response, ApiError> {
     let id = id.get()?;
-    let edited = api.finish(|api| async move {
+    let edited = api.run_to_completion(Some(id.to_string()), |api| async move {
         let expected = super::expected(&api, id, &if_match).await;
         api.app.edit_client(&caller, id, &change, expected).await
     });

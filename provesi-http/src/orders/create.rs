@@ -25,9 +25,11 @@ use crate::wire::OrderBody;
     responses(
         (status = 201, description = "The order, without its client", body = OneOrder, headers(("ETag" = String, description = "Its version"))),
         (status = 400, description = "`El código solo puede contener letras, números y guiones`, `El número de orden ya existe`, `return_reason es requerido para estado devuelto`, `Cliente no encontrado`, or a body that cannot be read", body = Problem),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "What is wrong with the body", body = Refusal),
         (status = 503, description = "A store does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn create(
@@ -35,7 +37,9 @@ pub(crate) async fn create(
     By(caller): By,
     Payload(draft): Payload<OrderDraft>,
 ) -> Result<Response, ApiError> {
-    let view = api.finish(|api| async move { api.app.create_order(&caller, &draft).await }).await?;
+    let location = OrderNumber::parse(&draft.number).ok().map(|number| number.to_string());
+    let view =
+        api.run_to_completion(location, |api| async move { api.app.create_order(&caller, &draft).await }).await?;
     let body = OrderBody::of(&view.order, &view.next_statuses);
     let mut answer = answer::json(StatusCode::CREATED, &Success::new(body, &[]));
     etag::tag(&mut answer, view.order.version());

@@ -27,6 +27,7 @@ use crate::path::PathNumber;
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),
         (status = 503, description = "The store of orders does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn delete(
@@ -36,7 +37,7 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let deleted = api.finish(|api| async move {
+    let deleted = api.run_to_completion(Some(number.to_string()), |api| async move {
         let expected = super::expected(&api, &number, &if_match).await;
         api.app.delete_order(&caller, &number, expected).await
     });

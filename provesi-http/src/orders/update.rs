@@ -35,9 +35,11 @@ use crate::wire::OrderBody;
         (status = 400, description = "`El código solo puede contener letras, números y guiones`, `El número de orden ya existe`, `return_reason es requerido para estado devuelto`, a change of status that the flow refuses, `Cliente no encontrado`, or a body that cannot be read", body = Problem),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),
+        (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
         (status = 422, description = "What is wrong with the body", body = Refusal),
         (status = 503, description = "A store does not answer", body = Problem),
+        (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]
 pub(crate) async fn update(
@@ -48,7 +50,7 @@ pub(crate) async fn update(
     Payload(change): Payload<OrderChange>,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let edited = api.finish(|api| async move {
+    let edited = api.run_to_completion(Some(number.to_string()), |api| async move {
         let expected = super::expected(&api, &number, &if_match).await;
         api.app.edit_order(&caller, &number, &change, expected).await
     });

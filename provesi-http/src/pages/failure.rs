@@ -3,8 +3,9 @@
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use provesi_core::AppError;
+use provesi_core::{AppError, ClientId, OrderNumber};
 
+use super::orders::TAKEN;
 use super::visit::{self, Layout, Section, Visit};
 use crate::error::{self, ApiError};
 use crate::layers::UserHeaderFault;
@@ -31,7 +32,9 @@ pub(crate) enum Failure {
     UserHeader(UserHeaderFault),
     /// A read took too long.
     TimedOut,
-    /// A write took too long: it may have been made, or may still be made.
+    /// A form did not arrive in time.
+    BodyTimedOut,
+    /// A write was not confirmed in time: it may have been made, or may still be made.
     OutcomeUnknown,
     /// A store does not answer.
     Unavailable,
@@ -48,6 +51,8 @@ struct FailurePage {
     text: &'static str,
     /// Whether trying again may help.
     again: bool,
+    /// Where to see whether a write was made, and what that page is called.
+    record: Option<(String, &'static str)>,
 }
 
 impl Failure {
@@ -59,6 +64,7 @@ impl Failure {
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::BadForm | Self::BadHost | Self::UserHeader(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::TimedOut | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -91,6 +97,9 @@ impl Failure {
                 "Debe tener exactamente un encabezado Host válido. Avise a quien administra el sistema.",
             ),
             Self::UserHeader(fault) => ("No sabemos quién es usted", fault.detail()),
+            Self::BodyTimedOut => {
+                ("El formulario no llegó completo", "No se guardó nada. Revise la conexión e intente de nuevo.")
+            }
             Self::TimedOut => ("Se demoró demasiado", "Intente de nuevo en un momento."),
             Self::OutcomeUnknown => (
                 "No sabemos si quedó guardado",
@@ -113,7 +122,8 @@ impl Failure {
         let status = self.status();
         let l = visit.layout(heading, Section::None);
         let again = self.may_pass();
-        self.mark(visit::html(status, &FailurePage { l, status: status.as_u16(), heading, text, again }))
+        let record = (self == Self::OutcomeUnknown).then(|| record(visit.path()));
+        self.mark(visit::html(status, &FailurePage { l, status: status.as_u16(), heading, text, again, record }))
     }
 
     const fn may_pass(self) -> bool {
@@ -126,6 +136,19 @@ impl Failure {
             answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         answer
+    }
+}
+
+/// The page of the record that a path is about, or the list that shows the latest change first.
+fn record(path: &str) -> (String, &'static str) {
+    let mut segments = path.trim_start_matches('/').split('/');
+    match (segments.next(), segments.next()) {
+        (Some("clients"), Some(id)) if id.parse::<ClientId>().is_ok() => (format!("/clients/{id}/"), "Ver el cliente"),
+        (Some("clients"), _) => ("/clients/".to_owned(), "Ver los clientes"),
+        (_, Some(number)) if !TAKEN.contains(&number) && OrderNumber::parse(number).is_ok() => {
+            (format!("/orders/{number}/"), "Ver la orden")
+        }
+        _ => ("/orders/".to_owned(), "Ver las órdenes"),
     }
 }
 
@@ -149,17 +172,19 @@ impl From<AppError> for Failure {
     }
 }
 
-/// What the layers say, and what [`Api::finish`](crate::api::Api::finish) does.
+/// What the layers say, and what [`Api::run_to_completion`](crate::api::Api::run_to_completion) does.
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::App(error, _) => error.into(),
             ApiError::TooLarge => Self::TooLarge,
             ApiError::TimedOut => Self::TimedOut,
-            ApiError::OutcomeUnknown => Self::OutcomeUnknown,
             ApiError::UnknownHost => Self::UnknownHost,
             ApiError::BadHost => Self::BadHost,
             ApiError::UserHeader(fault) => Self::UserHeader(fault),
+            ApiError::Starting => Self::Unavailable,
+            ApiError::BodyTimedOut => Self::BodyTimedOut,
+            ApiError::OutcomeUnknown(_) => Self::OutcomeUnknown,
             ApiError::NoRoute => Self::NoPage,
             ApiError::NoMethod => Self::NoMethod,
             ApiError::Panicked => Self::Internal,

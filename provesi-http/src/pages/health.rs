@@ -13,24 +13,24 @@ use crate::api::Api;
 use crate::health;
 
 #[derive(Debug, Serialize)]
-struct Told {
+struct HealthReport {
     ok: bool,
     service: &'static str,
-    /// The databases in use, each `ok` or `error`.
+    /// The databases in use, each `ok`, `degraded` or `error`.
     databases: BTreeMap<String, &'static str>,
 }
 
 pub(crate) async fn clients(State(api): State<Api>) -> Response {
-    told("clients", health::clients_answer(&api).await)
+    report("clients", &*api.probes.clients.ping().await)
 }
 
 pub(crate) async fn orders(State(api): State<Api>) -> Response {
-    told("orders", health::orders_answer(&api).await)
+    report("orders", &*api.probes.orders.ping().await)
 }
 
-fn told(service: &'static str, health: Health) -> Response {
-    let ok = health.answer.is_ok();
+fn report(service: &'static str, health: &Health) -> Response {
+    let ok = health::answers(health);
     let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let databases = BTreeMap::from([(health.database, if ok { "ok" } else { "error" })]);
-    answer::json(status, &Told { ok, service, databases })
+    let databases = BTreeMap::from([(health.database.clone(), health::status_of(health))]);
+    answer::json(status, &HealthReport { ok, service, databases })
 }

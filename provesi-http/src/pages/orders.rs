@@ -51,7 +51,7 @@ fn not_found(visit: &Visit, number: &OrderNumber) -> Response {
 }
 
 /// Paths below `/orders/` that are pages of their own, so that an order of that number is reached by looking it up.
-const TAKEN: [&str; 5] = ["create", "lookup", "returns", "health", "api"];
+pub(super) const TAKEN: [&str; 5] = ["create", "lookup", "returns", "health", "api"];
 
 /// The path of an order's page.
 pub(crate) fn order_path(number: &OrderNumber) -> String {

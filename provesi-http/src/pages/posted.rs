@@ -154,12 +154,12 @@ impl Pages {
         T: Clone + Send + Sync + 'static,
         F: Future<Output = Result<T, AppError>> + Send + 'static,
     {
-        let slot = self.forms.slot(posted.submit);
-        let done = self.api.finish(|api| async move {
-            let mut slot = slot.lock_owned().await;
-            if let Some(done) = slot.as_ref().and_then(|done| done.downcast_ref::<T>()) {
-                return Ok(done.clone());
-            }
+        // Waits here and not in the task: a form that is still queued when its caller gets the time-out is never sent.
+        let mut slot = self.forms.slot(posted.submit).lock_owned().await;
+        if let Some(done) = slot.as_ref().and_then(|done| done.downcast_ref::<T>()) {
+            return Ok(done.clone());
+        }
+        let done = self.api.run_to_completion(None, |api| async move {
             let done = write(api).await?;
             *slot = Some(Box::new(done.clone()));
             Ok(done)

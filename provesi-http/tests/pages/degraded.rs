@@ -132,3 +132,46 @@ async fn choosing_a_client_asks_nothing_of_the_orders() {
     browser.get("/clients/search/?q=ana").await.has("\"name\":\"Ana\"");
     assert!(bench.orders.take_calls().is_empty());
 }
+
+#[tokio::test]
+async fn a_change_that_is_not_confirmed_leads_to_the_record() {
+    let bench = Bench::new();
+    let id = bench.client("Ana", "ana@example.com").await;
+    bench.order("A-1", Some(&id)).await;
+    let browser = bench.browser();
+    let order = [("order_number", "A-2"), ("status", "packing")];
+    let client = [("name", "Bea"), ("email", "bea@example.com")];
+    let client_path = format!("/clients/{id}/");
+    for (path, fields, method, link) in [
+        ("/orders/create/", &order[..], "insert", "/orders/"),
+        ("/orders/A-1/edit/", &[("order_number", "A-1"), ("status", "packing")], "update", "/orders/A-1/"),
+        (&format!("{client_path}edit/"), &client, "update", &client_path),
+        ("/clients/create/", &client, "insert", "/clients/"),
+    ] {
+        bench.orders.arm(method, Fault::Unconfirmed, 1);
+        bench.clients.arm(method, Fault::Unconfirmed, 1);
+        let answer = browser.fill(path, fields).await;
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (504, ""), "{path}");
+        answer.has("No sabemos si quedó guardado").has(&format!("<a class=\"button\" href=\"{link}\">"));
+        bench.orders.clear();
+        bench.clients.clear();
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_still_queued_when_its_sender_gets_the_timeout_is_never_sent() {
+    let bench = Bench::with(StatusFlow::any(), |options| options.timeout = Duration::from_millis(200));
+    let browser = bench.browser();
+    let token = browser.token("/orders/create/").await;
+    let fields = [("csrfmiddlewaretoken", &*token), ("order_number", "A-1")];
+    bench.orders.stall("insert");
+    let (first, second) =
+        tokio::join!(browser.post("/orders/create/", &fields), browser.post("/orders/create/", &fields));
+    // The second waited for the first, whose write goes on.
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (504, 503));
+    bench.orders.clear();
+    while bench.count("/api/orders/").await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(bench.orders.take_calls()["insert"], 1);
+}

@@ -18,3 +18,4 @@ mod orders;
 mod routing;
 mod support;
 mod users;
+mod writes;

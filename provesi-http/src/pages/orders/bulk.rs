@@ -196,7 +196,12 @@ async fn move_all(
                 let fault = fault(&error).and_then(|faults| Some(faults.list().first()?.1.clone()));
                 let text = fault.unwrap_or_else(|| {
                     error::log(&error);
-                    "No se sabe si quedó guardada: la base de datos no respondió. Revísela.".to_owned()
+                    let text = if error.is_outcome_unknown() {
+                        "No se sabe si quedó guardada: la base de datos no respondió. Revísela."
+                    } else {
+                        "No se guardó: la base de datos no respondió."
+                    };
+                    text.to_owned()
                 });
                 (None, false, text)
             }
