@@ -17,7 +17,7 @@ use crate::answer;
 use crate::api::Api;
 
 /// The paths of health checks. A load balancer asks for them by whatever name it has for this server.
-pub(crate) const PATHS: [&str; 7] = [
+const PATHS: [&str; 7] = [
     "/livez",
     "/readyz",
     "/api/health",

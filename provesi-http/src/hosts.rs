@@ -120,7 +120,8 @@ impl TrustedProxies {
     }
 
     /// Whether the peer at this canonical address is trusted.
-    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 }

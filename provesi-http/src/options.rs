@@ -9,8 +9,8 @@ use provesi_core::ActorName;
 use crate::boundary::Boundary;
 use crate::hosts::{AllowedHosts, TrustedProxies};
 use crate::layers::REQUEST_ID;
-use crate::pages::SecretKey;
 use crate::lifecycle::Lifecycle;
+use crate::pages::SecretKey;
 
 /// What an embedder may choose of the HTTP face.
 ///

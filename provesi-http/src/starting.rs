@@ -7,7 +7,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
-use crate::HttpOptions;
 use crate::error::ApiError;
 use crate::health::{self, probes};
 use crate::lifecycle::Lifecycle;
@@ -18,13 +17,13 @@ use crate::lifecycle::Lifecycle;
 struct StartingPage;
 
 /// The router for as long as an application has no stores: `/livez` and `/readyz` answer, everything else is 503 with
-/// `Retry-After`. Its readiness is that of [`HttpOptions::lifecycle`], which the router that replaces it shares.
-pub fn starting_router(options: &HttpOptions) -> Router {
+/// `Retry-After`. Give the router that replaces it the same [`lifecycle`](crate::HttpOptions::lifecycle).
+pub fn starting_router(lifecycle: Lifecycle) -> Router {
     Router::new()
         .route("/livez", get(probes::livez))
         .route("/readyz", get(readyz))
         .fallback(refuse)
-        .with_state(options.lifecycle.clone())
+        .with_state(lifecycle)
 }
 
 async fn readyz(State(lifecycle): State<Lifecycle>) -> Response {

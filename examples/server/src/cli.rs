@@ -133,7 +133,12 @@ pub(crate) struct ServeArgs {
     /// How long requests in flight may go on after SIGTERM or SIGINT [env: PROVESI_DRAIN_TIMEOUT] [default: 10s]
     #[arg(long, value_name = "TIME")]
     pub(crate) drain_timeout: Option<String>,
-    /// The most connections at once; further ones wait [env: PROVESI_MAX_CONNECTIONS] [default: 1024]
+    /// How long requests are still taken after SIGTERM, while /readyz answers 503 so that a load balancer stops sending them
+    /// [env: PROVESI_DRAIN_DELAY] [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) drain_delay: Option<String>,
+    /// The most connections at the same time; one address has at most half of them, and when all are taken the one that has
+    /// been idle for longest is closed [env: PROVESI_MAX_CONNECTIONS] [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<String>,
     /// Refuse secure messages that do not say for which request they were made, as those of the Python system [env:
@@ -297,6 +302,7 @@ impl ServeArgs {
             request_timeout,
             idle_timeout,
             drain_timeout,
+            drain_delay,
             max_connections,
             strict_messages,
             pages;

@@ -55,7 +55,7 @@ fn bad_command_line(error: &clap::Error) -> ExitCode {
     ExitCode::from(BAD_SETTING)
 }
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 /// Does what the command line says. False where it was done and the outcome is bad.
 fn run(cli: Cli) -> Result<bool, Failure> {
@@ -79,9 +79,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             }
             logging::start(log);
             runtime.block_on(async {
-                let opening = Opening::Prepare { create: settings.create };
-                let stores = Stores::open(&stores, audit.needed(), opening).await?;
-                serve::serve(&settings, &audit, stores).await?;
+                serve::serve(&settings, &audit, &stores).await?;
                 Ok(true)
             })
         }

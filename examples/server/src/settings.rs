@@ -100,6 +100,8 @@ pub(crate) struct ServeSettings {
     pub(crate) request_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     pub(crate) drain_timeout: Duration,
+    /// How long requests are still taken after SIGTERM, while `/readyz` says that no more should come.
+    pub(crate) drain_delay: Duration,
     pub(crate) max_connections: usize,
     pub(crate) pages: bool,
     /// Signs the forms of the pages; `None` for a new one of each start.
@@ -177,6 +179,9 @@ impl Env<'_> {
                 "10s",
                 |text| duration(text, Duration::ZERO),
             )?,
+            drain_delay: self.setting(("--drain-delay", "PROVESI_DRAIN_DELAY"), args.drain_delay, "0s", |text| {
+                duration(text, Duration::ZERO)
+            })?,
             max_connections: self.setting(
                 ("--max-connections", "PROVESI_MAX_CONNECTIONS"),
                 args.max_connections,

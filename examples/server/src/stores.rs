@@ -5,6 +5,7 @@ mod announce;
 mod audited;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,6 +50,19 @@ pub(crate) enum OpenError {
 
 /// The setting of the store of the audit.
 const AUDIT_STORE: &str = "--audit-store";
+
+impl OpenError {
+    /// What is unavailable, in one word of those that `/readyz` shows, if the database may answer a little later.
+    pub(crate) fn unavailable(&self) -> Option<&'static str> {
+        let Self::Store { setting, source: StoreError::Unavailable { .. }, .. } = self else { return None };
+        let setting = setting.to_ascii_lowercase();
+        Some(match () {
+            () if setting.contains("clients") => "clients_unavailable",
+            () if setting.contains("audit") => "audit_unavailable",
+            () => "orders_unavailable",
+        })
+    }
+}
 
 /// What a command wants of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +255,7 @@ impl Opener<'_> {
         parts: &mut Vec<Part>,
     ) -> Result<SqliteStore, OpenError> {
         let place = SqlUrl::Sqlite(path.to_owned()).to_string();
-        let failed = |source| OpenError::Store { setting, place: place.clone(), source };
+        let failed = |source| OpenError::Store { setting, place: place.clone(), source: definite(source, path) };
         let (mut opened, mut migrates) = (path.to_owned(), matches!(self.opening, Opening::Prepare { .. }));
         let exists = path.exists();
         if exists {
@@ -338,6 +352,16 @@ impl Opener<'_> {
 impl Part {
     fn failed(&self, source: StoreError) -> OpenError {
         OpenError::Store { setting: self.setting, place: self.place.clone(), source }
+    }
+}
+
+/// What SQLite says of a file that cannot be opened does not pass, as it does when another process holds the file.
+fn definite(error: StoreError, path: &Path) -> StoreError {
+    match error {
+        StoreError::Unavailable { source } if File::options().read(true).write(true).open(path).is_err() => {
+            StoreError::Backend { source }
+        }
+        error => error,
     }
 }
 

@@ -173,7 +173,7 @@ fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[test]
-fn more_connections_than_allowed_wait_their_turn() {
+fn a_connection_takes_the_place_of_one_that_is_idle() {
     let server = Server::start(&["--max-connections", "1", "--idle-timeout", "500ms"]);
     let _first = server.connect();
     assert!(server.ask(HEALTH).starts_with("HTTP/1.1 200 "));
@@ -262,10 +262,7 @@ fn secrets_in_urls_are_never_printed() {
     .map(|(url, of_orders, of_clients)| {
         // One folder each: they would wait for each other's file.
         let dirs = [TempDir::new().unwrap(), TempDir::new().unwrap()];
-        let orders = start(&mut command(
-            dirs[0].path(),
-            &["--log", "off", "--create", "--clients", "sqlite:c.db", "--orders", &url],
-        ));
+        let orders = start(&mut command(dirs[0].path(), &["migrate", "--clients", "sqlite:c.db", "--orders", &url]));
         let clients =
             start(command(dirs[1].path(), &["migrate", "--orders", "sqlite:o.db"]).env("PROVESI_CLIENTS_URL", &url));
         (url, dirs, [(orders, of_orders), (clients, of_clients)])

@@ -28,7 +28,7 @@ impl Check for KnownHost {
     fn concerns(&self, request: &Request) -> bool {
         !connection(request).is_some_and(|connection| connection.is_known_host)
             && boundary::service(request.extensions()).is_none()
-            && !health::PATHS.contains(&request.uri().path())
+            && !health::is_health_path(request.uri().path())
     }
 
     async fn pass<S>(self, request: Request, _: S) -> Result<Response, S::Error>

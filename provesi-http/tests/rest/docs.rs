@@ -26,6 +26,8 @@ async fn the_document_describes_every_route() {
         ("/api/orders/health/status", &["get"]),
         ("/api/audit", &["get"]),
         ("/api/health", &["get"]),
+        ("/livez", &["get"]),
+        ("/readyz", &["get"]),
     ] {
         let item = document["paths"][path].as_object().unwrap_or_else(|| panic!("{path}"));
         assert_eq!(item.len(), methods.len(), "{path}");
@@ -34,7 +36,7 @@ async fn the_document_describes_every_route() {
         }
     }
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 10);
+    assert_eq!(paths.len(), 12);
     let operations: Vec<_> = paths.values().flat_map(|item| item.as_object().unwrap().values()).collect();
     let names: HashSet<_> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(names.len(), operations.len());

@@ -84,10 +84,9 @@ async fn a_server_is_ready_between_its_start_and_its_end() {
 
 #[tokio::test]
 async fn a_server_without_its_stores_is_not_ready_and_says_that_it_starts() {
-    let mut options = HttpOptions::default();
-    options.lifecycle = Lifecycle::starting();
-    options.lifecycle.set_waiting_for("clients_unavailable");
-    let bench = Bench { router: provesi_http::starting_router(&options), ..Bench::new() };
+    let lifecycle = Lifecycle::starting();
+    lifecycle.set_waiting_for("clients_unavailable");
+    let bench = Bench { router: provesi_http::starting_router(lifecycle), ..Bench::new() };
     assert_eq!(readiness(&bench).await, (503, json!("starting"), json!(["clients_unavailable"])));
     for path in ["/api/orders/", "/api/health", "/clients/health", "/orders/api/v1/orders/A-1/status"] {
         let answer = bench.get(path).await;
@@ -137,7 +136,7 @@ async fn a_store_that_hangs_is_reported_in_half_a_second_and_pinged_once() {
     options.ping_timeout = Duration::from_secs(1);
     let bench = Bench::with(options);
     assert_eq!(readiness(&bench).await.0, 200);
-    bench.orders.take_calls();
+    let _ = bench.orders.take_calls();
     bench.orders.arm_all(Fault::Stall);
     // For as long as the ping may take, the last state is what is known.
     let probes = join_all((0..10).map(|_| readiness(&bench))).await;

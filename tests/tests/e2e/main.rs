@@ -17,5 +17,6 @@ mod races;
 mod scanning;
 mod server;
 mod services;
+mod start;
 mod takeover;
 mod transcript;

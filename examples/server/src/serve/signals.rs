@@ -2,6 +2,12 @@
 
 use std::io;
 
+/// The name of the signal that a terminal sends.
+#[cfg(unix)]
+pub(super) const INTERRUPT: &str = "SIGINT";
+#[cfg(not(unix))]
+pub(super) const INTERRUPT: &str = "Ctrl-C";
+
 /// SIGTERM and SIGINT, received from when this is made: none is lost between two waits.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -22,7 +28,7 @@ impl Signals {
     pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.interrupt.recv() => INTERRUPT,
         }
     }
 
@@ -36,6 +42,6 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-        "Ctrl-C"
+        INTERRUPT
     }
 }
