@@ -11,7 +11,7 @@ use provesi_core::{
     PageRequest, StoreError, StoredAudit,
 };
 
-use crate::error::{is_damage, store_error};
+use crate::error::is_damage;
 use crate::{SqliteStore, sql};
 use append::Append;
 pub(crate) use old::link_old;
@@ -71,7 +71,7 @@ impl AuditStore for SqliteStore {
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        let mut connection = self.readers.acquire().await.map_err(store_error)?;
+        let mut connection = self.readers.pool.acquire().await.map_err(|error| self.readers.failed(error))?;
         append::head(&mut connection).await
     }
 
@@ -93,7 +93,7 @@ impl AuditStore for SqliteStore {
         if let Some(subject) = &filter.subject {
             page = page.bind(subject.to_string());
         }
-        let rows: Vec<Row> = page.fetch_all(&self.readers).await.map_err(store_error)?;
+        let rows: Vec<Row> = page.fetch_all(&self.readers.pool).await.map_err(|error| self.readers.failed(error))?;
         let records = rows.into_iter().map(StoredAudit::try_from).collect::<Result<_, _>>()?;
         Ok(Page::from_one_more(records, request.limit, |last| filter.cursor_at(last)))
     }
@@ -102,10 +102,10 @@ impl AuditStore for SqliteStore {
         let rows: Vec<Indexed> = sqlx::query_as(AFTER)
             .bind(sequence)
             .bind(sql::limit(limit.get()))
-            .fetch_all(&self.readers)
+            .fetch_all(&self.readers.pool)
             .await
             // The index, of which a query like this one reads much.
-            .map_err(|error| if is_damage(&error) { StoreError::corrupt(error) } else { store_error(error) })?;
+            .map_err(|error| if is_damage(&error) { StoreError::corrupt(error) } else { self.readers.failed(error) })?;
         rows.into_iter().map(StoredAudit::try_from).collect()
     }
 }

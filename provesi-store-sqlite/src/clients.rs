@@ -11,7 +11,6 @@ use provesi_core::{
     PageLimit, PageRequest, StoreError, Timestamp, readable, stream_items,
 };
 
-use crate::error::store_error;
 use crate::rows::ClientRow;
 use crate::sql;
 use crate::store::SqliteStore;
@@ -43,8 +42,11 @@ impl ClientRepository for SqliteStore {
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        let row: Option<ClientRow> =
-            sqlx::query_as(GET).bind(id.to_string()).fetch_optional(&self.readers).await.map_err(store_error)?;
+        let row: Option<ClientRow> = sqlx::query_as(GET)
+            .bind(id.to_string())
+            .fetch_optional(&self.readers.pool)
+            .await
+            .map_err(|error| self.readers.failed(error))?;
         row.map(Client::try_from).transpose()
     }
 
@@ -53,8 +55,11 @@ impl ClientRepository for SqliteStore {
         let ids: Vec<ClientId> = ids.into_iter().collect();
         let mut clients = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<ClientRow> =
-                sqlx::query_as(GET_MANY).bind(sql::json(chunk)?).fetch_all(&self.readers).await.map_err(store_error)?;
+            let rows: Vec<ClientRow> = sqlx::query_as(GET_MANY)
+                .bind(sql::json(chunk)?)
+                .fetch_all(&self.readers.pool)
+                .await
+                .map_err(|error| self.readers.failed(error))?;
             clients.append(&mut readable(rows)?);
         }
         Ok(clients)
@@ -63,9 +68,9 @@ impl ClientRepository for SqliteStore {
     async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
         let row: Option<ClientRow> = sqlx::query_as(FIND_BY_EMAIL)
             .bind(email.folded())
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.readers.pool)
             .await
-            .map_err(store_error)?;
+            .map_err(|error| self.readers.failed(error))?;
         row.map(Client::try_from).transpose()
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use provesi_core::StoreError;
 use sqlx::error::{DatabaseError, ErrorKind};
 
+use crate::health;
+
 /// What a driver's error means to a caller, unless the statement knows better (see [`is_unique_violation`]).
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
@@ -24,13 +26,17 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// What an error of `COMMIT` means. SQLite rolls back where another connection is in the way or the disk is full; after any
-/// other error the log may hold the transaction, and the next process that recovers the file may apply it.
+/// What an error of `COMMIT` means. SQLite writes the mark of the commit last: if it could not write, or refused to, the
+/// transaction is not there. After any other error, such as one of `fsync`, the log may hold the transaction, and the next
+/// process that recovers the file may apply it.
 pub(crate) fn commit_error(error: sqlx::Error) -> StoreError {
-    const FULL: u32 = 13;
-    let is_rolled_back = error
-        .as_database_error()
-        .is_some_and(|error| is_contention(primary_code(error)) || primary_code(error) == FULL);
+    const IOERR_WRITE: u32 = 778;
+    let is_rolled_back = error.as_database_error().is_some_and(|error| match extended_code(error) {
+        0 => false,
+        IOERR_WRITE => true,
+        // SQLITE_NOMEM and SQLITE_IOERR.
+        code => !matches!(code & 0xff, 7 | 10),
+    });
     if is_rolled_back { store_error(error) } else { StoreError::outcome_unknown(error) }
 }
 
@@ -60,10 +66,10 @@ const fn is_contention(primary: u32) -> bool {
 /// `NOTADB`.
 const fn degradation(primary: u32) -> Option<&'static str> {
     match primary {
-        8 => Some("read-only"),
-        10 => Some("I/O error"),
-        11 | 26 => Some("corrupt"),
-        13 => Some("disk full"),
+        8 => Some(health::READ_ONLY),
+        10 => Some(health::IO_ERROR),
+        11 | 26 => Some(health::CORRUPT),
+        13 => Some(health::DISK_FULL),
         _ => None,
     }
 }
@@ -75,7 +81,11 @@ pub(crate) fn result_code(error: &sqlx::Error) -> Option<u32> {
 
 /// SQLite's primary result code: the low byte of the extended one. 0 where there is none.
 fn primary_code(error: &dyn DatabaseError) -> u32 {
-    error.code().and_then(|code| code.parse::<u32>().ok()).map_or(0, |code| code & 0xff)
+    extended_code(error) & 0xff
+}
+
+fn extended_code(error: &dyn DatabaseError) -> u32 {
+    error.code().and_then(|code| code.parse().ok()).unwrap_or(0)
 }
 
 /// The failure of a transaction, for every caller that shared it.
@@ -96,16 +106,16 @@ impl Shared {
         }
     }
 
-    /// Whether the transaction failed as a whole, and not because of one of its writes.
-    pub(crate) fn is_of_the_store(&self) -> bool {
-        self.0.is_transient() || matches!(*self.0, StoreError::OutcomeUnknown { .. })
+    pub(crate) fn error(&self) -> &StoreError {
+        &self.0
     }
 
-    /// The reason of a degraded store.
-    pub(crate) fn degradation(&self) -> Option<&'static str> {
-        match *self.0 {
-            StoreError::Degraded { reason, .. } => Some(reason),
-            _ => None,
+    /// Whether the transaction failed as a whole, and not because of one of its writes, as one that meets a damaged page.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        match &*self.0 {
+            StoreError::Degraded { reason, .. } => *reason != health::CORRUPT,
+            StoreError::OutcomeUnknown { .. } => true,
+            error => error.is_transient(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What happened to orders: how it is written, the history of one order, the feed of all.
 
-use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLimit, Stamp, StoreError, filled};
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLimit, Stamp, StoreError};
+use sqlx::sqlite::SqliteConnection;
 
 use crate::error::store_error;
+use crate::page::read_full_page;
+use crate::readers::Readers;
 use crate::rows::EventRow;
 use crate::sql;
 
@@ -63,7 +65,7 @@ const HISTORY: &str = "\
     AND id > ?2 ORDER BY id LIMIT ?3";
 
 pub(crate) async fn history(
-    readers: &SqlitePool,
+    readers: &Readers,
     number: &OrderNumber,
     after: Option<EventId>,
     limit: PageLimit,
@@ -76,7 +78,7 @@ const FEED: &str = "\
     WHERE id > ?2 ORDER BY id LIMIT ?3";
 
 pub(crate) async fn feed(
-    readers: &SqlitePool,
+    readers: &Readers,
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
@@ -84,23 +86,18 @@ pub(crate) async fn feed(
 }
 
 async fn read(
-    readers: &SqlitePool,
+    readers: &Readers,
     statement: &'static str,
     number: Option<&OrderNumber>,
     after: Option<EventId>,
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
-    let events = filled(limit.get(), |limit| async move {
-        let rows: Vec<EventRow> = sqlx::query_as(statement)
-            .bind(number.map(OrderNumber::folded))
-            .bind(place(after))
-            .bind(sql::limit(limit))
-            .fetch_all(readers)
-            .await
-            .map_err(store_error)?;
-        Ok(rows)
-    });
-    events.await
+    let number = number.map(OrderNumber::folded);
+    read_full_page(readers, limit.get(), |limit| {
+        let query = sqlx::query_as::<_, EventRow>(statement).bind(number.clone());
+        Ok(query.bind(place(after)).bind(sql::limit(limit)))
+    })
+    .await
 }
 
 /// The statements whose plans a test looks at.

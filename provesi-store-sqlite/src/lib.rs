@@ -6,11 +6,14 @@ mod contents;
 mod error;
 mod events;
 mod file;
+mod health;
 mod migrations;
 mod options;
 mod orders;
+mod page;
 #[cfg(test)]
 mod plans;
+mod readers;
 mod rows;
 mod sql;
 mod store;

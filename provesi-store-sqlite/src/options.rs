@@ -20,6 +20,12 @@ const READER_BUSY_TIMEOUT: Duration = LOCK_PATIENCE;
 /// How long a caller waits for a write in all: for a place in the queue, its turn, and the commit.
 pub(crate) const WRITE_DEADLINE: Duration = Duration::from_secs(8);
 
+/// How long [`SqliteStore::close`](crate::SqliteStore::close) waits for the writes in the queue and for reads.
+pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the read of a `ping` may take.
+pub(crate) const PING_DEADLINE: Duration = Duration::from_millis(300);
+
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use provesi_core::{
     BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, filled, readable,
+    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, readable,
     stream_items,
 };
-use sqlx::sqlite::SqlitePool;
 
-use crate::error::store_error;
+use crate::page::read_full_page;
+use crate::readers::Readers;
 use crate::rows::{ClientIdRow, OrderRow};
 use crate::store::SqliteStore;
 use crate::writer::InsertOrder;
@@ -57,17 +57,20 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        let row: Option<OrderRow> =
-            sqlx::query_as(GET).bind(id.get()).fetch_optional(&self.readers).await.map_err(store_error)?;
+        let row: Option<OrderRow> = sqlx::query_as(GET)
+            .bind(id.get())
+            .fetch_optional(&self.readers.pool)
+            .await
+            .map_err(|error| self.readers.failed(error))?;
         row.map(Order::try_from).transpose()
     }
 
     async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
         let row: Option<OrderRow> = sqlx::query_as(FIND_BY_NUMBER)
             .bind(number.folded())
-            .fetch_optional(&self.readers)
+            .fetch_optional(&self.readers.pool)
             .await
-            .map_err(store_error)?;
+            .map_err(|error| self.readers.failed(error))?;
         row.map(Order::try_from).transpose()
     }
 
@@ -78,9 +81,9 @@ impl OrderRepository for SqliteStore {
         for chunk in numbers.chunks(sql::CHUNK) {
             let rows: Vec<OrderRow> = sqlx::query_as(FIND_BY_NUMBERS)
                 .bind(sql::json(chunk)?)
-                .fetch_all(&self.readers)
+                .fetch_all(&self.readers.pool)
                 .await
-                .map_err(store_error)?;
+                .map_err(|error| self.readers.failed(error))?;
             orders.append(&mut readable(rows)?);
         }
         Ok(orders)
@@ -120,9 +123,9 @@ impl OrderRepository for SqliteStore {
         for chunk in ids.chunks(sql::CHUNK) {
             let rows: Vec<(String, i64)> = sqlx::query_as(COUNT_BY_CLIENT)
                 .bind(sql::json(chunk)?)
-                .fetch_all(&self.readers)
+                .fetch_all(&self.readers.pool)
                 .await
-                .map_err(store_error)?;
+                .map_err(|error| self.readers.failed(error))?;
             for (id, count) in rows {
                 let id: ClientId = id.parse().map_err(StoreError::corrupt)?;
                 counts.insert(id, count.unsigned_abs());
@@ -132,16 +135,14 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let mut detached = 0;
+        let (mut detached, mut after) = (0, write::DetachPosition::START);
         loop {
-            let batch = self.writer.write(write::Detach { id, stamp: stamp.clone() }).await?;
+            let batch = self.writer.write(write::Detach { id, stamp: stamp.clone(), after }).await?;
             detached += batch.changed;
             if !batch.is_full {
                 return Ok(detached);
             }
-            if batch.changed == 0 {
-                return Err(StoreError::corrupt("none of the orders that are left of the client can be read"));
-            }
+            after = batch.next;
         }
     }
 
@@ -171,16 +172,11 @@ impl OrderRepository for SqliteStore {
     }
 }
 
-async fn client_ids(readers: &SqlitePool, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+async fn client_ids(readers: &Readers, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
     let limit = PageLimit::MAX;
-    let ids = filled(limit.get() + 1, |limit| async move {
-        let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
-            .bind(sql::limit(limit))
-            .fetch_all(readers)
-            .await
-            .map_err(store_error)?;
-        Ok(ids)
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let ids: Vec<ClientId> = read_full_page(readers, limit.get() + 1, |limit| {
+        Ok(sqlx::query_as::<_, ClientIdRow>(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)))
     })
     .await?;
     Ok(Page::from_one_more(ids, limit, |last| *last))

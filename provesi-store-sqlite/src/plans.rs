@@ -29,7 +29,7 @@ impl Planner {
 
     async fn plan(&self, text: &str) -> Vec<String> {
         let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}")))
-            .fetch_all(&self.store.readers)
+            .fetch_all(&self.store.readers.pool)
             .await
             .unwrap_or_else(|error| panic!("{error}: {text}"));
         rows.iter().map(|row| row.get::<String, _>("detail")).collect()

@@ -7,8 +7,10 @@ use std::{fmt, io};
 use provesi_core::StoreError;
 use sqlx::sqlite::SqlitePool;
 
-use crate::error::{is_busy, store_error};
+use crate::error::is_busy;
 use crate::file::{self, OpenFile};
+use crate::health::Health;
+use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{migrations, options};
 
@@ -18,9 +20,11 @@ use crate::{migrations, options};
 /// ends when the last handle is dropped, once it has written what waits; [`close`](Self::close) waits for that.
 #[derive(Clone)]
 pub struct SqliteStore {
-    pub(crate) readers: SqlitePool,
+    pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     writers: SqlitePool,
+    /// One connection for `ping`, which must not wait for long searches.
+    pings: SqlitePool,
     file: OpenFile,
 }
 
@@ -39,9 +43,11 @@ impl SqliteStore {
         Self::over(writer, readers, file)
     }
 
-    fn over(writers: SqlitePool, readers: SqlitePool, file: OpenFile) -> Self {
-        let writer = Writer::spawn(writers.clone(), file.clone());
-        Self { readers, writer, writers, file }
+    fn over(writers: SqlitePool, pool: SqlitePool, file: OpenFile) -> Self {
+        let health = Health::default();
+        let writer = Writer::spawn(writers.clone(), file.clone(), health.clone());
+        let pings = options::reader_pool_options(1).connect_lazy_with((*pool.connect_options()).clone());
+        Self { readers: Readers { pool, health }, writer, writers, pings, file }
     }
 
     /// A store over the existing file at `path`: [`new`](Self::new) with this crate's options and at most `readers`
@@ -106,25 +112,33 @@ impl SqliteStore {
         migrations::pending(&self.writers).await
     }
 
-    /// Whether the tables can be read, the file is where it was, and the last write did not find it degraded.
+    /// Checks that the file is still at its path, that its tables can be read, and that it is not known to be degraded.
+    /// Takes [`PING_DEADLINE`](options::PING_DEADLINE) at most.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.file.check()?;
-        sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.readers).await.map_err(|error| {
-            match store_error(error) {
-                StoreError::Backend { source } => StoreError::Unavailable { source },
-                other => other,
-            }
+        let read = sqlx::query_scalar::<_, i64>(PING).fetch_one(&self.pings);
+        let read = tokio::time::timeout(options::PING_DEADLINE, read).await.map_err(StoreError::unavailable)?;
+        read.map_err(|error| match self.readers.failed(error) {
+            StoreError::Backend { source } => StoreError::Unavailable { source },
+            other => other,
         })?;
         self.writer.check()
     }
 
-    /// Writes all that was accepted, and closes both pools, which other handles then cannot
-    /// use any more either: every later call gets [`StoreError::Unavailable`].
+    /// Waits until the writes in the queue are written or refused, also those whose caller is gone, and closes the pools,
+    /// which other handles then cannot use any more either: every later call gets [`StoreError::Unavailable`]. Waits for
+    /// ten seconds at most. A write that is not finished then is rolled back when the process ends.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.readers.close().await;
-        // Last, so that it is this connection that puts the write-ahead log into the file.
-        self.writers.close().await;
+        let closed = async {
+            self.writer.close().await;
+            self.pings.close().await;
+            self.readers.pool.close().await;
+            // Last, so that it is this connection that puts the write-ahead log into the file.
+            self.writers.close().await;
+        };
+        if tokio::time::timeout(options::CLOSE_DEADLINE, closed).await.is_err() {
+            tracing::error!("the database file was not closed in time: a write or a read does not end");
+        }
     }
 }
 

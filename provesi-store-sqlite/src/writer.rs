@@ -13,10 +13,11 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::file::OpenFile;
+use crate::health::Health;
 use crate::options::WRITE_DEADLINE;
 use batch::{Ticket, Waiting};
 use claim::Claim;
-use probe::{Probe, WriteHealth};
+use probe::Probe;
 
 /// How many writes may wait. A further one waits for a place.
 const QUEUE: usize = 4_096;
@@ -44,7 +45,7 @@ pub(crate) struct InsertOrder {
 struct Target {
     pool: SqlitePool,
     file: OpenFile,
-    health: WriteHealth,
+    health: Health,
 }
 
 /// What waits in the queue.
@@ -58,14 +59,13 @@ enum Job {
 #[derive(Clone)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
-    health: WriteHealth,
+    health: Health,
 }
 
 impl Writer {
     /// Starts the task. Must be called within a tokio runtime.
-    pub(crate) fn spawn(pool: SqlitePool, file: OpenFile) -> Self {
+    pub(crate) fn spawn(pool: SqlitePool, file: OpenFile, health: Health) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let health = WriteHealth::default();
         tokio::spawn(task::run(Target { pool, file, health: health.clone() }, jobs));
         Self { queue, health }
     }
@@ -82,8 +82,8 @@ impl Writer {
         self.submit(Job::InsertOrder(Box::new(ticket)), claim, answer).await
     }
 
-    /// Whether writes are accepted, and the last one did not find the file degraded. Where it did, a write that changes
-    /// nothing is started in the background, so that a later check sees whether the file works again.
+    /// Checks that writes are accepted and that the file is not known to be degraded. If that is not known, or may have
+    /// passed, a probe is started in the background, for a later check to see.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] once the task has ended, [`StoreError::Degraded`].
@@ -91,19 +91,14 @@ impl Writer {
         if self.queue.is_closed() {
             return Err(ended());
         }
-        let checked = self.health.check();
-        if checked.is_err() && self.health.start_probe() {
+        if self.health.start_probe() {
             let writer = self.clone();
-            tokio::spawn(async move {
-                // What it finds is in the health.
-                let _ = writer.write(Probe).await;
-                writer.health.end_probe();
-            });
+            tokio::spawn(async move { writer.health.end_probe(writer.write(Probe).await) });
         }
-        checked
+        self.health.check()
     }
 
-    /// Has all that waits written, and the task ended. Nothing is accepted afterwards.
+    /// Accepts no further writes, and waits until those in the queue are written or refused.
     pub(crate) async fn close(&self) {
         let (done, closed) = oneshot::channel();
         // Either error says that the task has ended already.
@@ -123,13 +118,16 @@ impl Writer {
         let claim = claim.taken_on_drop();
         let outcome = async {
             self.queue.send(job).await.map_err(|_| ended())?;
-            answer.await.map_err(|_| ended())?
+            Ok(answer.await.ok())
         };
-        match tokio::time::timeout(WRITE_DEADLINE, outcome).await {
-            Ok(result) => result,
-            Err(elapsed) if claim.take() => Err(StoreError::unavailable(elapsed)),
-            Err(elapsed) => Err(StoreError::outcome_unknown(elapsed)),
-        }
+        // Without an answer: the deadline passed, or the task ended.
+        let error = match tokio::time::timeout(WRITE_DEADLINE, outcome).await {
+            Ok(Ok(Some(answer))) => return answer,
+            Ok(Ok(None)) => ended(),
+            Ok(Err(error)) => return Err(error),
+            Err(elapsed) => StoreError::unavailable(elapsed),
+        };
+        if claim.take() { Err(error) } else { Err(StoreError::outcome_unknown(error)) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A store that fails or stalls on demand.
 
+mod audit;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, BoxStream, Client,
-    ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId, Expected, NewOrder, Order,
-    OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber, OrderRepository, Page, PageLimit,
-    PageRequest, Stamp, StoreError, StoredAudit, Timestamp,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId, Expected,
+    NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber, OrderRepository, Page,
+    PageLimit, PageRequest, Stamp, StoreError, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -35,14 +36,13 @@ impl<S> FaultyStore<S> {
 pub enum Fault {
     /// Fails with [`StoreError::Unavailable`] before the inner store is asked: nothing happened.
     FailBefore,
-    /// Fails with [`StoreError::Unavailable`] after the inner store did its work: it happened, unheard.
+    /// Fails after the inner store did its work: a write, which was made, with [`StoreError::OutcomeUnknown`], a read with
+    /// [`StoreError::Unavailable`].
     FailAfter,
-    /// Fails with [`StoreError::Backend`] before the inner store is asked.
-    Break,
     /// Fails with [`StoreError::Degraded`] (`disk full`) before the inner store is asked.
     Degrade,
-    /// Fails with [`StoreError::OutcomeUnknown`] after the inner store did its work.
-    Unconfirmed,
+    /// Fails with [`StoreError::Backend`] before the inner store is asked.
+    Break,
     /// Panics, as a store with a bug would, before the inner store is asked.
     Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
@@ -177,10 +177,10 @@ impl Faults {
     /// What comes before the inner call: an error instead of it, or the fault that comes afterwards.
     async fn before(&self, method: &'static str) -> Result<Option<Fault>, StoreError> {
         match self.next(method) {
-            after @ (None | Some(Fault::FailAfter | Fault::Unconfirmed | Fault::StopEarly)) => Ok(after),
+            after @ (None | Some(Fault::FailAfter | Fault::StopEarly)) => Ok(after),
             Some(Fault::FailBefore) => Err(unavailable()),
-            Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
             Some(Fault::Degrade) => Err(degraded()),
+            Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
                 self.stall_here().await;
@@ -207,11 +207,18 @@ impl Faults {
     ) -> Result<T, StoreError> {
         let after = self.before(method).await?;
         let result = call.await;
-        match after {
-            Some(Fault::FailAfter) => Err(unavailable()),
-            Some(Fault::Unconfirmed) => Err(StoreError::outcome_unknown(Self::CAUSE)),
-            _ => result,
-        }
+        if after == Some(Fault::FailAfter) { Err(unavailable()) } else { result }
+    }
+
+    /// As [`around`](Self::around), of a write: one that fails after its work is not known to have failed.
+    async fn around_write<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let after = self.before(method).await?;
+        let result = call.await;
+        if after == Some(Fault::FailAfter) { Err(StoreError::outcome_unknown(Self::CAUSE)) } else { result }
     }
 
     fn around_stream<T: Send + 'static>(
@@ -220,7 +227,7 @@ impl Faults {
         stream: BoxStream<Result<T, StoreError>>,
     ) -> BoxStream<Result<T, StoreError>> {
         match self.next(method) {
-            None | Some(Fault::StopEarly | Fault::Unconfirmed) => stream,
+            None | Some(Fault::StopEarly) => stream,
             Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
@@ -256,7 +263,7 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     }
 
     async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        self.faults.around("insert", self.inner.insert(client)).await
+        self.faults.around_write("insert", self.inner.insert(client)).await
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -272,11 +279,11 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     }
 
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        self.faults.around("update", self.inner.update(client, expected, at)).await
+        self.faults.around_write("update", self.inner.update(client, expected, at)).await
     }
 
     async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        self.faults.around("delete", self.inner.delete(id, expected)).await
+        self.faults.around_write("delete", self.inner.delete(id, expected)).await
     }
 
     async fn page(
@@ -313,7 +320,7 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
     }
 
     async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around("insert", self.inner.insert(order, stamp)).await
+        self.faults.around_write("insert", self.inner.insert(order, stamp)).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -329,11 +336,11 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
     }
 
     async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around("update", self.inner.update(order, expected, stamp)).await
+        self.faults.around_write("update", self.inner.update(order, expected, stamp)).await
     }
 
     async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around("delete", self.inner.delete(id, expected, stamp)).await
+        self.faults.around_write("delete", self.inner.delete(id, expected, stamp)).await
     }
 
     async fn page(
@@ -353,7 +360,7 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
     }
 
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        self.faults.around("detach_client", self.inner.detach_client(id, stamp)).await
+        self.faults.around_write("detach_client", self.inner.detach_client(id, stamp)).await
     }
 
     async fn history(
@@ -379,35 +386,5 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
 
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
         self.faults.around_stream("client_ids", self.inner.client_ids())
-    }
-}
-
-#[async_trait]
-impl<S: AuditSink> AuditSink for FaultyStore<S> {
-    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        self.faults.around("record", self.inner.record(record)).await
-    }
-}
-
-#[async_trait]
-impl<S: AuditStore> AuditStore for FaultyStore<S> {
-    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
-        self.faults.around("append", self.inner.append(chain, records)).await
-    }
-
-    async fn head(&self) -> Result<AuditHead, StoreError> {
-        self.faults.around("head", self.inner.head()).await
-    }
-
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        self.faults.around("page", self.inner.page(filter, request)).await
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.faults.around("after", self.inner.after(sequence, limit)).await
     }
 }

@@ -129,7 +129,7 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "packing")]);
-    bench.orders.arm_after("update", Fault::Unconfirmed, 1);
+    bench.orders.arm_after("update", Fault::FailAfter, 1);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Empaque.").has("No se sabe si quedó guardada").has("No se intentó");
 }

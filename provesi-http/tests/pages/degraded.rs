@@ -148,8 +148,8 @@ async fn a_change_that_is_not_confirmed_leads_to_the_record() {
         (&format!("{client_path}edit/"), &client, "update", &client_path),
         ("/clients/create/", &client, "insert", "/clients/"),
     ] {
-        bench.orders.arm(method, Fault::Unconfirmed, 1);
-        bench.clients.arm(method, Fault::Unconfirmed, 1);
+        bench.orders.arm(method, Fault::FailAfter, 1);
+        bench.clients.arm(method, Fault::FailAfter, 1);
         let answer = browser.fill(path, fields).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (504, ""), "{path}");
         answer.has("No sabemos si quedó guardado").has(&format!("<a class=\"button\" href=\"{link}\">"));

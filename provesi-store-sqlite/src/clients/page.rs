@@ -3,12 +3,12 @@
 
 use provesi_core::{
     Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
-    StoreError, filled, name_key,
+    StoreError, name_key,
 };
 use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqlitePool;
 
-use crate::error::store_error;
+use crate::page::{Query, read_full_page};
+use crate::readers::Readers;
 use crate::rows::{CLIENT_COLUMNS, ClientRow};
 use crate::sql;
 
@@ -23,33 +23,26 @@ const RANK: &str = "\
     ELSE 2 END";
 
 pub(super) async fn read(
-    readers: &SqlitePool,
+    readers: &Readers,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
 ) -> Result<Page<Client, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let clients = filled(request.limit.get() + 1, |limit| query(listing, place, limit, readers)).await?;
+    let clients: Vec<Client> =
+        read_full_page(readers, request.limit.get() + 1, |limit| Ok(query(listing, place, limit))).await?;
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
 
-async fn query(
-    listing: &ClientListing,
-    place: Option<&ClientPosition>,
-    limit: usize,
-    readers: &SqlitePool,
-) -> Result<Vec<ClientRow>, StoreError> {
+fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientRow> {
     let text = page_text(listing.direction, place.is_some(), listing.filter.query.is_some());
     let query = listing.filter.query.as_ref();
     sqlx::query_as(AssertSqlSafe(text))
-        .bind(query.map(ClientQuery::folded))
-        .bind(query.and_then(ClientQuery::digits))
+        .bind(query.map(|query| query.folded().to_owned()))
+        .bind(query.and_then(ClientQuery::digits).map(str::to_owned))
         .bind(sql::limit(limit))
         .bind(place.map(|place| name_key(&place.name)))
         .bind(place.map(|place| place.id.to_string()))
         .bind(place.and_then(|place| place.rank).map(|rank| rank as i64))
-        .fetch_all(readers)
-        .await
-        .map_err(store_error)
 }
 
 /// Composed of constants.
@@ -78,14 +71,14 @@ pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> S
 
 const COUNT: &str = "SELECT count(*) FROM clients";
 
-pub(super) async fn count(readers: &SqlitePool, filter: &ClientFilter) -> Result<u64, StoreError> {
+pub(super) async fn count(readers: &Readers, filter: &ClientFilter) -> Result<u64, StoreError> {
     let query = filter.query.as_ref();
     let text = if query.is_some() { format!("{COUNT} WHERE {MATCHES}") } else { COUNT.to_owned() };
     let count: i64 = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(query.map(ClientQuery::folded))
         .bind(query.and_then(ClientQuery::digits))
-        .fetch_one(readers)
+        .fetch_one(&readers.pool)
         .await
-        .map_err(store_error)?;
+        .map_err(|error| readers.failed(error))?;
     Ok(count.unsigned_abs())
 }

@@ -15,12 +15,11 @@ mod statement;
 
 use provesi_core::{
     ClientId, NumberPart, Order, OrderCursor, OrderFilter, OrderListing, OrderSort, Page, PageRequest, StoreError,
-    filled,
 };
 use sqlx::AssertSqlSafe;
-use sqlx::sqlite::SqlitePool;
 
-use crate::error::store_error;
+use crate::page::read_full_page;
+use crate::readers::Readers;
 use crate::rows::OrderRow;
 use crate::sql;
 
@@ -30,35 +29,30 @@ pub(crate) use statement::{Access, Statement};
 const FEW: usize = 2_000;
 
 pub(super) async fn read(
-    readers: &SqlitePool,
+    readers: &Readers,
     listing: &OrderListing,
     request: &PageRequest<OrderCursor>,
 ) -> Result<Page<Order, OrderCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let access = access(readers, listing).await?;
-    let access = &access;
-    let orders = filled(request.limit.get() + 1, |limit| async move {
-        let statement = Statement::page(listing, access, place, limit)?;
-        let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
-            .fetch_all(readers)
-            .await
-            .map_err(store_error)?;
-        Ok(rows)
+    let orders: Vec<Order> = read_full_page(readers, request.limit.get() + 1, |limit| {
+        let statement = Statement::page(listing, &access, place, limit)?;
+        Ok(sqlx::query_as_with::<_, OrderRow, _>(AssertSqlSafe(statement.text), statement.arguments))
     })
     .await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 
-pub(super) async fn count(readers: &SqlitePool, filter: &OrderFilter) -> Result<u64, StoreError> {
+pub(super) async fn count(readers: &Readers, filter: &OrderFilter) -> Result<u64, StoreError> {
     let statement = Statement::count(filter)?;
     let count: i64 = sqlx::query_scalar_with(AssertSqlSafe(statement.text), statement.arguments)
-        .fetch_one(readers)
+        .fetch_one(&readers.pool)
         .await
-        .map_err(store_error)?;
+        .map_err(|error| readers.failed(error))?;
     Ok(count.unsigned_abs())
 }
 
-async fn access(readers: &SqlitePool, listing: &OrderListing) -> Result<Access, StoreError> {
+async fn access(readers: &Readers, listing: &OrderListing) -> Result<Access, StoreError> {
     let OrderFilter { client_id, number_part, .. } = &listing.filter;
     if let Some(id) = client_id {
         if listing.sort == OrderSort::UpdatedAt && number_part.is_none() {
@@ -78,13 +72,13 @@ async fn access(readers: &SqlitePool, listing: &OrderListing) -> Result<Access, 
 
 const COUNT_OF_CLIENT: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE client_id = ?1 LIMIT ?2)";
 
-async fn has_few(readers: &SqlitePool, id: ClientId) -> Result<bool, StoreError> {
+async fn has_few(readers: &Readers, id: ClientId) -> Result<bool, StoreError> {
     let count: i64 = sqlx::query_scalar(COUNT_OF_CLIENT)
         .bind(id.to_string())
         .bind(sql::limit(FEW + 1))
-        .fetch_one(readers)
+        .fetch_one(&readers.pool)
         .await
-        .map_err(store_error)?;
+        .map_err(|error| readers.failed(error))?;
     Ok(count <= sql::limit(FEW))
 }
 
@@ -97,15 +91,15 @@ const WITH_TRIGRAMS: &str = "\
     WHERE orders_trigrams MATCH ?3 AND instr(orders.number_folded, ?1) > 0 LIMIT ?2";
 
 /// The ids of the orders whose number has this part, where they are few.
-async fn few_with(readers: &SqlitePool, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {
+async fn few_with(readers: &Readers, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {
     let trigrams = trigrams(part);
     let ids: Vec<i64> = sqlx::query_scalar(if trigrams.is_some() { WITH_TRIGRAMS } else { WITH_PART })
         .bind(part.as_str())
         .bind(sql::limit(FEW + 1))
         .bind(trigrams)
-        .fetch_all(readers)
+        .fetch_all(&readers.pool)
         .await
-        .map_err(store_error)?;
+        .map_err(|error| readers.failed(error))?;
     Ok(Some(ids).filter(|ids| ids.len() <= FEW))
 }
 

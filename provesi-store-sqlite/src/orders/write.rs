@@ -144,10 +144,21 @@ impl Write for Delete {
     }
 }
 
-/// Takes a client off some of its orders. One that cannot be read is left as it is: its event could not be written.
+/// Detaches a client from the first of its orders after a position. An order that cannot be read keeps it: its event could
+/// not be written.
 pub(super) struct Detach {
     pub(super) id: ClientId,
     pub(super) stamp: Stamp,
+    pub(super) after: DetachPosition,
+}
+
+/// A place among the orders of a client: `updated_at` and id of an order.
+#[derive(Clone, Copy)]
+pub(super) struct DetachPosition(i64, i64);
+
+impl DetachPosition {
+    /// Before all orders.
+    pub(super) const START: Self = Self(i64::MIN, 0);
 }
 
 /// What became of some orders of a client.
@@ -155,12 +166,16 @@ pub(super) struct Detached {
     pub(super) changed: u64,
     /// Whether there may be more.
     pub(super) is_full: bool,
+    /// Behind the last order that could not be read. Those that were changed are no longer the client's.
+    pub(super) next: DetachPosition,
 }
 
-/// A client may have many orders; others get their turn in between.
-const DETACH_AT_ONCE: u32 = 500;
+/// A client may have many orders; other writes get their turn in between.
+const DETACH_BATCH: u32 = 500;
 
-const ORDERS_OF_CLIENT: &str = "SELECT id, order_number, updated_at FROM orders WHERE client_id = ?1 LIMIT ?2";
+const ORDERS_OF_CLIENT: &str = "\
+    SELECT id, order_number, updated_at FROM orders INDEXED BY orders_client_updated \
+    WHERE client_id = ?1 AND (updated_at, id) > (?3, ?4 COLLATE BINARY) ORDER BY updated_at, id LIMIT ?2";
 
 const DETACH: &str = "\
     UPDATE orders SET client_id = NULL, updated_at = change.value ->> 1 \
@@ -173,24 +188,27 @@ impl Write for Detach {
     async fn run(&self, connection: &mut SqliteConnection) -> Result<Detached, StoreError> {
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(ORDERS_OF_CLIENT)
             .bind(self.id.to_string())
-            .bind(i64::from(DETACH_AT_ONCE))
+            .bind(i64::from(DETACH_BATCH))
+            .bind(self.after.0)
+            .bind(self.after.1)
             .fetch_all(&mut *connection)
             .await
             .map_err(store_error)?;
-        let is_full = rows.len() == DETACH_AT_ONCE as usize;
+        let is_full = rows.len() == DETACH_BATCH as usize;
         let mut changes = Vec::with_capacity(rows.len());
         let mut numbers = Vec::with_capacity(rows.len());
-        for (id, number, updated_at) in rows {
-            let (Ok(updated_at), Ok(number)) = (Timestamp::from_micros(updated_at), OrderNumber::try_from(number))
-            else {
+        let mut next = self.after;
+        for (id, number, micros) in rows {
+            let (Ok(updated_at), Ok(number)) = (Timestamp::from_micros(micros), OrderNumber::try_from(number)) else {
                 tracing::error!(order = id, "an order of a deleted client cannot be read, and keeps it");
+                next = DetachPosition(micros, id);
                 continue;
             };
             changes.push((id, updated_at.next(self.stamp.at).micros()));
             numbers.push((OrderId::new(id), number));
         }
         if changes.is_empty() {
-            return Ok(Detached { changed: 0, is_full });
+            return Ok(Detached { changed: 0, is_full, next });
         }
         sqlx::query(DETACH).bind(sql::json(&changes)?).execute(&mut *connection).await.map_err(store_error)?;
         let event = |(order_id, number)| {
@@ -199,6 +217,6 @@ impl Write for Detach {
         };
         let events: Vec<_> = numbers.iter().map(|(id, number)| event((*id, number))).collect();
         events::insert_all(connection, &events).await?;
-        Ok(Detached { changed: changes.len() as u64, is_full })
+        Ok(Detached { changed: changes.len() as u64, is_full, next })
     }
 }

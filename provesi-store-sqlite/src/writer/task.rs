@@ -38,9 +38,8 @@ async fn write(mut batch: Batch, target: &Target) {
     if batch.is_empty() {
         return;
     }
-    let committed = batch.commit(target).await;
-    target.health.note(committed.as_ref().copied());
-    let Err(failure) = committed else { return batch.answer(None) };
+    let Err(failure) = batch.commit(target).await else { return batch.answer(None) };
+    target.health.record(failure.error());
     if failure.is_of_the_store() || batch.len() == 1 {
         tracing::warn!(error = &failure as &dyn std::error::Error, writes = batch.len(), "a transaction failed");
         return batch.answer(Some(&failure));

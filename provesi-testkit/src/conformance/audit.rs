@@ -30,7 +30,8 @@ macro_rules! __audit_cases {
                 writers_at_once_make_one_chain,
                 a_known_head_is_found_while_others_append,
                 a_keyed_chain_is_kept_as_it_was_made,
-                a_dropped_append_leaves_a_whole_chain;
+                a_dropped_append_leaves_a_whole_chain,
+                acknowledged_appends_after_abandoned_ones_are_found;
             reading:
                 pages_are_the_latest_first_and_cover_each_record_once,
                 a_subject_is_found_in_each_record_that_names_it,

@@ -42,7 +42,8 @@ macro_rules! __client_cases {
                 one_of_two_updates_to_an_email_wins,
                 an_update_and_a_delete_at_once_leave_no_half_client,
                 a_dropped_insert_is_there_as_a_whole_or_not_at_all,
-                a_dropped_change_is_there_as_a_whole_or_not_at_all;
+                a_dropped_change_is_there_as_a_whole_or_not_at_all,
+                acknowledged_writes_after_abandoned_ones_are_found;
             lookup:
                 get_many_gives_each_known_client_once,
                 get_many_of_none_is_empty,

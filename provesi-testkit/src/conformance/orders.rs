@@ -47,7 +47,8 @@ macro_rules! __order_cases {
                 one_of_two_renames_to_a_number_wins,
                 an_update_and_a_delete_at_once_leave_no_half_order,
                 a_dropped_write_is_there_as_a_whole_or_not_at_all,
-                dropped_changes_and_their_events_are_there_both_or_not_at_all;
+                dropped_changes_and_their_events_are_there_both_or_not_at_all,
+                acknowledged_writes_after_abandoned_ones_are_found;
             returns:
                 reason_and_date_are_kept_and_cleared_together,
                 a_return_without_a_reason_stays_readable,

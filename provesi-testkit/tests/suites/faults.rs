@@ -24,6 +24,13 @@ async fn a_call_that_fails_before_did_nothing_and_one_that_fails_after_did_its_w
     assert_eq!(kept(&inner).await, 0);
     faults.arm("insert", Fault::FailAfter, 1);
     let failed = store.insert(&new_order("A-1"), &stamp(0)).await;
+    assert!(matches!(failed, Err(StoreError::OutcomeUnknown { .. })), "{failed:?}");
+    assert_eq!(kept(&inner).await, 1);
+    faults.arm("insert", Fault::Degrade, 1);
+    let failed = store.insert(&new_order("A-2"), &stamp(0)).await;
+    assert!(matches!(failed, Err(StoreError::Degraded { .. })), "{failed:?}");
+    faults.arm("feed", Fault::FailAfter, 1);
+    let failed = store.feed(None, provesi_core::PageLimit::MAX).await;
     assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     assert_eq!(kept(&inner).await, 1);
     store.insert(&new_order("A-2"), &stamp(0)).await.unwrap();

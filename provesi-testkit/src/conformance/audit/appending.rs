@@ -157,3 +157,24 @@ pub async fn a_dropped_append_leaves_a_whole_chain(store: Store) {
     let kept = whole(&store).await;
     assert_eq!(kept.last().expect("the last").record, record(9, vec![client(9)]));
 }
+
+/// Case.
+pub async fn acknowledged_appends_after_abandoned_ones_are_found(store: Store) {
+    let abandoned = (0..24).map(|n| {
+        let store = Arc::clone(&store);
+        async move { drop_at_wait(1 + n / 2, store.append(&AuditChain::plain(), &[record(0, vec![client(1)])])).await }
+    });
+    at_once(abandoned).await;
+    at_once((100..124).map(|n| {
+        let store = Arc::clone(&store);
+        async move {
+            append(&store, &[record(1, vec![client(n)])]).await;
+        }
+    }))
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let kept = whole(&store).await;
+    for n in 100..124 {
+        assert_eq!(kept.iter().filter(|stored| stored.record.subjects == [client(n)]).count(), 1, "append {n}");
+    }
+}

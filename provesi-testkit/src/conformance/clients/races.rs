@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use provesi_core::{Client, ClientName, Expected, StoreError};
 
 use crate::conformance::support::{Clients, all_clients, drop_at_wait, winners};
-use crate::data::{at, client, client_id};
+use crate::data::{at, client, client_id, phone};
 
 /// Case.
 pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
@@ -121,6 +121,39 @@ pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) 
         drop_at_wait(number, store.delete(before.id, Expected::Any)).await;
         settle(&store, &[before, after]).await;
         store.insert(&client(100 + number as u64, "Clara")).await.expect("writes go on");
+    }
+}
+
+/// Case.
+pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Clients) {
+    const WRITES: u64 = 24;
+    let before = client(1, "Ana");
+    store.insert(&before).await.expect("kept");
+    let abandoned = (0..WRITES).map(|n| {
+        let (store, changed) = (Arc::clone(&store), Client { phone: phone(&format!("300 {n:04}")), ..before.clone() });
+        tokio::spawn(async move {
+            let waits = 1 + usize::try_from(n / 3).expect("a small number");
+            match n % 3 {
+                0 => drop_at_wait(waits, store.insert(&client(100 + n, "Bea"))).await,
+                1 => drop_at_wait(waits, store.update(&changed, Expected::Any, at(1))).await,
+                _ => drop_at_wait(waits, store.delete(changed.id, Expected::Any)).await,
+            }
+        })
+    });
+    join_all(abandoned).await;
+    let writes = (0..WRITES).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let kept = store.insert(&client(200 + n, "Clara")).await.expect("writes go on");
+            assert_eq!(store.get(kept.id).await.expect("read").as_ref(), Some(&kept), "just acknowledged");
+            kept
+        })
+    });
+    let clients: Vec<Client> = join_all(writes).await.into_iter().map(|write| write.expect("it ends well")).collect();
+    // Longer than a store may take to end what was abandoned.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for client in clients {
+        assert_eq!(store.get(client.id).await.expect("read").as_ref(), Some(&client));
     }
 }
 

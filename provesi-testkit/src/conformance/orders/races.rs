@@ -202,3 +202,37 @@ pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store
         }
     }
 }
+
+/// Case.
+pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Orders) {
+    const WRITES: usize = 48;
+    let before = store.insert(&new_order("K-1"), &stamp(0)).await.expect("kept");
+    let abandoned = (0..WRITES).map(|n| {
+        let (store, changed) = (Arc::clone(&store), counting(&before, n));
+        tokio::spawn(async move {
+            let waits = 1 + n / 4;
+            match n % 4 {
+                0 => drop_at_wait(waits, store.insert(&new_order(&format!("D-{n}")), &stamp(0))).await,
+                1 => drop_at_wait(waits, store.update(&changed, Expected::Any, &stamp(1))).await,
+                2 => drop_at_wait(waits, store.delete(changed.id, Expected::Any, &stamp(1))).await,
+                _ => drop_at_wait(waits, store.detach_client(client_id(n as u64), &stamp(1))).await,
+            }
+        })
+    });
+    join_all(abandoned).await;
+    let writes = (0..WRITES).map(|n| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let order = store.insert(&new_order(&format!("A-{n}")), &stamp(2)).await.expect("writes go on");
+            assert_eq!(store.get(order.id).await.expect("read").as_ref(), Some(&order), "just acknowledged");
+            order
+        })
+    });
+    let orders: Vec<Order> = join_all(writes).await.into_iter().map(|write| write.expect("it ends well")).collect();
+    // Longer than a store may take to end what was abandoned.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for order in orders {
+        assert_eq!(store.find_by_number(&order.number).await.expect("read").as_ref(), Some(&order));
+        assert_eq!(story(&store, order.number.as_str()).await, ["created"]);
+    }
+}

@@ -1,0 +1,53 @@
+//! Full pages out of rows of which some cannot be read.
+
+use futures_util::TryStreamExt;
+use provesi_core::{Chain, StoreError, readable};
+use sqlx::FromRow;
+use sqlx::query::QueryAs;
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+
+use crate::readers::Readers;
+
+/// A query for rows of type `R`.
+pub(crate) type Query<R> = QueryAs<'static, Sqlite, R, SqliteArguments>;
+
+/// How many corrupt rows of one page are logged one by one.
+const LOGGED: usize = 10;
+
+/// The first `wanted` records of `query`, which gets the most rows that it may return, or all there are: fewer than wanted
+/// means that nothing follows. Rows that cannot be read are skipped, however many they are: the query is then run again
+/// without a limit, and its rows are read one by one until the page is full.
+pub(crate) async fn read_full_page<R, T>(
+    readers: &Readers,
+    wanted: usize,
+    query: impl Fn(usize) -> Result<Query<R>, StoreError> + Send,
+) -> Result<Vec<T>, StoreError>
+where
+    R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    T: TryFrom<R, Error = StoreError>,
+{
+    let rows = query(wanted)?.fetch_all(&readers.pool).await.map_err(|error| readers.failed(error))?;
+    let is_all = rows.len() < wanted;
+    let records = readable(rows)?;
+    if is_all || records.len() == wanted {
+        return Ok(records);
+    }
+    let query = query(usize::MAX)?;
+    let mut rows = query.fetch(&readers.pool);
+    let (mut records, mut skipped) = (Vec::with_capacity(wanted), 0);
+    while records.len() < wanted {
+        let Some(row) = rows.try_next().await.map_err(|error| readers.failed(error))? else { break };
+        match T::try_from(row) {
+            Ok(record) => records.push(record),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                skipped += 1;
+                if skipped <= LOGGED {
+                    tracing::error!(error = %Chain(&error), "a corrupt record is skipped");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tracing::error!(skipped, "corrupt records were skipped to fill a page");
+    Ok(records)
+}

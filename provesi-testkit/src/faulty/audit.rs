@@ -1,0 +1,39 @@
+//! Faults of the ports of audit records.
+
+use async_trait::async_trait;
+use provesi_core::{
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, Page, PageLimit, PageRequest,
+    StoreError, StoredAudit,
+};
+
+use super::FaultyStore;
+
+#[async_trait]
+impl<S: AuditSink> AuditSink for FaultyStore<S> {
+    async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
+        self.faults.around_write("record", self.inner.record(record)).await
+    }
+}
+
+#[async_trait]
+impl<S: AuditStore> AuditStore for FaultyStore<S> {
+    async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
+        self.faults.around_write("append", self.inner.append(chain, records)).await
+    }
+
+    async fn head(&self) -> Result<AuditHead, StoreError> {
+        self.faults.around("head", self.inner.head()).await
+    }
+
+    async fn page(
+        &self,
+        filter: &AuditFilter,
+        request: &PageRequest<AuditCursor>,
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        self.faults.around("page", self.inner.page(filter, request)).await
+    }
+
+    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        self.faults.around("after", self.inner.after(sequence, limit)).await
+    }
+}
