@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod chaos;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;

@@ -5,6 +5,7 @@
 mod api_page;
 mod audit;
 mod browser;
+mod chaos;
 mod durability;
 mod hosts;
 mod mistakes;
