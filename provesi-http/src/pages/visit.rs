@@ -70,8 +70,17 @@ pub(crate) struct Layout {
     pub(crate) assets: &'static Assets,
     /// For the forms of this page.
     pub(crate) token: String,
-    /// Number and version of the order that scanned commands are for; without one the scan box opens orders alone.
-    pub(crate) scans: Option<(String, String)>,
+    /// The order that scanned commands are for; without one the scan box only opens orders.
+    pub(crate) scans: Option<Scans>,
+}
+
+/// The order that a page takes scanned commands for.
+#[derive(Debug)]
+pub(crate) struct Scans {
+    pub(crate) number: String,
+    pub(crate) version: String,
+    /// Whether the page was opened by scanning this number. Otherwise a command is refused.
+    pub(crate) scanned: bool,
 }
 
 impl Layout {
@@ -81,8 +90,8 @@ impl Layout {
     }
 
     /// This frame around the page of an order, which scanned commands move on.
-    pub(crate) fn scanning(self, number: String, version: String) -> Self {
-        Self { scans: Some((number, version)), ..self }
+    pub(crate) fn scanning(self, scans: Scans) -> Self {
+        Self { scans: Some(scans), ..self }
     }
 
     /// Whether the page is in the section of this name, for the navigation.

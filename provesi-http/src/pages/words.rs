@@ -32,6 +32,14 @@ pub(crate) fn no_next_step(status: OrderStatus) -> String {
     format!("Una orden en {} no tiene un paso siguiente: elija el estado.", status.label())
 }
 
+/// Refuses a command that was not scanned right after the number of this order.
+pub(crate) fn scan_again(number: &OrderNumber) -> String {
+    format!(
+        "No se movió la orden '{number}': su código no se escaneó justo antes del comando. Mientras cargaba la página pudo \
+         perderse una lectura; escanee la orden otra vez."
+    )
+}
+
 pub(crate) fn email_taken(email: &str) -> String {
     format!("Ya existe un cliente con el email '{email}'.")
 }

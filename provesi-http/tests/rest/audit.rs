@@ -364,7 +364,7 @@ async fn forms_leave_what_they_show_and_what_they_do() {
         (
             "/orders/Ord-1/".to_owned(),
             "/orders/Ord-1/scan/".to_owned(),
-            &[("q", "CMD:NEXT")],
+            &[("q", "CMD:NEXT"), ("scanned", "Ord-1")],
             302,
             vec![shown.clone(), history, shown.clone(), format!("order_update done [status] {both}")],
         ),

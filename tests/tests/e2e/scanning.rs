@@ -21,8 +21,9 @@ async fn a_scanner_alone_moves_orders_on(place: Place) {
     }
     let browser = Browser::open(Screen::Handheld).await;
     browser.goto(&at(&server, "/orders/returns/")).await;
-    scan(&browser, "ord-1").await;
     for (code, label) in [("CMD:NEXT", "Alistamiento"), ("CMD:SHIPPED", "Despachado")] {
+        browser.evaluate("document.querySelector('h1').textContent = ''").await;
+        scan(&browser, "ord-1").await;
         browser.press(code).await;
         press(&browser, Key::Enter).await;
         browser.wait_until(&format!("document.querySelector('.stand').textContent.includes('{label}')")).await;
@@ -32,6 +33,14 @@ async fn a_scanner_alone_moves_orders_on(place: Place) {
         browser.evaluate("parseFloat(getComputedStyle(document.querySelector('.box.is-moved p')).fontSize)").await;
     assert!(size.as_f64() >= Some(32.0), "it can be read from a step away: {size}");
     browser.picture("order-moved").await;
+    // A second command without a number is refused: its own number may be lost.
+    browser.press("CMD:NEXT").await;
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_until("document.querySelector('[role=alert]')?.textContent.includes('escanee la orden otra vez')")
+        .await;
+    assert_eq!(server.get("/api/orders/ORD-1").await["data"]["status"], "shipped");
+    browser.picture("scan-refused").await;
     // The next one, from the page of this one.
     scan(&browser, "ord-2").await;
     browser.press("CMD:RETURNED").await;
@@ -84,7 +93,7 @@ async fn a_scan_opens_its_order_whatever_has_the_focus_and_changes_nothing() {
         browser.wait_until(opened).await;
     }
     // Also into the reason of a return.
-    browser.goto(&at(&server, "/orders/ORD-1/")).await;
+    browser.goto(&at(&server, "/orders/lookup/?q=ORD-1")).await;
     scan_over(&browser, "CMD:RETURNED").await;
     browser.wait_until("document.activeElement.name === 'return_reason'").await;
     scan_over(&browser, "ORD-2").await;

@@ -12,7 +12,7 @@ use crate::error;
 use crate::pages::Pages;
 use crate::pages::failure::Failure;
 use crate::pages::input::{Badge, Faults, Input};
-use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::visit::{self, Layout, Scans, Section, Visit};
 use crate::pages::when::When;
 
 /// What a page of an order says beside the order.
@@ -24,6 +24,8 @@ pub(super) struct Telling {
     pub(super) reason: String,
     /// Whether the order changed while the page was open.
     pub(super) changed: bool,
+    /// Whether the number of the order was scanned to open the page.
+    pub(super) scanned: bool,
 }
 
 /// A status that may come next.
@@ -95,9 +97,11 @@ pub(super) async fn show(
         .partition(|next| next.status == OrderStatus::Returned);
     let info = order.return_info();
     let page = Detail {
-        l: visit
-            .layout(format!("Orden {}", order.number), Section::Orders)
-            .scanning(order.number.to_string(), order.version().to_string()),
+        l: visit.layout(format!("Orden {}", order.number), Section::Orders).scanning(Scans {
+            number: order.number.to_string(),
+            version: order.version().to_string(),
+            scanned: telling.scanned,
+        }),
         badge: Badge(order.status()),
         owner: Owner::from(&client),
         created: When::new(order.created_at, now),

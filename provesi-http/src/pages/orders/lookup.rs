@@ -25,7 +25,10 @@ pub(crate) async fn lookup(
         other => return Ok(to_list(&visit, refusal(&other))),
     };
     match pages.api.app.order(&caller, &number).await {
-        Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
+        Ok(view) => {
+            let telling = Telling { scanned: true, ..Telling::default() };
+            Ok(show(&pages, &visit, &caller, view, &telling).await)
+        }
         Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
         Err(error) => Err(error.into()),
     }

@@ -113,7 +113,7 @@ impl Asked<'_> {
 
     /// Its page as it is now: the buttons are those of the status that it is in.
     async fn shown(self, faults: Faults, changed: bool) -> Result<Response, Failure> {
-        let telling = Telling { faults, reason: self.posted.text("return_reason"), changed };
+        let telling = Telling { faults, reason: self.posted.text("return_reason"), changed, scanned: false };
         match self.pages.api.app.order(self.caller, self.number).await {
             Ok(view) => Ok(show(self.pages, self.visit, self.caller, view, &telling).await),
             Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.number)),
