@@ -75,58 +75,118 @@
     true,
   );
 
-  // Scans are answered one after the other: what comes while one is under way waits for the next page. Where that page
-  // has something to complain of, the rest is not done, and said.
-  const WAITING = "provesi.scans";
-  const WAIT_MS = 30000;
-  const waiting = (scans) => {
-    try {
-      if (scans) sessionStorage.setItem(WAITING, JSON.stringify(scans));
-      else return JSON.parse(sessionStorage.getItem(WAITING) ?? "[]").filter(({ at }) => Date.now() - at < WAIT_MS);
-    } catch {
-      // A browser that keeps nothing loses what came too fast.
-    }
-    return [];
-  };
+  // Scans are answered one after the other and without leaving the page: a document that is being loaded loses the keys that
+  // a scanner types. The answer takes the place of the page. Once one has something to complain of, the scans after it are
+  // not processed, and named.
+  const ANSWER_MS = 35000;
+  const scans = [];
+  let isAnswering = false;
+  let shown = location.href;
+
+  // Keys that begin this soon after the page was loaded may be the end of a scan whose beginning was lost.
+  const LOADED_MS = 150;
+  const loadedAt = performance.now();
+  let lastKeyAt = -Infinity;
+  let mayBeCut = false;
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.timeStamp - lastKeyAt > GAP_MS) mayBeCut = event.timeStamp < loadedAt + LOADED_MS;
+      lastKeyAt = event.timeStamp;
+    },
+    true,
+  );
+
   const submitScan = (text) => {
-    scan.value = text;
-    scan.form.requestSubmit();
-  };
-  scan.form.addEventListener("submit", (event) => {
-    const form = event.target;
-    const text = scan.value.trim();
-    if (!text) return event.preventDefault();
-    if (form.dataset.sent) {
-      event.preventDefault();
-      event.stopImmediatePropagation();
-      waiting([...waiting(), { text, at: Date.now() }]);
-      scan.value = "";
+    if (mayBeCut) {
+      complain(`Mientras cargaba la página pudo perderse parte de una lectura. No se procesó: ${text}. Escanee otra vez.`);
       return;
     }
-    if (form.method === "post" && !isCommand(text)) {
-      // A number opens its order, and changes nothing.
-      form.method = "get";
-      form.action = form.dataset.lookup;
-      for (const field of all("input[type=hidden]", form)) field.disabled = true;
-    }
+    scans.push(text);
+    // What is typed from now on is the next scan: the field that has the focus goes away with this page.
+    scan.focus();
+    if (!isAnswering) answerScans();
+  };
+  scan.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = scan.value.trim();
+    scan.value = "";
+    if (text) submitScan(text);
   });
-  // The form has been read: what follows is another scan.
-  scan.form.addEventListener("formdata", () => (scan.value = ""));
-  const goOn = () => {
-    const [next, ...rest] = waiting();
-    if (!next) return;
-    const complaint = document.querySelector("main [role=alert]");
-    if (complaint) {
-      waiting([]);
-      const told = document.createElement("p");
-      told.textContent = `No se procesó lo que se escaneó después: ${[next, ...rest].map(({ text }) => text).join(", ")}.`;
-      return complaint.append(told);
-    }
-    waiting(rest);
-    submitScan(next.text);
+
+  const complain = (text) => {
+    const box = document.createElement("div");
+    box.className = "box is-refused is-moved";
+    box.setAttribute("role", "alert");
+    const words = document.createElement("p");
+    words.textContent = text;
+    box.append(words);
+    for (const old of all("main > [role=alert], main > .is-moved")) old.remove();
+    document.querySelector("main").prepend(box);
   };
 
-  for (const element of all(".needs-script")) element.hidden = false;
+  const answerScans = async () => {
+    isAnswering = true;
+    while (scans.length) {
+      const text = scans.shift();
+      await answerScan(text).catch(() =>
+        complain(`No hubo respuesta a ${text}. Revise cómo quedó la orden antes de escanear otra vez.`),
+      );
+      const complaint = scans.length && document.querySelector("main [role=alert]");
+      if (!complaint) continue;
+      const words = document.createElement("p");
+      words.textContent = `No se procesó lo que se escaneó después: ${scans.splice(0).join(", ")}.`;
+      complaint.append(words);
+    }
+    isAnswering = false;
+  };
+
+  // A command goes to the order of the page, a number to the look-up.
+  const answerScan = async (text) => {
+    const { form } = scan;
+    const options = { signal: AbortSignal.timeout(ANSWER_MS), headers: { accept: "text/html" } };
+    let url = form.dataset.lookup ?? form.action;
+    if (isCommand(text) && form.method === "post") {
+      url = form.action;
+      const fields = new FormData(form);
+      fields.set("q", text);
+      Object.assign(options, { method: "post", body: new URLSearchParams(fields) });
+    } else {
+      url += `?${new URLSearchParams({ q: text })}`;
+    }
+    form.querySelector("button").classList.add("is-busy");
+    try {
+      const answer = await fetch(url, options);
+      showPage(new DOMParser().parseFromString(await answer.text(), "text/html"), answer.url);
+    } finally {
+      form.querySelector("button").classList.remove("is-busy");
+    }
+  };
+
+  // Everything but the scan box, into which the next scan may be being typed.
+  const showPage = (page, url) => {
+    const main = page.querySelector("main");
+    const form = page.querySelector("form.scan");
+    // Not a page of ours: a proxy may ask to sign in.
+    if (!main || !form) throw new Error("not a page");
+    document.title = page.title;
+    document.querySelector("main").replaceWith(main);
+    document.querySelector("header nav").replaceWith(page.querySelector("header nav"));
+    for (const name of ["action", "method", "data-lookup"]) {
+      if (form.hasAttribute(name)) scan.form.setAttribute(name, form.getAttribute(name));
+      else scan.form.removeAttribute(name);
+    }
+    for (const field of all("input[type=hidden]", scan.form)) field.remove();
+    scan.form.prepend(...all("input[type=hidden]", form));
+    if (url !== shown) history.pushState(null, "", url);
+    shown = url;
+    enhance(main);
+    scrollTo(0, 0);
+    if (!scan.value) main.querySelector("[autofocus]")?.focus();
+  };
+  window.addEventListener("popstate", () => {
+    if (location.href.split("#")[0] !== shown.split("#")[0]) location.reload();
+  });
 
   // The next statuses: Alt and a digit, whatever the browser takes for access keys.
   document.addEventListener("keydown", (event) => {
@@ -147,61 +207,6 @@
     document.querySelector("[data-opens]")?.remove();
     form.querySelector("textarea").focus();
   };
-  for (const form of all("[data-return]")) {
-    if (form.dataset.open === "true") continue;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "step is-returned";
-    button.dataset.opens = "";
-    button.textContent = "Devuelto… ";
-    const key = document.createElement("kbd");
-    key.textContent = `Alt ${form.querySelector("[data-key]").dataset.key}`;
-    button.append(key);
-    button.addEventListener("click", () => openReturn(form));
-    const steps = document.querySelector(".steps");
-    if (steps) steps.append(button);
-    else form.before(button);
-    form.hidden = true;
-  }
-
-  // The reason in the form of an order: there while Devuelto is chosen.
-  for (const reason of all("[data-reason]")) {
-    const status = document.getElementById("status");
-    // The focus stays where it is: whoever types the name of a status passes others on the way.
-    const show = () => (reason.hidden = status.value !== "returned");
-    status.addEventListener("change", show);
-    show();
-  }
-
-  // Orders that are chosen in a list: all of them by one box, and how many they are.
-  for (const form of all("[data-bulk]")) {
-    const boxes = all("input[name=order]", form);
-    const every = document.createElement("input");
-    every.type = "checkbox";
-    const label = document.createElement("label");
-    const words = document.createElement("span");
-    words.className = "unit";
-    words.textContent = "Elegir todas las de esta página";
-    label.append(every, words);
-    form.querySelector("[data-all]").replaceChildren(label);
-    const show = () => {
-      const chosen = boxes.filter((box) => box.checked).length;
-      form.querySelector("[data-count]").textContent = chosen ? `(${chosen})` : "";
-      form.classList.toggle("has-chosen", chosen > 0);
-      every.checked = chosen === boxes.length;
-      every.indeterminate = chosen > 0 && chosen < boxes.length;
-    };
-    every.addEventListener("change", () => {
-      for (const box of boxes) box.checked = every.checked;
-      show();
-    });
-    form.addEventListener("change", show);
-    window.addEventListener("pageshow", show);
-    show();
-  }
-
-  for (const button of all("[data-print]")) button.addEventListener("click", () => window.print());
-
   // Values that somebody else saved meanwhile.
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-take]");
@@ -230,8 +235,8 @@
   };
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" && form !== scan.form) return;
-    if (form.method === "post" && form.dataset.sent) return event.preventDefault();
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) return event.preventDefault();
     form.dataset.sent = "yes";
     for (const button of all("button[type=submit]", form)) button.classList.add("is-busy");
     setTimeout(mayBeSent, AGAIN_MS, form);
@@ -243,20 +248,79 @@
     // A page that was kept as it was is of another moment.
     if (event.persisted) return location.reload();
     allMayBeSent();
-    goOn();
   });
 
-  // Enter in the number of a new order goes on to its client: it may be a scanner's.
-  for (const field of all("[data-scans]")) {
-    field.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
-      event.preventDefault();
-      document.getElementById("client_search")?.focus();
-    });
-  }
+  // What a page gets when it is shown: after it was loaded, and after a scan put it in the place of another one.
+  const enhance = (root) => {
+    for (const element of all(".needs-script", root)) element.hidden = false;
 
-  // The choice of a client: a combobox (ARIA Authoring Practices, editable with list) in the place of the radio buttons.
-  for (const choice of all("[data-choice]")) combobox(choice);
+    for (const form of all("[data-return]", root)) {
+      if (form.dataset.open === "true") continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "step is-returned";
+      button.dataset.opens = "";
+      button.textContent = "Devuelto… ";
+      const key = document.createElement("kbd");
+      key.textContent = `Alt ${form.querySelector("[data-key]").dataset.key}`;
+      button.append(key);
+      button.addEventListener("click", () => openReturn(form));
+      const steps = document.querySelector(".steps");
+      if (steps) steps.append(button);
+      else form.before(button);
+      form.hidden = true;
+    }
+
+    // The reason in the form of an order: there while Devuelto is chosen.
+    for (const reason of all("[data-reason]", root)) {
+      const status = document.getElementById("status");
+      // The focus stays where it is: whoever types the name of a status passes others on the way.
+      const show = () => (reason.hidden = status.value !== "returned");
+      status.addEventListener("change", show);
+      show();
+    }
+
+    // Orders that are chosen in a list: all of them by one box, and how many they are.
+    for (const form of all("[data-bulk]", root)) {
+      const boxes = all("input[name=order]", form);
+      const every = document.createElement("input");
+      every.type = "checkbox";
+      const label = document.createElement("label");
+      const words = document.createElement("span");
+      words.className = "unit";
+      words.textContent = "Elegir todas las de esta página";
+      label.append(every, words);
+      form.querySelector("[data-all]").replaceChildren(label);
+      const show = () => {
+        const chosen = boxes.filter((box) => box.checked).length;
+        form.querySelector("[data-count]").textContent = chosen ? `(${chosen})` : "";
+        form.classList.toggle("has-chosen", chosen > 0);
+        every.checked = chosen === boxes.length;
+        every.indeterminate = chosen > 0 && chosen < boxes.length;
+      };
+      every.addEventListener("change", () => {
+        for (const box of boxes) box.checked = every.checked;
+        show();
+      });
+      form.addEventListener("change", show);
+      window.addEventListener("pageshow", show);
+      show();
+    }
+
+    for (const button of all("[data-print]", root)) button.addEventListener("click", () => window.print());
+
+    // Enter in the number of a new order goes on to its client: it may be a scanner's.
+    for (const field of all("[data-scans]", root)) {
+      field.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        document.getElementById("client_search")?.focus();
+      });
+    }
+
+    // The choice of a client: a combobox (ARIA Authoring Practices, editable with list) in the place of the radio buttons.
+    for (const choice of all("[data-choice]", root)) combobox(choice);
+  };
 
   function combobox(choice) {
     const options = choice.querySelector("[data-options]");
@@ -427,4 +491,8 @@
       input.focus();
     });
   }
+
+  // A page that was loaded may have lost the scan of another order: it accepts no command before a number is scanned.
+  scan.form.querySelector("[name=scanned]")?.remove();
+  enhance(document);
 })();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
+use fantoccini::actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -188,6 +188,23 @@ impl Browser {
     pub(crate) async fn press(&self, keys: &str) {
         let focused = self.client.active_element().await.expect("something has the focus");
         focused.send_keys(keys).await.expect("it takes keys");
+    }
+
+    /// Presses keys at the pace of a scanner, whatever the page does meanwhile: each text with its Enter, and this pause
+    /// after it.
+    pub(crate) async fn scan_at_a_pace(&self, scans: &[String], pause: Duration) {
+        let press = |key: char| [KeyAction::Down { value: key }, KeyAction::Up { value: key }];
+        let keys = scans.iter().fold(KeyActions::new("scanner".to_owned()), |keys, text| {
+            let typed = text.chars().chain([char::from(Key::Enter)]).flat_map(press);
+            typed.chain([KeyAction::Pause { duration: pause }]).fold(keys, |keys, action| keys.then(action))
+        });
+        self.client.perform_actions(keys).await.expect("the browser takes keys");
+    }
+
+    /// Slows the processor of the page down by this factor.
+    pub(crate) async fn slow_down(&self, factor: u32) {
+        let command = Cdp("Emulation.setCPUThrottlingRate", json!({"rate": factor}));
+        self.client.issue_cmd(command).await.expect("Chromium slows down");
     }
 
     /// Presses the tabulator until the element has the focus: what cannot be reached so is out of reach for whoever has a

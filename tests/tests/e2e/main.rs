@@ -10,6 +10,7 @@ mod durability;
 mod hosts;
 mod mistakes;
 mod outage;
+mod pace;
 mod pages;
 mod place;
 mod python;

@@ -94,6 +94,8 @@ async fn a_scan_opens_its_order_whatever_has_the_focus_and_changes_nothing() {
     }
     // Also into the reason of a return.
     browser.goto(&at(&server, "/orders/lookup/?q=ORD-1")).await;
+    scan_over(&browser, "ORD-1").await;
+    browser.wait_until("document.querySelector('h1').textContent.includes('ORD-1')").await;
     scan_over(&browser, "CMD:RETURNED").await;
     browser.wait_until("document.activeElement.name === 'return_reason'").await;
     scan_over(&browser, "ORD-2").await;
