@@ -217,7 +217,7 @@ fn a_bad_setting_is_one_line_that_names_it() {
     assert!(refused(&output, 2).starts_with("provesi-server: --body-limit: must be "));
     let output = command(dir.path(), &["serve"]).env("PROVESI_LISTEN", "here").output().unwrap();
     assert!(refused(&output, 2).starts_with("provesi-server: PROVESI_LISTEN: must be "));
-    let both = |url| ["--clients", url, "--orders", url];
+    let both = |url| ["--listen", "127.0.0.1:0", "--clients", url, "--orders", url];
     let output = run(dir.path(), &both("sqlite:./no/such/dir/x.db"));
     let line = refused(&output, 1);
     assert!(line.starts_with("provesi-server: --clients: SQLite /") && line.contains("/no/such/dir/x.db: "), "{line}");
@@ -598,7 +598,13 @@ fn a_file_of_another_program_is_left_as_it_is() {
         std::fs::read(&file).unwrap()
     });
     let stores = ["--clients", "sqlite:books.db", "--orders", "sqlite:books.db"];
-    for command in [&["migrate"][..], &["migrate", "--dry-run"], &["serve", "--create"], &["check"], &["seed"]] {
+    for command in [
+        &["migrate"][..],
+        &["migrate", "--dry-run"],
+        &["serve", "--create", "--listen", "127.0.0.1:0"],
+        &["check"],
+        &["seed"],
+    ] {
         let output = run(dir.path(), &[&stores, command].concat());
         let told = "holds tables of another program (books) and none of Provesi's";
         assert!(refused(&output, 1).contains(told), "{output:?}");
