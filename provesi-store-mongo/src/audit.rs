@@ -19,7 +19,7 @@ use provesi_core::{
 use crate::documents::date;
 use crate::error::{server_code, store_error};
 use crate::options;
-use crate::store::{foreign_collections, in_time, write_concern};
+use crate::store::{InFlight, foreign_collections, in_time, write_concern};
 
 /// The collection.
 pub(crate) const AUDIT: &str = "provesi_audit";
@@ -46,15 +46,15 @@ impl MongoAudit {
     #[must_use]
     pub fn new(database: &Database) -> Self {
         let options = CollectionOptions::builder()
-            .write_concern(write_concern())
+            .write_concern(write_concern(options::TIME_LIMIT))
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
         Self { records: database.collection_with_options(AUDIT, options), time_limit: options::TIME_LIMIT }
     }
 
-    /// The same store, with another time that a call may take in all (2.8 seconds by default);
-    /// [`StoreError::Unavailable`] where it takes longer.
+    /// The same store, with another time limit of a call (2.8 seconds by default). A call that takes longer is
+    /// [`StoreError::Unavailable`], or [`StoreError::OutcomeUnknown`] if records were sent.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
@@ -131,11 +131,13 @@ fn name(index: &IndexModel) -> Option<String> {
 #[async_trait]
 impl AuditStore for MongoAudit {
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
-        in_time(self.time_limit, append::append(self, chain, records)).await
+        let sent = InFlight::default();
+        sent.in_time(self.time_limit, append::append(self, &sent, chain, records)).await
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        in_time(self.time_limit, append::head(self)).await
+        // As the records are read: a tail that no majority has would look like one that was cut.
+        in_time(self.time_limit, append::head(self, ReadConcern::majority())).await
     }
 
     async fn page(

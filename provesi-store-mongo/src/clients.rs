@@ -18,7 +18,7 @@ use provesi_core::{
 use crate::collations;
 use crate::documents::{client, object_id, object_ids, readable};
 use crate::error::store_error;
-use crate::store::MongoStore;
+use crate::store::{InFlight, MongoStore};
 
 /// How many ids a query takes.
 const CHUNK: usize = 1_000;
@@ -30,7 +30,8 @@ impl ClientRepository for MongoStore {
     }
 
     async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        self.in_time(write::insert(self, client)).await
+        let sent = InFlight::default();
+        sent.in_time(self.time_limit, write::insert(self, &sent, client)).await
     }
 
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
@@ -52,11 +53,13 @@ impl ClientRepository for MongoStore {
     }
 
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        self.in_time(write::update(self, client, expected, at)).await
+        let sent = InFlight::default();
+        sent.in_time(self.time_limit, write::update(self, &sent, client, expected, at)).await
     }
 
     async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        self.in_time(write::delete(self, id, expected)).await
+        let sent = InFlight::default();
+        sent.in_time(self.time_limit, write::delete(self, &sent, id, expected)).await
     }
 
     async fn page(
@@ -80,7 +83,7 @@ impl ClientRepository for MongoStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.look().await
+        self.ping().await
     }
 }
 

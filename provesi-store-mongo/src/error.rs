@@ -3,30 +3,74 @@
 use std::fmt;
 
 use mongodb::error::{
-    CommandError, Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, SYSTEM_OVERLOADED_ERROR,
-    TRANSIENT_TRANSACTION_ERROR, WriteConcernError, WriteError, WriteFailure,
+    CommandError, Error, ErrorKind, NO_WRITES_PERFORMED, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR,
+    SYSTEM_OVERLOADED_ERROR, TRANSIENT_TRANSACTION_ERROR, WriteConcernError, WriteError, WriteFailure,
 };
 use provesi_core::{StoreError, UniqueField};
 
 /// `DuplicateKey`.
 pub(crate) const DUPLICATE_KEY: i32 = 11_000;
 
+/// `OutOfDiskSpace`.
+const OUT_OF_DISK_SPACE: i32 = 14_031;
+
 /// `DocumentValidationFailure`: a rule that an operator gave the collection.
 const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
-/// What a driver's error means to a caller.
+/// What a driver's error means to the caller of a read.
 pub(crate) fn store_error(error: Error) -> StoreError {
     if let Some(field) = taken(&error) {
         return StoreError::AlreadyExists { field };
     }
-    if passes_by_itself(&error) {
-        return StoreError::unavailable(told(error));
+    if is_transient(&error) {
+        return StoreError::unavailable(source(error));
     }
     match *error.kind {
         // Documents are read by this crate and not by the driver, so this is a server that does not speak BSON.
-        ErrorKind::Bson(_) => StoreError::corrupt(told(error)),
-        _ => StoreError::backend(told(error)),
+        ErrorKind::Bson(_) => StoreError::corrupt(source(error)),
+        _ if server_code(&error) == Some(OUT_OF_DISK_SPACE) => StoreError::degraded("disk full", source(error)),
+        _ => StoreError::backend(source(error)),
     }
+}
+
+/// What a driver's error means to the caller of a write: as [`store_error`], and [`StoreError::OutcomeUnknown`] if the
+/// write may have been made. The driver has repeated it once already, where the server allows that.
+pub(crate) fn write_error(error: Error) -> StoreError {
+    if may_have_written(&error) { StoreError::outcome_unknown(source(error)) } else { store_error(error) }
+}
+
+fn may_have_written(error: &Error) -> bool {
+    if error.contains_label(NO_WRITES_PERFORMED) || error.contains_label(SYSTEM_OVERLOADED_ERROR) {
+        return false;
+    }
+    match &*error.kind {
+        ErrorKind::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        // Written, and not known to a majority.
+        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
+        ErrorKind::InsertMany(failed) if failed.write_concern_error.is_some() => true,
+        _ => server_code(error).is_some_and(is_interruption),
+    }
+}
+
+/// The server's codes of a command that it began and did not end, or that a router did not hear the end of.
+const fn is_interruption(code: i32) -> bool {
+    matches!(
+        code,
+        6 // HostUnreachable
+        | 7 // HostNotFound
+        | 50 // MaxTimeMSExpired
+        | 64 // WriteConcernTimeout
+        | 89 // NetworkTimeout
+        | 91 // ShutdownInProgress
+        | 189 // PrimarySteppedDown
+        | 202 // NetworkInterfaceExceededTimeLimit
+        | 262 // ExceededTimeLimit
+        | 384 // ConnectionError
+        | 9_001 // SocketException
+        | 11_600 // InterruptedAtShutdown
+        | 11_601 // Interrupted
+        | 11_602 // InterruptedDueToReplStateChange
+    )
 }
 
 /// Whether a unique index refuses the write.
@@ -63,9 +107,9 @@ pub(crate) fn server_code(error: &Error) -> Option<i32> {
     }
 }
 
-/// Whether the error may be gone a little later.
-fn passes_by_itself(error: &Error) -> bool {
-    // What the drivers' specifications, or the server itself, hold to be worth another try.
+/// Whether the same call may succeed a little later.
+fn is_transient(error: &Error) -> bool {
+    // The drivers' specifications, or the server itself, call these worth a retry.
     let labels = [RETRYABLE_WRITE_ERROR, RETRYABLE_ERROR, TRANSIENT_TRANSACTION_ERROR, SYSTEM_OVERLOADED_ERROR];
     if labels.iter().any(|label| error.contains_label(label)) {
         return true;
@@ -76,13 +120,13 @@ fn passes_by_itself(error: &Error) -> bool {
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. }
         | ErrorKind::Shutdown => true,
-        _ => server_code(error).is_some_and(code_passes_by_itself),
+        _ => server_code(error).is_some_and(is_transient_code),
     }
 }
 
-/// The server's codes of what passes by itself
+/// The server's codes of errors that may be gone a little later
 /// (<https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>).
-const fn code_passes_by_itself(code: i32) -> bool {
+const fn is_transient_code(code: i32) -> bool {
     matches!(
         code,
         6 // HostUnreachable
@@ -113,12 +157,11 @@ const fn code_passes_by_itself(code: i32) -> bool {
         | 13_388 // StaleConfig
         | 13_435 // NotPrimaryNoSecondaryOk
         | 13_436 // NotPrimaryOrSecondary
-        | 14_031 // OutOfDiskSpace
     )
 }
 
 /// The error as a source for logs.
-fn told(error: Error) -> provesi_core::Source {
+fn source(error: Error) -> provesi_core::Source {
     match *error.kind {
         ErrorKind::Command(CommandError { code, code_name, message, .. }) => {
             Said::new(code, Some(code_name), message).into()
@@ -186,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_by_itself_is_unavailable_and_what_does_not_is_a_fault() {
+    fn a_transient_error_is_unavailable_and_any_other_is_a_fault() {
         // The codes that the drivers' specifications retry, and the ends of time.
         for code in [6, 7, 50, 64, 89, 91, 134, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436] {
             assert!(store_error(said(code, "x")).is_transient(), "{code}");
@@ -195,6 +238,32 @@ mod tests {
             assert!(matches!(store_error(said(code, "x")), StoreError::Backend { .. }), "{code}");
         }
         assert!(store_error(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()).is_transient());
+    }
+
+    #[test]
+    fn a_write_that_may_have_been_made_is_an_unknown_outcome_and_one_that_was_not_is_unavailable() {
+        for code in [6, 50, 64, 91, 189, 262, 9_001, 11_600, 11_602] {
+            let error = write_error(said(code, "x"));
+            assert!(matches!(error, StoreError::OutcomeUnknown { .. }), "{code}: {error:?}");
+        }
+        // Not writable: refused before anything was done.
+        for code in [24, 46, 112, 133, 10_058, 10_107, 13_435, 13_436] {
+            let error = write_error(said(code, "x"));
+            assert!(matches!(error, StoreError::Unavailable { .. }), "{code}: {error:?}");
+        }
+        let io = |kind| write_error(std::io::Error::from(kind).into());
+        assert!(matches!(io(std::io::ErrorKind::ConnectionReset), StoreError::OutcomeUnknown { .. }));
+        assert!(matches!(io(std::io::ErrorKind::ConnectionRefused), StoreError::Unavailable { .. }));
+        assert!(matches!(write_error(said(14_031, "x")), StoreError::Degraded { reason: "disk full", .. }));
+        assert!(matches!(write_error(said(13, "x")), StoreError::Backend { .. }));
+    }
+
+    #[test]
+    fn a_write_that_no_majority_confirmed_is_an_unknown_outcome() {
+        let error: WriteConcernError =
+            deserialize_from_document(doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "x" }).unwrap();
+        let error: Error = ErrorKind::Write(WriteFailure::WriteConcernError(error)).into();
+        assert!(matches!(write_error(error), StoreError::OutcomeUnknown { .. }));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
@@ -24,6 +24,7 @@ const CLIENTS: &str = "clients";
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) clients: Collection<RawDocumentBuf>,
+    database: Database,
     pub(crate) time_limit: Duration,
     pub(crate) search_time: Duration,
     pub(crate) search_slice: usize,
@@ -53,13 +54,14 @@ impl MongoStore {
     #[must_use]
     pub fn new(database: &Database) -> Self {
         let options = CollectionOptions::builder()
-            .write_concern(write_concern())
+            .write_concern(write_concern(options::TIME_LIMIT))
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
         let clients = database.collection_with_options(CLIENTS, options);
         Self {
             clients,
+            database: database.clone(),
             time_limit: options::TIME_LIMIT,
             search_time: options::SEARCH_TIME,
             search_slice: options::SEARCH_SLICE,
@@ -67,8 +69,9 @@ impl MongoStore {
         }
     }
 
-    /// The same store, with another time that a call may take in all (2.8 seconds by default), a page of a search
-    /// among them; [`StoreError::Unavailable`] where it takes longer. Migrations take as long as they take.
+    /// The same store, with another time limit of a call (2.8 seconds by default), a page of a search among them. A call that
+    /// takes longer is [`StoreError::Unavailable`], or [`StoreError::OutcomeUnknown`] if a write was sent. Migrations have
+    /// no limit.
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
@@ -159,12 +162,23 @@ impl MongoStore {
         Ok(known)
     }
 
-    pub(crate) async fn look(&self) -> Result<(), StoreError> {
+    /// Reads a document, and asks the server whether it accepts writes: a driver that is connected to a standby alone reads
+    /// from it.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let any = self.clients.find_one(doc! {}).projection(doc! { "_id": 1 }).max_time(self.time_limit);
-        self.in_time(async { any.await.map(drop).map_err(store_error) }).await.map_err(|error| match error {
+        let hello = self.database.run_command(doc! { "hello": 1 });
+        let answered = self.in_time(async {
+            any.await.map_err(store_error)?;
+            hello.await.map_err(store_error)
+        });
+        let hello = answered.await.map_err(|error| match error {
             StoreError::Backend { source } => StoreError::Unavailable { source },
             other => other,
-        })
+        })?;
+        if is_read_only(&hello) {
+            return Err(StoreError::degraded("read-only", "the server is not a primary, or accepts no writes"));
+        }
+        Ok(())
     }
 }
 
@@ -184,22 +198,57 @@ pub(crate) async fn foreign_collections(collection: &Collection<RawDocumentBuf>)
     Ok(names)
 }
 
-/// By a majority that has the write in its journal.
-pub(crate) fn write_concern() -> WriteConcern {
-    WriteConcern::builder()
-        .w(mongodb::options::Acknowledgment::Majority)
-        .journal(true)
-        .w_timeout(options::TIME_LIMIT)
-        .build()
+/// What a server says of itself in its answer to `hello`.
+fn is_read_only(hello: &Document) -> bool {
+    hello.get_bool("isWritablePrimary").is_ok_and(|is_writable| !is_writable)
+        || hello.get_bool("readOnly").is_ok_and(|is_read_only| is_read_only)
 }
 
-/// Waits for a call no longer than it may take. The driver has no time-out for a connection that says nothing.
+/// By a majority that has the write in its journal, within `limit`.
+pub(crate) fn write_concern(limit: Duration) -> WriteConcern {
+    WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).w_timeout(limit).build()
+}
+
+/// Waits for a read no longer than it may take. The driver has no time-out for a connection that says nothing.
 pub(crate) async fn in_time<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
-    let late = |_| StoreError::unavailable(format!("no answer within {limit:?}"));
-    tokio::time::timeout(limit, call).await.map_err(late)?
+    tokio::time::timeout(limit, call).await.map_err(|_| late(limit))?
+}
+
+fn late(limit: Duration) -> StoreError {
+    StoreError::unavailable(format!("no answer within {limit:?}"))
+}
+
+/// Whether a command that writes was sent and is not answered yet.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(AtomicBool);
+
+impl InFlight {
+    /// Sends a command that writes, and waits for its answer.
+    pub(crate) async fn send<T>(&self, command: impl Future<Output = T>) -> T {
+        self.0.store(true, Ordering::Relaxed);
+        let answer = command.await;
+        self.0.store(false, Ordering::Relaxed);
+        answer
+    }
+
+    /// Waits for a write no longer than it may take.
+    ///
+    /// # Errors
+    /// At the limit [`StoreError::OutcomeUnknown`] if a command is not answered, else [`StoreError::Unavailable`].
+    pub(crate) async fn in_time<T>(
+        &self,
+        limit: Duration,
+        write: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match tokio::time::timeout(limit, write).await {
+            Ok(result) => result,
+            Err(_) if self.0.load(Ordering::Relaxed) => Err(StoreError::outcome_unknown(late(limit))),
+            Err(_) => Err(late(limit)),
+        }
+    }
 }
 
 /// The client knows credentials, so not even its name is shown.

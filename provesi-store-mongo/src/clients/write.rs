@@ -5,8 +5,8 @@ use provesi_core::{Client, ClientId, Expected, StoreError, Timestamp, UniqueFiel
 
 use crate::collations;
 use crate::documents::{as_kept, change, date, document, object_id};
-use crate::error::{is_duplicate, store_error};
-use crate::store::MongoStore;
+use crate::error::{is_duplicate, store_error, write_error};
+use crate::store::{InFlight, MongoStore, write_concern};
 
 /// How often a change that takes any version is tried anew because others were faster. Each time somebody else got
 /// on, so this is never reached but where hundreds write the same client.
@@ -15,17 +15,18 @@ const TRIES: u32 = 64;
 /// How often an insert is tried anew because whoever was in its way is not there any more.
 const INSERT_TRIES: u32 = 4;
 
-pub(super) async fn insert(store: &MongoStore, client: &Client) -> Result<Client, StoreError> {
+pub(super) async fn insert(store: &MongoStore, sent: &InFlight, client: &Client) -> Result<Client, StoreError> {
     let kept = as_kept(client);
     let documents = store.clients.clone_with_type::<Document>();
     let mut tries = 1;
     loop {
-        let error = match documents.insert_one(document(&kept)).await {
+        let insert = documents.insert_one(document(&kept)).write_concern(write_concern(store.time_limit));
+        let error = match sent.send(insert.into_future()).await {
             Ok(_) => return Ok(kept),
             Err(error) => error,
         };
         if !is_duplicate(&error) {
-            return Err(store_error(error));
+            return Err(write_error(error));
         }
         // The driver hands over the server's text, and not its field that names the key. The document that is in the
         // way tells as well.
@@ -52,6 +53,7 @@ async fn taken(store: &MongoStore, client: &Client) -> Result<Option<UniqueField
 
 pub(super) async fn update(
     store: &MongoStore,
+    sent: &InFlight,
     client: &Client,
     expected: Expected,
     at: Timestamp,
@@ -64,7 +66,8 @@ pub(super) async fn update(
         let updated_at = before.updated_at.next(at.to_millis()).to_millis();
         let after = Client { created_at: before.created_at, updated_at, ..client.clone() };
         let changed = store.clients.find_one_and_update(as_read(&before), change(&after)).projection(doc! { "_id": 1 });
-        if changed.max_time(store.time_limit).await.map_err(store_error)?.is_some() {
+        let changed = changed.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
+        if sent.send(changed.into_future()).await.map_err(write_error)?.is_some() {
             return Ok(after);
         }
         // Somebody changed or deleted it since it was read: who comes next time round says which.
@@ -72,11 +75,17 @@ pub(super) async fn update(
     Err(overtaken())
 }
 
-pub(super) async fn delete(store: &MongoStore, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
+pub(super) async fn delete(
+    store: &MongoStore,
+    sent: &InFlight,
+    id: ClientId,
+    expected: Expected,
+) -> Result<Client, StoreError> {
     for _ in 0..TRIES {
         let before = stored(store, id, expected).await?;
         let deleted = store.clients.find_one_and_delete(as_read(&before)).projection(doc! { "_id": 1 });
-        if deleted.max_time(store.time_limit).await.map_err(store_error)?.is_some() {
+        let deleted = deleted.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
+        if sent.send(deleted.into_future()).await.map_err(write_error)?.is_some() {
             return Ok(before);
         }
     }

@@ -7,8 +7,11 @@ use mongodb::bson::{Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ReadConcern, WriteConcern};
-use provesi_core::{Client, ClientFilter, ClientId, ClientListing, ClientRepository, Expected, PageLimit, PageRequest};
-use provesi_store_mongo::{MongoStore, client_options};
+use provesi_core::{
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientFilter, ClientId, ClientListing,
+    ClientRepository, Expected, Outcome, PageLimit, PageRequest,
+};
+use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
 
 use crate::common::{Fixture, at, client, filter};
 
@@ -31,6 +34,11 @@ impl Sent {
 
 /// A store whose client is set to less than the store promises, and what it sends.
 async fn watched(fixture: &Fixture) -> (MongoStore, Sent) {
+    let (database, sent) = watched_database(fixture).await;
+    (MongoStore::new(&database), sent)
+}
+
+async fn watched_database(fixture: &Fixture) -> (mongodb::Database, Sent) {
     let sent = Sent::default();
     let seen = sent.clone();
     let mut options = client_options(fixture.url()).await.unwrap();
@@ -42,7 +50,19 @@ async fn watched(fixture: &Fixture) -> (MongoStore, Sent) {
         }
     }));
     let client = mongodb::Client::with_options(options).unwrap();
-    (MongoStore::new(&client.database(fixture.database.name())), sent)
+    (client.database(fixture.database.name()), sent)
+}
+
+fn record() -> AuditRecord {
+    AuditRecord {
+        at: at(1),
+        caller: Caller::default(),
+        action: AuditAction::OrderUpdate,
+        subjects: Vec::new(),
+        list: None,
+        outcome: Outcome::Done,
+        fields: Vec::new(),
+    }
 }
 
 #[tokio::test]
@@ -177,5 +197,43 @@ async fn reads_and_writes_are_of_a_majority_whatever_the_client_is_set_to() {
             );
             assert!(concern.contains_key("wtimeout"), "{command}");
         }
+    }
+}
+
+/// A tail that a majority does not have yet must not look like one that was cut: the head is read as the records are.
+#[tokio::test]
+async fn the_head_and_the_records_of_the_audit_are_read_from_a_majority() {
+    let fixture = Fixture::new().await;
+    let (database, sent) = watched_database(&fixture).await;
+    let store = MongoAudit::new(&database);
+    store.append(&AuditChain::plain(), &[record()]).await.unwrap();
+    sent.take();
+    store.head().await.unwrap();
+    store.after(0, PageLimit::MAX).await.unwrap();
+    let reads = sent.take();
+    assert_eq!(reads.len(), 2);
+    for command in reads {
+        assert_eq!(command.get_document("readConcern").unwrap(), &doc! { "level": "majority" }, "{command}");
+    }
+}
+
+#[tokio::test]
+async fn writes_wait_for_a_majority_no_longer_than_the_stores_time_limit() {
+    let fixture = Fixture::new().await;
+    let (database, sent) = watched_database(&fixture).await;
+    let limit = Duration::from_millis(1_900);
+    let store = MongoStore::new(&database).with_time_limit(limit);
+    let kept = store.insert(&client(1)).await.unwrap();
+    let changed = Client { email: "b@x.co".parse().unwrap(), ..kept };
+    store.update(&changed, Expected::Any, at(5)).await.unwrap();
+    store.delete(changed.id, Expected::Any).await.unwrap();
+    let audit = MongoAudit::new(&database).with_time_limit(limit);
+    audit.append(&AuditChain::plain(), &[record()]).await.unwrap();
+    let mut concerns = sent.take();
+    concerns.retain(|command| command.contains_key("insert") || command.contains_key("findAndModify"));
+    assert_eq!(concerns.len(), 4);
+    for command in concerns {
+        let wtimeout = command.get_document("writeConcern").unwrap().get("wtimeout").unwrap();
+        assert_eq!(wtimeout.as_i32().map(i64::from).or(wtimeout.as_i64()), Some(1_900), "{command}");
     }
 }
