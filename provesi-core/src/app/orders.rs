@@ -303,24 +303,25 @@ impl App {
     /// its orders detached before this one was written. Undoes what this call wrote and nothing else: other orders that
     /// name the client stay as they are. The order is written whatever fails here; the integrity check reports the rest.
     async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
-        let next_statuses = self.next_statuses(order.status());
-        let Some(client) = client else {
-            return OrderView { order, client: ClientLink::Nobody, next_statuses };
-        };
-        let client = match self.clients.get(client.id).await {
-            Ok(Some(client)) => ClientLink::Known(Box::new(client)),
-            Ok(None) => match self.detach_order(caller, &order, client.id).await {
-                Ok(order) => return OrderView { order, client: ClientLink::Nobody, next_statuses },
+        let (order, client) = match client {
+            None => (order, ClientLink::Nobody),
+            Some(client) => match self.clients.get(client.id).await {
+                Ok(Some(client)) => (order, ClientLink::Known(Box::new(client))),
+                Ok(None) => match self.detach_order(caller, &order, client.id).await {
+                    Ok(order) => (order, ClientLink::Nobody),
+                    Err(error) => {
+                        tell("a deleted client is still on an order", &error);
+                        (order, ClientLink::Gone(client.id))
+                    }
+                },
                 Err(error) => {
-                    tell("a deleted client is still on an order", &error);
-                    ClientLink::Gone(client.id)
+                    tell("whether an order's client still exists is unknown", &error);
+                    (order, ClientLink::Known(Box::new(client)))
                 }
             },
-            Err(error) => {
-                tell("whether an order's client still exists is unknown", &error);
-                ClientLink::Known(Box::new(client))
-            }
         };
+        // Of the order as it is returned: another write may have moved it since.
+        let next_statuses = self.next_statuses(order.status());
         OrderView { order, client, next_statuses }
     }
 
