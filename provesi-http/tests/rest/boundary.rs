@@ -2,6 +2,7 @@
 
 mod answers;
 mod batches;
+#[cfg(feature = "client")]
 mod binding;
 mod layers;
 mod messages;

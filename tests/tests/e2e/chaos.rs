@@ -19,7 +19,6 @@ async fn kills_and_freezes_lose_nothing_on_one_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "finds writes to PostgreSQL that are made after they were answered 503"]
 async fn kills_and_freezes_of_the_server_and_its_databases_lose_nothing_on_the_pair() {
     if wanted("postgres") && wanted("mongodb") {
         let (postgres, mongodb) =

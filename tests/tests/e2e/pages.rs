@@ -1,5 +1,7 @@
 //! A clerk's day in a real browser: by keyboard alone, without script, beside a colleague, on a handheld.
 
+use std::time::Duration;
+
 use fantoccini::key::Key;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -31,8 +33,14 @@ pub(crate) fn at(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.address)
 }
 
+/// Waits until a page takes scans: one that begins while a page is loading is refused, as its beginning may be lost.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(400)).await;
+}
+
 /// Types a number anywhere on the page, as a scanner does, and waits for the order's page.
 pub(crate) async fn scan(browser: &Browser, number: &str) {
+    settle().await;
     browser.press(number).await;
     press(browser, Key::Enter).await;
     let shown = format!("document.querySelector('h1').textContent.includes('Orden {}')", number.to_uppercase());

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::browser::{self, Browser, Screen};
-use crate::pages::{at, press, scan};
+use crate::pages::{at, press, scan, settle};
 use crate::place::{Place, on_every_arrangement};
 use crate::server::Server;
 
@@ -54,6 +54,7 @@ async fn a_scanner_alone_moves_orders_on(place: Place) {
         assert_eq!(server.get(&format!("/api/orders/{number}")).await["data"]["status"], status);
     }
     // And what opens nothing says so.
+    settle().await;
     browser.press("NOPE-1").await;
     press(&browser, Key::Enter).await;
     browser.wait_until("document.querySelector('.box.is-refused')?.textContent.includes('No se encontró')").await;
@@ -62,6 +63,7 @@ async fn a_scanner_alone_moves_orders_on(place: Place) {
 
 /// A code and its Enter in one go, as a scanner types them.
 async fn scan_over(browser: &Browser, text: &str) {
+    settle().await;
     browser.press(&format!("{text}{}", Key::Enter)).await;
 }
 
