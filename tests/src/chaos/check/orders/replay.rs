@@ -107,7 +107,11 @@ impl<'a> Chain<'a> {
         let kinds: Vec<_> = events.iter().map(|event| name(&event.kind)).collect();
         if own.as_ref() != Some(&state) || kinds != expected(&before, &state) || !self.had_number(call) {
             let what = format!("{}: {events:?} of {}, before: {before:?}", self.number(), describe(call));
-            self.found.push(violation(Kind::UnexplainedEvent, what));
+            // Some of what the call asked for, and not all of it.
+            let wanted = own.as_ref().map(|own| expected(&before, own)).unwrap_or_default();
+            let is_part = kinds.len() < wanted.len() && kinds.iter().all(|kind| wanted.contains(kind));
+            let kind = if is_part { Kind::MissingEvent } else { Kind::UnexplainedEvent };
+            self.found.push(violation(kind, what));
             return;
         }
         if let Some(step) = self.steps.last_mut() {
