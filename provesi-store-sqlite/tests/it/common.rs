@@ -1,6 +1,6 @@
 //! What the tests share: a store over a file of its own, and things to put in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use provesi_core::{
     Actor, Client, ClientId, ClientName, NewOrder, OrderState, OrderStatus, ReturnReason, Stamp, Timestamp,
@@ -28,6 +28,13 @@ impl Fixture {
     pub(crate) async fn raw(&self) -> SqliteConnection {
         writer_options(&self.path).connect().await.unwrap()
     }
+}
+
+/// A copy of this test program beside the file at `path`, for another user, who may not reach the target folder.
+pub(crate) fn program_beside(path: &Path) -> PathBuf {
+    let copy = path.with_file_name("test-program");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    copy
 }
 
 pub(crate) fn at(second: i64) -> Timestamp {

@@ -7,7 +7,7 @@ use provesi_core::{Expected, OrderId, OrderListing, OrderRepository, OrderStatus
 use provesi_store_sqlite::{SqliteStore, reader_options, reader_pool_options, writer_options, writer_pool_options};
 use sqlx::{AssertSqlSafe, Connection};
 
-use crate::common::{Fixture, client_id, order, stamp};
+use crate::common::{Fixture, client_id, order, program_beside, stamp};
 
 async fn insert(store: &SqliteStore, number: &str) -> Result<(), StoreError> {
     OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(0)).await.map(drop)
@@ -207,7 +207,7 @@ mod limits {
         let mut command = Command::new("sh");
         command
             .args(["-c", script, "sh"])
-            .arg(std::env::current_exe().unwrap())
+            .arg(program_beside(path))
             .args(["--exact", test, "--ignored", "--nocapture"])
             .env(FILE, path);
         command

@@ -7,7 +7,7 @@ use std::time::Duration;
 use provesi_core::{Chain, ClientRepository, OrderRepository, OrderStatus, StoreError};
 use provesi_store_sqlite::SqliteStore;
 
-use crate::common::{Fixture, order, stamp};
+use crate::common::{Fixture, order, program_beside, stamp};
 
 /// The database and the files that SQLite keeps beside it.
 fn files(path: &Path) -> [PathBuf; 3] {
@@ -163,7 +163,7 @@ mod permissions {
         let mut command = Command::new("sh");
         command
             .args(["-c", "umask $0; exec \"$@\"", umask])
-            .arg(std::env::current_exe().unwrap())
+            .arg(program_beside(path))
             .args(["--exact", test, "--ignored", "--nocapture"])
             .env(FILE, path);
         command
