@@ -114,7 +114,11 @@
     if (text) submitScan(text);
   });
 
+  // A page accepts a command only if a number was scanned on it, and no scan was lost since.
+  const disarm = () => scan.form.querySelector("[name=scanned]")?.remove();
+
   const complain = (text) => {
+    disarm();
     const box = document.createElement("div");
     box.className = "box is-refused is-moved";
     box.setAttribute("role", "alert");
@@ -493,6 +497,6 @@
   }
 
   // A page that was loaded may have lost the scan of another order: it accepts no command before a number is scanned.
-  scan.form.querySelector("[name=scanned]")?.remove();
+  disarm();
   enhance(document);
 })();
