@@ -119,3 +119,31 @@ async fn a_command_whose_number_was_lost_while_a_page_was_loading_moves_nothing_
     }
     browser.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_after_a_scan_without_an_answer_moves_nothing() {
+    if !browser::wanted() {
+        return;
+    }
+    let server = Server::start(Place::sqlite().await).await;
+    for number in ["ORD-1", "ORD-2"] {
+        assert_eq!(server.post("/api/orders/", &json!({"order_number": number})).await.0, StatusCode::CREATED);
+    }
+    let browser = Browser::open(Screen::Desk).await;
+    browser.goto(&format!("http://{}/orders/", server.address)).await;
+    browser.wait_until("performance.now() > 1000").await;
+    browser.scan_at_a_pace(&["ORD-1".to_owned()], Duration::ZERO).await;
+    browser.wait_until("document.querySelector('[name=scanned]')?.value === 'ORD-1'").await;
+    // The next request gets no answer; those after it do.
+    browser
+        .evaluate("(() => { const send = window.fetch; window.fetch = async () => { window.fetch = send; throw new Error(); }; })()")
+        .await;
+    browser.scan_at_a_pace(&["ORD-2".to_owned()], Duration::ZERO).await;
+    browser.wait_until("document.querySelector('main [role=alert]')?.textContent.includes('No hubo respuesta')").await;
+    browser.scan_at_a_pace(&["CMD:NEXT".to_owned()], Duration::ZERO).await;
+    browser.wait_until("document.querySelector('main [role=alert]')?.textContent.includes('No se movió')").await;
+    for number in ["ORD-1", "ORD-2"] {
+        assert_eq!(server.get(&format!("/api/orders/{number}")).await["data"]["status"], "received");
+    }
+    browser.close().await;
+}
