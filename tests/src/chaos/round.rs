@@ -16,7 +16,11 @@ use super::report::{Figures, save, summary};
 use super::survey;
 use super::workload::{Recorder, Workload};
 
-/// What a round is to be.
+/// How long one step around the calls may take: far longer than any does, so that a step that hangs ends the run and
+/// names itself.
+const STEP: Duration = Duration::from_secs(300);
+
+/// How a round runs.
 #[derive(Clone, Debug)]
 pub struct RoundOptions {
     /// Of all random choices. What the scheduler does is not among them.
@@ -72,15 +76,18 @@ impl Round {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (arrangement, file, databases) = match stores {
             Stores::OneFile => ("sqlite", Some(folder.path().join("provesi.db")), Vec::new()),
-            Stores::Pair(pair) => ("pair", None, vec![pair.mongodb.database().await, pair.postgres.database().await]),
+            Stores::Pair(pair) => {
+                let databases = async { vec![pair.mongodb.database().await, pair.postgres.database().await] };
+                ("pair", None, step("create the databases", STEP, databases).await)
+            }
         };
         let [clients, orders] = match (&file, &databases[..]) {
             (Some(file), _) => [(); 2].map(|()| format!("sqlite:{}", file.display())),
             (None, databases) => [0, 1].map(|at| databases[at].url().to_owned()),
         };
         let mut server = ServerProcess::new(binary, &clients, &orders, folder.path().join("server.log"));
-        server.migrate().await;
-        server.start().await;
+        step("migrate", STEP, server.migrate()).await;
+        step("start the server", STEP, server.start()).await;
 
         let started = Instant::now();
         let recorder = Arc::new(Recorder::new(options.verbose));
@@ -102,8 +109,9 @@ impl Round {
                 tokio::time::sleep(options.time).await;
                 let _ = stop.send(true);
             };
-            let ((), [postgres, mongodb], own) =
-                tokio::join!(clock, databases, nemesis.torment_server(options.seed ^ 1 << 63, &mut server));
+            let faults =
+                async { tokio::join!(clock, databases, nemesis.torment_server(options.seed ^ 1 << 63, &mut server)) };
+            let ((), [postgres, mongodb], own) = step("end the faults", options.time + STEP, faults).await;
             for part in [postgres, mongodb, own] {
                 figures += &part;
             }
@@ -112,7 +120,7 @@ impl Round {
             let _ = stop.send(true);
         }
         recorder.log("all faults are over");
-        workload.join().await;
+        step("end the calls", STEP, workload.join()).await;
         recorder.log("the clients are done");
         survey::wait_until_healthy(&server).await;
         recorder.log("the server is healthy");
@@ -135,7 +143,7 @@ impl Round {
         self.server.kill().await;
         self.server.start().await;
         survey::wait_until_healthy(&self.server).await;
-        self.history.end = survey::read(&self.server, &self.history).await;
+        self.history.end = step("read everything", STEP, survey::read(&self.server, &self.history)).await;
         let violations = check(&self.history);
         self.figures.count(&self.history);
         self.figures.time = self.started.elapsed();
@@ -147,4 +155,12 @@ impl Round {
         }
         (self.figures, violations)
     }
+}
+
+/// The outcome of a step.
+///
+/// # Panics
+/// If it takes longer than `limit`.
+async fn step<T>(name: &str, limit: Duration, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| panic!("{name}: not done after {limit:?}"))
 }
