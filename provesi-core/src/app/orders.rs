@@ -197,7 +197,8 @@ impl App {
             match self.orders.update(&changed, current.version().into(), &stamp).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
-                Ok(order) if attached.is_some() => {
+                // Where nothing was written there is nothing to undo.
+                Ok(order) if attached.is_some() && order.version() != current.version() => {
                     return Ok(self.recheck_client(caller, order, attached).await);
                 }
                 Ok(order) => return Ok(self.view(order).await),
@@ -302,13 +303,15 @@ impl App {
     /// Looks at the client again after a write attached an order to it: the client may have been deleted in between, and
     /// its orders detached before this one was written. Undoes what this call wrote and nothing else: other orders that
     /// name the client stay as they are. The order is written whatever fails here; the integrity check reports the rest.
+    /// Returns the order as this call left it, never as another writer did.
     async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
         let (order, client) = match client {
             None => (order, ClientLink::Nobody),
             Some(client) => match self.clients.get(client.id).await {
                 Ok(Some(client)) => (order, ClientLink::Known(Box::new(client))),
                 Ok(None) => match self.detach_order(caller, &order, client.id).await {
-                    Ok(order) => (order, ClientLink::Nobody),
+                    Ok(Some(order)) => (order, ClientLink::Nobody),
+                    Ok(None) => (order, ClientLink::Gone(client.id)),
                     Err(error) => {
                         tell("a deleted client is still on an order", &error);
                         (order, ClientLink::Gone(client.id))
@@ -325,19 +328,24 @@ impl App {
         OrderView { order, client, next_statuses }
     }
 
-    /// Detaches one order from a client, if it still names that client. Returns the updated order.
-    async fn detach_order(&self, caller: &Caller, order: &Order, client: ClientId) -> Result<Order, StoreError> {
+    /// Detaches one order from a client. Returns the order as it is then, `None` if another writer was faster, so that it
+    /// does not name the client any more or was deleted.
+    async fn detach_order(
+        &self,
+        caller: &Caller,
+        order: &Order,
+        client: ClientId,
+    ) -> Result<Option<Order>, StoreError> {
         let mut current = order.clone();
         for _ in 0..EDIT_ATTEMPTS {
             let detached = Order { client_id: None, ..current.clone() };
             match self.orders.update(&detached, current.version().into(), &self.stamp(caller)).await {
                 Err(StoreError::VersionConflict | StoreError::NotFound) => {}
-                result => return result,
+                result => return result.map(Some),
             }
             match self.orders.get(order.id).await? {
                 Some(stored) if stored.client_id == Some(client) => current = stored,
-                Some(stored) => return Ok(stored),
-                None => return Ok(detached),
+                _ => return Ok(None),
             }
         }
         Err(StoreError::VersionConflict)

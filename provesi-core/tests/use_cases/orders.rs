@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
+    App, AppError, Client, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
     OrderRepository, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
 use provesi_testkit::{Fault, FaultyStore};
@@ -14,6 +14,10 @@ fn to(status: OrderStatus) -> OrderChange {
 
 fn returned(reason: &str) -> OrderChange {
     OrderChange { return_reason: Some(reason.to_owned()), ..to(OrderStatus::Returned) }
+}
+
+fn attach(client: &Client) -> OrderChange {
+    OrderChange { client: ClientChoice::Attach(client.id.to_string()), ..OrderChange::default() }
 }
 
 #[tokio::test]
@@ -128,11 +132,10 @@ async fn a_stale_version_is_shown_what_is_there() {
 async fn a_status_change_beside_a_client_change_loses_neither() {
     let world = World::new();
     let client = world.client("ana@example.com").await;
-    let attach = OrderChange { client: ClientChoice::Attach(client.id.to_string()), ..OrderChange::default() };
     for round in 0..50 {
         let number = number(&format!("A-{round}"));
         world.order(number.as_str(), None).await;
-        let ship = to(OrderStatus::Shipped);
+        let (ship, attach) = (to(OrderStatus::Shipped), attach(&client));
         let edits = tokio::join!(
             world.app.edit_order(&world.caller, &number, &ship, ANY),
             world.app.edit_order(&world.caller, &number, &attach, ANY),
@@ -177,6 +180,48 @@ async fn an_order_is_told_as_made_whatever_fails_afterwards() {
     let made = made_while_its_client_is_deleted(&world, Some("update")).await;
     assert!(matches!(made.client, ClientLink::Gone(_)), "{made:?}");
     assert_eq!(OrderRepository::get(&world.store, made.order.id).await.unwrap(), Some(made.order));
+}
+
+/// A state that the order never had is not in any answer.
+#[tokio::test]
+async fn an_order_that_is_deleted_before_it_is_detached_is_returned_as_it_was_written() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    faults.stall("insert");
+    let (caller, draft) = (world.caller.clone(), order_draft("A-1", Some(&client)));
+    let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
+    faults.stalled().await;
+    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    faults.clear();
+    faults.stall("update");
+    while world.app.order(&world.caller, &number("A-1")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    faults.stalled().await;
+    world.app.delete_order(&world.caller, &number("A-1"), ANY).await.unwrap();
+    faults.clear();
+    let made = making.await.unwrap().unwrap();
+    assert_eq!((made.order.client_id, made.client), (Some(client.id), ClientLink::Gone(client.id)));
+}
+
+#[tokio::test]
+async fn an_edit_that_changes_nothing_is_not_undone_when_its_client_is_gone() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let made = world.order("A-1", Some(&client)).await;
+    let (clients, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(clients), Arc::new(world.store.clone()));
+    // The second look.
+    faults.arm_after("get", Fault::Stall, 1);
+    let (caller, change) = (world.caller.clone(), attach(&client));
+    let editing = tokio::spawn(async move { app.edit_order(&caller, &number("A-1"), &change, ANY).await });
+    faults.stalled().await;
+    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    faults.clear();
+    let edited = editing.await.unwrap().unwrap();
+    assert_eq!((edited.order, edited.client), (made.order, ClientLink::Gone(client.id)));
 }
 
 /// The client store lost its records between the two looks: that is no reason to touch any other order.

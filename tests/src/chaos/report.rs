@@ -89,17 +89,17 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Saves a history into the target folder, and gives its path.
+/// Saves a history in the folder for temporary files and returns its path.
 ///
 /// # Panics
 /// Where it cannot be written.
 #[must_use]
 pub fn save(history: &History) -> PathBuf {
-    let folder = crate::target_dir().join("chaos");
-    std::fs::create_dir_all(&folder).expect("the target folder can be written to");
+    let folder = std::env::temp_dir().join("provesi-chaos");
+    std::fs::create_dir_all(&folder).expect("the temporary folder can be written to");
     let path = folder.join(format!("{}-{}.json", history.arrangement, history.seed));
     let text = serde_json::to_vec(history).expect("a history is JSON");
-    std::fs::write(&path, text).expect("the target folder can be written to");
+    std::fs::write(&path, text).expect("the temporary folder can be written to");
     path
 }
 

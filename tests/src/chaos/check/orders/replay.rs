@@ -120,15 +120,15 @@ impl<'a> Chain<'a> {
         self.compare_with_expected(call, before.as_ref(), contents);
     }
 
-    /// Each answer shows what the events say. A call that attached a client and found it deleted reads the order again, so
-    /// its answer may show a later write as well, with no client.
+    /// Each answer shows what the events say. A call that attached a client and found it deleted detaches it again, so its
+    /// answer may show the order after that.
     fn compare_with_answers(&mut self) {
         for (at, step) in self.steps.iter().enumerate().filter(|(_, step)| step.is_done) {
             let (Some(call), Some(state)) = (step.call, &step.after) else { continue };
             let Some(answer) = call.orders().first() else { continue };
-            let is_later = |later: &Step<'_>| later.after.as_ref() == Some(&answer.state);
-            let was_detached = state.client_id.is_some() && answer.state.client_id.is_none();
-            if answer.state != *state && !(was_detached && self.steps[at..].iter().any(is_later)) {
+            let is_own = |later: &Step<'_>| later.call.is_some_and(|of| of.id == call.id);
+            let is_shown = |later: &Step<'_>| is_own(later) && later.after.as_ref() == Some(&answer.state);
+            if answer.state != *state && !self.steps[at..].iter().any(is_shown) {
                 let what = format!("{}: the events give {state:?}, the answer of {}", self.number(), describe(call));
                 self.found.push(violation(Kind::Disagreement, format!("{what} shows {:?}", answer.state)));
             }
