@@ -79,6 +79,27 @@ async fn a_client_that_returns_before_its_orders_are_detached_keeps_them() {
 }
 
 #[tokio::test]
+async fn a_repair_stops_before_an_order_that_was_attached_after_the_confirmation() {
+    let (world, ana, _) = with_a_dangling_client().await;
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = provesi_core::App::new(std::sync::Arc::new(world.store.clone()), std::sync::Arc::new(orders));
+    // The first count is that of the check.
+    faults.arm_after("count_by_client", Fault::Stall, 1);
+    let caller = world.caller.clone();
+    let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
+    faults.stalled().await;
+    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    world.order("A-3", Some(&ana)).await;
+    ClientRepository::delete(&world.store, ana.id, ANY).await.unwrap();
+    faults.clear();
+    let refused = repairing.await.unwrap().unwrap_err();
+    assert!(matches!(refused, RepairError::NotConfirmed { confirmed: 2, found: 3, changed: 0 }), "{refused:?}");
+    for order in ["A-1", "A-2", "A-3"] {
+        assert_eq!(client_of(&world, order).await, Some(ana.id), "{order}");
+    }
+}
+
+#[tokio::test]
 async fn undo_gives_back_what_a_sweep_took_once() {
     let (world, ana, bea) = with_a_dangling_client().await;
     assert_eq!(sweep(&world, &ana).await, 2);
@@ -127,6 +148,67 @@ async fn undo_leaves_orders_alone_that_changed_their_client_since() {
     );
     assert_eq!(world.app.undo_sweep(&world.caller, 0).await.unwrap().restorable, 0);
     assert_eq!((client_of(&world, "A-2").await, client_of(&world, "B-1").await), (None, None));
+}
+
+/// Runs an undo of 2 orders that stalls in `method`, of clients if it is `get`, after `skip` calls; and `meanwhile` during
+/// the stall.
+async fn undo_while(
+    world: &World,
+    (method, skip): (&'static str, usize),
+    meanwhile: impl Future<Output = ()>,
+) -> Result<SweptOrders, RepairError> {
+    let (orders, order_faults) = FaultyStore::new(world.store.clone());
+    let (clients, client_faults) = FaultyStore::new(world.store.clone());
+    let app = provesi_core::App::new(std::sync::Arc::new(clients), std::sync::Arc::new(orders));
+    let faults = if method == "get" { client_faults } else { order_faults };
+    faults.arm_after(method, Fault::Stall, skip);
+    let caller = world.caller.clone();
+    let undoing = tokio::spawn(async move { app.undo_sweep(&caller, 2).await });
+    tokio::time::timeout(std::time::Duration::from_secs(10), faults.stalled())
+        .await
+        .expect("the undo calls the method");
+    meanwhile.await;
+    faults.clear();
+    undoing.await.unwrap()
+}
+
+#[tokio::test]
+async fn undo_overwrites_no_change_that_is_made_beside_it() {
+    let (world, ana, bea) = with_a_dangling_client().await;
+    sweep(&world, &ana).await;
+    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    let change = OrderChange { client: ClientChoice::Attach(bea.id.to_string()), ..OrderChange::default() };
+    let done = undo_while(&world, ("update", 0), async {
+        world.app.edit_order(&world.caller, &number("A-1"), &change, ANY).await.unwrap();
+    });
+    assert_eq!(done.await.unwrap(), SweptOrders { restorable: 1, changed_since: 1, client_missing: 0 });
+    assert_eq!((client_of(&world, "A-1").await, client_of(&world, "A-2").await), (Some(bea.id), Some(ana.id)));
+}
+
+#[tokio::test]
+async fn undo_attaches_no_order_to_a_client_that_is_deleted_beside_it() {
+    let (world, ana, _) = with_a_dangling_client().await;
+    sweep(&world, &ana).await;
+    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    let done = undo_while(&world, ("get", 0), async {
+        ClientRepository::delete(&world.store, ana.id, ANY).await.unwrap();
+    });
+    assert_eq!(done.await.unwrap().restorable, 0);
+    assert_eq!((client_of(&world, "A-1").await, client_of(&world, "A-2").await), (None, None));
+}
+
+#[tokio::test]
+async fn undo_stops_before_orders_that_were_swept_after_the_confirmation() {
+    let (world, ana, bea) = with_a_dangling_client().await;
+    sweep(&world, &ana).await;
+    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    // The count reads a page of events, and sees that no more follow.
+    let refused = undo_while(&world, ("feed", 2), async {
+        sweep(&world, &bea).await;
+    });
+    let refused = refused.await.unwrap_err();
+    assert!(matches!(refused, RepairError::NotConfirmed { confirmed: 2, found: 3, changed: 0 }), "{refused:?}");
+    assert_eq!(client_of(&world, "A-1").await, None);
 }
 
 #[tokio::test]

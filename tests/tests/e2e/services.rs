@@ -6,6 +6,7 @@ mod tls;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use provesi_crypto::{KeyRing, Keys};
 use provesi_testkit::servers::wanted;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -30,15 +31,22 @@ struct Two {
 impl Two {
     /// None where SQLite is left out by name.
     async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With these variables, in addition, of both.
+    async fn start_with(variables: &[(&'static str, &str)]) -> Option<Self> {
         if !wanted("sqlite") {
             return None;
         }
         let proxy = Proxy::start().await;
         let named = format!("orders={TOKEN}");
         let place = Place::sqlite().await.with_variables(&KEYS).with_variables(&[("PROVESI_SERVICE_TOKENS", &named)]);
+        let place = place.with_variables(variables);
         let clients = Server::start(place).await;
         proxy.lead_to(Some(clients.address));
         let mut place = Place::sqlite().await.with_variables(&KEYS).with_variables(&[("PROVESI_CLIENTS_TOKEN", TOKEN)]);
+        place = place.with_variables(variables);
         place.clients = format!("http://{}", proxy.address);
         let orders = Server::start(place).await;
         Some(Self { clients, orders, proxy })
@@ -232,4 +240,40 @@ async fn the_clients_may_be_away_and_a_deleted_one_is_found_by_the_check() {
     assert_eq!(code, Some(0), "{told}");
     assert_eq!(two.orders.get("/api/orders/A-2").await["data"]["client_id"], Value::Null);
     two.everybody_is_known("A-1").await;
+}
+
+/// The same encrypted message without the fields of its binding, as the Python system would have sealed it.
+fn without_binding(message: &[u8]) -> Vec<u8> {
+    let keys = KeyRing::new(Keys::from_base64(KEYS[0].1, KEYS[1].1).unwrap());
+    let body = std::str::from_utf8(&message[head_end(message).unwrap()..]).unwrap();
+    let answer: Option<Value> = serde_json::from_str(body).ok();
+    let token = answer.as_ref().map_or(body, |answer| answer["encrypted"].as_str().unwrap());
+    let mut sealed: Value = serde_json::from_str(&keys.decrypt(token).unwrap()).unwrap();
+    let fields = sealed.as_object_mut().unwrap();
+    assert!(fields.remove("direction").is_some());
+    fields.retain(|name, _| !["method", "path", "in_reply_to"].contains(&name.as_str()));
+    let token = keys.encrypt(&sealed.to_string()).unwrap();
+    let body = if answer.is_some() { json!({"encrypted": token}).to_string() } else { token };
+    with_body(message, body.as_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_name_no_request_are_accepted_on_both_sides_unless_strict_messages_is_set() {
+    for setting in ["off", "on"] {
+        let Some(two) = Two::start_with(&[("PROVESI_STRICT_MESSAGES", setting)]).await else { return };
+        let ana = two.client("Ana Núñez", "ana@example.com").await;
+        assert_eq!(two.order("A-1", &ana).await.0, StatusCode::CREATED);
+        for side in ["question", "answer"] {
+            match side {
+                "question" => two.proxy.change_questions(|question| without_binding(&question)),
+                _ => two.proxy.change_answers(|answer| without_binding(&answer)),
+            }
+            match setting {
+                "off" => two.everybody_is_known("A-1").await,
+                _ => two.nobody_is_known("A-1", &ana, side).await,
+            }
+            two.proxy.behave();
+            two.everybody_is_known("A-1").await;
+        }
+    }
 }
