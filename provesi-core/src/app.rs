@@ -17,7 +17,7 @@ pub use health::Health;
 pub use integrity::{DanglingClient, IntegrityReport, RepairError};
 pub use orders::{ClientChoice, OrderChange, OrderDraft};
 pub use undo_sweep::SweptOrders;
-pub use views::{ClientDeletion, ClientLink, ClientView, OrderView};
+pub use views::{ClientDeletion, ClientLink, ClientView, ClientsById, OrderView};
 
 use std::sync::Arc;
 
@@ -26,10 +26,6 @@ use crate::{
     IdSource, ListFilter, ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject,
     SystemClock, Timestamp,
 };
-
-/// How often an edit that names no version is tried again when another write came between its read and its write.
-/// Every lost round is another writer's success, so this is how many writers may overtake one edit.
-const EDIT_ATTEMPTS: usize = 64;
 
 /// The application: two stores, the rules, and what they need. Cheap to clone.
 ///

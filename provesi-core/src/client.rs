@@ -97,10 +97,39 @@ pub struct Client {
 }
 
 impl Client {
-    /// The version of this record, for an update or a delete that must not overwrite another's change.
+    /// The version of this record, for a write that must not overwrite another writer's change.
     #[must_use]
-    pub const fn version(&self) -> Version {
-        Version::new(self.updated_at)
+    pub fn version(&self) -> Version {
+        Version::new(
+            self.updated_at,
+            [
+                Some(self.name.as_str().as_bytes()),
+                Some(self.email.as_str().as_bytes()),
+                self.phone.as_ref().map(|phone| phone.as_str().as_bytes()),
+                self.address.as_ref().map(|address| address.as_str().as_bytes()),
+                Some(self.created_at.micros().to_be_bytes().as_slice()),
+            ],
+        )
+    }
+
+    /// This client with its instants cut to whole milliseconds, since MongoDB keeps no more.
+    #[must_use]
+    pub fn in_millis(self) -> Self {
+        Self { created_at: self.created_at.to_millis(), updated_at: self.updated_at.to_millis(), ..self }
+    }
+
+    /// This client with name, e-mail address, phone and address of `content`, changed at `at`: `updated_at` is
+    /// [`Timestamp::next`] in whole milliseconds, `id` and `created_at` stay. `None` if nothing changes
+    /// ([`same_content`](Self::same_content)).
+    #[must_use]
+    pub fn with_content(&self, content: Self, at: Timestamp) -> Option<Self> {
+        let updated_at = self.updated_at.next(at.to_millis()).to_millis();
+        (!self.same_content(&content)).then_some(Self {
+            id: self.id,
+            created_at: self.created_at,
+            updated_at,
+            ..content
+        })
     }
 
     /// Whether `other` says the same of the client, whatever the id and the instants.

@@ -1,105 +1,70 @@
 //! The port of clients.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::repository::{EDIT_ATTEMPTS, only, records};
 use crate::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, Email, Expected, Page, PageRequest,
-    StoreError, Timestamp,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRow, ClientWrite, Email,
+    Expected, Page, PageRequest, StoreError, Stored, Timestamp,
 };
 
 /// A store of clients.
 ///
-/// What every implementation MUST keep to, besides what each method says:
-/// - A change is there as a whole or not at all, and once a method answered, the change survives the end of the
-///   process and whoever asks next sees it.
-/// - Uniqueness of ids and of [`Email::folded`] is the store's own: two writers at once get one winner, and the other
-///   gets [`StoreError::AlreadyExists`]. Looking before writing is not enough.
-/// - A future that is dropped leaves its change there as a whole or not at all.
-/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
-///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
-///   was sent and not answered is [`StoreError::OutcomeUnknown`].
-/// - Instants come back as they were given, cut to whole milliseconds where the store keeps no more: MongoDB does not.
-///   Versions are compared as they come back.
-/// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
-///   [`StoreError::AlreadyExists`]. Each leaves everything as it was.
-/// - A record that somebody else wrote may break the rules of the domain. Methods that are asked for one record say
-///   [`StoreError::Corrupt`], and neither change nor delete it. Methods that read many leave it out and log which it is,
-///   so that one record does not take a whole list with it; a page is filled up with those that follow.
-/// - A store MAY take more addresses for equal than [`Email::folded`] does, such as one whose collation knows no
-///   difference between `ß` and `ss`; never fewer.
+/// What every implementation MUST do, besides what each method says:
+/// - A change is made as a whole or not at all. Once a method has returned, it survives the end of the process, and every
+///   later call sees it.
+/// - Uniqueness of ids and of [`Email::folded`] is enforced by the store itself: of two concurrent writers one succeeds, and
+///   the other gets [`StoreError::AlreadyExists`]. A look before the write is not enough.
+/// - If a future is dropped, each of its writes is made as a whole or not at all.
+/// - Every method has a deadline, of a few seconds. A read that exceeds it fails with [`StoreError::Unavailable`], and so
+///   does a write that was not sent, which is then never sent. A write that was sent and not answered is
+///   [`StoreError::OutcomeUnknown`].
+/// - A store MAY take more addresses for equal than [`Email::folded`] does, such as one whose collation does not tell `ß`
+///   from `ss`; never fewer.
 ///
-/// `provesi-testkit` holds what of this can be tested as a conformance suite.
+/// `provesi-testkit` tests an implementation as far as it can be tested. [`ClientRepositoryExt`] has conveniences for single
+/// records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `MongoDB`. No secret, no address.
     fn database(&self) -> String;
 
-    /// Keeps a new client as it is given, instants included, and returns it as it was kept.
+    /// The rows of these clients, position by position; `None` for a client that does not exist. Takes any number of keys,
+    /// in one query for each 1,000 of a kind.
     ///
     /// # Errors
-    /// - [`StoreError::AlreadyExists`] with the field, where another client has the id or, in any letter case, the
-    ///   e-mail address. Where both are taken, either may be named.
-    async fn insert(&self, client: &Client) -> Result<Client, StoreError>;
+    /// [`StoreError::Corrupt`] at the position of a row that cannot be decoded at all. A failure of the store is at every
+    /// position that it concerns.
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>>;
 
-    /// The client with this id, `None` where there is none.
+    /// Makes these writes, position by position. Each write stands alone: one that is refused does not disturb the others,
+    /// whose order is free unless they concern the same client or address.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where the record breaks the rules of the domain.
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError>;
+    /// At the position of the write:
+    /// - [`StoreError::VersionConflict`] if a field does not have the value of `before`, or the row does not exist.
+    /// - [`StoreError::AlreadyExists`] with the field if another client has the id or, in any letter case, the e-mail
+    ///   address. If both are taken, either may be named.
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>>;
 
-    /// The clients with these ids, in no particular order: each once, however often it is asked for; the unknown are
-    /// left out, and so are records that cannot be read: who is missing here may still be there, which
-    /// [`get`](Self::get) tells. At least 1,000 ids are accepted, in one query per 1,000; no ids give no clients,
-    /// without a query.
+    /// A page of a listing, in its order ([`ClientListing`]). Reading page after page covers each client that exists and is
+    /// not renamed meanwhile exactly once. A search that would take too long may stop early, and says so
+    /// ([`Page::stopped_early`]).
     ///
     /// # Errors
-    /// Those of every method, see above.
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError>;
-
-    /// The client with this e-mail address in any letter case, `None` where there is none.
-    ///
-    /// # Errors
-    /// - [`StoreError::Corrupt`] where the record breaks the rules of the domain.
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError>;
-
-    /// Replaces name, e-mail address, phone and address of the client `client.id` by those given, if its version is
-    /// the expected one, and returns the client as it is since. Version check and write are one step: no other write
-    /// comes between.
-    ///
-    /// `updated_at` becomes [`Timestamp::next`] of the stored one and `at`; the instants in `client` are ignored and
-    /// `created_at` stays. Where nothing changes ([`Client::same_content`]), nothing is written and the version
-    /// stays.
-    ///
-    /// # Errors
-    /// - [`StoreError::NotFound`] where there is no such client.
-    /// - [`StoreError::VersionConflict`] where it has another version, also if nothing would change.
-    /// - [`StoreError::AlreadyExists`] where another client has the e-mail address in any letter case.
-    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError>;
-
-    /// Deletes the client with this id, if its version is the expected one, and returns it as it was.
-    ///
-    /// # Errors
-    /// - [`StoreError::NotFound`] where there is no such client: a second delete gets this.
-    /// - [`StoreError::VersionConflict`] where it has another version.
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError>;
-
-    /// A page of a listing, in its order ([`ClientListing`]). Reading page after page covers each client that was
-    /// there all along and was not renamed exactly once. A search that would take too long may stop early, and says so
-    /// ([`Page::stopped_early`]): a page is never short, and a list never ends, without a word.
-    ///
-    /// # Errors
-    /// - [`StoreError::InvalidCursor`] where the cursor was made by another listing.
+    /// - [`StoreError::InvalidCursor`] if the cursor was made by another listing.
     async fn page(
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError>;
 
-    /// All clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the
-    /// handle that it was asked from, and holds no connection while nobody polls it. An error ends it.
+    /// All clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
+    /// that made it, and holds no connection while it is not polled. An error ends it.
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>>;
 
     /// How many clients pass the filter. May take time in proportion to the table: not for lists.
@@ -108,10 +73,120 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// Those of every method, see above.
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError>;
 
-    /// Whether the store answers and can be written to.
+    /// Whether the store answers and takes writes.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where it does not answer.
-    /// - [`StoreError::Degraded`] where it answers reads and would refuse writes, or has met damaged data.
+    /// - [`StoreError::Unavailable`] if it does not answer.
+    /// - [`StoreError::Degraded`] if it answers reads and would refuse writes, or has met damaged data.
     async fn ping(&self) -> Result<(), StoreError>;
 }
+
+/// Conveniences over [`ClientRepository`]: single records, and the changes that the domain decides.
+#[async_trait]
+pub trait ClientRepositoryExt: ClientRepository {
+    /// The client with this key and its row.
+    ///
+    /// # Errors
+    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
+    async fn load(&self, key: ClientKey) -> Result<Option<Stored<Client>>, StoreError> {
+        only(self.get_many(&[key]).await)?.map(Stored::check).transpose()
+    }
+
+    /// The client with this id.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        only(self.get_many(&[ClientKey::Id(id)]).await)?.map(Client::try_from).transpose()
+    }
+
+    /// The client with this e-mail address in any letter case.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
+        only(self.get_many(&[ClientKey::Email(email.clone())]).await)?.map(Client::try_from).transpose()
+    }
+
+    /// The clients with these ids, in no particular order: each once, however often its id is given. Ids of no client are
+    /// left out, and so are rows that break the rules of the domain, which are logged: [`get`](Self::get) tells the two
+    /// apart.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn find_by_ids(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
+        let ids: BTreeSet<_> = ids.iter().copied().collect();
+        let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
+        if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+    }
+
+    /// Makes one write.
+    ///
+    /// # Errors
+    /// As [`commit`](ClientRepository::commit).
+    async fn commit_one(&self, write: ClientWrite) -> Result<(), StoreError> {
+        only(self.commit(&[write]).await)
+    }
+
+    /// Inserts a client and returns it as it is stored: its instants are cut to whole milliseconds.
+    ///
+    /// # Errors
+    /// - [`StoreError::AlreadyExists`] with the field if another client has the id or, in any letter case, the e-mail
+    ///   address.
+    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
+        let client = client.clone().in_millis();
+        self.commit_one(ClientWrite::Insert(client.clone())).await?;
+        Ok(client)
+    }
+
+    /// Replaces the content of the client `client.id` ([`Client::with_content`]) if its version is the expected one, and
+    /// returns the client as it is then. If nothing changes, nothing is written.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such client.
+    /// - [`StoreError::VersionConflict`] if it has another version, also if nothing would change; with [`Expected::Any`] if
+    ///   other writers were faster 64 times.
+    /// - [`StoreError::AlreadyExists`] if another client has the e-mail address in any letter case.
+    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let before = self.expected(client.id, expected).await?;
+            let Some(after) = before.record.with_content(client.clone(), at) else { return Ok(before.record) };
+            match self.commit_one(ClientWrite::replace(before, after.clone())).await {
+                Ok(()) => return Ok(after),
+                Err(StoreError::VersionConflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::VersionConflict)
+    }
+
+    /// Deletes the client with this id if its version is the expected one, and returns it as it was.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such client: a second delete gets this.
+    /// - [`StoreError::VersionConflict`] as [`update`](Self::update).
+    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let before = self.expected(id, expected).await?;
+            let client = before.record.clone();
+            match self.commit_one(ClientWrite::delete(before)).await {
+                Ok(()) => return Ok(client),
+                Err(StoreError::VersionConflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::VersionConflict)
+    }
+
+    /// The client with this id, if its version is the expected one.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such client.
+    /// - [`StoreError::VersionConflict`] if it has another version.
+    async fn expected(&self, id: ClientId, expected: Expected) -> Result<Stored<Client>, StoreError> {
+        let stored = self.load(ClientKey::Id(id)).await?.ok_or(StoreError::NotFound)?;
+        if expected.allows(stored.record.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
+    }
+}
+
+impl<R: ClientRepository + ?Sized> ClientRepositoryExt for R {}

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// The source of an error, kept for logs. Never part of an answer to a caller.
 pub type Source = Box<dyn StdError + Send + Sync>;
@@ -63,7 +64,7 @@ impl UniqueField {
 /// Why a store could not do what it was asked.
 ///
 /// `Display` names the meaning and never the source, which may hold what nobody outside should read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no such record. Nothing was changed.
@@ -86,7 +87,7 @@ pub enum StoreError {
     Corrupt {
         /// What is wrong with it.
         #[source]
-        source: Source,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// The store cannot be reached, or did not answer a read in time. A write that fails with this was not made and will
     /// not be made, so that a retry is safe.
@@ -94,7 +95,7 @@ pub enum StoreError {
     Unavailable {
         /// What the driver said.
         #[source]
-        source: Source,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// A write was sent and no answer came in time: it may have been made, or may still be made. A retry may do it twice,
     /// or be refused because the first attempt succeeded.
@@ -102,7 +103,7 @@ pub enum StoreError {
     OutcomeUnknown {
         /// What the driver said.
         #[source]
-        source: Source,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// The store answers, but cannot do all of its work: its disk is full, it is a read-only standby, its file was deleted.
     /// A write that fails with this was not made. A health check that gets this can still be answered reads.
@@ -112,41 +113,41 @@ pub enum StoreError {
         reason: &'static str,
         /// What the driver said.
         #[source]
-        source: Source,
+        source: Arc<dyn StdError + Send + Sync>,
     },
     /// Anything else that the database says: a fault of the store, not of the caller.
     #[error("the store failed")]
     Backend {
         /// What the driver said.
         #[source]
-        source: Source,
+        source: Arc<dyn StdError + Send + Sync>,
     },
 }
 
 impl StoreError {
     /// [`StoreError::Corrupt`] with its source.
     pub fn corrupt(source: impl Into<Source>) -> Self {
-        Self::Corrupt { source: source.into() }
+        Self::Corrupt { source: source.into().into() }
     }
 
     /// [`StoreError::Unavailable`] with its source.
     pub fn unavailable(source: impl Into<Source>) -> Self {
-        Self::Unavailable { source: source.into() }
+        Self::Unavailable { source: source.into().into() }
     }
 
     /// [`StoreError::OutcomeUnknown`] with its source.
     pub fn outcome_unknown(source: impl Into<Source>) -> Self {
-        Self::OutcomeUnknown { source: source.into() }
+        Self::OutcomeUnknown { source: source.into().into() }
     }
 
     /// [`StoreError::Degraded`] with its source.
     pub fn degraded(reason: &'static str, source: impl Into<Source>) -> Self {
-        Self::Degraded { reason, source: source.into() }
+        Self::Degraded { reason, source: source.into().into() }
     }
 
     /// [`StoreError::Backend`] with its source.
     pub fn backend(source: impl Into<Source>) -> Self {
-        Self::Backend { source: source.into() }
+        Self::Backend { source: source.into().into() }
     }
 
     /// Whether the same call may succeed a little later, and is safe to repeat.

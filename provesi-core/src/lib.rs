@@ -18,15 +18,18 @@ mod order;
 mod order_repository;
 mod paging;
 mod records;
+mod repository;
+mod row;
 mod search;
 mod status;
 mod text;
 mod timestamp;
 mod version;
+mod write;
 
 pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
-    DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RepairError, SweptOrders,
+    ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RepairError, SweptOrders,
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
@@ -35,7 +38,7 @@ pub use audit::{
 };
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};
-pub use client_repository::ClientRepository;
+pub use client_repository::{ClientRepository, ClientRepositoryExt};
 pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 #[cfg(feature = "collation")]
 pub use collation::name_key;
@@ -49,14 +52,16 @@ pub use listing::{
 };
 pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
-pub use order_repository::OrderRepository;
+pub use order_repository::{OrderRepository, OrderRepositoryExt};
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
 pub use records::{filled, readable};
+pub use row::{ClientRow, Irregular, OrderRow};
 pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};
 pub use text::{Address, ClientName, Phone, ReturnReason};
 pub use timestamp::Timestamp;
 pub use version::{Expected, ParseVersionError, Version};
+pub use write::{ClientKey, ClientWrite, OrderAction, OrderKey, OrderWrite, Record, Stored};
 
 #[cfg(feature = "mock")]
 #[doc(inline)]

@@ -140,10 +140,43 @@ impl Order {
         self.state.return_info()
     }
 
-    /// The version of this record, for an update or a delete that must not overwrite another's change.
+    /// The version of this record, for a write that must not overwrite another writer's change.
     #[must_use]
-    pub const fn version(&self) -> Version {
-        Version::new(self.updated_at)
+    pub fn version(&self) -> Version {
+        let info = self.return_info();
+        let (id, returned_at) = (self.client_id, info.map(|info| info.returned_at.micros().to_be_bytes()));
+        Version::new(
+            self.updated_at,
+            [
+                Some(self.number.as_str().as_bytes()),
+                id.as_ref().map(|id| id.as_bytes().as_slice()),
+                Some(self.status().as_str().as_bytes()),
+                info.map(|info| info.reason.as_str().as_bytes()),
+                returned_at.as_ref().map(<[u8; 8]>::as_slice),
+                Some(self.created_at.micros().to_be_bytes().as_slice()),
+            ],
+        )
+    }
+
+    /// This order with number, client and state of `content`, changed at `at`: `updated_at` is [`Timestamp::next`], `id` and
+    /// `created_at` stay. `None` if nothing changes ([`same_content`](Self::same_content)).
+    #[must_use]
+    pub fn with_content(&self, content: Self, at: Timestamp) -> Option<Self> {
+        let updated_at = self.updated_at.next(at);
+        (!self.same_content(&content)).then_some(Self {
+            id: self.id,
+            created_at: self.created_at,
+            updated_at,
+            ..content
+        })
+    }
+
+    /// This order without the client. The version moves by one millisecond and not to now: no person changed the order, so
+    /// it keeps its place in the lists. `None` if the order is not the client's.
+    #[must_use]
+    pub fn detached_from(&self, client: ClientId) -> Option<Self> {
+        let updated_at = self.updated_at.next(Timestamp::MIN);
+        (self.client_id == Some(client)).then(|| Self { client_id: None, updated_at, ..self.clone() })
     }
 
     /// Whether `other` says the same of the order, whatever the id and the instants of the record.

@@ -1,38 +1,33 @@
-//! The port of orders and of what happened to them.
+//! The port of orders.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::repository::{EDIT_ATTEMPTS, only, records};
 use crate::{
-    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, Page, PageLimit, PageRequest, Stamp, StoreError,
+    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
+    OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, Stored,
 };
 
 /// A store of orders.
 ///
-/// What every implementation MUST keep to, besides what each method says:
-/// - A change is there as a whole or not at all, with its events ([`EventKind`](crate::EventKind)), in the same
-///   transaction: an event is there exactly when its change is. Once a method answered, both survive the end of the
-///   process and whoever asks next sees them.
-/// - Uniqueness of [`OrderNumber::folded`] is the store's own: two writers at once get one winner, and the other gets
-///   [`StoreError::AlreadyExists`]. Looking before writing is not enough.
-/// - Event ids grow strictly in the order in which the feed hands events out; all events of one order are in the
-///   order of its changes. An event carries the stamp's `at`, actor and address.
-/// - A future that is dropped leaves its change there as a whole or not at all.
-/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
-///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
-///   was sent and not answered is [`StoreError::OutcomeUnknown`].
-/// - Instants come back to the microsecond as they were given.
-/// - Refusals come in this order: [`StoreError::NotFound`], [`StoreError::VersionConflict`],
-///   [`StoreError::AlreadyExists`]. Each leaves everything as it was, and no event.
-/// - A record that somebody else wrote may break the rules of the domain. Methods that are asked for one record say
-///   [`StoreError::Corrupt`], and neither change nor delete it. Methods that read many leave it out and log which it is,
-///   so that one record does not take a whole list with it; a page is filled up with those that follow.
+/// What every implementation MUST do, besides what each method says:
+/// - A change and its events are made in one transaction, or not at all. Once a method has returned, they survive the end
+///   of the process, and every later call sees them.
+/// - Uniqueness of [`OrderNumber::folded`] is enforced by the store itself: of two concurrent writers one succeeds, and the
+///   other gets [`StoreError::AlreadyExists`]. A look before the write is not enough.
+/// - Event ids grow strictly in the order in which the feed returns events; the events of one order are in the order of
+///   its changes. An event carries `at`, actor and address of its [`Stamp`].
+/// - If a future is dropped, each of its writes is made as a whole or not at all.
+/// - Every method has a deadline, of a few seconds. A read that exceeds it fails with [`StoreError::Unavailable`], and so
+///   does a write that was not sent, which is then never sent. A write that was sent and not answered is
+///   [`StoreError::OutcomeUnknown`].
+/// - Instants keep their microseconds.
 ///
-/// Orders know clients by id only; a client may be gone. `provesi-testkit` holds what of this can be tested as a
-/// conformance suite.
+/// Orders know clients by id only; a client may have been deleted. `provesi-testkit` tests an implementation as far as it
+/// can be tested. [`OrderRepositoryExt`] has conveniences for single records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Debug + Send + Sync + 'static {
@@ -40,62 +35,29 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// address.
     fn database(&self) -> String;
 
-    /// Keeps a new order as it is given, instants included, with the event `created`, and returns it with the id that
-    /// it got: greater than 0, and never that of a deleted order.
+    /// The rows of these orders, position by position; `None` for an order that does not exist. Takes any number of keys, in
+    /// one query for each 1,000 of a kind.
     ///
     /// # Errors
-    /// - [`StoreError::AlreadyExists`] where another order has the number in any letter case. Nothing is kept, no
-    ///   event either.
-    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError>;
+    /// [`StoreError::Corrupt`] at the position of a row that cannot be decoded at all. A failure of the store is at every
+    /// position that it concerns.
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>>;
 
-    /// The order with this id, `None` where there is none.
+    /// Makes these writes, position by position, and returns the id of each order. Each write stands alone: one that is
+    /// refused or waits for a lock does not disturb the others, whose order is free unless they concern the same order or
+    /// number.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where the record breaks the rules of the domain.
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    /// At the position of the write:
+    /// - [`StoreError::VersionConflict`] if a column does not have the value of `before`, or the row does not exist.
+    /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>>;
 
-    /// The order with this number in any letter case, `None` where there is none.
+    /// A page of a listing, in its order ([`OrderListing`]). Reading page after page covers each order that exists and
+    /// does not change meanwhile exactly once.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] where the record breaks the rules of the domain.
-    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError>;
-
-    /// The orders with these numbers in any letter case, in no particular order: each once, however often and in how
-    /// many spellings it is asked for; the unknown are left out. At least 1,000 numbers are accepted, in one query
-    /// per 1,000; no numbers give no orders, without a query.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError>;
-
-    /// Replaces number, client and state of the order `order.id` by those given, if its version is the expected one,
-    /// keeps the events of the change ([`EventKind::changes`](crate::EventKind::changes) of the stored and the given
-    /// order), and returns the order as it is since. Version check and write are one step: no other write comes
-    /// between.
-    ///
-    /// `updated_at` becomes [`Timestamp::next`](crate::Timestamp::next) of the stored one and [`Stamp::at`]; the
-    /// instants of the record in `order` are ignored and `created_at` stays. Where nothing changes
-    /// ([`Order::same_content`]), nothing is written, there is no event, and the version stays.
-    ///
-    /// # Errors
-    /// - [`StoreError::NotFound`] where there is no such order.
-    /// - [`StoreError::VersionConflict`] where it has another version, also if nothing would change.
-    /// - [`StoreError::AlreadyExists`] where another order has the number in any letter case.
-    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError>;
-
-    /// Deletes the order with this id, if its version is the expected one, keeps the event `deleted`, and returns the
-    /// order as it was. Its events stay.
-    ///
-    /// # Errors
-    /// - [`StoreError::NotFound`] where there is no such order: a second delete gets this.
-    /// - [`StoreError::VersionConflict`] where it has another version.
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError>;
-
-    /// A page of a listing, in its order ([`OrderListing`]). Reading page after page covers each order that was there
-    /// and not changed all along exactly once.
-    ///
-    /// # Errors
-    /// - [`StoreError::InvalidCursor`] where the cursor was made by another listing.
+    /// - [`StoreError::InvalidCursor`] if the cursor was made by another listing.
     async fn page(
         &self,
         listing: &OrderListing,
@@ -103,8 +65,8 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     ) -> Result<Page<Order, OrderCursor>, StoreError>;
 
     /// All orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
-    /// that it was asked from, and holds no connection while nobody polls it. An error ends it. As with the pages, an
-    /// order that is changed meanwhile may come twice or not at all: it moves within the listing.
+    /// that made it, and holds no connection while it is not polled. An error ends it. As with the pages, an order that is
+    /// changed meanwhile may come twice or not at all: it moves within the listing.
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>>;
 
     /// How many orders pass the filter. May take time in proportion to the table: not for lists.
@@ -113,31 +75,21 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// Those of every method, see above.
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError>;
 
-    /// How many orders each of these clients has: an entry for every id that is asked for, 0 where it has none. At
-    /// least 1,000 ids are accepted, in one query per 1,000.
+    /// How many orders each of these clients has: an entry for every id, 0 if it has none. Takes any number of ids, in one
+    /// query for each 1,000.
     ///
     /// # Errors
     /// Those of every method, see above.
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError>;
 
-    /// Takes this client off all its orders, each with the event `client_changed` and a new version as in
-    /// [`update`](Self::update), and returns how many there were: 0 the second time.
-    ///
-    /// Orders may be taken in several transactions; where one fails, those before it stay done, and calling again
-    /// finishes the job.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
-    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError>;
-
     /// The ids of all clients that any order names, each once, ascending, for the integrity check. As a stream it
     /// behaves as [`stream`](Self::stream).
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>>;
 
-    /// The events of one order, oldest first: at most `limit` of them, those after the event `after` where it is
-    /// given. The order is the one that has this number now, in any letter case, else the one that had it last; its
-    /// events under other numbers are among them. A number that no order ever had has no events. Who asks for what
-    /// follows an event looks at [`OrderEvent::order_id`]: the number may have gone to another order meanwhile.
+    /// The events of one order, oldest first: at most `limit` of them, those after the event `after` if it is given. The
+    /// order is the one that has this number now, in any letter case, else the one that had it last; its events under
+    /// other numbers are among them. A number that no order ever had has no events. To read what follows an event, look at
+    /// [`OrderEvent::order_id`]: another order may have the number by then.
     ///
     /// # Errors
     /// Those of every method, see above.
@@ -148,18 +100,171 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, StoreError>;
 
-    /// The events of all orders in the order of their ids: at most `limit` of them, those after the event `after`
-    /// where it is given. MUST NOT hand out an event while one with a smaller id may still be committed: whoever asks
-    /// again after the last id that they saw misses nothing.
+    /// The events of all orders in the order of their ids: at most `limit` of them, those after the event `after` if it is
+    /// given. MUST NOT return an event while one with a smaller id may still be committed, so that a reader that continues
+    /// after the last id that it saw misses nothing.
     ///
     /// # Errors
     /// Those of every method, see above.
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError>;
 
-    /// Whether the store answers and can be written to.
+    /// Whether the store answers and takes writes.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where it does not answer.
-    /// - [`StoreError::Degraded`] where it answers reads and would refuse writes, or has met damaged data.
+    /// - [`StoreError::Unavailable`] if it does not answer.
+    /// - [`StoreError::Degraded`] if it answers reads and would refuse writes, or has met damaged data.
     async fn ping(&self) -> Result<(), StoreError>;
 }
+
+/// Conveniences over [`OrderRepository`]: single records, and the changes that the domain decides.
+#[async_trait]
+pub trait OrderRepositoryExt: OrderRepository {
+    /// The order with this key and its row.
+    ///
+    /// # Errors
+    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
+    async fn load(&self, key: OrderKey) -> Result<Option<Stored<Order>>, StoreError> {
+        only(self.get_many(&[key]).await)?.map(Stored::check).transpose()
+    }
+
+    /// The order with this id.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        only(self.get_many(&[OrderKey::Id(id)]).await)?.map(Order::try_from).transpose()
+    }
+
+    /// The order with this number in any letter case.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
+        only(self.get_many(&[OrderKey::Number(number.clone())]).await)?.map(Order::try_from).transpose()
+    }
+
+    /// The orders with these numbers in any letter case, in no particular order: each once, however often and in how many
+    /// spellings its number is given. Numbers of no order are left out, and so are rows that break the rules of the
+    /// domain, which are logged.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
+        let mut folded = BTreeSet::new();
+        let keys: Vec<_> = numbers
+            .iter()
+            .filter(|number| folded.insert(number.folded()))
+            .map(|number| OrderKey::Number(number.clone()))
+            .collect();
+        if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+    }
+
+    /// Makes one write.
+    ///
+    /// # Errors
+    /// As [`commit`](OrderRepository::commit).
+    async fn commit_one(&self, write: OrderWrite) -> Result<OrderId, StoreError> {
+        only(self.commit(&[write]).await)
+    }
+
+    /// Inserts an order ([`OrderWrite::insert`]) and returns it with its id.
+    ///
+    /// # Errors
+    /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
+    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
+        let id = self.commit_one(OrderWrite::insert(order.clone(), stamp.clone())).await?;
+        Ok(order.clone().with_id(id))
+    }
+
+    /// Replaces the content of the order `order.id` ([`Order::with_content`]) if its version is the expected one, and
+    /// returns the order as it is then. If nothing changes, nothing is written.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such order.
+    /// - [`StoreError::VersionConflict`] if it has another version, also if nothing would change; with [`Expected::Any`]
+    ///   if other writers were faster 64 times.
+    /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
+    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let before = self.expected(order.id, expected).await?;
+            let Some(after) = before.record.with_content(order.clone(), stamp.at) else { return Ok(before.record) };
+            match self.commit_one(OrderWrite::replace(before, after.clone(), stamp.clone())).await {
+                Ok(_) => return Ok(after),
+                Err(StoreError::VersionConflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::VersionConflict)
+    }
+
+    /// Deletes the order with this id ([`OrderWrite::delete`]) if its version is the expected one, and returns it as it
+    /// was.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such order: a second delete gets this.
+    /// - [`StoreError::VersionConflict`] as [`update`](Self::update).
+    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let before = self.expected(id, expected).await?;
+            let order = before.record.clone();
+            match self.commit_one(OrderWrite::delete(before, stamp.clone())).await {
+                Ok(_) => return Ok(order),
+                Err(StoreError::VersionConflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::VersionConflict)
+    }
+
+    /// The order with this id, if its version is the expected one.
+    ///
+    /// # Errors
+    /// - [`StoreError::NotFound`] if there is no such order.
+    /// - [`StoreError::VersionConflict`] if it has another version.
+    async fn expected(&self, id: OrderId, expected: Expected) -> Result<Stored<Order>, StoreError> {
+        let stored = self.load(OrderKey::Id(id)).await?.ok_or(StoreError::NotFound)?;
+        if expected.allows(stored.record.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
+    }
+
+    /// Detaches this client from all its orders ([`Order::detached_from`]) and returns how many there were. Rows that break
+    /// the rules of the domain keep the client.
+    ///
+    /// # Errors
+    /// - [`StoreError::VersionConflict`] if other writers were faster 64 times in a row.
+    /// - Those of the store.
+    ///
+    /// The orders that were detached before stay detached; another call continues.
+    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
+        let (listing, request) = (OrderListing::of_client(id), PageRequest::first(PageLimit::MAX));
+        let (mut detached, mut attempts) = (0, 0);
+        while attempts < EDIT_ATTEMPTS {
+            // Always the first page: orders that were detached have left the listing.
+            let page = self.page(&listing, &request).await?;
+            let keys: Vec<_> = page.items.iter().map(|order| OrderKey::Id(order.id)).collect();
+            let mut writes = Vec::with_capacity(keys.len());
+            for row in self.get_many(&keys).await {
+                let Some(before) = row?.map(Stored::<Order>::check).transpose()? else { continue };
+                let after = before.record.detached_from(id);
+                writes.extend(after.map(|after| OrderWrite::replace(before, after, stamp.clone())));
+            }
+            let mut is_complete = page.next.is_none();
+            attempts += 1;
+            for outcome in self.commit(&writes).await {
+                match outcome {
+                    Ok(_) => {
+                        detached += 1;
+                        attempts = 0;
+                    }
+                    Err(StoreError::VersionConflict) => is_complete = false,
+                    Err(error) => return Err(error),
+                }
+            }
+            if is_complete {
+                return Ok(detached);
+            }
+        }
+        Err(StoreError::VersionConflict)
+    }
+}
+
+impl<R: OrderRepository + ?Sized> OrderRepositoryExt for R {}

@@ -144,13 +144,31 @@ pub(crate) fn decode_cursor<C: DeserializeOwned>(text: &str) -> Result<C, StoreE
     serde_json::from_slice(&json).map_err(|_| StoreError::InvalidCursor)
 }
 
-/// A short mark of what a cursor belongs to: FNV-1a over the JSON form, so that it is the same on every machine and
-/// in every release (std's hasher promises neither). It tells mistakes apart, not attacks: a cursor holds no secret.
+/// A short mark of what a cursor belongs to, over its JSON form. It finds mistakes, not attacks: a cursor holds no secret.
 pub(crate) fn fingerprint(listing: &impl Serialize) -> u64 {
-    serde_json::to_vec(listing)
-        .unwrap_or_default()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let mut hash = Fnv::new();
+    hash.write(&serde_json::to_vec(listing).unwrap_or_default());
+    hash.0
+}
+
+/// 64-bit FNV-1a: the same on every machine and in every release, which std's hasher does not promise.
+pub(crate) struct Fnv(u64);
+
+impl Fnv {
+    pub(crate) const fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        let step = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.0 = bytes.iter().fold(self.0, step);
+    }
+
+    /// Both halves of the hash in one.
+    pub(crate) const fn folded(&self) -> u32 {
+        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
+        u32::from_be_bytes([a, b, c, d]) ^ u32::from_be_bytes([e, f, g, h])
+    }
 }
 
 #[cfg(test)]

@@ -132,12 +132,20 @@ impl SecureServiceClient {
     /// # Errors
     /// [`ServiceError`].
     pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Client>, ServiceError> {
-        let ids: Vec<ClientId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let mut clients = Vec::with_capacity(ids.len());
+        Ok(self.look_up_all(ids.iter().copied().collect()).await?.clients)
+    }
+
+    /// Looks up any number of ids. Those that are in neither list of the answer do not exist.
+    async fn look_up_all(&self, ids: BTreeSet<ClientId>) -> Result<Found, ServiceError> {
+        let ids: Vec<ClientId> = ids.into_iter().collect();
+        let mut all = Found::default();
         let mut waiting: Vec<&[ClientId]> = ids.chunks(MOST).collect();
         while let Some(part) = waiting.pop() {
             match self.looked_up(part).await {
-                Ok(found) => clients.extend(found.clients),
+                Ok(found) => {
+                    all.clients.extend(found.clients);
+                    all.unreadable.extend(found.unreadable);
+                }
                 Err(ServiceError::TooLong) if part.len() > 1 => {
                     let (one, other) = part.split_at(part.len() / 2);
                     waiting.extend([one, other]);
@@ -145,7 +153,7 @@ impl SecureServiceClient {
                 Err(error) => return Err(error),
             }
         }
-        Ok(clients)
+        Ok(all)
     }
 
     /// Whether the service of the clients and its store answer.
@@ -233,6 +241,7 @@ impl SecureServiceClient {
     }
 }
 
+#[derive(Default)]
 struct Found {
     clients: Vec<Client>,
     unreadable: Vec<ClientId>,

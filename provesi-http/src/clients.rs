@@ -6,7 +6,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod update;
 
-use provesi_core::{ClientId, Expected};
+use provesi_core::{ClientId, ClientRepositoryExt, Expected};
 
 use crate::api::Api;
 use crate::etag::IfMatch;

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
-use provesi_core::{Expected, Timestamp, Version};
+use provesi_core::{Expected, Version};
 
 /// Marks an answer with the version of its record.
 pub(crate) fn tag(answer: &mut Response, version: Version) {
@@ -36,8 +36,8 @@ impl IfMatch {
         for value in values {
             match value.as_bytes().trim_ascii() {
                 b"*" => return Self::Any,
-                // A tag of ours is made of digits, so a comma inside a stranger's tag cannot make one of it: what is
-                // cut there still lacks a quote.
+                // A tag of ours has no comma, so one inside another tag cannot make it ours: what is cut there lacks a
+                // quote.
                 list => versions.extend(list.split(|&byte| byte == b',').filter_map(strong_tag)),
             }
         }
@@ -60,7 +60,7 @@ impl IfMatch {
     pub(crate) fn among(&self, current: Option<Version>) -> Expected {
         let Self::OneOf(versions) = self else { return Expected::Any };
         let found = versions.iter().find(|version| Some(**version) == current).or(versions.first());
-        found.copied().unwrap_or(Version::new(Timestamp::MIN)).into()
+        found.copied().unwrap_or(Version::of_none()).into()
     }
 }
 
@@ -81,6 +81,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 mod tests {
     use super::*;
 
+    fn version(text: &str) -> Version {
+        text.parse().unwrap()
+    }
+
     fn read(values: &[&str]) -> IfMatch {
         let headers = values.iter().map(|value| (header::IF_MATCH, HeaderValue::from_str(value).unwrap())).collect();
         IfMatch::read(&headers)
@@ -88,23 +92,36 @@ mod tests {
 
     #[test]
     fn of_several_versions_the_one_that_is_there_is_expected_else_one_that_is_not() {
-        let version = |micros: &str| micros.parse::<Version>().unwrap();
-        let two = read(&["\"1\", \"2\""]);
-        assert_eq!(two.among(Some(version("2"))), version("2").into());
-        assert_eq!(two.among(Some(version("3"))), version("1").into());
-        assert_eq!(two.among(None), version("1").into());
-        assert!(!read(&["\"x\""]).among(Some(version("1"))).allows(version("1")));
+        let two = read(&["\"1-0000000a\", \"2-0000000b\""]);
+        let [one, other, third] = ["1-0000000a", "2-0000000b", "2-0000000c"].map(version);
+        assert_eq!(two.among(Some(other)), other.into());
+        assert_eq!(two.among(Some(third)), one.into());
+        assert_eq!(two.among(None), one.into());
+        assert!(!read(&["\"x\""]).among(Some(one)).allows(one));
     }
 
     #[test]
     fn only_strong_tags_of_ours_match() {
-        let version = |micros: &str| micros.parse::<Version>().unwrap();
+        let [one, two, three] = ["1-0000000a", "2-0000000b", "3-0000000c"].map(version);
         assert_eq!(read(&[]), IfMatch::Any);
         assert_eq!(read(&[" * "]), IfMatch::Any);
-        assert_eq!(read(&["\"1\""]), IfMatch::OneOf(vec![version("1")]));
-        assert_eq!(read(&["\"1\" , \"2\"", "\"3\""]), IfMatch::OneOf(vec![version("1"), version("2"), version("3")]));
-        for value in ["W/\"1\"", "1", "\"1", "\"01\"", "\"\"", "", "\"x,1\"", "\"\"1\"\"", "\"+1\""] {
-            assert_eq!(read(&[value]), IfMatch::OneOf(Vec::new()), "{value}");
+        assert_eq!(read(&["\"1-0000000a\""]), IfMatch::OneOf(vec![one]));
+        let three_tags = read(&["\"1-0000000a\" , \"2-0000000b\"", "\"3-0000000c\""]);
+        assert_eq!(three_tags, IfMatch::OneOf(vec![one, two, three]));
+        let tag = "1-0000000a";
+        for value in [
+            format!("W/\"{tag}\""),
+            tag.to_owned(),
+            format!("\"{tag}"),
+            format!("\"0{tag}\""),
+            "\"1\"".to_owned(),
+            "\"\"".to_owned(),
+            String::new(),
+            format!("\"x,{tag}\""),
+            format!("\"\"{tag}\"\""),
+            format!("\"+{tag}\""),
+        ] {
+            assert_eq!(read(&[&value]), IfMatch::OneOf(Vec::new()), "{value}");
         }
     }
 }

@@ -8,7 +8,7 @@ pub(crate) mod list;
 pub(crate) mod returns;
 pub(crate) mod update;
 
-use provesi_core::{Expected, OrderNumber};
+use provesi_core::{Expected, OrderNumber, OrderRepositoryExt};
 
 use crate::api::Api;
 use crate::etag::IfMatch;

@@ -19,7 +19,7 @@ use provesi_core::{
 use crate::documents::date;
 use crate::error::{server_code, store_error};
 use crate::options;
-use crate::store::{InFlight, foreign_collections, in_time, write_concern};
+use crate::store::{Deadline, InFlight, foreign_collections, write_concern};
 
 /// The collection.
 pub(crate) const AUDIT: &str = "provesi_audit";
@@ -84,7 +84,7 @@ impl MongoAudit {
     /// # Errors
     /// - [`StoreError::Unavailable`] where the server does not answer.
     pub async fn foreign_collections(&self) -> Result<Vec<String>, StoreError> {
-        in_time(self.time_limit, foreign_collections(&self.records)).await
+        Deadline::after(self.time_limit).read(foreign_collections(&self.records)).await
     }
 
     async fn missing(&self) -> Result<Vec<IndexModel>, StoreError> {
@@ -99,16 +99,17 @@ impl MongoAudit {
 
     /// The records that `filter` finds, in the order `sort`.
     async fn find(&self, filter: Document, sort: Document, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
-        in_time(self.time_limit, async {
-            let found = self.records.find(filter).sort(sort).limit(i64::try_from(limit).unwrap_or(i64::MAX));
-            let mut found = found.max_time(self.time_limit).await.map_err(store_error)?;
-            let mut records = Vec::new();
-            while let Some(document) = found.try_next().await.map_err(store_error)? {
-                records.push(documents::stored(&document)?);
-            }
-            Ok(records)
-        })
-        .await
+        Deadline::after(self.time_limit)
+            .read(async {
+                let found = self.records.find(filter).sort(sort).limit(i64::try_from(limit).unwrap_or(i64::MAX));
+                let mut found = found.max_time(self.time_limit).await.map_err(store_error)?;
+                let mut records = Vec::new();
+                while let Some(document) = found.try_next().await.map_err(store_error)? {
+                    records.push(documents::stored(&document)?);
+                }
+                Ok(records)
+            })
+            .await
     }
 }
 
@@ -132,12 +133,12 @@ fn name(index: &IndexModel) -> Option<String> {
 impl AuditStore for MongoAudit {
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
         let sent = InFlight::default();
-        sent.in_time(self.time_limit, append::append(self, &sent, chain, records)).await
+        Deadline::after(self.time_limit).write(&sent, append::append(self, &sent, chain, records)).await
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
         // As the records are read: a tail that no majority has would look like one that was cut.
-        in_time(self.time_limit, append::head(self, ReadConcern::majority())).await
+        Deadline::after(self.time_limit).read(append::head(self, ReadConcern::majority())).await
     }
 
     async fn page(

@@ -5,23 +5,31 @@ mod page;
 mod search;
 mod write;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
-use mongodb::bson::doc;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use mongodb::action::Find;
+use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, Expected, Page,
-    PageLimit, PageRequest, StoreError, Timestamp, stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
+    ClientWrite, Email, Page, PageLimit, PageRequest, StoreError, stream_items,
 };
 
 use crate::collations;
-use crate::documents::{client, object_id, object_ids, readable};
+use crate::documents::{object_id, row};
 use crate::error::store_error;
-use crate::store::{InFlight, MongoStore};
+use crate::store::{Deadline, MongoStore};
 
-/// How many ids a query takes.
+/// How many keys a query takes.
 const CHUNK: usize = 1_000;
+
+/// How many writes of a batch wait for the server concurrently.
+const CONCURRENT_WRITES: usize = 16;
+
+/// The outcome of a lookup for each key, by the position of the key.
+type Rows = Vec<Result<Option<ClientRow>, StoreError>>;
 
 #[async_trait]
 impl ClientRepository for MongoStore {
@@ -29,37 +37,38 @@ impl ClientRepository for MongoStore {
         "MongoDB".to_owned()
     }
 
-    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        let sent = InFlight::default();
-        sent.in_time(self.time_limit, write::insert(self, &sent, client)).await
-    }
-
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        self.in_time(self.read(id)).await
-    }
-
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        let ids: HashSet<ClientId> = ids.iter().copied().collect();
-        let ids: Vec<ClientId> = ids.into_iter().collect();
-        let mut clients = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(CHUNK) {
-            clients.append(&mut self.in_time(self.read_many(chunk)).await?);
+    async fn get_many(&self, keys: &[ClientKey]) -> Rows {
+        let deadline = Deadline::after(self.time_limit);
+        let (mut ids, mut emails) = (Vec::new(), Vec::new());
+        for (position, key) in keys.iter().enumerate() {
+            match key {
+                ClientKey::Id(id) => ids.push((*id, position)),
+                ClientKey::Email(email) => emails.push((email, position)),
+            }
         }
-        Ok(clients)
+        let mut rows = vec![Ok(None); keys.len()];
+        for chunk in ids.chunks(CHUNK) {
+            let values: Vec<_> = chunk.iter().map(|(id, _)| object_id(*id)).collect();
+            let query = self.clients.find(doc! { "_id": { "$in": values } });
+            self.read_chunk(deadline, query, chunk.to_vec(), id_of, &mut rows).await;
+        }
+        for chunk in emails.chunks(CHUNK) {
+            let values: Vec<_> = chunk.iter().map(|(email, _)| email.as_str()).collect();
+            let query = self.clients.find(doc! { "email": { "$in": values } }).collation(collations::emails());
+            let keys = chunk.iter().map(|(email, position)| (email.folded(), *position)).collect();
+            self.read_chunk(deadline, query, keys, folded_email_of, &mut rows).await;
+        }
+        rows
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        self.in_time(self.read_by_email(email)).await
-    }
-
-    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        let sent = InFlight::default();
-        sent.in_time(self.time_limit, write::update(self, &sent, client, expected, at)).await
-    }
-
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        let sent = InFlight::default();
-        sent.in_time(self.time_limit, write::delete(self, &sent, id, expected)).await
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        let deadline = Deadline::after(self.time_limit);
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for batch in write::independent(writes) {
+            let commands: Vec<_> = batch.iter().map(|write| write::commit(self, deadline, write)).collect();
+            outcomes.extend(stream::iter(commands).buffered(CONCURRENT_WRITES).collect::<Vec<_>>().await);
+        }
+        outcomes
     }
 
     async fn page(
@@ -88,30 +97,46 @@ impl ClientRepository for MongoStore {
 }
 
 impl MongoStore {
-    pub(crate) async fn read(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        let found = self.clients.find_one(doc! { "_id": object_id(id) }).max_time(self.time_limit);
-        found.await.map_err(store_error)?.map(|document| client(&document)).transpose()
-    }
-
-    async fn read_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        let found = self.clients.find(doc! { "_id": { "$in": object_ids(ids) } }).max_time(self.time_limit);
-        // All that there can be in one answer.
-        let mut found = found.batch_size(batch_size(ids.len())).await.map_err(store_error)?;
-        let mut clients = Vec::with_capacity(ids.len());
-        while let Some(document) = found.try_next().await.map_err(store_error)? {
-            clients.extend(readable(&document));
+    /// Runs `query` and puts each document to the positions of its key. A failure of the query is put to all positions.
+    async fn read_chunk<K: Eq + Hash + Send + Sync>(
+        &self,
+        deadline: Deadline,
+        query: Find<'_, RawDocumentBuf>,
+        keys: Vec<(K, usize)>,
+        key_of: fn(&RawDocument) -> Option<K>,
+        rows: &mut Rows,
+    ) {
+        let query = query.max_time(self.time_limit).batch_size(batch_size(keys.len()));
+        let mut positions: HashMap<K, Vec<usize>> = HashMap::with_capacity(keys.len());
+        for (key, position) in keys {
+            positions.entry(key).or_default().push(position);
         }
-        Ok(clients)
+        let read = deadline.read(async {
+            let mut documents = query.await.map_err(store_error)?;
+            while let Some(document) = documents.try_next().await.map_err(store_error)? {
+                let found = key_of(&document).and_then(|key| positions.get(&key));
+                for &position in found.into_iter().flatten() {
+                    rows[position] = row(&document).map(Some);
+                }
+            }
+            Ok(())
+        });
+        if let Err(error) = read.await {
+            for &position in positions.values().flatten() {
+                rows[position] = Err(error.clone());
+            }
+        }
     }
+}
 
-    async fn read_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        let found = self.clients.find_one(doc! { "email": { "$eq": email.as_str() } });
-        let found = found.collation(collations::emails()).max_time(self.time_limit).await.map_err(store_error)?;
-        let found = found.map(|document| client(&document)).transpose()?;
-        // The collation also holds what differs in more than letter case to be equal, `ß` and `ss` for one: nobody has
-        // this address, though nobody can have it either.
-        Ok(found.filter(|client| client.email.folded() == email.folded()))
-    }
+fn id_of(document: &RawDocument) -> Option<ClientId> {
+    Some(ClientId::from_bytes(document.get_object_id("_id").ok()?.bytes()))
+}
+
+/// The address as keys are compared. The collation takes more addresses for equal, such as `ß` and `ss`: nobody else can
+/// insert these, but a lookup must not find them.
+fn folded_email_of(document: &RawDocument) -> Option<String> {
+    Some(document.get_str("email").ok()?.parse::<Email>().ok()?.folded())
 }
 
 /// A batch for this many documents: one more, so that the server sees that none follows and closes the cursor.

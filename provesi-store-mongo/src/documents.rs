@@ -1,10 +1,9 @@
-//! Documents of the collection `clients`, and how they become what the domain knows. A document that breaks the
-//! domain's rules is [`StoreError::Corrupt`], never a panic.
+//! Documents of the collection `clients`, and the rows that they are. The rules of the domain are not checked here.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawBsonRef;
-use mongodb::bson::{Bson, DateTime, Document, RawDocument, doc};
-use provesi_core::{Address, Chain, Client, ClientId, ClientName, Email, Phone, Source, StoreError, Timestamp};
+use mongodb::bson::{DateTime, Document, RawDocument, doc};
+use provesi_core::{Address, Chain, Client, ClientId, ClientRow, Phone, Source, StoreError, Timestamp};
 
 /// The id as the collection has it.
 pub(crate) fn object_id(id: ClientId) -> ObjectId {
@@ -14,11 +13,6 @@ pub(crate) fn object_id(id: ClientId) -> ObjectId {
 /// The instant as BSON has it, which keeps no more than milliseconds.
 pub(crate) fn date(at: Timestamp) -> DateTime {
     DateTime::from_millis(at.micros().div_euclid(1_000))
-}
-
-/// The client as it comes back: what is finer than a millisecond is cut off.
-pub(crate) fn as_kept(client: &Client) -> Client {
-    Client { created_at: client.created_at.to_millis(), updated_at: client.updated_at.to_millis(), ..client.clone() }
 }
 
 /// The document of a client, in the fields that MongoEngine knows and their order. What a client has not is not there:
@@ -59,21 +53,35 @@ pub(crate) fn change(client: &Client) -> Document {
     change
 }
 
-/// The client that a document is.
-///
-/// # Errors
-/// [`StoreError::Corrupt`] with the id and the fault, and nothing else of what is in it.
-pub(crate) fn client(document: &RawDocument) -> Result<Client, StoreError> {
-    read(document).map_err(|fault| StoreError::corrupt(format!("client {}: {fault}", id_text(document))))
+/// A filter that the document of a client passes if every field still has the value that was read. A missing phone or
+/// address equals null.
+pub(crate) fn as_read(row: &ClientRow) -> Document {
+    doc! {
+        "_id": object_id(row.id),
+        "updated_at": { "$eq": date(row.updated_at) },
+        "created_at": { "$eq": date(row.created_at) },
+        "name": { "$eq": &row.name },
+        "email": { "$eq": &row.email },
+        "phone": { "$eq": row.phone.as_deref() },
+        "address": { "$eq": row.address.as_deref() },
+    }
 }
 
-fn read(document: &RawDocument) -> Result<Client, Source> {
-    Ok(Client {
+/// Decodes a document.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] with the id and the field, and no value, if a field has another type than it should have.
+pub(crate) fn row(document: &RawDocument) -> Result<ClientRow, StoreError> {
+    decode(document).map_err(|fault| StoreError::corrupt(format!("client {}: {fault}", id_text(document))))
+}
+
+fn decode(document: &RawDocument) -> Result<ClientRow, Source> {
+    Ok(ClientRow {
         id: ClientId::from_bytes(document.get_object_id("_id").map_err(|_| Fault::new("_id"))?.bytes()),
-        name: ClientName::parse(text(document, "name")?)?,
-        email: Email::parse(text(document, "email")?)?,
-        phone: optional_text(document, "phone")?.map(Phone::parse_optional).transpose()?.flatten(),
-        address: optional_text(document, "address")?.map(Address::parse_optional).transpose()?.flatten(),
+        name: text(document, "name")?,
+        email: text(document, "email")?,
+        phone: optional_text(document, "phone")?,
+        address: optional_text(document, "address")?,
         created_at: instant(document, "created_at")?,
         updated_at: instant(document, "updated_at")?,
     })
@@ -90,15 +98,15 @@ impl Fault {
     }
 }
 
-fn text<'d>(document: &'d RawDocument, field: &'static str) -> Result<&'d str, Fault> {
-    document.get_str(field).map_err(|_| Fault::new(field))
+fn text(document: &RawDocument, field: &'static str) -> Result<String, Fault> {
+    document.get_str(field).map(str::to_owned).map_err(|_| Fault::new(field))
 }
 
-/// Nobody's phone is missing, null or blank, according to who wrote it.
-fn optional_text<'d>(document: &'d RawDocument, field: &'static str) -> Result<Option<&'d str>, Fault> {
+/// MongoEngine leaves a field out that is `None`; other programs write null.
+fn optional_text(document: &RawDocument, field: &'static str) -> Result<Option<String>, Fault> {
     match document.get(field).map_err(|_| Fault::new(field))? {
         None | Some(RawBsonRef::Null | RawBsonRef::Undefined) => Ok(None),
-        Some(RawBsonRef::String(text)) => Ok(Some(text)),
+        Some(RawBsonRef::String(text)) => Ok(Some(text.to_owned())),
         Some(_) => Err(Fault::new(field)),
     }
 }
@@ -118,20 +126,17 @@ fn id_text(document: &RawDocument) -> String {
     }
 }
 
-/// The client that a document is, among others that are read: one that breaks the rules is left out and logged, so that
-/// it does not take the others with it.
-pub(crate) fn readable(document: &RawDocument) -> Option<Client> {
-    client(document).inspect_err(|error| tracing::error!(error = %Chain(error), "a record is left out")).ok()
-}
-
-/// The ids as values of a `$in`.
-pub(crate) fn object_ids(ids: &[ClientId]) -> Vec<Bson> {
-    ids.iter().map(|id| object_id(*id).into()).collect()
+/// The client of a document in a list. A document that is not a valid client is logged and skipped, so that the others are
+/// still listed.
+pub(crate) fn skip_corrupt(document: &RawDocument) -> Option<Client> {
+    let client = row(document).and_then(Client::try_from);
+    client.inspect_err(|error| tracing::error!(error = %Chain(error), "a corrupt record is skipped")).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use mongodb::bson::RawDocumentBuf;
+    use provesi_core::ClientName;
 
     use super::*;
 
@@ -149,12 +154,12 @@ mod tests {
     fn a_date_that_no_json_reader_holds_makes_a_record_corrupt_and_no_panic() {
         for date in [DateTime::MAX, DateTime::MIN, DateTime::from_millis(253_402_300_800_000)] {
             for field in ["created_at", "updated_at"] {
-                let refused = client(&with_date(field, date));
+                let refused = row(&with_date(field, date));
                 assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
             }
         }
         let last = DateTime::from_millis(253_402_300_799_999);
-        assert_eq!(date(client(&with_date("updated_at", last)).unwrap().updated_at), last);
+        assert_eq!(date(row(&with_date("updated_at", last)).unwrap().updated_at), last);
     }
 
     #[test]
@@ -169,14 +174,14 @@ mod tests {
         let at = bytes.windows(3).position(|three| three == b"Ana").unwrap();
         for broken in [0xff, 0xc3] {
             bytes[at] = broken;
-            let refused = client(&RawDocumentBuf::from_bytes(bytes.clone()).unwrap());
+            let refused = row(&RawDocumentBuf::from_bytes(bytes.clone()).unwrap());
             assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
         }
     }
 
     #[test]
     fn a_client_comes_back_from_its_document() {
-        let at = Timestamp::from_micros(1_795_493_050_781_999).unwrap();
+        let at = Timestamp::from_micros(1_795_493_050_781_000).unwrap();
         let given = Client {
             id: ClientId::from_bytes([7; 12]),
             name: ClientName::parse("Ñandú 漢 SAS").unwrap(),
@@ -186,8 +191,7 @@ mod tests {
             created_at: at,
             updated_at: at,
         };
-        let kept = as_kept(&given);
-        assert_eq!(kept.updated_at, at.to_millis());
-        assert_eq!(client(&RawDocumentBuf::try_from(&document(&given)).unwrap()).unwrap(), kept);
+        let document = RawDocumentBuf::try_from(&document(&given)).unwrap();
+        assert_eq!(row(&document).unwrap(), ClientRow::from(&given));
     }
 }

@@ -10,6 +10,7 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Collection, Database};
 use provesi_core::StoreError;
+use tokio::time::{Instant, timeout_at};
 
 use crate::audit::AUDIT;
 use crate::error::store_error;
@@ -69,7 +70,7 @@ impl MongoStore {
         }
     }
 
-    /// The same store, with another time limit of a call (2.8 seconds by default), a page of a search among them. A call that
+    /// The same store, with another time limit of a call (2.8 seconds by default), a batch or a page of a search among them. A call that
     /// takes longer is [`StoreError::Unavailable`], or [`StoreError::OutcomeUnknown`] if a write was sent. Migrations have
     /// no limit.
     #[must_use]
@@ -131,12 +132,12 @@ impl MongoStore {
         Ok(self.in_time(self.name_order()).await? == NameOrder::Server)
     }
 
-    /// Waits for a call no longer than it may take.
+    /// Runs a read within the time limit of a call.
     pub(crate) async fn in_time<T>(
         &self,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        in_time(self.time_limit, call).await
+        Deadline::after(self.time_limit).read(call).await
     }
 
     /// Who brings names in order. The server is asked once.
@@ -209,16 +210,58 @@ pub(crate) fn write_concern(limit: Duration) -> WriteConcern {
     WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).w_timeout(limit).build()
 }
 
-/// Waits for a read no longer than it may take. The driver has no time-out for a connection that says nothing.
-pub(crate) async fn in_time<T>(
+/// Longer limits would overflow an instant.
+const MAX_TIME_LIMIT: Duration = Duration::from_secs(365 * 86_400);
+
+/// When a call must have returned. The driver has no time-out for a connection that does not answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
     limit: Duration,
-    call: impl Future<Output = Result<T, StoreError>> + Send,
-) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, call).await.map_err(|_| late(limit))?
 }
 
-fn late(limit: Duration) -> StoreError {
-    StoreError::unavailable(format!("no answer within {limit:?}"))
+impl Deadline {
+    /// The deadline of a call that starts now.
+    pub(crate) fn after(limit: Duration) -> Self {
+        Self { at: Instant::now() + limit.min(MAX_TIME_LIMIT), limit }
+    }
+
+    /// Runs a read until the deadline.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] at the deadline.
+    pub(crate) async fn read<T>(
+        self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.run(call).await.unwrap_or_else(|| Err(self.exceeded()))
+    }
+
+    /// Runs a write, whose commands go through `sent`, until the deadline.
+    ///
+    /// # Errors
+    /// At the deadline [`StoreError::OutcomeUnknown`] if a command was sent and not answered, else
+    /// [`StoreError::Unavailable`].
+    pub(crate) async fn write<T>(
+        self,
+        sent: &InFlight,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match self.run(call).await {
+            Some(result) => result,
+            None if sent.0.load(Ordering::Relaxed) => Err(StoreError::outcome_unknown(self.exceeded())),
+            None => Err(self.exceeded()),
+        }
+    }
+
+    /// Does not start a call after the deadline: `timeout_at` would poll it once.
+    async fn run<T>(self, call: impl Future<Output = T> + Send) -> Option<T> {
+        if self.at <= Instant::now() { None } else { timeout_at(self.at, call).await.ok() }
+    }
+
+    fn exceeded(self) -> StoreError {
+        StoreError::unavailable(format!("no answer within {:?}", self.limit))
+    }
 }
 
 /// Whether a command that writes was sent and is not answered yet.
@@ -232,22 +275,6 @@ impl InFlight {
         let answer = command.await;
         self.0.store(false, Ordering::Relaxed);
         answer
-    }
-
-    /// Waits for a write no longer than it may take.
-    ///
-    /// # Errors
-    /// At the limit [`StoreError::OutcomeUnknown`] if a command is not answered, else [`StoreError::Unavailable`].
-    pub(crate) async fn in_time<T>(
-        &self,
-        limit: Duration,
-        write: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        match tokio::time::timeout(limit, write).await {
-            Ok(result) => result,
-            Err(_) if self.0.load(Ordering::Relaxed) => Err(StoreError::outcome_unknown(late(limit))),
-            Err(_) => Err(late(limit)),
-        }
     }
 }
 

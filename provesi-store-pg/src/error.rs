@@ -1,11 +1,11 @@
 //! The one mapping from what the driver says to what the ports say.
 
-use provesi_core::StoreError;
+use provesi_core::{StoreError, UniqueField};
 use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::health;
 
-/// Maps an error of a statement, unless the statement knows better (see [`violates`]).
+/// Maps an error of a statement, unless the statement knows better (see [`write_error`]).
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &error {
@@ -73,12 +73,31 @@ pub(crate) fn allows_reuse(error: &StoreError) -> bool {
     }
 }
 
-/// Whether the statement was refused because a row would not be unique by a constraint or index whose name starts so.
-pub(crate) fn violates(error: &sqlx::Error, constraints: &[&str]) -> bool {
-    error.as_database_error().is_some_and(|error| {
-        error.kind() == ErrorKind::UniqueViolation
-            && error.constraint().is_some_and(|name| constraints.iter().any(|known| name.starts_with(known)))
-    })
+/// Maps an error of a write. `unique` names the constraints and indexes that keep a field unique, by the start of their
+/// names.
+pub(crate) fn write_error(error: sqlx::Error, unique: &[(&str, UniqueField)]) -> StoreError {
+    let violated = error.as_database_error().filter(|error| error.kind() == ErrorKind::UniqueViolation);
+    let constraint = violated.and_then(|error| error.constraint());
+    let field = constraint.and_then(|name| unique.iter().find(|(known, _)| name.starts_with(known)));
+    match field {
+        Some(&(_, field)) => StoreError::AlreadyExists { field },
+        None => store_error(error),
+    }
+}
+
+/// Whether the server rolled a statement back for a reason that may lie in one of its rows, so that a statement of other rows
+/// may succeed: cardinality, data, integrity, triggers, conflicts, size limits, lock timeouts,
+/// corrupt pages.
+pub(crate) fn may_be_of_one_row(error: &StoreError) -> bool {
+    let state = sqlstate_of(error);
+    matches!(error, StoreError::AlreadyExists { .. })
+        || matches!(state.get(..2), Some("21" | "22" | "23" | "38" | "39" | "40" | "44" | "54" | "55" | "P0" | "XX"))
+            && state != "40003"
+}
+
+/// Whether a statement ended because it waited too long for a lock.
+pub(crate) fn is_lock_timeout(error: &StoreError) -> bool {
+    sqlstate_of(error) == "55P03"
 }
 
 /// Whether PostgreSQL undid the transaction because of another one, so that the same again may go through at once:

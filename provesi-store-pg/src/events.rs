@@ -2,7 +2,7 @@
 //!
 //! Ids come from a sequence, so an event may get its id before another one and be committed after it. That the feed
 //! hands out neither too early is settled between those who write and those who read it:
-//! - Who writes an event takes a lock for the rest of the transaction ([`take_turn`]) *before* its id is assigned. The
+//! - Who writes an event takes a lock for the rest of the transaction ([`share_event_lock`]) *before* its id is assigned. The
 //!   lock is shared: writers do not wait for each other, nor for a reader.
 //! - Who reads the feed looks at the last id that was assigned, then at who holds the lock, waits until all of these are
 //!   done, and reads no further than that id. Whoever has a smaller id either held the lock when it was looked at, or
@@ -15,35 +15,62 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use provesi_core::{EventId, EventKind, OrderEvent, OrderNumber, PageLimit, Stamp, StoreError, filled};
+use provesi_core::{EventId, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, filled};
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
+use crate::commit::Statement;
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::rows::EventRow;
 use crate::sql::{self, event_columns, folded};
 
 #[cfg(doc)]
-use crate::sql::take_turn;
+use crate::sql::share_event_lock;
 
-/// The part of an event that comes from its stamp, as it is bound.
-pub(crate) struct StampRow {
-    pub(crate) at: Instant,
-    pub(crate) actor: String,
-    pub(crate) address: Option<String>,
+/// Appends the events of the rows of the WITH `done` (`n`, `id`), in their order. Their columns are $1 to $6; `n` is the place
+/// of the write that an event belongs to. The lock is taken when every row of `done` is written, so that no wait for one of
+/// them delays the feed, and before the first id is assigned, which happens after the sort.
+macro_rules! append_events {
+    () => {
+        concat!(
+            "turn AS MATERIALIZED (SELECT ",
+            $crate::sql::share_event_lock!(),
+            " FROM done HAVING count(*) > 0), \
+             appended AS (\
+                INSERT INTO provesi_order_events (order_id, order_number, at, actor, address, detail) \
+                SELECT done.id, event.order_number, event.at, event.actor, event.address, event.detail::jsonb \
+                FROM turn CROSS JOIN done JOIN \
+                    unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[]) WITH ORDINALITY \
+                        AS event (n, order_number, at, actor, address, detail, place) ON event.n = done.n \
+                ORDER BY event.place)"
+        )
+    };
+}
+pub(crate) use append_events;
+
+/// One event of a write.
+struct NewEvent<'w> {
+    /// The place of its write, from 1.
+    n: i64,
+    write: &'w OrderWrite,
+    detail: String,
 }
 
-impl From<&Stamp> for StampRow {
-    fn from(stamp: &Stamp) -> Self {
-        let address = stamp.address.as_ref().map(IpAddr::to_string);
-        Self { at: stamp.at.into(), actor: stamp.actor.to_string(), address }
+/// Binds the columns that [`append_events`] reads.
+pub(crate) fn bind(writes: &[&OrderWrite], statement: &mut Statement) -> Result<(), StoreError> {
+    let mut events = Vec::with_capacity(writes.len());
+    for (n, write) in (1..).zip(writes.iter().copied()) {
+        for kind in write.events() {
+            events.push(NewEvent { n, write, detail: serde_json::to_string(kind).map_err(StoreError::backend)? });
+        }
     }
-}
-
-/// What happened, as it is bound.
-pub(crate) fn detail(kind: &EventKind) -> Result<String, StoreError> {
-    serde_json::to_string(kind).map_err(StoreError::backend)
+    statement.bind(&events, |event| event.n)?;
+    statement.bind(&events, |event| event.write.number().as_str())?;
+    statement.bind(&events, |event| Instant::from(event.write.stamp().at))?;
+    statement.bind(&events, |event| event.write.stamp().actor.to_string())?;
+    statement.bind(&events, |event| event.write.stamp().address.as_ref().map(IpAddr::to_string))?;
+    statement.bind(&events, |event| event.detail.as_str())
 }
 
 /// The order that has the number, else the one that had it last: events tell the number that the order had since, so

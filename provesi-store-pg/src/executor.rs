@@ -31,7 +31,7 @@ const MAX_LOST: u32 = 200;
 enum Mode {
     /// Reads; may be repeated.
     Read,
-    /// Writes, each statement in a transaction of its own.
+    /// Writes by one statement, which is a transaction of its own.
     Statement,
     /// Writes in one transaction, which the executor begins and commits.
     Transaction,
@@ -44,7 +44,7 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Read, self.deadlines.call, arguments, call).await
+        self.run(Mode::Read, Instant::now() + self.deadlines.call, arguments, call).await
     }
 
     /// Runs a read whose time is proportional to the table.
@@ -53,16 +53,22 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Read, self.deadlines.scan, arguments, call).await
+        self.run(Mode::Read, Instant::now() + self.deadlines.scan, arguments, call).await
     }
 
-    /// Runs a write of single statements. Repeats it after a conflict, when the server has rolled it back.
-    pub(crate) async fn write<A, T>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
+    /// Runs a write of one statement. Repeats it after a conflict, when the server has rolled it back.
+    pub(crate) async fn write<A, T>(
+        &self,
+        deadline: Option<Instant>,
+        arguments: A,
+        call: Call<A, T>,
+    ) -> Result<T, StoreError>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Statement, self.deadlines.call, arguments, call).await
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + self.deadlines.call);
+        self.run(Mode::Statement, deadline, arguments, call).await
     }
 
     /// Runs a write in a transaction, which is committed when the call succeeds. Repeats it after a conflict.
@@ -71,18 +77,17 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Transaction, self.deadlines.call, arguments, call).await
+        self.run(Mode::Transaction, Instant::now() + self.deadlines.call, arguments, call).await
     }
 
     /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. The
     /// call itself is a task, which runs to its end or to the deadline when the caller is gone: closing a connection at
     /// every cancellation would cost more, and [`PgStore::close`] waits for it.
-    async fn run<A, T>(&self, mode: Mode, limit: Duration, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
+    async fn run<A, T>(&self, mode: Mode, deadline: Instant, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
     where
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let deadline = Instant::now() + limit;
         let arguments = Arc::new(arguments);
         let (mut conflicts, mut lost) = (0, 0);
         loop {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod commit;
 mod contents;
 mod error;
 mod events;
@@ -19,6 +20,7 @@ mod orders;
 mod plans;
 mod pooler;
 mod rows;
+mod session;
 mod sql;
 mod store;
 

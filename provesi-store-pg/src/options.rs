@@ -23,7 +23,7 @@ impl Deadlines {
 /// How long PostgreSQL works on a statement, and how long it lets one wait for a lock. Below [`Deadlines::call`], so that
 /// the caller gets PostgreSQL's reason, and PostgreSQL stops work that nobody waits for.
 const STATEMENT_TIMEOUT_MS: &str = "2500";
-const LOCK_TIMEOUT_MS: &str = "2000";
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long PostgreSQL keeps a transaction, and with it its locks, when its client sends nothing.
 const IDLE_IN_TRANSACTION_MS: &str = "10000";
@@ -48,9 +48,10 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
         Some(_) => options,
         None => options.application_name("provesi"),
     };
+    let lock_timeout = LOCK_TIMEOUT.as_millis().to_string();
     Ok(options.options([
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
-        ("lock_timeout", LOCK_TIMEOUT_MS),
+        ("lock_timeout", lock_timeout.as_str()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
         // Compiling a statement takes longer than any of ours does.
         ("jit", "off"),

@@ -3,32 +3,31 @@
 mod page;
 pub(crate) mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, filled, readable,
-    stream_items,
+    BoxStream, ClientId, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError, filled, stream_items,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
+use crate::commit::commit;
 use crate::error::store_error;
 use crate::events;
-use crate::rows::{ClientIdRow, OrderRow};
+use crate::rows::{ClientIdRow, look_up};
+use crate::session::Session;
 use crate::sql::{self, client, folded, is_writable, order_columns};
 use crate::store::{PgStore, writable};
 
 #[cfg(test)]
 pub(crate) use page::Statement;
 
-const GET: &str = concat!("SELECT ", order_columns!(), " FROM orders_order WHERE id = $1");
+const BY_ID: &str = concat!("SELECT ", order_columns!(), ", id AS key FROM orders_order WHERE id = ANY($1)");
 
-const FIND_BY_NUMBER: &str = concat!("SELECT ", order_columns!(), " FROM orders_order WHERE ", folded!(), " = $1");
-
-const FIND_BY_NUMBERS: &str =
-    concat!("SELECT ", order_columns!(), " FROM orders_order WHERE ", folded!(), " = ANY($1)");
+const BY_NUMBER: &str =
+    concat!("SELECT ", order_columns!(), ", ", folded!(), " AS key FROM orders_order WHERE ", folded!(), " = ANY($1)");
 
 const COUNT_BY_CLIENT: &str =
     concat!("SELECT ", client!(), ", count(*) FROM orders_order WHERE ", client!(), " = ANY($1) GROUP BY ", client!());
@@ -63,7 +62,7 @@ const PING: &str = concat!(
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[GET, FIND_BY_NUMBER, FIND_BY_NUMBERS, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[BY_ID, BY_NUMBER, COUNT_BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for PgStore {
@@ -71,49 +70,12 @@ impl OrderRepository for PgStore {
         self.name()
     }
 
-    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.write((order.clone(), stamp.clone()), |connection, (order, stamp)| {
-            Box::pin(write::insert(connection, order, stamp))
-        })
-        .await
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
+        get_many(&mut Session::Pool(self), keys).await
     }
 
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.read(id, |connection, id| Box::pin(get(connection, *id))).await
-    }
-
-    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        self.read(number.clone(), |connection, number| Box::pin(find_by_number(connection, number))).await
-    }
-
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
-        let numbers: HashSet<String> = numbers.iter().map(OrderNumber::folded).collect();
-        let numbers: Vec<String> = numbers.into_iter().collect();
-        let mut orders = Vec::with_capacity(numbers.len());
-        for chunk in numbers.chunks(sql::CHUNK) {
-            let rows: Vec<OrderRow> = self
-                .read(chunk.to_vec(), |connection, chunk| {
-                    let rows = sqlx::query_as(FIND_BY_NUMBERS).bind(chunk).fetch_all(connection);
-                    Box::pin(async move { rows.await.map_err(store_error) })
-                })
-                .await?;
-            orders.append(&mut readable(rows)?);
-        }
-        Ok(orders)
-    }
-
-    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.transact((order.clone(), expected, stamp.clone()), |connection, (order, expected, stamp)| {
-            Box::pin(write::update(connection, order, *expected, stamp))
-        })
-        .await
-    }
-
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.transact((id, expected, stamp.clone()), |connection, (id, expected, stamp)| {
-            Box::pin(write::delete(connection, *id, *expected, stamp))
-        })
-        .await
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+        commit(&mut Session::Pool(self), writes).await
     }
 
     async fn page(
@@ -156,19 +118,6 @@ impl OrderRepository for PgStore {
         Ok(counts)
     }
 
-    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let (mut detached, mut after) = (0, None);
-        loop {
-            let batch = self.transact((id, after, stamp.clone()), |connection, (id, after, stamp)| {
-                Box::pin(write::detach(connection, *id, *after, stamp))
-            });
-            let batch = batch.await?;
-            detached += batch.changed;
-            let Some(last) = batch.last else { return Ok(detached) };
-            after = Some(last);
-        }
-    }
-
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
         let store = self.clone();
         stream_items(move |after| {
@@ -198,19 +147,24 @@ impl OrderRepository for PgStore {
     }
 }
 
-pub(crate) async fn get(connection: &mut PgConnection, id: OrderId) -> Result<Option<Order>, StoreError> {
-    let row: Option<OrderRow> =
-        sqlx::query_as(GET).bind(id.get()).fetch_optional(connection).await.map_err(store_error)?;
-    row.map(Order::try_from).transpose()
-}
-
-pub(crate) async fn find_by_number(
-    connection: &mut PgConnection,
-    number: &OrderNumber,
-) -> Result<Option<Order>, StoreError> {
-    let row: Option<OrderRow> =
-        sqlx::query_as(FIND_BY_NUMBER).bind(number.folded()).fetch_optional(connection).await.map_err(store_error)?;
-    row.map(Order::try_from).transpose()
+pub(crate) async fn get_many(
+    session: &mut Session<'_, '_>,
+    keys: &[OrderKey],
+) -> Vec<Result<Option<OrderRow>, StoreError>> {
+    let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+    for key in keys {
+        match key {
+            OrderKey::Id(id) => ids.push(id.get()),
+            OrderKey::Number(number) => numbers.push(number.folded()),
+        }
+    }
+    let by_id = look_up(session, BY_ID, ids.into_iter()).await;
+    let by_number = look_up(session, BY_NUMBER, numbers.into_iter()).await;
+    let found = keys.iter().map(|key| match key {
+        OrderKey::Id(id) => by_id.get(&id.get()),
+        OrderKey::Number(number) => by_number.get(&number.folded()),
+    });
+    found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
 }
 
 async fn client_ids(

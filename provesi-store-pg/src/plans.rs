@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use provesi_core::{
-    ClientId, Direction, MatchRank, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort,
-    OrderStatus, Period, Timestamp,
+    Actor, ClientId, ClientWrite, Direction, MatchRank, NumberPart, Order, OrderFilter, OrderId, OrderListing,
+    OrderPosition, OrderRow, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, Stored, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
 
 use crate::PgStore;
 use crate::clients::{page_text, search_text};
+use crate::commit::{Statement as WriteStatement, Write};
 use crate::orders::Statement;
 use crate::{grams, sql};
 use database::{Database, Kept, database};
@@ -32,7 +33,8 @@ async fn filled() -> Option<Database> {
     let mut connection = store.pool().acquire().await.unwrap().detach();
     connection
         .execute(
-            "INSERT INTO orders_order \
+            "SET statement_timeout = 0; \
+             INSERT INTO orders_order \
                  (order_number, client_id, status, return_reason, returned_at, created_at, updated_at) \
              SELECT 'Ord-' || n, lpad(to_hex(n % 2000), 24, '0'), \
                  ('{received,picking,packing,shipped,delivered,returned,cancelled}'::text[])[1 + n % 7], \
@@ -267,13 +269,13 @@ async fn a_search_among_clients_is_walks_along_their_names_and_lookups() {
 }
 
 #[tokio::test]
-async fn every_other_read_is_a_lookup() {
+async fn every_other_statement_is_a_lookup() {
     let Some(mut planner) = Planner::new().await else { return };
     // Whatever the values are: that is how a statement is planned that is kept prepared for long.
     planner.connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-    for text in
-        crate::orders::READS.iter().chain(crate::clients::READS).chain(crate::events::READS).chain(crate::audit::READS)
-    {
+    let reads = [crate::orders::READS, crate::clients::READS, crate::events::READS, crate::audit::READS];
+    let writes = [OrderWrite::TEXTS.all(), ClientWrite::TEXTS.all()];
+    for text in reads.into_iter().flatten().chain(writes.iter().flatten()) {
         planner.connection.execute(AssertSqlSafe(format!("PREPARE asked AS {text}"))).await.unwrap();
         let nulls = vec!["NULL"; text.matches('$').count().min(3)];
         // Names of parameters may be there twice: as many NULLs as PostgreSQL counts.
@@ -290,5 +292,41 @@ async fn every_other_read_is_a_lookup() {
         let plan = lines.join("\n");
         assert!(!plan.contains("Seq Scan"), "{text}:\n{plan}");
         planner.connection.execute("DEALLOCATE asked").await.unwrap();
+    }
+}
+
+/// Orders with ids from 1 on, as they might have been read.
+fn stored(count: i64) -> Vec<Stored<Order>> {
+    let orders = (1..=count).map(|id| Order {
+        id: OrderId::new(id),
+        number: format!("Ord-{id}").parse().unwrap(),
+        client_id: None,
+        state: OrderState::restore(OrderStatus::Received, None),
+        created_at: Timestamp::MIN,
+        updated_at: Timestamp::MIN,
+    });
+    orders.map(|order| Stored { row: OrderRow::from(&order), record: order }).collect()
+}
+
+#[tokio::test]
+async fn a_large_batch_never_compares_each_row_with_each_other() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let stamp = Stamp { at: Timestamp::MIN, actor: Actor::Anonymous, address: None };
+    let replace = |before: &Stored<Order>| {
+        let content = Order { client_id: Some(ClientId::from_bytes([7; 12])), ..before.record.clone() };
+        let after = before.record.with_content(content, Timestamp::MIN).unwrap();
+        OrderWrite::replace(before.clone(), after, stamp.clone())
+    };
+    let stored = stored(1_000);
+    let replacements: Vec<_> = stored.iter().map(replace).collect();
+    let deletions: Vec<_> = stored.iter().map(|before| OrderWrite::delete(before.clone(), stamp.clone())).collect();
+    for writes in [replacements, deletions] {
+        let statement = WriteStatement::of(&writes.iter().collect::<Vec<_>>(), true).unwrap();
+        let mut arguments = statement.arguments;
+        arguments.add(None::<String>).unwrap();
+        let plan = planner.plan(statement.text, arguments).await;
+        // What compares the columns of a row with what was read is not what joins them.
+        let mut filters = plan.lines().filter(|line| line.contains("Join Filter: "));
+        assert!(filters.all(|line| line.contains("Join Filter: COALESCE")), "{plan}");
     }
 }

@@ -1,93 +1,138 @@
-//! Rows, and how they become what the domain knows. A row that breaks the domain's rules is
-//! [`StoreError::Corrupt`], never a panic.
+//! How rows of the tables are decoded. Whether an order or a client keeps the rules of the domain is checked in the core.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use provesi_core::{
-    Address, Client, ClientId, ClientName, EventId, EventKind, Order, OrderEvent, OrderId, OrderState, OrderStatus,
-    Phone, ReturnInfo, ReturnReason, Source, StoreError, Timestamp,
+    Client, ClientId, ClientRow, EventId, EventKind, Order, OrderEvent, OrderId, OrderRow, Source, StoreError,
+    Timestamp,
 };
+use sqlx::postgres::{PgHasArrayType, PgRow};
+use sqlx::{Decode, Encode, FromRow, Postgres, Row, Type};
 
+use crate::error::store_error;
 use crate::instant::Instant;
+use crate::session::Session;
+use crate::sql;
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct OrderRow {
-    id: i64,
-    order_number: String,
-    client_id: Option<String>,
-    status: String,
-    return_reason: Option<String>,
-    returned_at: Option<Instant>,
-    created_at: Instant,
-    updated_at: Instant,
+/// A row that is decoded column by column, in the order of `order_columns` and `client_columns`.
+pub(crate) trait Columns: Sized {
+    /// # Errors
+    /// [`sqlx::Error::ColumnDecode`] if a value is beyond what the type can hold, such as an infinite instant.
+    fn decode(row: &PgRow) -> Result<Self, sqlx::Error>;
 }
 
-impl TryFrom<OrderRow> for Order {
-    type Error = StoreError;
-
-    fn try_from(row: OrderRow) -> Result<Self, StoreError> {
-        let id = row.id;
-        order(row).map_err(|fault| corrupt("order", id, fault))
+impl Columns for OrderRow {
+    fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: OrderId::new(row.try_get(0)?),
+            number: row.try_get(1)?,
+            client_id: row.try_get(2)?,
+            status: row.try_get(3)?,
+            return_reason: row.try_get(4)?,
+            returned_at: row.try_get::<Option<Instant>, _>(5)?.map(|at| timestamp(at, 5)).transpose()?,
+            created_at: timestamp(row.try_get(6)?, 6)?,
+            updated_at: timestamp(row.try_get(7)?, 7)?,
+        })
     }
 }
 
-fn order(row: OrderRow) -> Result<Order, Source> {
-    let status: OrderStatus = row.status.parse()?;
-    Ok(Order {
-        id: OrderId::new(row.id),
-        number: row.order_number.try_into()?,
-        // A form of the Python system may leave an empty text where nobody was chosen.
-        client_id: row.client_id.filter(|id| !id.is_empty()).map(|id| id.parse()).transpose()?,
-        state: OrderState::restore(status, return_info(status, row.return_reason, row.returned_at)?),
-        created_at: row.created_at.try_into()?,
-        updated_at: row.updated_at.try_into()?,
+impl Columns for ClientRow {
+    fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let id: ClientId = row.try_get::<String, _>(0)?.parse().map_err(|fault| decode_error(fault, 0))?;
+        Ok(Self {
+            id,
+            name: row.try_get(1)?,
+            email: row.try_get(2)?,
+            phone: row.try_get(3)?,
+            address: row.try_get(4)?,
+            created_at: timestamp(row.try_get(5)?, 5)?,
+            updated_at: timestamp(row.try_get(6)?, 6)?,
+        })
+    }
+}
+
+fn timestamp(instant: Instant, column: usize) -> Result<Timestamp, sqlx::Error> {
+    instant.try_into().map_err(|fault| decode_error(fault, column))
+}
+
+fn decode_error(fault: impl Into<Source>, column: usize) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_string(), source: fault.into() }
+}
+
+/// A row that was fetched, whether it could be decoded or not: one that could not does not take the others with it.
+pub(crate) struct Fetched<R>(Result<R, StoreError>);
+
+impl<R: Columns> FromRow<'_, PgRow> for Fetched<R> {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self(decode(row)))
+    }
+}
+
+impl TryFrom<Fetched<OrderRow>> for Order {
+    type Error = StoreError;
+
+    fn try_from(row: Fetched<OrderRow>) -> Result<Self, StoreError> {
+        row.0?.try_into()
+    }
+}
+
+impl TryFrom<Fetched<ClientRow>> for Client {
+    type Error = StoreError;
+
+    fn try_from(row: Fetched<ClientRow>) -> Result<Self, StoreError> {
+        row.0?.try_into()
+    }
+}
+
+/// The error says which row it is.
+fn decode<R: Columns>(row: &PgRow) -> Result<R, StoreError> {
+    R::decode(row).map_err(|error| match store_error(error) {
+        StoreError::Corrupt { source } => match row.try_get::<i64, _>(0) {
+            Ok(id) => corrupt("order", id, Box::new(source)),
+            Err(_) => corrupt("client", row.try_get::<String, _>(0).unwrap_or_default(), Box::new(source)),
+        },
+        error => error,
     })
 }
 
-/// What a row says of a return. What is left over from one in a row of another status is not even looked at; a blank
-/// reason is none. The expression that lists sort by (`returned_key`) says the same.
-fn return_info(
-    status: OrderStatus,
-    reason: Option<String>,
-    returned_at: Option<Instant>,
-) -> Result<Option<ReturnInfo>, Source> {
-    if status != OrderStatus::Returned {
-        return Ok(None);
+/// What was found for each of some keys.
+pub(crate) type Found<K, R> = HashMap<K, Result<Option<R>, StoreError>>;
+
+/// Looks rows up by the column `key` of a statement that takes an array of keys. A failure is at each key that it concerns.
+pub(crate) async fn look_up<K, R>(
+    session: &mut Session<'_, '_>,
+    text: &'static str,
+    keys: impl Iterator<Item = K> + Send,
+) -> Found<K, R>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    K: Type<Postgres> + PgHasArrayType + for<'q> Encode<'q, Postgres> + for<'r> Decode<'r, Postgres>,
+    R: Columns + Send,
+{
+    let keys: Vec<K> = keys.collect::<HashSet<_>>().into_iter().collect();
+    let mut found = Found::with_capacity(keys.len());
+    for keys in keys.chunks(sql::CHUNK) {
+        let rows = session.read((text, keys.to_vec()), |connection, (text, keys)| {
+            Box::pin(async move { sqlx::query(*text).bind(keys).fetch_all(connection).await.map_err(store_error) })
+        });
+        match rows.await.and_then(|rows| decode_by_key(&rows)) {
+            Ok(rows) => {
+                found.extend(keys.iter().map(|key| (key.clone(), Ok(None))));
+                found.extend(rows);
+            }
+            Err(error) => found.extend(keys.iter().map(|key| (key.clone(), Err(error.clone())))),
+        }
     }
-    match (reason.and_then(ReturnReason::restore), returned_at) {
-        (Some(reason), Some(at)) => Ok(Some(ReturnInfo { reason, returned_at: at.try_into()? })),
-        _ => Ok(None),
-    }
+    found
 }
 
-#[derive(sqlx::FromRow)]
-pub(crate) struct ClientRow {
-    id: String,
-    name: String,
-    email: String,
-    phone: Option<String>,
-    address: Option<String>,
-    created_at: Instant,
-    updated_at: Instant,
-}
-
-impl TryFrom<ClientRow> for Client {
-    type Error = StoreError;
-
-    fn try_from(row: ClientRow) -> Result<Self, StoreError> {
-        let id = row.id.clone();
-        client(row).map_err(|fault| corrupt("client", id, fault))
-    }
-}
-
-fn client(row: ClientRow) -> Result<Client, Source> {
-    Ok(Client {
-        id: row.id.parse()?,
-        name: ClientName::parse(row.name)?,
-        email: row.email.parse()?,
-        phone: row.phone.map(Phone::parse).transpose()?,
-        address: row.address.map(Address::parse).transpose()?,
-        created_at: row.created_at.try_into()?,
-        updated_at: row.updated_at.try_into()?,
-    })
+fn decode_by_key<K, R>(rows: &[PgRow]) -> Result<Found<K, R>, StoreError>
+where
+    K: Eq + Hash + Type<Postgres> + for<'r> Decode<'r, Postgres>,
+    R: Columns,
+{
+    rows.iter().map(|row| Ok((row.try_get("key").map_err(store_error)?, decode(row).map(Some)))).collect()
 }
 
 #[derive(sqlx::FromRow)]
@@ -122,7 +167,7 @@ fn event(row: EventRow) -> Result<OrderEvent, Source> {
     })
 }
 
-/// Says which row it is, so that whoever reads the log can look at it.
+/// Names the row, so that an operator who reads the log can find it.
 fn corrupt(what: &str, id: impl std::fmt::Display, fault: Source) -> StoreError {
     StoreError::corrupt(format!("{what} {id}: {fault}"))
 }

@@ -65,17 +65,46 @@ macro_rules! number_in_status {
     };
 }
 
-/// The columns of [`OrderRow`](crate::rows::OrderRow).
-macro_rules! order_columns {
-    () => {
-        "id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at"
+/// The columns of an order but its id, each after a prefix such as `stored.`.
+macro_rules! order_fields {
+    ($of:literal) => {
+        concat!(
+            $of,
+            "order_number, ",
+            $of,
+            "client_id, ",
+            $of,
+            "status, ",
+            $of,
+            "return_reason, ",
+            $of,
+            "returned_at, ",
+            $of,
+            "created_at, ",
+            $of,
+            "updated_at"
+        )
     };
 }
 
-/// The columns of [`ClientRow`](crate::rows::ClientRow).
+/// The columns of an order, in the order in which [`Columns`](crate::rows::Columns) decodes them.
+macro_rules! order_columns {
+    () => {
+        concat!("id, ", $crate::sql::order_fields!(""))
+    };
+}
+
+/// The columns of a client but its id, each after a prefix such as `stored.`.
+macro_rules! client_fields {
+    ($of:literal) => {
+        concat!($of, "name, ", $of, "email, ", $of, "phone, ", $of, "address, ", $of, "created_at, ", $of, "updated_at")
+    };
+}
+
+/// The columns of a client, in the order in which [`Columns`](crate::rows::Columns) decodes them.
 macro_rules! client_columns {
     () => {
-        "id, name, email, phone, address, created_at, updated_at"
+        concat!("id, ", $crate::sql::client_fields!(""))
     };
 }
 
@@ -86,10 +115,65 @@ macro_rules! event_columns {
     };
 }
 
-/// What a statement that writes an event does before its ids are assigned, see [`events`](crate::events).
-macro_rules! take_turn {
+/// Shares the lock of the feed until the end of the transaction, see [`events`](crate::events).
+macro_rules! share_event_lock {
     () => {
         "pg_advisory_xact_lock_shared(1347571542, 1)"
+    };
+}
+
+/// A row of FROM that limits how long the transaction waits for a lock from here on, unless the parameter is NULL.
+macro_rules! lock_timeout {
+    ($parameter:literal) => {
+        concat!(
+            "(SELECT CASE WHEN ",
+            $parameter,
+            "::text IS NOT NULL THEN set_config('lock_timeout', ",
+            $parameter,
+            ", true) END) AS limited"
+        )
+    };
+}
+
+/// The statement that changes rows only if they are as they were read. `$before` selects the rows as they were read, with
+/// their place `n`. Locks those that still are so, in the order of their ids (`held`); makes the change (`done`); and tells a
+/// row that was passed over because it is locked from one that is not as it was read.
+///
+/// The coalesce hides the comparisons from the planner, which would expect one row of a thousand to be as it was read.
+macro_rules! compare_and_swap {
+    ($table:literal, $id:literal, $fields:ident, $before:expr, $locked:literal, $change:expr, $then:expr) => {
+        concat!(
+            "WITH before AS MATERIALIZED (",
+            $before,
+            "), held AS MATERIALIZED (SELECT before.n, stored.id FROM before JOIN ",
+            $table,
+            " AS stored ON stored.id = before.id AND coalesce((",
+            $fields!("stored."),
+            ") IS NOT DISTINCT FROM (",
+            $fields!("before."),
+            "), false) ORDER BY stored.id FOR UPDATE OF stored",
+            $locked,
+            "), done AS (",
+            $change,
+            " WHERE ",
+            $table,
+            ".id = held.id RETURNING held.n, ",
+            $table,
+            ".id) ",
+            $then,
+            "SELECT before.n, CASE \
+                WHEN done.n IS NOT NULL THEN 'done' \
+                WHEN EXISTS (SELECT 1 FROM ",
+            $table,
+            " AS stored WHERE stored.id = before.id AND (",
+            $fields!("stored."),
+            ") IS NOT DISTINCT FROM (",
+            $fields!("before."),
+            ")) THEN 'locked' \
+                ELSE 'stale' END, ",
+            $id,
+            " FROM before LEFT JOIN done USING (n)"
+        )
     };
 }
 
@@ -101,20 +185,21 @@ macro_rules! is_writable {
 }
 
 pub(crate) use {
-    client, client_columns, client_grams, created_in_status, event_columns, folded, is_writable, number_grams,
-    number_in_status, order_columns, returned_key, take_turn, updated_in_status,
+    client, client_columns, client_fields, client_grams, compare_and_swap, created_in_status, event_columns, folded,
+    is_writable, lock_timeout, number_grams, number_in_status, order_columns, order_fields, returned_key,
+    share_event_lock, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.
 pub(crate) const LOCKS: i32 = 1_347_571_542;
 
-/// The lock that who writes an event shares.
+/// The lock that a writer of events shares.
 pub(crate) const LOCK_OF_EVENTS: i32 = 1;
 
 /// The lock that who migrates holds alone.
 pub(crate) const LOCK_OF_MIGRATIONS: i32 = 0;
 
-/// The most values that one statement is asked for.
+/// The most keys or writes of one statement.
 pub(crate) const CHUNK: usize = 1_000;
 
 /// For one transaction: counting a large table takes longer than anything else.

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use provesi_core::{
-    Actor, Client, ClientFilter, ClientId, ClientListing, ClientName, ClientQuery, ClientRepository, Direction, Email,
-    NewOrder, NumberPart, OrderFilter, OrderListing, OrderRepository, OrderSort, OrderState, OrderStatus, PageLimit,
-    PageRequest, Phone, ReturnReason, Stamp, Timestamp,
+    Actor, Client, ClientFilter, ClientId, ClientListing, ClientName, ClientQuery, ClientRepository,
+    ClientRepositoryExt, Direction, Email, NewOrder, NumberPart, OrderFilter, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderSort, OrderState, OrderStatus, PageLimit, PageRequest, Phone, ReturnReason, Stamp,
+    Timestamp,
 };
 use provesi_store_sqlite::SqliteStore;
 
@@ -150,7 +151,7 @@ async fn main() -> Result<(), Failure> {
             let store = writing.clone();
             async move {
                 let (order, stamp) = order(n)?;
-                OrderRepository::insert(&store, &order, &stamp).await?;
+                OrderRepositoryExt::insert(&store, &order, &stamp).await?;
                 Ok(())
             }
         })
@@ -159,7 +160,7 @@ async fn main() -> Result<(), Failure> {
         at_once("clients", CLIENTS.min(orders), move |n| {
             let store = writing.clone();
             async move {
-                ClientRepository::insert(&store, &client(n)?).await?;
+                ClientRepositoryExt::insert(&store, &client(n)?).await?;
                 Ok(())
             }
         })
@@ -171,7 +172,7 @@ async fn main() -> Result<(), Failure> {
         async move {
             let found = store.find_by_number(&order(n)?.0.number).await?;
             let id = found.and_then(|order| order.client_id).ok_or("an order is missing")?;
-            ClientRepository::get(&store, id).await?;
+            ClientRepositoryExt::get(&store, id).await?;
             Ok(())
         }
     })

@@ -3,33 +3,31 @@
 mod page;
 mod write;
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, Expected, Page,
-    PageLimit, PageRequest, StoreError, Timestamp, readable, stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    Page, PageLimit, PageRequest, StoreError, stream_items,
 };
 
-use crate::rows::ClientRow;
-use crate::sql;
+use crate::look_up::look_up;
+use crate::rows::ClientColumns;
 use crate::store::SqliteStore;
 
 #[cfg(test)]
 pub(crate) use page::page_text;
+pub(crate) use write::commit;
 
-const GET: &str = "SELECT id, name, email, phone, address, created_at, updated_at FROM clients WHERE id = ?1";
-
-const GET_MANY: &str = "\
+const BY_ID: &str = "\
     SELECT id, name, email, phone, address, created_at, updated_at FROM clients \
     WHERE id IN (SELECT value FROM json_each(?1))";
 
-const FIND_BY_EMAIL: &str =
-    "SELECT id, name, email, phone, address, created_at, updated_at FROM clients WHERE email_folded = ?1";
+const BY_EMAIL: &str = "\
+    SELECT email_folded, id, name, email, phone, address, created_at, updated_at FROM clients \
+    WHERE email_folded IN (SELECT value FROM json_each(?1))";
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[GET, GET_MANY, FIND_BY_EMAIL];
+pub(crate) const READS: &[&str] = &[BY_ID, BY_EMAIL];
 
 #[async_trait]
 impl ClientRepository for SqliteStore {
@@ -37,49 +35,25 @@ impl ClientRepository for SqliteStore {
         "SQLite".to_owned()
     }
 
-    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        self.writer.write(write::Insert { client: client.clone() }).await
-    }
-
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        let row: Option<ClientRow> = sqlx::query_as(GET)
-            .bind(id.to_string())
-            .fetch_optional(&self.readers.pool)
-            .await
-            .map_err(|error| self.readers.failed(error))?;
-        row.map(Client::try_from).transpose()
-    }
-
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        let ids: HashSet<ClientId> = ids.iter().copied().collect();
-        let ids: Vec<ClientId> = ids.into_iter().collect();
-        let mut clients = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<ClientRow> = sqlx::query_as(GET_MANY)
-                .bind(sql::json(chunk)?)
-                .fetch_all(&self.readers.pool)
-                .await
-                .map_err(|error| self.readers.failed(error))?;
-            clients.append(&mut readable(rows)?);
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
+        let (mut ids, mut emails) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                ClientKey::Id(id) => ids.push(id.to_string()),
+                ClientKey::Email(email) => emails.push(email.folded()),
+            }
         }
-        Ok(clients)
+        let by_id = look_up::<_, ClientColumns, ClientRow>(&self.readers, BY_ID, &ids).await;
+        let by_email = look_up::<_, ClientColumns, ClientRow>(&self.readers, BY_EMAIL, &emails).await;
+        let row = |key: &ClientKey| match key {
+            ClientKey::Id(id) => by_id.get(&id.to_string()),
+            ClientKey::Email(email) => by_email.get(&email.folded()),
+        };
+        keys.iter().map(row).collect()
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        let row: Option<ClientRow> = sqlx::query_as(FIND_BY_EMAIL)
-            .bind(email.folded())
-            .fetch_optional(&self.readers.pool)
-            .await
-            .map_err(|error| self.readers.failed(error))?;
-        row.map(Client::try_from).transpose()
-    }
-
-    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        self.writer.write(write::Update { client: client.clone(), expected, at }).await
-    }
-
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        self.writer.write(write::Delete { id, expected }).await
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        self.writer.commit_clients(writes).await
     }
 
     async fn page(

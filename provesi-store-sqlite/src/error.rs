@@ -1,9 +1,5 @@
 //! The one mapping from what the driver says to what the ports say.
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::sync::Arc;
-
 use provesi_core::StoreError;
 use sqlx::error::{DatabaseError, ErrorKind};
 
@@ -88,47 +84,11 @@ fn extended_code(error: &dyn DatabaseError) -> u32 {
     error.code().and_then(|code| code.parse().ok()).unwrap_or(0)
 }
 
-/// The failure of a transaction, for every caller that shared it.
-#[derive(Clone, Debug)]
-pub(crate) struct Shared(Arc<StoreError>);
-
-impl Shared {
-    pub(crate) fn new(error: StoreError) -> Self {
-        Self(Arc::new(error))
-    }
-
-    pub(crate) fn to_store_error(&self) -> StoreError {
-        match *self.0 {
-            StoreError::Unavailable { .. } => StoreError::unavailable(self.clone()),
-            StoreError::OutcomeUnknown { .. } => StoreError::outcome_unknown(self.clone()),
-            StoreError::Degraded { reason, .. } => StoreError::degraded(reason, self.clone()),
-            _ => StoreError::backend(self.clone()),
-        }
-    }
-
-    pub(crate) fn error(&self) -> &StoreError {
-        &self.0
-    }
-
-    /// Whether the transaction failed as a whole, and not because of one of its writes, as one that meets a damaged page.
-    pub(crate) fn is_of_the_store(&self) -> bool {
-        match &*self.0 {
-            StoreError::Degraded { reason, .. } => *reason != health::CORRUPT,
-            StoreError::OutcomeUnknown { .. } => true,
-            error => error.is_transient(),
-        }
-    }
-}
-
-impl fmt::Display for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the transaction that the write was part of failed")
-    }
-}
-
-impl StdError for Shared {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The variant already carries the meaning.
-        StdError::source(&*self.0)
+/// Whether a transaction failed as a whole, and not because of one of its writes, as one that meets a damaged page.
+pub(crate) fn is_of_the_store(failure: &StoreError) -> bool {
+    match failure {
+        StoreError::Degraded { reason, .. } => *reason != health::CORRUPT,
+        StoreError::OutcomeUnknown { .. } => true,
+        failure => failure.is_transient(),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct NewEvent<'a> {
     /// The number once it had happened.
     pub(crate) number: &'a OrderNumber,
     pub(crate) stamp: &'a Stamp,
-    pub(crate) kind: EventKind,
+    pub(crate) kind: &'a EventKind,
 }
 
 /// Any number of events in one statement with one text, which stays prepared. `json_each` hands the elements out in

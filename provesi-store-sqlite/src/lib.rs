@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod file;
 mod health;
+mod look_up;
 mod migrations;
 mod options;
 mod orders;

@@ -3,36 +3,31 @@
 mod page;
 mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId,
-    OrderListing, OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, readable,
-    stream_items,
+    BoxStream, ClientId, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError, stream_items,
 };
 
+use crate::look_up::look_up;
 use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::rows::{ClientIdRow, OrderRow};
+use crate::rows::{ClientIdRow, OrderColumns};
 use crate::store::SqliteStore;
-use crate::writer::InsertOrder;
 use crate::{events, sql};
 
 #[cfg(test)]
 pub(crate) use page::{Access, Statement};
-pub(crate) use write::insert_all;
+pub(crate) use write::commit;
 
-const GET: &str = "\
+const BY_ID: &str = "\
     SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
-    FROM orders WHERE id = ?1";
+    FROM orders WHERE id IN (SELECT value FROM json_each(?1))";
 
-const FIND_BY_NUMBER: &str = "\
-    SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
-    FROM orders WHERE number_folded = ?1";
-
-const FIND_BY_NUMBERS: &str = "\
-    SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
+const BY_NUMBER: &str = "\
+    SELECT number_folded, id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
     FROM orders WHERE number_folded IN (SELECT value FROM json_each(?1))";
 
 const COUNT_BY_CLIENT: &str = "\
@@ -44,7 +39,7 @@ const CLIENT_IDS: &str = "\
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[GET, FIND_BY_NUMBER, FIND_BY_NUMBERS, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[BY_ID, BY_NUMBER, COUNT_BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
@@ -52,49 +47,25 @@ impl OrderRepository for SqliteStore {
         "SQLite".to_owned()
     }
 
-    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.writer.insert_order(InsertOrder { order: order.clone(), stamp: stamp.clone() }).await
-    }
-
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        let row: Option<OrderRow> = sqlx::query_as(GET)
-            .bind(id.get())
-            .fetch_optional(&self.readers.pool)
-            .await
-            .map_err(|error| self.readers.failed(error))?;
-        row.map(Order::try_from).transpose()
-    }
-
-    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        let row: Option<OrderRow> = sqlx::query_as(FIND_BY_NUMBER)
-            .bind(number.folded())
-            .fetch_optional(&self.readers.pool)
-            .await
-            .map_err(|error| self.readers.failed(error))?;
-        row.map(Order::try_from).transpose()
-    }
-
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
-        let numbers: HashSet<String> = numbers.iter().map(OrderNumber::folded).collect();
-        let numbers: Vec<String> = numbers.into_iter().collect();
-        let mut orders = Vec::with_capacity(numbers.len());
-        for chunk in numbers.chunks(sql::CHUNK) {
-            let rows: Vec<OrderRow> = sqlx::query_as(FIND_BY_NUMBERS)
-                .bind(sql::json(chunk)?)
-                .fetch_all(&self.readers.pool)
-                .await
-                .map_err(|error| self.readers.failed(error))?;
-            orders.append(&mut readable(rows)?);
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
+        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                OrderKey::Id(id) => ids.push(id.get()),
+                OrderKey::Number(number) => numbers.push(number.folded()),
+            }
         }
-        Ok(orders)
+        let by_id = look_up::<_, OrderColumns, OrderRow>(&self.readers, BY_ID, &ids).await;
+        let by_number = look_up::<_, OrderColumns, OrderRow>(&self.readers, BY_NUMBER, &numbers).await;
+        let row = |key: &OrderKey| match key {
+            OrderKey::Id(id) => by_id.get(&id.get()),
+            OrderKey::Number(number) => by_number.get(&number.folded()),
+        };
+        keys.iter().map(row).collect()
     }
 
-    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.writer.write(write::Update { order: order.clone(), expected, stamp: stamp.clone() }).await
-    }
-
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.writer.write(write::Delete { id, expected, stamp: stamp.clone() }).await
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+        self.writer.commit_orders(writes).await
     }
 
     async fn page(
@@ -132,18 +103,6 @@ impl OrderRepository for SqliteStore {
             }
         }
         Ok(counts)
-    }
-
-    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let (mut detached, mut after) = (0, write::DetachPosition::START);
-        loop {
-            let batch = self.writer.write(write::Detach { id, stamp: stamp.clone(), after }).await?;
-            detached += batch.changed;
-            if !batch.is_full {
-                return Ok(detached);
-            }
-            after = batch.next;
-        }
     }
 
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {

@@ -1,20 +1,20 @@
-//! Rows, and how they become what the domain knows. A row that breaks the domain's rules is
-//! [`StoreError::Corrupt`], never a panic.
+//! Rows of the tables. What they say is checked by the domain.
 
 use provesi_core::{
-    Address, Client, ClientId, ClientName, EventId, EventKind, Order, OrderEvent, OrderId, OrderState, Phone,
-    ReturnInfo, ReturnReason, Source, StoreError, Timestamp,
+    ClientId, ClientRow, EventId, EventKind, OrderEvent, OrderId, OrderRow, Source, StoreError, Timestamp,
 };
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
 
-/// The columns of [`OrderRow`].
+/// The columns of [`OrderColumns`].
 pub(crate) const ORDER_COLUMNS: &str =
     "id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at";
 
-/// The columns of [`ClientRow`].
+/// The columns of [`ClientColumns`].
 pub(crate) const CLIENT_COLUMNS: &str = "id, name, email, phone, address, created_at, updated_at";
 
 #[derive(sqlx::FromRow)]
-pub(crate) struct OrderRow {
+pub(crate) struct OrderColumns {
     id: i64,
     order_number: String,
     client_id: Option<String>,
@@ -25,36 +25,36 @@ pub(crate) struct OrderRow {
     updated_at: i64,
 }
 
-impl TryFrom<OrderRow> for Order {
+impl TryFrom<OrderColumns> for OrderRow {
     type Error = StoreError;
 
-    fn try_from(row: OrderRow) -> Result<Self, StoreError> {
-        let id = row.id;
-        order(row).map_err(|fault| corrupt("order", id, fault))
+    /// # Errors
+    /// [`StoreError::Corrupt`] if an instant is none of the years 1 to 9999.
+    fn try_from(row: OrderColumns) -> Result<Self, StoreError> {
+        let instant = |micros| Timestamp::from_micros(micros).map_err(|fault| corrupt("order", row.id, fault.into()));
+        Ok(Self {
+            id: OrderId::new(row.id),
+            number: row.order_number,
+            client_id: row.client_id,
+            status: row.status,
+            return_reason: row.return_reason,
+            returned_at: row.returned_at.map(instant).transpose()?,
+            created_at: instant(row.created_at)?,
+            updated_at: instant(row.updated_at)?,
+        })
     }
 }
 
-fn order(row: OrderRow) -> Result<Order, Source> {
-    let return_info = match (row.return_reason, row.returned_at) {
-        (Some(reason), Some(at)) => {
-            let reason = ReturnReason::restore(reason).ok_or("a return with a blank reason")?;
-            Some(ReturnInfo { reason, returned_at: Timestamp::from_micros(at)? })
-        }
-        (None, None) => None,
-        _ => return Err("the reason of a return without its date, or the date without the reason".into()),
-    };
-    Ok(Order {
-        id: OrderId::new(row.id),
-        number: row.order_number.try_into()?,
-        client_id: row.client_id.map(|id| id.parse()).transpose()?,
-        state: OrderState::restore(row.status.parse()?, return_info),
-        created_at: Timestamp::from_micros(row.created_at)?,
-        updated_at: Timestamp::from_micros(row.updated_at)?,
-    })
+impl TryFrom<OrderColumns> for provesi_core::Order {
+    type Error = StoreError;
+
+    fn try_from(row: OrderColumns) -> Result<Self, StoreError> {
+        OrderRow::try_from(row)?.try_into()
+    }
 }
 
 #[derive(sqlx::FromRow)]
-pub(crate) struct ClientRow {
+pub(crate) struct ClientColumns {
     id: String,
     name: String,
     email: String,
@@ -64,25 +64,48 @@ pub(crate) struct ClientRow {
     updated_at: i64,
 }
 
-impl TryFrom<ClientRow> for Client {
+impl TryFrom<ClientColumns> for ClientRow {
     type Error = StoreError;
 
-    fn try_from(row: ClientRow) -> Result<Self, StoreError> {
-        let id = row.id.clone();
-        client(row).map_err(|fault| corrupt("client", id, fault))
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the id is none, or an instant is none of the years 1 to 9999.
+    fn try_from(row: ClientColumns) -> Result<Self, StoreError> {
+        let fault = |fault: provesi_core::Invalid| corrupt("client", &row.id, fault.into());
+        let instant = |micros| Timestamp::from_micros(micros).map_err(fault);
+        Ok(Self {
+            id: row.id.parse().map_err(fault)?,
+            created_at: instant(row.created_at)?,
+            updated_at: instant(row.updated_at)?,
+            name: row.name,
+            email: row.email,
+            phone: row.phone,
+            address: row.address,
+        })
     }
 }
 
-fn client(row: ClientRow) -> Result<Client, Source> {
-    Ok(Client {
-        id: row.id.parse()?,
-        name: ClientName::parse(row.name)?,
-        email: row.email.parse()?,
-        phone: row.phone.map(Phone::parse).transpose()?,
-        address: row.address.map(Address::parse).transpose()?,
-        created_at: Timestamp::from_micros(row.created_at)?,
-        updated_at: Timestamp::from_micros(row.updated_at)?,
-    })
+impl TryFrom<ClientColumns> for provesi_core::Client {
+    type Error = StoreError;
+
+    fn try_from(row: ClientColumns) -> Result<Self, StoreError> {
+        ClientRow::try_from(row)?.try_into()
+    }
+}
+
+/// A row after the key that it was looked up by.
+pub(crate) struct Keyed<K, T> {
+    pub(crate) key: K,
+    pub(crate) row: T,
+}
+
+impl<'r, K, T> FromRow<'r, SqliteRow> for Keyed<K, T>
+where
+    K: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    T: FromRow<'r, SqliteRow>,
+{
+    fn from_row(row: &'r SqliteRow) -> Result<Self, sqlx::Error> {
+        Ok(Self { key: row.try_get(0)?, row: T::from_row(row)? })
+    }
 }
 
 #[derive(sqlx::FromRow)]

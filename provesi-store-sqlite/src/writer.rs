@@ -8,14 +8,16 @@ mod probe;
 mod task;
 
 use async_trait::async_trait;
-use provesi_core::{NewOrder, Order, Stamp, StoreError};
+use provesi_core::{ClientWrite, OrderId, OrderWrite, StoreError};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::error::is_of_the_store;
 use crate::file::OpenFile;
 use crate::health::Health;
 use crate::options::WRITE_DEADLINE;
-use batch::{Ticket, Waiting};
+use crate::{clients, sql};
+use batch::{OrdersTicket, Ticket, Waiting};
 use claim::Claim;
 use probe::Probe;
 
@@ -34,13 +36,6 @@ pub(crate) trait Write: Send + Sync + 'static {
     async fn run(&self, connection: &mut SqliteConnection) -> Result<Self::Output, StoreError>;
 }
 
-/// A new order to insert; those of a batch become one statement.
-#[derive(Debug)]
-pub(crate) struct InsertOrder {
-    pub(crate) order: NewOrder,
-    pub(crate) stamp: Stamp,
-}
-
 /// Where the writes go: the connection, the file that it must be a connection to, and how the last write ended.
 struct Target {
     pool: SqlitePool,
@@ -50,7 +45,8 @@ struct Target {
 
 /// What waits in the queue.
 enum Job {
-    InsertOrder(Box<Ticket<InsertOrder, Order>>),
+    /// Those of a batch share their statements.
+    Orders(Box<OrdersTicket>),
     Other(Box<dyn Waiting>),
     Close(oneshot::Sender<()>),
 }
@@ -76,10 +72,43 @@ impl Writer {
         self.submit(Job::Other(Box::new(ticket)), claim, answer).await
     }
 
-    pub(crate) async fn insert_order(&self, insert: InsertOrder) -> Result<Order, StoreError> {
+    /// Makes these writes of orders, 1,000 in a transaction at most. If a transaction was rolled back because of one of its
+    /// writes, each is made on its own, so that the others succeed.
+    pub(crate) async fn commit_orders(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for chunk in writes.chunks(sql::CHUNK) {
+            let made = self.submit_orders(chunk).await;
+            if is_of_one_write(&made, chunk) {
+                for write in chunk {
+                    outcomes.append(&mut each(1, self.submit_orders(std::slice::from_ref(write)).await));
+                }
+            } else {
+                outcomes.append(&mut each(chunk.len(), made));
+            }
+        }
+        outcomes
+    }
+
+    async fn submit_orders(&self, writes: &[OrderWrite]) -> Outcomes<OrderId> {
         let claim = Claim::default();
-        let (ticket, answer) = Ticket::new(insert, claim.clone());
-        self.submit(Job::InsertOrder(Box::new(ticket)), claim, answer).await
+        let (ticket, answer) = Ticket::new(writes.to_vec(), claim.clone());
+        self.submit(Job::Orders(Box::new(ticket)), claim, answer).await
+    }
+
+    /// Makes these writes of clients, as [`commit_orders`](Self::commit_orders) does.
+    pub(crate) async fn commit_clients(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for chunk in writes.chunks(sql::CHUNK) {
+            let made = self.write(Clients(chunk.to_vec())).await;
+            if is_of_one_write(&made, chunk) {
+                for write in chunk {
+                    outcomes.append(&mut each(1, self.write(Clients(vec![write.clone()])).await));
+                }
+            } else {
+                outcomes.append(&mut each(chunk.len(), made));
+            }
+        }
+        outcomes
     }
 
     /// Checks that writes are accepted and that the file is not known to be degraded. If that is not known, or may have
@@ -128,6 +157,35 @@ impl Writer {
             Err(elapsed) => StoreError::unavailable(elapsed),
         };
         if claim.take() { Err(error) } else { Err(StoreError::outcome_unknown(error)) }
+    }
+}
+
+/// The outcomes of some writes, or the failure of their transaction.
+type Outcomes<T> = Result<Vec<Result<T, StoreError>>, StoreError>;
+
+/// Whether a transaction of several writes was rolled back because of one of them.
+fn is_of_one_write<T, W>(made: &Outcomes<T>, writes: &[W]) -> bool {
+    writes.len() > 1 && made.as_ref().is_err_and(|error| !is_of_the_store(error))
+}
+
+/// The outcome of each write.
+fn each<T>(writes: usize, made: Outcomes<T>) -> Vec<Result<T, StoreError>> {
+    made.unwrap_or_else(|error| (0..writes).map(|_| Err(error.clone())).collect())
+}
+
+/// Writes of clients.
+struct Clients(Vec<ClientWrite>);
+
+#[async_trait]
+impl Write for Clients {
+    type Output = Vec<Result<(), StoreError>>;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Self::Output, StoreError> {
+        let mut outcomes = Vec::with_capacity(self.0.len());
+        for write in &self.0 {
+            outcomes.push(clients::commit(connection, write).await?);
+        }
+        Ok(outcomes)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Email, EventId, Expected,
-    NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing, OrderNumber, OrderRepository, Page,
-    PageLimit, PageRequest, Stamp, StoreError, Timestamp,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
+    ClientWrite, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber,
+    OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError,
 };
 use tokio::sync::Notify;
 
@@ -47,6 +47,8 @@ pub enum Fault {
     Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
     Stall,
+    /// The first outcome of a call with many keys is [`StoreError::Corrupt`]; the others do their work.
+    CorruptFirst,
     /// A page of clients has its first item alone and says that the store stopped early; what else there is does its
     /// work.
     StopEarly,
@@ -177,7 +179,7 @@ impl Faults {
     /// What comes before the inner call: an error instead of it, or the fault that comes afterwards.
     async fn before(&self, method: &'static str) -> Result<Option<Fault>, StoreError> {
         match self.next(method) {
-            after @ (None | Some(Fault::FailAfter | Fault::StopEarly)) => Ok(after),
+            after @ (None | Some(Fault::FailAfter | Fault::StopEarly | Fault::CorruptFirst)) => Ok(after),
             Some(Fault::FailBefore) => Err(unavailable()),
             Some(Fault::Degrade) => Err(degraded()),
             Some(Fault::Break) => Err(StoreError::backend(Self::CAUSE)),
@@ -200,25 +202,42 @@ impl Faults {
         }
     }
 
+    /// What a call returns under the armed fault. After its work it fails with `late`.
     async fn around<T>(
         &self,
         method: &'static str,
+        late: fn() -> StoreError,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let after = self.before(method).await?;
         let result = call.await;
-        if after == Some(Fault::FailAfter) { Err(unavailable()) } else { result }
+        if after == Some(Fault::FailAfter) { Err(late()) } else { result }
     }
 
-    /// As [`around`](Self::around), of a write: one that fails after its work is not known to have failed.
-    async fn around_write<T>(
+    /// As [`around`](Self::around), of a call with an outcome for each of `positions`.
+    async fn around_each<T>(
         &self,
         method: &'static str,
-        call: impl Future<Output = Result<T, StoreError>> + Send,
-    ) -> Result<T, StoreError> {
-        let after = self.before(method).await?;
-        let result = call.await;
-        if after == Some(Fault::FailAfter) { Err(StoreError::outcome_unknown(Self::CAUSE)) } else { result }
+        positions: usize,
+        late: fn() -> StoreError,
+        call: impl Future<Output = Vec<Result<T, StoreError>>> + Send,
+    ) -> Vec<Result<T, StoreError>> {
+        let each = |error: fn() -> StoreError| (0..positions).map(|_| Err(error())).collect();
+        match self.before(method).await {
+            Err(error) => (0..positions).map(|_| Err(error.clone())).collect(),
+            Ok(Some(Fault::FailAfter)) => {
+                call.await;
+                each(late)
+            }
+            Ok(Some(Fault::CorruptFirst)) => {
+                let mut outcomes = call.await;
+                if let Some(first) = outcomes.first_mut() {
+                    *first = Err(StoreError::corrupt(Self::CAUSE));
+                }
+                outcomes
+            }
+            Ok(_) => call.await,
+        }
     }
 
     fn around_stream<T: Send + 'static>(
@@ -227,7 +246,7 @@ impl Faults {
         stream: BoxStream<Result<T, StoreError>>,
     ) -> BoxStream<Result<T, StoreError>> {
         match self.next(method) {
-            None | Some(Fault::StopEarly) => stream,
+            None | Some(Fault::StopEarly | Fault::CorruptFirst) => stream,
             Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
             // A stream that fails after its work: some items, then the error.
             Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
@@ -252,6 +271,10 @@ fn degraded() -> StoreError {
     StoreError::degraded("disk full", Faults::CAUSE)
 }
 
+fn outcome_unknown() -> StoreError {
+    StoreError::outcome_unknown(Faults::CAUSE)
+}
+
 fn unavailable() -> StoreError {
     StoreError::unavailable(Faults::CAUSE)
 }
@@ -262,28 +285,12 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
         self.inner.database()
     }
 
-    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        self.faults.around_write("insert", self.inner.insert(client)).await
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
+        self.faults.around_each("get_many", keys.len(), unavailable, self.inner.get_many(keys)).await
     }
 
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        self.faults.around("get", self.inner.get(id)).await
-    }
-
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        self.faults.around("get_many", self.inner.get_many(ids)).await
-    }
-
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        self.faults.around("find_by_email", self.inner.find_by_email(email)).await
-    }
-
-    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
-        self.faults.around_write("update", self.inner.update(client, expected, at)).await
-    }
-
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        self.faults.around_write("delete", self.inner.delete(id, expected)).await
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        self.faults.around_each("commit", writes.len(), outcome_unknown, self.inner.commit(writes)).await
     }
 
     async fn page(
@@ -301,11 +308,11 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
-        self.faults.around("count", self.inner.count(filter)).await
+        self.faults.around("count", unavailable, self.inner.count(filter)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.faults.around("ping", self.inner.ping()).await
+        self.faults.around("ping", unavailable, self.inner.ping()).await
     }
 
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
@@ -319,28 +326,12 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         self.inner.database()
     }
 
-    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around_write("insert", self.inner.insert(order, stamp)).await
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
+        self.faults.around_each("get_many", keys.len(), unavailable, self.inner.get_many(keys)).await
     }
 
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.faults.around("get", self.inner.get(id)).await
-    }
-
-    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        self.faults.around("find_by_number", self.inner.find_by_number(number)).await
-    }
-
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
-        self.faults.around("find_by_numbers", self.inner.find_by_numbers(numbers)).await
-    }
-
-    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around_write("update", self.inner.update(order, expected, stamp)).await
-    }
-
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        self.faults.around_write("delete", self.inner.delete(id, expected, stamp)).await
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+        self.faults.around_each("commit", writes.len(), outcome_unknown, self.inner.commit(writes)).await
     }
 
     async fn page(
@@ -348,19 +339,15 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, StoreError> {
-        self.faults.around("page", self.inner.page(listing, request)).await
+        self.faults.around("page", unavailable, self.inner.page(listing, request)).await
     }
 
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        self.faults.around("count", self.inner.count(filter)).await
+        self.faults.around("count", unavailable, self.inner.count(filter)).await
     }
 
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        self.faults.around("count_by_client", self.inner.count_by_client(ids)).await
-    }
-
-    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        self.faults.around_write("detach_client", self.inner.detach_client(id, stamp)).await
+        self.faults.around("count_by_client", unavailable, self.inner.count_by_client(ids)).await
     }
 
     async fn history(
@@ -369,15 +356,15 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         after: Option<EventId>,
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, StoreError> {
-        self.faults.around("history", self.inner.history(number, after, limit)).await
+        self.faults.around("history", unavailable, self.inner.history(number, after, limit)).await
     }
 
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        self.faults.around("feed", self.inner.feed(after, limit)).await
+        self.faults.around("feed", unavailable, self.inner.feed(after, limit)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.faults.around("ping", self.inner.ping()).await
+        self.faults.around("ping", unavailable, self.inner.ping()).await
     }
 
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {

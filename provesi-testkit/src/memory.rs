@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientRepository, Direction, Email,
-    EventId, EventKind, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderListing,
-    OrderNumber, OrderRepository, Page, PageLimit, PageRequest, Stamp, StoreError, StoredAudit, Timestamp, UniqueField,
-    name_key, stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
+    ClientWrite, Direction, Email, EventId, EventKind, Order, OrderAction, OrderCursor, OrderEvent, OrderFilter,
+    OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
+    Stamp, StoreError, StoredAudit, UniqueField, name_key, stream_items,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -81,26 +81,62 @@ impl State {
         self.clients.get(self.by_email.get(&email.folded())?)
     }
 
-    fn email_taken(&self, email: &Email, by_other_than: ClientId) -> bool {
-        self.client_with(email).is_some_and(|client| client.id != by_other_than)
-    }
-
     fn order_with(&self, number: &OrderNumber) -> Option<&Order> {
         self.orders.get(self.by_number.get(&number.folded())?)
     }
 
-    fn change_order(&mut self, changed: &Order, stamp: &Stamp) -> Order {
-        let before = self.orders.get(&changed.id).expect("the caller found it").clone();
-        if before.same_content(changed) {
-            return before;
+    fn commit_client(&mut self, write: &ClientWrite) -> Result<(), StoreError> {
+        let as_read = |before: &ClientRow| {
+            let stored = self.clients.get(&before.id).filter(|client| ClientRow::from(*client) == *before);
+            stored.map(drop).ok_or(StoreError::VersionConflict)
+        };
+        match write {
+            ClientWrite::Insert(client) if self.clients.contains_key(&client.id) => {
+                return Err(StoreError::AlreadyExists { field: UniqueField::ClientId });
+            }
+            ClientWrite::Insert(_) => {}
+            ClientWrite::Replace { before, .. } => as_read(before)?,
+            ClientWrite::Delete { before } => {
+                as_read(before)?;
+                self.remove_client(before.id);
+                return Ok(());
+            }
         }
-        let after =
-            Order { created_at: before.created_at, updated_at: before.updated_at.next(stamp.at), ..changed.clone() };
-        self.put_order(&after);
-        for kind in EventKind::changes(&before, &after) {
-            self.push_event(after.id, &after.number, stamp, kind);
+        let (ClientWrite::Insert(after) | ClientWrite::Replace { after, .. }) = write else { return Ok(()) };
+        if self.client_with(&after.email).is_some_and(|client| client.id != after.id) {
+            return Err(StoreError::AlreadyExists { field: UniqueField::Email });
         }
-        after
+        self.put_client(after);
+        Ok(())
+    }
+
+    fn commit_order(&mut self, write: &OrderWrite) -> Result<OrderId, StoreError> {
+        let as_read = |before: &OrderRow| {
+            let stored = self.orders.get(&before.id).filter(|order| OrderRow::from(*order) == *before);
+            stored.map(|order| order.id).ok_or(StoreError::VersionConflict)
+        };
+        let id = match write.action() {
+            OrderAction::Insert(_) => OrderId::new(self.last_order_id + 1),
+            OrderAction::Replace { before, .. } | OrderAction::Delete { before, .. } => as_read(before)?,
+        };
+        let after = match write.action() {
+            OrderAction::Insert(order) => Some(order.clone().with_id(id)),
+            OrderAction::Replace { after, .. } => Some(after.clone()),
+            OrderAction::Delete { .. } => None,
+        };
+        if let Some(after) = after {
+            if self.order_with(&after.number).is_some_and(|other| other.id != id) {
+                return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
+            }
+            self.put_order(&after);
+            self.last_order_id = self.last_order_id.max(id.get());
+        } else {
+            self.remove_order(id);
+        }
+        for kind in write.events() {
+            self.push_event(id, write.number(), write.stamp(), kind.clone());
+        }
+        Ok(id)
     }
 }
 
@@ -134,57 +170,18 @@ impl ClientRepository for MemoryStore {
         "memory".to_owned()
     }
 
-    async fn insert(&self, client: &Client) -> Result<Client, StoreError> {
-        let mut state = self.lock();
-        if state.clients.contains_key(&client.id) {
-            return Err(StoreError::AlreadyExists { field: UniqueField::ClientId });
-        }
-        if state.email_taken(&client.email, client.id) {
-            return Err(StoreError::AlreadyExists { field: UniqueField::Email });
-        }
-        state.put_client(client);
-        Ok(client.clone())
-    }
-
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        Ok(self.lock().clients.get(&id).cloned())
-    }
-
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
         let state = self.lock();
-        let ids: BTreeSet<_> = ids.iter().collect();
-        Ok(ids.into_iter().filter_map(|id| state.clients.get(id).cloned()).collect())
+        let find = |key: &ClientKey| match key {
+            ClientKey::Id(id) => state.clients.get(id),
+            ClientKey::Email(email) => state.client_with(email),
+        };
+        keys.iter().map(|key| Ok(find(key).map(ClientRow::from))).collect()
     }
 
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        Ok(self.lock().client_with(email).cloned())
-    }
-
-    async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
         let mut state = self.lock();
-        let stored = state.clients.get(&client.id).ok_or(StoreError::NotFound)?.clone();
-        if !expected.allows(stored.version()) {
-            return Err(StoreError::VersionConflict);
-        }
-        if stored.same_content(client) {
-            return Ok(stored);
-        }
-        if state.email_taken(&client.email, client.id) {
-            return Err(StoreError::AlreadyExists { field: UniqueField::Email });
-        }
-        let changed =
-            Client { created_at: stored.created_at, updated_at: stored.updated_at.next(at), ..client.clone() };
-        state.put_client(&changed);
-        Ok(changed)
-    }
-
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-        let mut state = self.lock();
-        let stored = state.clients.get(&id).ok_or(StoreError::NotFound)?;
-        if !expected.allows(stored.version()) {
-            return Err(StoreError::VersionConflict);
-        }
-        state.remove_client(id).ok_or(StoreError::NotFound)
+        writes.iter().map(|write| state.commit_client(write)).collect()
     }
 
     async fn page(
@@ -223,52 +220,18 @@ impl OrderRepository for MemoryStore {
         "memory".to_owned()
     }
 
-    async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
+        let state = self.lock();
+        let find = |key: &OrderKey| match key {
+            OrderKey::Id(id) => state.orders.get(id),
+            OrderKey::Number(number) => state.order_with(number),
+        };
+        keys.iter().map(|key| Ok(find(key).map(OrderRow::from))).collect()
+    }
+
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
         let mut state = self.lock();
-        if state.order_with(&order.number).is_some() {
-            return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
-        }
-        state.last_order_id += 1;
-        let made = order.clone().with_id(OrderId::new(state.last_order_id));
-        state.put_order(&made);
-        state.push_event(made.id, &made.number, stamp, EventKind::created(order));
-        Ok(made)
-    }
-
-    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        Ok(self.lock().orders.get(&id).cloned())
-    }
-
-    async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
-        Ok(self.lock().order_with(number).cloned())
-    }
-
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
-        let numbers: BTreeSet<_> = numbers.iter().map(OrderNumber::folded).collect();
-        Ok(self.lock().orders.values().filter(|order| numbers.contains(&order.number.folded())).cloned().collect())
-    }
-
-    async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        let mut state = self.lock();
-        let stored = state.orders.get(&order.id).ok_or(StoreError::NotFound)?;
-        if !expected.allows(stored.version()) {
-            return Err(StoreError::VersionConflict);
-        }
-        if state.order_with(&order.number).is_some_and(|other| other.id != order.id) {
-            return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
-        }
-        Ok(state.change_order(order, stamp))
-    }
-
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
-        let mut state = self.lock();
-        let stored = state.orders.get(&id).ok_or(StoreError::NotFound)?;
-        if !expected.allows(stored.version()) {
-            return Err(StoreError::VersionConflict);
-        }
-        let order = state.remove_order(id).ok_or(StoreError::NotFound)?;
-        state.push_event(id, &order.number, stamp, EventKind::deleted(&order));
-        Ok(order)
+        writes.iter().map(|write| state.commit_order(write)).collect()
     }
 
     async fn page(
@@ -303,15 +266,6 @@ impl OrderRepository for MemoryStore {
             }
         }
         Ok(counts)
-    }
-
-    async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let mut state = self.lock();
-        let orders: Vec<_> = state.orders.values().filter(|order| order.client_id == Some(id)).cloned().collect();
-        for order in &orders {
-            state.change_order(&Order { client_id: None, ..order.clone() }, stamp);
-        }
-        Ok(orders.len() as u64)
     }
 
     fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {

@@ -216,13 +216,13 @@ fn batches<R: Send + 'static>(
     Batches(receiver)
 }
 
-/// Inserts, and tries again where the store does not answer: another process may be writing to the same file. Whether
-/// an insert that was not answered happened is not known; where it did, the next try finds its record there.
+/// Inserts, and tries again if the store does not answer or does not confirm: another process may be writing to the same
+/// file. An insert that was not confirmed and was made is refused at the next try, as a record that exists already.
 async fn patiently<T>(insert: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let mut pauses = [100, 500, 2_000].into_iter();
     loop {
         match (insert().await, pauses.next()) {
-            (Err(error), Some(pause)) if error.is_transient() => {
+            (Err(error), Some(pause)) if error.is_transient() || matches!(error, StoreError::OutcomeUnknown { .. }) => {
                 tracing::debug!("the store does not answer; trying again");
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }

@@ -14,8 +14,8 @@ use std::fmt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 use provesi_core::{
-    App, AuditAction, Caller, Client, ClientId, NewOrder, OrderNumber, Stamp, StoreError, Subject, Timestamp,
-    UniqueField,
+    App, AuditAction, Caller, Client, ClientId, ClientRepositoryExt, NewOrder, OrderNumber, OrderRepositoryExt, Stamp,
+    StoreError, Subject, Timestamp, UniqueField,
 };
 
 use clients::Clients;

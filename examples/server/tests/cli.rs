@@ -24,8 +24,31 @@ fn command(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// Runs a command that ends. One that serves instead is killed after a minute.
 fn run(dir: &Path, args: &[&str]) -> Output {
-    command(dir, args).output().unwrap()
+    let mut command = command(dir, args);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id().to_string();
+    let (ended, waiting) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        if waiting.recv_timeout(Duration::from_mins(1)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-KILL", &id]).status().unwrap();
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    watch.join().unwrap();
+    output
+}
+
+/// Runs a statement of another program on the default file.
+fn change_file(dir: &Path, statement: &'static str) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut connection = SqliteConnectOptions::new().filename(dir.join("provesi.db")).connect().await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
 }
 
 fn stdout(output: &Output) -> &str {
@@ -583,6 +606,30 @@ fn seed_takes_empty_stores_and_its_own_and_others_on_demand_alone() {
     refused(&seed(&["--seed", "3"]), "clients");
     let output = seed(&["--seed", "3", "--yes"]);
     assert!(output.status.success() && stdout(&output).contains("clients: 5 new"), "{output:?}");
+}
+
+#[test]
+fn seed_refuses_orders_that_another_program_wrote_without_events() {
+    let dir = TempDir::new().unwrap();
+    assert!(run(dir.path(), &["migrate"]).status.success());
+    assert!(run(dir.path(), &["seed", "--clients", "1", "--orders", "2"]).status.success());
+    change_file(
+        dir.path(),
+        "INSERT INTO orders (order_number, number_folded, status, created_at, updated_at) \
+         VALUES ('A-1', 'a-1', 'received', 0, 0)",
+    );
+    let output = run(dir.path(), &["seed", "--clients", "1", "--orders", "2"]);
+    assert!(refused(&output, 1).contains("the stores hold orders that `seed` did not make"), "{output:?}");
+}
+
+#[test]
+fn a_client_that_cannot_be_read_is_not_a_missing_one() {
+    let dir = TempDir::new().unwrap();
+    assert!(run(dir.path(), &["migrate"]).status.success());
+    assert!(run(dir.path(), &["seed", "--clients", "2", "--orders", "9"]).status.success());
+    change_file(dir.path(), "UPDATE clients SET email = 'nobody', email_folded = id");
+    let output = run(dir.path(), &["check"]);
+    assert!(output.status.success() && stdout(&output).ends_with("; 0 of 9 orders are dangling\n"), "{output:?}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Make, read, edit and delete a client.
 
-use crate::app::{Access, EDIT_ATTEMPTS, tell};
+use crate::app::{Access, tell};
+use crate::repository::EDIT_ATTEMPTS;
 use crate::{
-    Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientName,
-    Email, Expected, Field, ListFilter, Order, OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone,
-    StoreError, Subject, UniqueField, stream_pages,
+    Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientKey,
+    ClientName, ClientRepositoryExt, ClientWrite, Email, Expected, Field, ListFilter, Order, OrderCursor, OrderListing,
+    OrderRepositoryExt, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject, UniqueField, stream_pages,
 };
 
 /// A client to be made.
@@ -214,15 +215,13 @@ impl App {
         expected: Expected,
     ) -> Result<Client, AppError> {
         for _ in 0..EDIT_ATTEMPTS {
-            let current = self.find_client(id).await?;
-            if !expected.allows(current.version()) {
-                return Err(AppError::ClientChanged { current: Box::new(current) });
-            }
-            let changed = change.apply(&current);
-            match self.clients.update(&changed, current.version().into(), self.now()).await {
-                // Read again: with an expected version this tells the caller what is there, else it is tried anew.
+            let current = self.expected_client(id, expected).await?;
+            let changed = change.apply(&current.record);
+            let Some(after) = current.record.with_content(changed, self.now()) else { return Ok(current.record) };
+            match self.clients.commit_one(ClientWrite::replace(current, after.clone())).await {
                 Err(StoreError::VersionConflict) => {}
-                result => return result.map_err(client_error),
+                Err(error) => return Err(client_error(error)),
+                Ok(()) => return Ok(after),
             }
         }
         Err(AppError::Contended)
@@ -239,20 +238,40 @@ impl App {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
-        let result = match self.clients.delete(id, expected).await {
-            Ok(client) => {
-                let detached = self.orders.detach_client(id, &self.stamp(caller)).await;
-                let detached = detached.inspect_err(|error| tell("a deleted client is still on orders", error)).ok();
-                Ok(ClientDeletion { client, detached })
-            }
-            Err(StoreError::VersionConflict) => match self.find_client(id).await {
-                Ok(current) => Err(AppError::ClientChanged { current: Box::new(current) }),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(client_error(error)),
-        };
+        let result = self.try_delete_client(caller, id, expected).await;
         let access = Access::write(AuditAction::ClientDelete, &[]);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
+    }
+
+    async fn try_delete_client(
+        &self,
+        caller: &Caller,
+        id: ClientId,
+        expected: Expected,
+    ) -> Result<ClientDeletion, AppError> {
+        for _ in 0..EDIT_ATTEMPTS {
+            let current = self.expected_client(id, expected).await?;
+            let client = current.record.clone();
+            match self.clients.commit_one(ClientWrite::delete(current)).await {
+                Err(StoreError::VersionConflict) => continue,
+                Err(error) => return Err(client_error(error)),
+                Ok(()) => {}
+            }
+            let detached = self.orders.detach_client(id, &self.stamp(caller)).await;
+            let detached = detached.inspect_err(|error| tell("a deleted client is still on orders", error)).ok();
+            return Ok(ClientDeletion { client, detached });
+        }
+        Err(AppError::Contended)
+    }
+
+    /// The client, if its version is the expected one.
+    async fn expected_client(&self, id: ClientId, expected: Expected) -> Result<Stored<Client>, AppError> {
+        let current = self.clients.load(ClientKey::Id(id)).await.map_err(AppError::Clients)?;
+        let current = current.ok_or(AppError::ClientNotFound)?;
+        if expected.allows(current.record.version()) {
+            return Ok(current);
+        }
+        Err(AppError::ClientChanged { current: Box::new(current.record) })
     }
 
     async fn find_client(&self, id: ClientId) -> Result<Client, AppError> {

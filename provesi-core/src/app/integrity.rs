@@ -6,7 +6,8 @@ use futures_util::stream::StreamExt;
 
 use crate::app::Access;
 use crate::{
-    App, AppError, AuditAction, Caller, ClientId, ClientListing, Field, PageLimit, PageRequest, StoreError, Subject,
+    App, AppError, AuditAction, Caller, ClientId, ClientListing, ClientRepositoryExt, Field, OrderRepositoryExt,
+    PageLimit, PageRequest, StoreError, Subject,
 };
 
 /// A client that does not exist, with the orders that name it.
@@ -129,16 +130,10 @@ impl App {
         if page.items.is_empty() { Err(RepairError::NoClients) } else { Ok(()) }
     }
 
-    /// Those of `ids` that exist, if only as records that cannot be read.
+    /// Those of `ids` that exist, if only as records that break the rules of the domain.
     pub(super) async fn existing_clients(&self, ids: &[ClientId]) -> Result<HashSet<ClientId>, AppError> {
-        let clients = self.clients.get_many(ids).await.map_err(AppError::Clients)?;
-        let mut existing: HashSet<_> = clients.into_iter().map(|client| client.id).collect();
-        for &id in ids {
-            if !existing.contains(&id) && self.client_exists(id).await? {
-                existing.insert(id);
-            }
-        }
-        Ok(existing)
+        let found = self.find_clients(ids).await.map_err(AppError::Clients)?;
+        Ok(found.clients.into_iter().map(|client| client.id).chain(found.unreadable).collect())
     }
 
     /// Whether the client exists, if only as a record that cannot be read.

@@ -1,12 +1,13 @@
 //! Lists of clients and orders, each with what belongs to it from the other store: one query per page there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::app::{Access, orders::subjects, tell};
 use crate::{
-    App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientLink, ClientListing,
-    ClientView, ListFilter, Order, OrderCursor, OrderListing, OrderNumber, OrderView, Page, PageLimit, PageRequest,
-    ReasonQuery, StoreError, Subject, stream_pages,
+    App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientKey, ClientLink,
+    ClientListing, ClientRepositoryExt, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderListing,
+    OrderNumber, OrderRepositoryExt, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError, Subject,
+    stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -185,17 +186,30 @@ impl App {
         self.audited(caller, Access::read(AuditAction::OrderList), of_views, result).await
     }
 
-    /// The clients with these ids, as [`ClientRepository::get_many`](crate::ClientRepository::get_many) gives them: each
-    /// once, the unknown and the unreadable left out. At most 1,000 ids: one query.
+    /// The clients with these ids, each once. At most 1,000 ids: one query.
     ///
     /// # Errors
     /// [`AppError::Clients`].
-    pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<Vec<Client>, AppError> {
-        let result = self.clients.get_many(ids).await.map_err(AppError::Clients);
-        let read = |clients: Option<&Vec<Client>>| {
-            clients.into_iter().flatten().map(|client| Subject::Client(client.id)).collect()
+    pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<ClientsById, AppError> {
+        let result = self.find_clients(ids).await.map_err(AppError::Clients);
+        let read = |found: Option<&ClientsById>| {
+            found.into_iter().flat_map(|found| &found.clients).map(|client| Subject::Client(client.id)).collect()
         };
         self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
+    }
+
+    pub(super) async fn find_clients(&self, ids: &[ClientId]) -> Result<ClientsById, StoreError> {
+        let ids: BTreeSet<ClientId> = ids.iter().copied().collect();
+        let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
+        let mut found = ClientsById::default();
+        for (key, row) in keys.iter().zip(self.clients.get_many(&keys).await) {
+            match (key, row.and_then(|row| row.map(Client::try_from).transpose())) {
+                (_, Ok(client)) => found.clients.extend(client),
+                (ClientKey::Id(id), Err(StoreError::Corrupt { .. })) => found.unreadable.push(*id),
+                (_, Err(error)) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     /// How many orders each of these clients has, none among them. At most 1,000 ids: one query.
@@ -237,7 +251,7 @@ impl App {
         let mut ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        let clients = if ids.is_empty() { Ok(Vec::new()) } else { self.clients.get_many(&ids).await };
+        let clients = if ids.is_empty() { Ok(Vec::new()) } else { self.clients.find_by_ids(&ids).await };
         let clients = clients.inspect_err(|error| tell("orders are listed without their clients", error));
         let clients: Option<HashMap<ClientId, _>> =
             clients.ok().map(|clients| clients.into_iter().map(|client| (client.id, client)).collect());

@@ -5,11 +5,12 @@
 
 use std::fmt;
 
-use crate::app::{Access, EDIT_ATTEMPTS, tell};
+use crate::app::{Access, tell};
+use crate::repository::EDIT_ATTEMPTS;
 use crate::{
-    App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, Expected, Field, NewOrder, Order, OrderId,
-    OrderNumber, OrderState, OrderStatus, OrderView, ReasonRequired, ReturnReason, StoreError, Subject, Timestamp,
-    UniqueField,
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, ClientRepositoryExt, Expected, Field, NewOrder,
+    Order, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderState, OrderStatus, OrderView, OrderWrite,
+    ReasonRequired, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -187,23 +188,23 @@ impl App {
     ) -> Result<OrderView, AppError> {
         // Who renames an order while this goes on must not turn it into "not found", so it is found once by number
         // and from then on by id.
-        let mut current = self.find_order(number).await?;
+        let mut current = self.load_order(OrderKey::Number(number.clone())).await?;
         for _ in 0..EDIT_ATTEMPTS {
-            if !expected.allows(current.version()) {
-                return Err(AppError::OrderChanged { current: Box::new(current) });
+            let (order, id) = (&current.record, current.record.id);
+            if !expected.allows(order.version()) {
+                return Err(AppError::OrderChanged { current: Box::new(current.record) });
             }
             let stamp = self.stamp(caller);
-            let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
-            match self.orders.update(&changed, current.version().into(), &stamp).await {
+            let (changed, attached) = self.changed_order(order, change, stamp.at).await?;
+            // Where nothing is written there is nothing to undo.
+            let Some(after) = order.with_content(changed, stamp.at) else { return Ok(self.view(current.record).await) };
+            match self.orders.commit_one(OrderWrite::replace(current, after.clone(), stamp)).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
-                // Where nothing was written there is nothing to undo.
-                Ok(order) if attached.is_some() && order.version() != current.version() => {
-                    return Ok(self.recheck_client(caller, order, attached).await);
-                }
-                Ok(order) => return Ok(self.view(order).await),
+                Ok(_) if attached.is_some() => return Ok(self.recheck_client(caller, after, attached).await),
+                Ok(_) => return Ok(self.view(after).await),
             }
-            current = self.orders.get(current.id).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)?;
+            current = self.load_order(OrderKey::Id(id)).await?;
         }
         Err(AppError::Contended)
     }
@@ -267,15 +268,23 @@ impl App {
         number: &OrderNumber,
         expected: Expected,
     ) -> Result<Order, AppError> {
-        let current = self.find_order(number).await?;
-        match self.orders.delete(current.id, expected, &self.stamp(caller)).await {
-            Err(StoreError::VersionConflict) => {
-                let current = self.orders.get(current.id).await.map_err(AppError::Orders)?;
-                let current = current.ok_or(AppError::OrderNotFound)?;
-                Err(AppError::OrderChanged { current: Box::new(current) })
+        let mut current = self.load_order(OrderKey::Number(number.clone())).await?;
+        for _ in 0..EDIT_ATTEMPTS {
+            let order = current.record.clone();
+            if !expected.allows(order.version()) {
+                return Err(AppError::OrderChanged { current: Box::new(order) });
             }
-            result => result.map_err(order_error),
+            match self.orders.commit_one(OrderWrite::delete(current, self.stamp(caller))).await {
+                Err(StoreError::VersionConflict) => current = self.load_order(OrderKey::Id(order.id)).await?,
+                Err(error) => return Err(order_error(error)),
+                Ok(_) => return Ok(order),
+            }
         }
+        Err(AppError::Contended)
+    }
+
+    async fn load_order(&self, key: OrderKey) -> Result<Stored<Order>, AppError> {
+        self.orders.load(key).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)
     }
 
     pub(super) async fn find_order(&self, number: &OrderNumber) -> Result<Order, AppError> {
@@ -336,16 +345,12 @@ impl App {
         order: &Order,
         client: ClientId,
     ) -> Result<Option<Order>, StoreError> {
-        let mut current = order.clone();
         for _ in 0..EDIT_ATTEMPTS {
-            let detached = Order { client_id: None, ..current.clone() };
-            match self.orders.update(&detached, current.version().into(), &self.stamp(caller)).await {
-                Err(StoreError::VersionConflict | StoreError::NotFound) => {}
-                result => return result.map(Some),
-            }
-            match self.orders.get(order.id).await? {
-                Some(stored) if stored.client_id == Some(client) => current = stored,
-                _ => return Ok(None),
+            let Some(current) = self.orders.load(OrderKey::Id(order.id)).await? else { return Ok(None) };
+            let Some(after) = current.record.detached_from(client) else { return Ok(None) };
+            match self.orders.commit_one(OrderWrite::replace(current, after.clone(), self.stamp(caller))).await {
+                Err(StoreError::VersionConflict) => {}
+                result => return result.map(|_| Some(after)),
             }
         }
         Err(StoreError::VersionConflict)

@@ -6,8 +6,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::app::Access;
 use crate::{
-    Actor, App, AppError, AuditAction, Caller, ClientId, EventId, EventKind, Field, Order, OrderEvent, PageLimit,
-    RepairError, StoreError, Subject,
+    Actor, App, AppError, AuditAction, Caller, ClientId, EventId, EventKind, Field, Order, OrderEvent,
+    OrderRepositoryExt, PageLimit, RepairError, StoreError, Subject,
 };
 
 /// The parts of the system that detach orders because their client is missing: the sweep of earlier versions, and

@@ -61,3 +61,12 @@ pub struct ClientDeletion {
     /// name the client, which the integrity check reports.
     pub detached: Option<u64>,
 }
+
+/// Clients that were looked up by their ids. An id that is in neither list is that of no client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientsById {
+    /// The clients that exist.
+    pub clients: Vec<Client>,
+    /// The ids of those that exist and break the rules of the domain.
+    pub unreadable: Vec<ClientId>,
+}

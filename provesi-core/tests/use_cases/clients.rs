@@ -1,5 +1,5 @@
 use provesi_core::{
-    AppError, ClientChange, ClientName, ClientRepository, Expected, OrderRepository, Phone, StoreError,
+    AppError, ClientChange, ClientName, ClientRepositoryExt, Expected, OrderRepositoryExt, Phone, StoreError,
 };
 
 use crate::{ANY, World, draft, number};
@@ -55,9 +55,9 @@ async fn a_deleted_client_leaves_its_orders_without_one() {
     world.order("A-1", Some(&client)).await;
     let deletion = world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
     assert_eq!((deletion.client, deletion.detached), (client.clone(), Some(1)));
-    let order = OrderRepository::find_by_number(&world.store, &number("a-1")).await.unwrap().unwrap();
+    let order = OrderRepositoryExt::find_by_number(&world.store, &number("a-1")).await.unwrap().unwrap();
     assert_eq!(order.client_id, None);
-    assert_eq!(ClientRepository::get(&world.store, client.id).await.unwrap(), None);
+    assert_eq!(ClientRepositoryExt::get(&world.store, client.id).await.unwrap(), None);
     let again = world.app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
     assert!(matches!(again, AppError::ClientNotFound), "{again:?}");
 }

@@ -1,13 +1,13 @@
 use provesi_core::{
-    AppError, Caller, Client, ClientChoice, ClientId, ClientRepository, IntegrityReport, OrderChange, OrderRepository,
-    PageLimit, RepairError, Stamp, SweptOrders,
+    AppError, Caller, Client, ClientChoice, ClientId, ClientRepositoryExt, IntegrityReport, OrderChange,
+    OrderRepositoryExt, PageLimit, RepairError, Stamp, SweptOrders,
 };
 use provesi_testkit::{Fault, FaultyStore};
 
 use crate::{ANY, World, number};
 
 async fn client_of(world: &World, order: &str) -> Option<ClientId> {
-    OrderRepository::find_by_number(&world.store, &number(order)).await.unwrap().unwrap().client_id
+    OrderRepositoryExt::find_by_number(&world.store, &number(order)).await.unwrap().unwrap().client_id
 }
 
 /// Two orders of a client that is deleted from its store alone, and one order of another client.
@@ -17,14 +17,14 @@ async fn with_a_dangling_client() -> (World, Client, Client) {
     for (number, client) in [("A-1", &ana), ("A-2", &ana), ("B-1", &bea)] {
         world.order(number, Some(client)).await;
     }
-    ClientRepository::delete(&world.store, ana.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, ana.id, ANY).await.unwrap();
     (world, ana, bea)
 }
 
 /// What the sweep of earlier versions did about a missing client.
 async fn sweep(world: &World, client: &Client) -> u64 {
     let stamp = Stamp::new(world.app.now(), &Caller::system("integrity").unwrap());
-    OrderRepository::detach_client(&world.store, client.id, &stamp).await.unwrap()
+    OrderRepositoryExt::detach_client(&world.store, client.id, &stamp).await.unwrap()
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_repair_detaches_exactly_the_confirmed_number() {
 #[tokio::test]
 async fn a_repair_over_an_empty_client_store_is_refused() {
     let (world, ana, bea) = with_a_dangling_client().await;
-    ClientRepository::delete(&world.store, bea.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, bea.id, ANY).await.unwrap();
     let refused = world.app.detach_dangling(&world.caller, 3).await.unwrap_err();
     assert!(matches!(refused, RepairError::NoClients), "{refused:?}");
     assert_eq!(client_of(&world, "A-1").await, Some(ana.id));
@@ -71,7 +71,7 @@ async fn a_client_that_returns_before_its_orders_are_detached_keeps_them() {
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     faults.clear();
     let report = repairing.await.unwrap().unwrap();
     assert_eq!((report.dangling_clients, report.dangling_orders), (0, 0));
@@ -88,9 +88,9 @@ async fn a_repair_stops_before_an_order_that_was_attached_after_the_confirmation
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     world.order("A-3", Some(&ana)).await;
-    ClientRepository::delete(&world.store, ana.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, ana.id, ANY).await.unwrap();
     faults.clear();
     let refused = repairing.await.unwrap().unwrap_err();
     assert!(matches!(refused, RepairError::NotConfirmed { confirmed: 2, found: 3, changed: 0 }), "{refused:?}");
@@ -106,7 +106,7 @@ async fn undo_gives_back_what_a_sweep_took_once() {
     let counts = async || world.app.count_swept_orders().await.unwrap();
     // The client does not exist yet.
     assert_eq!(counts().await, SweptOrders { client_missing: 2, ..SweptOrders::default() });
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     assert_eq!(counts().await, SweptOrders { restorable: 2, ..SweptOrders::default() });
     let refused = world.app.undo_sweep(&world.caller, 3).await.unwrap_err();
     assert!(matches!(refused, RepairError::NotConfirmed { confirmed: 3, found: 2, changed: 0 }), "{refused:?}");
@@ -131,7 +131,7 @@ async fn undo_gives_back_what_a_sweep_took_once() {
 async fn undo_leaves_orders_alone_that_changed_their_client_since() {
     let (world, ana, bea) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     let edit = async |order: &str, client| {
         let change = OrderChange { client, ..OrderChange::default() };
         world.app.edit_order(&world.caller, &number(order), &change, ANY).await.unwrap();
@@ -150,7 +150,7 @@ async fn undo_leaves_orders_alone_that_changed_their_client_since() {
     assert_eq!((client_of(&world, "A-2").await, client_of(&world, "B-1").await), (None, None));
 }
 
-/// Runs an undo of 2 orders that stalls in `method`, of clients if it is `get`, after `skip` calls; and `meanwhile` during
+/// Runs an undo of 2 orders that stalls in `method`, of clients if it is `get_many`, after `skip` calls; and `meanwhile` during
 /// the stall.
 async fn undo_while(
     world: &World,
@@ -160,7 +160,7 @@ async fn undo_while(
     let (orders, order_faults) = FaultyStore::new(world.store.clone());
     let (clients, client_faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(clients), std::sync::Arc::new(orders));
-    let faults = if method == "get" { client_faults } else { order_faults };
+    let faults = if method == "get_many" { client_faults } else { order_faults };
     faults.arm_after(method, Fault::Stall, skip);
     let caller = world.caller.clone();
     let undoing = tokio::spawn(async move { app.undo_sweep(&caller, 2).await });
@@ -176,9 +176,9 @@ async fn undo_while(
 async fn undo_overwrites_no_change_that_is_made_beside_it() {
     let (world, ana, bea) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     let change = OrderChange { client: ClientChoice::Attach(bea.id.to_string()), ..OrderChange::default() };
-    let done = undo_while(&world, ("update", 0), async {
+    let done = undo_while(&world, ("commit", 0), async {
         world.app.edit_order(&world.caller, &number("A-1"), &change, ANY).await.unwrap();
     });
     assert_eq!(done.await.unwrap(), SweptOrders { restorable: 1, changed_since: 1, client_missing: 0 });
@@ -189,9 +189,10 @@ async fn undo_overwrites_no_change_that_is_made_beside_it() {
 async fn undo_attaches_no_order_to_a_client_that_is_deleted_beside_it() {
     let (world, ana, _) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
-    let done = undo_while(&world, ("get", 0), async {
-        ClientRepository::delete(&world.store, ana.id, ANY).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
+    // The count and the undo look all clients up, and then each order its own.
+    let done = undo_while(&world, ("get_many", 2), async {
+        ClientRepositoryExt::delete(&world.store, ana.id, ANY).await.unwrap();
     });
     assert_eq!(done.await.unwrap().restorable, 0);
     assert_eq!((client_of(&world, "A-1").await, client_of(&world, "A-2").await), (None, None));
@@ -201,7 +202,7 @@ async fn undo_attaches_no_order_to_a_client_that_is_deleted_beside_it() {
 async fn undo_stops_before_orders_that_were_swept_after_the_confirmation() {
     let (world, ana, bea) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     // The count reads a page of events, and sees that no more follow.
     let refused = undo_while(&world, ("feed", 2), async {
         sweep(&world, &bea).await;
@@ -215,7 +216,7 @@ async fn undo_stops_before_orders_that_were_swept_after_the_confirmation() {
 async fn undo_survives_renumbered_and_deleted_orders() {
     let (world, ana, _) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
-    ClientRepository::insert(&world.store, &ana).await.unwrap();
+    ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     let renumber = OrderChange { number: Some("Z-9".to_owned()), ..OrderChange::default() };
     world.app.edit_order(&world.caller, &number("A-1"), &renumber, ANY).await.unwrap();
     world.app.delete_order(&world.caller, &number("A-2"), ANY).await.unwrap();
@@ -230,10 +231,11 @@ async fn a_store_that_does_not_answer_repairs_nothing() {
     let (world, ana, _) = with_a_dangling_client().await;
     let (clients, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(clients), std::sync::Arc::new(world.store.clone()));
-    for method in ["page", "get_many", "get"] {
-        faults.arm(method, Fault::FailBefore, 1);
+    for (method, skip) in [("page", 0), ("get_many", 0), ("get_many", 1)] {
+        faults.arm_after(method, Fault::FailBefore, skip);
         let failed = app.detach_dangling(&world.caller, 2).await.unwrap_err();
         assert!(matches!(failed, RepairError::App(AppError::Clients(_))), "{method}: {failed:?}");
+        faults.clear();
         assert_eq!(client_of(&world, "A-1").await, Some(ana.id));
     }
 }

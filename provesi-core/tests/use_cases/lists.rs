@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, ClientLink, ClientListing, NewOrder, OrderDraft, OrderListing, OrderRepository, OrderState,
-    OrderStatus, OrderView, Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
+    App, AppError, ClientLink, ClientListing, NewOrder, OrderDraft, OrderListing, OrderRepository, OrderRepositoryExt,
+    OrderState, OrderStatus, OrderView, Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
 };
 use provesi_testkit::data::{at, client_id, new_order, stamp};
 use provesi_testkit::{Faults, FaultyStore, MemoryStore};
@@ -111,10 +111,10 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
     app.list_clients(caller, &ClientListing::default(), &request).await.unwrap();
     assert_eq!(calls(), (vec![("count_by_client", 1)], vec![("page", 1)]));
     app.order(caller, &"A-1".parse().unwrap()).await.unwrap();
-    assert_eq!(calls(), (vec![("find_by_number", 1)], vec![("get", 1)]));
+    assert_eq!(calls(), (vec![("get_many", 1)], vec![("get_many", 1)]));
     let draft = OrderDraft { client_id: Some(client_id(1).to_string()), ..crate::order_draft("B-1", None) };
     app.create_order(caller, &draft).await.unwrap();
-    assert_eq!(calls(), (vec![("insert", 1)], vec![("get", 2)]));
+    assert_eq!(calls(), (vec![("commit", 1)], vec![("get_many", 2)]));
 }
 
 #[tokio::test]
@@ -152,9 +152,9 @@ async fn a_search_for_a_rare_reason_stops_early_and_goes_on() {
         state: OrderState::new(OrderStatus::Returned, Some(ReturnReason::parse(reason).unwrap()), at(n)).unwrap(),
         ..new_order(&format!("A-{n}"))
     };
-    world.store.insert(&returned(0, "la aguja"), &stamp(0)).await.unwrap();
+    OrderRepositoryExt::insert(&world.store, &returned(0, "la aguja"), &stamp(0)).await.unwrap();
     for n in 1..=20_200 {
-        world.store.insert(&returned(n, "el pajar"), &stamp(0)).await.unwrap();
+        OrderRepositoryExt::insert(&world.store, &returned(n, "el pajar"), &stamp(0)).await.unwrap();
     }
     let (listing, needle) = (OrderListing::returns(), ReasonQuery::parse("aguja").unwrap());
     let mut request = PageRequest::first(PageLimit::new(50).unwrap());

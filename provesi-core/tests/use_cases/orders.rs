@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, Client, ClientChoice, ClientLink, ClientRepository, EventKind, Expected, OrderChange, OrderDraft,
-    OrderRepository, OrderStatus, OrderView, PageLimit, StatusFlow,
+    App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, OrderChange, OrderDraft,
+    OrderRepository, OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
 use provesi_testkit::{Fault, FaultyStore};
 
@@ -51,7 +51,7 @@ async fn the_first_fault_in_the_order_of_the_contract_is_told() {
     assert!(matches!(told("a-2", returned, Some(" "), nobody).await, AppError::ReasonRequired(_)));
     assert!(matches!(told("a-2", returned, Some("roto"), nobody).await, AppError::UnknownClient));
     assert!(matches!(told("a-2", returned, Some("roto"), Some("abc")).await, AppError::UnknownClient));
-    assert!(OrderRepository::find_by_number(&world.store, &number("a-2")).await.unwrap().is_none());
+    assert!(OrderRepositoryExt::find_by_number(&world.store, &number("a-2")).await.unwrap().is_none());
 
     world.order("B-1", None).await;
     let change = OrderChange {
@@ -152,7 +152,7 @@ async fn made_while_its_client_is_deleted(world: &World, fault: Option<&'static 
     let client = world.client("ana@example.com").await;
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("insert");
+    faults.stall("commit");
     let (caller, draft) = (world.caller.clone(), order_draft("A-1", Some(&client)));
     let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
     faults.stalled().await;
@@ -170,16 +170,16 @@ async fn an_order_made_while_its_client_is_deleted_is_taken_off_it() {
     let world = World::new();
     let made = made_while_its_client_is_deleted(&world, None).await;
     assert_eq!((made.order.client_id, &made.client), (None, &ClientLink::Nobody));
-    let stored = OrderRepository::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
+    let stored = OrderRepositoryExt::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
     assert_eq!(stored, made.order);
 }
 
 #[tokio::test]
 async fn an_order_is_told_as_made_whatever_fails_afterwards() {
     let world = World::new();
-    let made = made_while_its_client_is_deleted(&world, Some("update")).await;
+    let made = made_while_its_client_is_deleted(&world, Some("commit")).await;
     assert!(matches!(made.client, ClientLink::Gone(_)), "{made:?}");
-    assert_eq!(OrderRepository::get(&world.store, made.order.id).await.unwrap(), Some(made.order));
+    assert_eq!(OrderRepositoryExt::get(&world.store, made.order.id).await.unwrap(), Some(made.order));
 }
 
 /// A state that the order never had is not in any answer.
@@ -189,13 +189,13 @@ async fn an_order_that_is_deleted_before_it_is_detached_is_returned_as_it_was_wr
     let client = world.client("ana@example.com").await;
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("insert");
+    faults.stall("commit");
     let (caller, draft) = (world.caller.clone(), order_draft("A-1", Some(&client)));
     let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
     faults.stalled().await;
-    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
-    faults.stall("update");
+    faults.stall("commit");
     while world.app.order(&world.caller, &number("A-1")).await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -214,11 +214,11 @@ async fn an_edit_that_changes_nothing_is_not_undone_when_its_client_is_gone() {
     let (clients, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(clients), Arc::new(world.store.clone()));
     // The second look.
-    faults.arm_after("get", Fault::Stall, 1);
+    faults.arm_after("get_many", Fault::Stall, 1);
     let (caller, change) = (world.caller.clone(), attach(&client));
     let editing = tokio::spawn(async move { app.edit_order(&caller, &number("A-1"), &change, ANY).await });
     faults.stalled().await;
-    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
     let edited = editing.await.unwrap().unwrap();
     assert_eq!((edited.order, edited.client), (made.order, ClientLink::Gone(client.id)));
@@ -232,14 +232,14 @@ async fn a_client_that_vanishes_during_a_create_keeps_its_other_orders() {
     world.order("A-1", Some(&client)).await;
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("insert");
+    faults.stall("commit");
     let (caller, draft) = (world.caller.clone(), order_draft("A-2", Some(&client)));
     let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
     faults.stalled().await;
-    ClientRepository::delete(&world.store, client.id, ANY).await.unwrap();
+    ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
     assert_eq!(making.await.unwrap().unwrap().order.client_id, None);
-    let other = OrderRepository::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
+    let other = OrderRepositoryExt::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
     assert_eq!(other.client_id, Some(client.id));
 }
 

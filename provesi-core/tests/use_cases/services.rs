@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use provesi_core::{AppError, AuditAction, AuditPolicy, ClientId, Outcome, PageLimit, PageRequest, Subject};
-use provesi_testkit::FaultyStore;
+use provesi_core::{
+    AppError, AuditAction, AuditPolicy, ClientId, ClientsById, Outcome, PageLimit, PageRequest, Subject,
+};
+use provesi_testkit::{Fault, FaultyStore};
 
 use crate::{World, number};
 
@@ -16,8 +18,8 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
         world.order(order, Some(&ana)).await;
     }
     let app = world.app.clone().with_audit(Arc::new(world.store.clone()), AuditPolicy::Strict);
-    let clients = app.clients_by_id(&world.caller, &[ana.id, nobody, ana.id]).await.unwrap();
-    assert_eq!(clients, std::slice::from_ref(&ana));
+    let found = app.clients_by_id(&world.caller, &[ana.id, nobody, ana.id]).await.unwrap();
+    assert_eq!(found, ClientsById { clients: vec![ana.clone()], unreadable: Vec::new() });
     let counts = app.order_counts(&world.caller, &[ana.id, luz.id, nobody]).await.unwrap();
     assert_eq!(counts, [(ana.id, 2), (luz.id, 0), (nobody, 0)].into());
     let request = PageRequest::first(PageLimit::new(1).unwrap());
@@ -36,6 +38,17 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
         ]
     );
     assert!(records.iter().all(|record| record.outcome == Outcome::Done && record.caller == world.caller));
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_be_read_is_not_a_missing_one() {
+    let world = World::new();
+    let (ana, luz) = (world.client("ana@example.com").await, world.client("luz@example.com").await);
+    let (clients, faults) = FaultyStore::new(world.store.clone());
+    let app = provesi_core::App::new(Arc::new(clients), Arc::new(world.store.clone()));
+    faults.arm("get_many", Fault::CorruptFirst, 1);
+    let found = app.clients_by_id(&world.caller, &[ana.id, luz.id, ClientId::from_bytes([9; 12])]).await.unwrap();
+    assert_eq!(found, ClientsById { clients: vec![luz], unreadable: vec![ana.id] });
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! The clients of another process as a store that orders can read.
 
+use std::collections::{BTreeSet, HashMap};
+
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, Direction,
-    Email, Expected, Page, PageLimit, PageRequest, StoreError, Timestamp, stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepository,
+    ClientRow, ClientWrite, Direction, Email, Page, PageLimit, PageRequest, StoreError, stream_items,
 };
 use serde::{Deserialize, Serialize};
 
-use super::SecureServiceClient;
 use super::error::ServiceError;
 use super::records::ClientRecord;
+use super::{Found, SecureServiceClient};
 use crate::services::SEARCH;
 
 /// How many clients are asked for at once: as many as surely fit into a message, whatever their addresses.
@@ -52,6 +54,38 @@ impl SecureServiceClient {
         let items = told.clients.into_iter().map(Client::from).collect();
         Ok(Page { items, next, stopped_early: told.stopped_early })
     }
+
+    /// The clients that exist, and [`StoreError::Corrupt`] for those that the service cannot read.
+    async fn rows_by_id(
+        &self,
+        ids: BTreeSet<ClientId>,
+    ) -> Result<HashMap<ClientId, Result<ClientRow, StoreError>>, ServiceError> {
+        let Found { clients, unreadable } = self.look_up_all(ids).await?;
+        let rows = clients.iter().map(|client| (client.id, Ok(client.into())));
+        Ok(rows.chain(unreadable.into_iter().map(|id| (id, Err(ServiceError::Unreadable.into())))).collect())
+    }
+
+    /// Looks through what a search for the address finds: clients whose address starts with it come before those that
+    /// have it inside.
+    async fn row_by_email(&self, email: &Email) -> Result<Option<ClientRow>, ServiceError> {
+        let Ok(query) = ClientQuery::parse(email.as_str()) else {
+            return Err(ServiceError::NotOffered("a search for so long an address"));
+        };
+        let mut filter = ClientFilter::default();
+        filter.query = Some(query);
+        let listing = ClientListing::new(filter, Direction::Ascending);
+        let mut after = None;
+        loop {
+            let page = self.part_of_page(&listing, AT_ONCE, after.as_ref()).await?;
+            if let Some(found) = page.items.iter().find(|client| client.email.folded() == email.folded()) {
+                return Ok(Some(found.into()));
+            }
+            match page.next {
+                None => return Ok(None),
+                next => after = next,
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -60,45 +94,26 @@ impl ClientRepository for SecureServiceClient {
         format!("service {}", self.destination)
     }
 
-    async fn insert(&self, _: &Client) -> Result<Client, StoreError> {
-        Err(ServiceError::NotOffered("making a client").into())
-    }
-
-    async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        Ok(self.get_client(id).await?)
-    }
-
-    async fn get_many(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        Ok(self.get_clients(ids).await?)
-    }
-
-    /// Looks through what a search for the address finds, those who have it first.
-    async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
-        let Ok(query) = ClientQuery::parse(email.as_str()) else {
-            return Err(ServiceError::NotOffered("a search for so long an address").into());
-        };
-        let mut filter = ClientFilter::default();
-        filter.query = Some(query);
-        let listing = ClientListing::new(filter, Direction::Ascending);
-        let mut after = None;
-        loop {
-            let page = self.part_of_page(&listing, AT_ONCE, after.as_ref()).await?;
-            if let Some(found) = page.items.into_iter().find(|client| client.email.folded() == email.folded()) {
-                return Ok(Some(found));
-            }
-            match page.next {
-                None => return Ok(None),
-                next => after = next,
-            }
+    /// Sends one question for each 1,000 ids, and one search for each e-mail address.
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
+        let ids = keys.iter().filter_map(|key| match key {
+            ClientKey::Id(id) => Some(*id),
+            ClientKey::Email(_) => None,
+        });
+        let found = self.rows_by_id(ids.collect()).await.map_err(StoreError::from);
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            rows.push(match (key, &found) {
+                (_, Err(error)) => Err(error.clone()),
+                (ClientKey::Id(id), Ok(found)) => found.get(id).cloned().transpose(),
+                (ClientKey::Email(email), Ok(_)) => self.row_by_email(email).await.map_err(StoreError::from),
+            });
         }
+        rows
     }
 
-    async fn update(&self, _: &Client, _: Expected, _: Timestamp) -> Result<Client, StoreError> {
-        Err(ServiceError::NotOffered("changing a client").into())
-    }
-
-    async fn delete(&self, _: ClientId, _: Expected) -> Result<Client, StoreError> {
-        Err(ServiceError::NotOffered("deleting a client").into())
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        writes.iter().map(|_| Err(ServiceError::NotOffered("changing clients").into())).collect()
     }
 
     async fn page(

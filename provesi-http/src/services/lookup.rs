@@ -51,7 +51,11 @@ pub(super) async fn lookup(
         },
         // Whoever asks for nobody asks whether there would be an answer.
         [] => api.app.clients().ping().await.map_err(|error| Unanswered::App(AppError::Clients(error)))?,
-        _ => clients = api.app.clients_by_id(&caller, &ids).await.map_err(Unanswered::App)?,
+        _ => {
+            let found = api.app.clients_by_id(&caller, &ids).await.map_err(Unanswered::App)?;
+            clients = found.clients;
+            unreadable.extend(found.unreadable);
+        }
     }
     let mut missing: BTreeSet<ClientId> = ids.into_iter().collect();
     missing.retain(|id| !unreadable.contains(id));

@@ -115,12 +115,12 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "picking")]);
-    bench.orders.arm("update", Fault::FailBefore, 99);
+    bench.orders.arm("commit", Fault::FailBefore, 99);
     let failed = browser.refill("/orders/", &list, &sent).await;
     assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "5"));
     failed.has("La base de datos no responde").has(" checked");
     bench.orders.clear();
-    bench.orders.arm_after("update", Fault::FailBefore, 1);
+    bench.orders.arm_after("commit", Fault::FailBefore, 1);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Alistamiento.")
         .has("No se guardó: la base de datos no respondió.")
@@ -129,7 +129,7 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "packing")]);
-    bench.orders.arm_after("update", Fault::FailAfter, 1);
+    bench.orders.arm_after("commit", Fault::FailAfter, 1);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Empaque.").has("No se sabe si quedó guardada").has("No se intentó");
 }

@@ -73,8 +73,8 @@ async fn what_cannot_be_saved_stays_in_its_form() {
     ] {
         let open = browser.get(form).await;
         for faults in [&bench.clients, &bench.orders] {
-            faults.arm("insert", Fault::FailBefore, 1);
-            faults.arm("update", Fault::FailBefore, 1);
+            faults.arm("commit", Fault::FailBefore, 1);
+            faults.arm("commit", Fault::FailBefore, 1);
         }
         let failed = browser.refill(path, &open, fields).await;
         assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "5"), "{path}");
@@ -94,7 +94,7 @@ async fn a_save_that_fails_does_not_hide_that_somebody_else_changed_the_client()
     let theirs = [("name", "Lo ajeno"), ("email", "ana@example.com")];
     assert_eq!(bench.browser().fill(&edit, &theirs).await.status, 302);
     // The page can still read the client, and the save itself cannot.
-    bench.clients.arm_after("get", Fault::FailBefore, 1);
+    bench.clients.arm_after("get_many", Fault::FailBefore, 1);
     let failed = browser.refill(&edit, &open, &[("name", "Lo mío"), ("email", "ana@example.com")]).await;
     bench.clients.clear();
     assert_eq!(failed.status, 503);
@@ -142,14 +142,14 @@ async fn a_change_that_is_not_confirmed_leads_to_the_record() {
     let order = [("order_number", "A-2"), ("status", "packing")];
     let client = [("name", "Bea"), ("email", "bea@example.com")];
     let client_path = format!("/clients/{id}/");
-    for (path, fields, method, link) in [
-        ("/orders/create/", &order[..], "insert", "/orders/"),
-        ("/orders/A-1/edit/", &[("order_number", "A-1"), ("status", "packing")], "update", "/orders/A-1/"),
-        (&format!("{client_path}edit/"), &client, "update", &client_path),
-        ("/clients/create/", &client, "insert", "/clients/"),
+    for (path, fields, link) in [
+        ("/orders/create/", &order[..], "/orders/"),
+        ("/orders/A-1/edit/", &[("order_number", "A-1"), ("status", "packing")], "/orders/A-1/"),
+        (&format!("{client_path}edit/"), &client, &client_path),
+        ("/clients/create/", &client, "/clients/"),
     ] {
-        bench.orders.arm(method, Fault::FailAfter, 1);
-        bench.clients.arm(method, Fault::FailAfter, 1);
+        bench.orders.arm("commit", Fault::FailAfter, 1);
+        bench.clients.arm("commit", Fault::FailAfter, 1);
         let answer = browser.fill(path, fields).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (504, ""), "{path}");
         answer.has("No sabemos si quedó guardado").has(&format!("<a class=\"button\" href=\"{link}\">"));
@@ -164,7 +164,7 @@ async fn a_form_that_is_still_queued_when_its_sender_gets_the_timeout_is_never_s
     let browser = bench.browser();
     let token = browser.token("/orders/create/").await;
     let fields = [("csrfmiddlewaretoken", &*token), ("order_number", "A-1")];
-    bench.orders.stall("insert");
+    bench.orders.stall("commit");
     let (first, second) =
         tokio::join!(browser.post("/orders/create/", &fields), browser.post("/orders/create/", &fields));
     // The second waited for the first, whose write goes on.
@@ -173,5 +173,5 @@ async fn a_form_that_is_still_queued_when_its_sender_gets_the_timeout_is_never_s
     while bench.count("/api/orders/").await == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(bench.orders.take_calls()["insert"], 1);
+    assert_eq!(bench.orders.take_calls()["commit"], 1);
 }

@@ -1,6 +1,9 @@
 //! Pages of orders.
 
-use provesi_core::{Actor, NewOrder, OrderState, OrderStatus, ReturnInfo, ReturnReason, Stamp, StatusFlow, Timestamp};
+use provesi_core::{
+    Actor, NewOrder, OrderRepositoryExt, OrderState, OrderStatus, ReturnInfo, ReturnReason, Stamp, StatusFlow,
+    Timestamp,
+};
 
 use crate::support::Bench;
 

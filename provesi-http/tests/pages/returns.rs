@@ -1,6 +1,6 @@
 //! The board of returns.
 
-use provesi_core::{NewOrder, OrderState, OrderStatus, ReturnInfo, ReturnReason, Stamp, Timestamp};
+use provesi_core::{NewOrder, OrderRepositoryExt, OrderState, OrderStatus, ReturnInfo, ReturnReason, Stamp, Timestamp};
 
 use crate::support::Bench;
 

@@ -31,7 +31,7 @@ async fn two_clicks_at_once_make_one_order_and_both_are_told_so() {
     let bench = Bench::new();
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
-    bench.orders.stall("insert");
+    bench.orders.stall("commit");
     let click = || browser.refill("/orders/create/", &form, &[("order_number", "A-1")]);
     let release = async {
         bench.orders.stalled().await;
@@ -41,7 +41,7 @@ async fn two_clicks_at_once_make_one_order_and_both_are_told_so() {
     let (one, two, ()) = tokio::join!(click(), click(), release);
     assert_eq!((one.led(), two.led()), ((302, "/orders/"), (302, "/orders/")));
     assert_eq!(bench.count("/api/orders/").await, 1);
-    assert_eq!(bench.orders.take_calls()["insert"], 1);
+    assert_eq!(bench.orders.take_calls()["commit"], 1);
 }
 
 #[tokio::test]
@@ -50,14 +50,14 @@ async fn a_browser_that_gave_up_on_the_first_click_hears_of_it_by_the_second() {
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
     let fields = [("order_number", "A-1")];
-    bench.orders.stall("insert");
+    bench.orders.stall("commit");
     tokio::select! {
         _ = browser.refill("/orders/create/", &form, &fields) => panic!(),
         () = bench.orders.stalled() => {}
     }
     bench.orders.clear();
     assert_eq!(browser.refill("/orders/create/", &form, &fields).await.led(), (302, "/orders/"));
-    assert_eq!(bench.orders.take_calls()["insert"], 1);
+    assert_eq!(bench.orders.take_calls()["commit"], 1);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn what_failed_is_tried_again() {
     let bench = Bench::new();
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
-    bench.orders.arm("insert", Fault::FailBefore, 1);
+    bench.orders.arm("commit", Fault::FailBefore, 1);
     assert_eq!(browser.refill("/orders/create/", &form, &[("order_number", "A-1")]).await.status, 503);
     assert_eq!(browser.refill("/orders/create/", &form, &[("order_number", "A-1")]).await.status, 302);
 }

@@ -339,7 +339,7 @@ async fn forms_leave_what_they_show_and_what_they_do() {
         (
             "/orders/".to_owned(),
             "/orders/".to_owned(),
-            &[("order", &*chosen), ("order", "Ord-2+1"), ("status", "picking"), ("action", "move")],
+            &[("order", &*chosen), ("order", "Ord-2+1-00000000"), ("status", "picking"), ("action", "move")],
             200,
             vec![
                 format!("order_list done [] {both} order:ord-2"),

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use provesi_core::{ClientId, ClientListing, ClientRepository, Email, OrderStatus, PageLimit, PageRequest, StoreError};
+use provesi_core::{
+    ClientId, ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, ClientWrite, Email,
+    OrderRepositoryExt, OrderStatus, PageLimit, PageRequest, StoreError,
+};
 use provesi_http::client::{SecureServiceClient, ServiceError};
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -72,6 +76,38 @@ async fn clients_orders_and_counts_are_those_of_the_other_side() {
 }
 
 #[tokio::test]
+async fn keys_of_both_kinds_are_answered_at_their_positions() {
+    let two = Two::start().await;
+    let ana = id(&two.bench.client("Ana", "ana@example.com").await);
+    let luz = id(&two.bench.client("Luz", "luz@example.com").await);
+    let email = |text: &str| ClientKey::Email(text.parse().unwrap());
+    let nobody = ClientKey::Id(id("6b050af58b3059b0f61239f2"));
+    let keys = [ClientKey::Id(luz), email("ANA@example.com"), nobody, email("na@example.com"), ClientKey::Id(luz)];
+    let clients = two.client("clients");
+    let rows: Vec<_> = clients.get_many(&keys).await.into_iter().map(|row| row.unwrap().map(|row| row.id)).collect();
+    assert_eq!(rows, [Some(luz), Some(ana), None, None, Some(luz)]);
+    assert!(clients.get_many(&[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_unreadable_record_is_corrupt_and_a_missing_one_is_none() {
+    let peer = Arc::new(Peer::new());
+    let (unreadable, missing) = ("6b050af58b3059b0f61239f2", "6b050af58b3059b0f61239f3");
+    let answer = json!({"clients": [], "missing": [missing], "unreadable": [unreadable]}).to_string();
+    let between = Arc::clone(&peer);
+    let router = axum::Router::new().fallback(move || async move {
+        json!({"encrypted": between.sealed("clients", "orders", &json!({"response": answer}))}).to_string()
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let clients = SecureServiceClient::new(&base, name("orders"), name("clients"), TOKEN, peer.keys()).unwrap();
+    let keys = [missing, unreadable, missing].map(|text| ClientKey::Id(id(text)));
+    let rows = clients.get_many(&keys).await;
+    assert!(matches!(rows[..], [Ok(None), Err(StoreError::Corrupt { .. }), Ok(None)]), "{rows:?}");
+}
+
+#[tokio::test]
 async fn what_does_not_fit_into_one_message_comes_in_several() {
     let two = Two::start().await;
     let mut ids = Vec::new();
@@ -81,7 +117,7 @@ async fn what_does_not_fit_into_one_message_comes_in_several() {
         ids.push(id(made.json()["data"]["id"].as_str().unwrap()));
     }
     let clients = two.client("clients");
-    assert_eq!(clients.get_many(&ids).await.unwrap().len(), 700);
+    assert_eq!(clients.find_by_ids(&ids).await.unwrap().len(), 700);
     // And page by page, as any other store.
     let listing = ClientListing::default();
     let first = clients.page(&listing, &PageRequest::first(PageLimit::new(250).unwrap())).await.unwrap();
@@ -119,12 +155,14 @@ async fn a_store_that_is_down_over_there_is_down_here_and_writes_are_not_offered
     clients.ping().await.unwrap();
     two.bench.clients.fail_all();
     assert!(matches!(clients.get(ana).await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(clients.get_many(&[ana]).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(clients.find_by_ids(&[ana]).await, Err(StoreError::Unavailable { .. })));
     assert!(matches!(clients.ping().await, Err(StoreError::Unavailable { .. })));
     two.bench.clients.clear();
     assert!(clients.get(ana).await.unwrap().is_some());
-    let refused = clients.insert(&found).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Backend { .. }) && !refused.is_transient());
+    let before = ClientRow::from(&found);
+    let outcomes = clients.commit(&[ClientWrite::Insert(found), ClientWrite::Delete { before }]).await;
+    assert!(matches!(outcomes[..], [Err(StoreError::Backend { .. }), Err(StoreError::Backend { .. })]), "{outcomes:?}");
+    assert!(clients.get(ana).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use provesi_core::{
 
 use super::{batch_size, bounds, search};
 use crate::collations;
-use crate::documents::readable;
+use crate::documents::skip_corrupt;
 use crate::error::store_error;
 use crate::store::{MongoStore, NameOrder};
 
@@ -72,7 +72,7 @@ async fn take(documents: &mut Cursor<RawDocumentBuf>, wanted: usize) -> Result<(
     while clients.len() < wanted {
         let Some(document) = documents.try_next().await.map_err(store_error)? else { break };
         read += 1;
-        clients.extend(readable(&document));
+        clients.extend(skip_corrupt(&document));
     }
     Ok((clients, read))
 }
@@ -89,7 +89,7 @@ async fn sort(
     let mut first: BTreeMap<(Option<MatchRank>, Vec<u8>, ClientId), Client> = BTreeMap::new();
     let mut documents = all(store, &listing.filter).await.map_err(store_error)?;
     while let Some(document) = documents.try_next().await.map_err(store_error)? {
-        let Some(client) = readable(&document).filter(|client| listing.filter.matches(client)) else { continue };
+        let Some(client) = skip_corrupt(&document).filter(|client| listing.filter.matches(client)) else { continue };
         let key = (listing.rank_of(&client), name_key(client.name.as_str()), client.id);
         if place.as_ref().is_some_and(|place| !listing.direction.apply(key.cmp(place)).is_gt()) {
             continue;
@@ -122,7 +122,7 @@ pub(super) async fn count(store: &MongoStore, filter: &ClientFilter) -> Result<u
     let mut documents = all(store, filter).await.map_err(store_error)?;
     let mut count = 0;
     while let Some(document) = documents.try_next().await.map_err(store_error)? {
-        count += u64::from(readable(&document).is_some_and(|client| filter.matches(&client)));
+        count += u64::from(skip_corrupt(&document).is_some_and(|client| filter.matches(&client)));
     }
     Ok(count)
 }

@@ -30,7 +30,7 @@ use start::Start;
 
 use super::{batch_size, bounds};
 use crate::collations;
-use crate::documents::readable;
+use crate::documents::skip_corrupt;
 use crate::error::store_error;
 use crate::store::MongoStore;
 
@@ -180,7 +180,7 @@ impl Search<'_> {
     async fn take(&mut self, mut documents: Cursor<RawDocumentBuf>, rank: MatchRank) -> Result<(), StoreError> {
         while !self.is_full() {
             let Some(document) = documents.try_next().await.map_err(store_error)? else { break };
-            let client = readable(&document).filter(|client| self.listed(&document, client) == Some(rank));
+            let client = skip_corrupt(&document).filter(|client| self.listed(&document, client) == Some(rank));
             self.found.extend(client.map(|client| (rank, client)));
         }
         Ok(())

@@ -1,46 +1,81 @@
-//! Changes of clients, each one step of the server's.
+//! Writes of clients, each one atomic command of the server.
+
+use std::collections::HashSet;
 
 use mongodb::bson::{Document, doc};
-use provesi_core::{Client, ClientId, Expected, StoreError, Timestamp, UniqueField};
+use provesi_core::{Client, ClientId, ClientRow, ClientWrite, StoreError, UniqueField, fold};
 
 use crate::collations;
-use crate::documents::{as_kept, change, date, document, object_id};
+use crate::documents::{as_read, change, document, object_id};
 use crate::error::{is_duplicate, store_error, write_error};
-use crate::store::{InFlight, MongoStore, write_concern};
+use crate::store::{Deadline, InFlight, MongoStore, write_concern};
 
-/// How often a change that takes any version is tried anew because others were faster. Each time somebody else got
-/// on, so this is never reached but where hundreds write the same client.
-const TRIES: u32 = 64;
+/// How often an insert is sent if the client that it conflicts with is gone before it can be identified.
+const INSERT_ATTEMPTS: usize = 4;
 
-/// How often an insert is tried anew because whoever was in its way is not there any more.
-const INSERT_TRIES: u32 = 4;
+/// Splits a batch into runs of writes that concern different clients and addresses. Within a run the order is free.
+pub(super) fn independent(writes: &[ClientWrite]) -> Vec<&[ClientWrite]> {
+    let (mut runs, mut start) = (Vec::new(), 0);
+    let (mut ids, mut emails) = (HashSet::new(), HashSet::new());
+    for (position, write) in writes.iter().enumerate() {
+        let (id, addresses) = concerned(write);
+        if ids.contains(&id) || addresses.iter().any(|address| emails.contains(address)) {
+            runs.push(&writes[start..position]);
+            start = position;
+            ids.clear();
+            emails.clear();
+        }
+        ids.insert(id);
+        emails.extend(addresses);
+    }
+    if start < writes.len() {
+        runs.push(&writes[start..]);
+    }
+    runs
+}
 
-pub(super) async fn insert(store: &MongoStore, sent: &InFlight, client: &Client) -> Result<Client, StoreError> {
-    let kept = as_kept(client);
-    let documents = store.clients.clone_with_type::<Document>();
-    let mut tries = 1;
-    loop {
-        let insert = documents.insert_one(document(&kept)).write_concern(write_concern(store.time_limit));
-        let error = match sent.send(insert.into_future()).await {
-            Ok(_) => return Ok(kept),
-            Err(error) => error,
-        };
-        if !is_duplicate(&error) {
-            return Err(write_error(error));
-        }
-        // The driver hands over the server's text, and not its field that names the key. The document that is in the
-        // way tells as well.
-        if let Some(field) = taken(store, &kept).await? {
-            return Err(StoreError::AlreadyExists { field });
-        }
-        if tries == INSERT_TRIES {
-            return Err(store_error(error));
-        }
-        tries += 1;
+/// The client and the addresses of a write. [`fold`] takes at least the addresses for equal that differ in letter case.
+fn concerned(write: &ClientWrite) -> (ClientId, Vec<String>) {
+    match write {
+        ClientWrite::Insert(client) => (client.id, vec![fold(client.email.as_str())]),
+        ClientWrite::Replace { before, after } => (before.id, vec![fold(&before.email), fold(after.email.as_str())]),
+        ClientWrite::Delete { before } => (before.id, vec![fold(&before.email)]),
     }
 }
 
-/// What of `client` is another's, as its document says.
+pub(super) async fn commit(store: &MongoStore, deadline: Deadline, write: &ClientWrite) -> Result<(), StoreError> {
+    let sent = InFlight::default();
+    let written = async {
+        match write {
+            ClientWrite::Insert(client) => insert(store, &sent, client).await,
+            ClientWrite::Replace { before, after } => replace(store, &sent, before, after).await,
+            ClientWrite::Delete { before } => delete(store, &sent, before).await,
+        }
+    };
+    deadline.write(&sent, written).await
+}
+
+async fn insert(store: &MongoStore, sent: &InFlight, client: &Client) -> Result<(), StoreError> {
+    let documents = store.clients.clone_with_type::<Document>();
+    let mut attempt = 1;
+    loop {
+        let insert = documents.insert_one(document(client)).write_concern(write_concern(store.time_limit));
+        let Err(error) = sent.send(insert.into_future()).await else { return Ok(()) };
+        if !is_duplicate(&error) {
+            return Err(write_error(error));
+        }
+        // The driver drops the field of the reply that names the key, so the other client is looked up.
+        if let Some(field) = taken(store, client).await? {
+            return Err(StoreError::AlreadyExists { field });
+        }
+        if attempt == INSERT_ATTEMPTS {
+            return Err(store_error(error));
+        }
+        attempt += 1;
+    }
+}
+
+/// The unique field of `client` whose value another client has.
 async fn taken(store: &MongoStore, client: &Client) -> Result<Option<UniqueField>, StoreError> {
     let id = store.clients.find_one(doc! { "_id": object_id(client.id) }).projection(doc! { "_id": 1 });
     if id.max_time(store.time_limit).await.map_err(store_error)?.is_some() {
@@ -51,58 +86,16 @@ async fn taken(store: &MongoStore, client: &Client) -> Result<Option<UniqueField
     Ok(email.await.map_err(store_error)?.map(|_| UniqueField::Email))
 }
 
-pub(super) async fn update(
-    store: &MongoStore,
-    sent: &InFlight,
-    client: &Client,
-    expected: Expected,
-    at: Timestamp,
-) -> Result<Client, StoreError> {
-    for _ in 0..TRIES {
-        let before = stored(store, client.id, expected).await?;
-        if before.same_content(client) {
-            return Ok(before);
-        }
-        let updated_at = before.updated_at.next(at.to_millis()).to_millis();
-        let after = Client { created_at: before.created_at, updated_at, ..client.clone() };
-        let changed = store.clients.find_one_and_update(as_read(&before), change(&after)).projection(doc! { "_id": 1 });
-        let changed = changed.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
-        if sent.send(changed.into_future()).await.map_err(write_error)?.is_some() {
-            return Ok(after);
-        }
-        // Somebody changed or deleted it since it was read: who comes next time round says which.
-    }
-    Err(overtaken())
+async fn replace(store: &MongoStore, sent: &InFlight, before: &ClientRow, after: &Client) -> Result<(), StoreError> {
+    let update = store.clients.find_one_and_update(as_read(before), change(after)).projection(doc! { "_id": 1 });
+    let update = update.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
+    let found = sent.send(update.into_future()).await.map_err(write_error)?;
+    found.map(drop).ok_or(StoreError::VersionConflict)
 }
 
-pub(super) async fn delete(
-    store: &MongoStore,
-    sent: &InFlight,
-    id: ClientId,
-    expected: Expected,
-) -> Result<Client, StoreError> {
-    for _ in 0..TRIES {
-        let before = stored(store, id, expected).await?;
-        let deleted = store.clients.find_one_and_delete(as_read(&before)).projection(doc! { "_id": 1 });
-        let deleted = deleted.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
-        if sent.send(deleted.into_future()).await.map_err(write_error)?.is_some() {
-            return Ok(before);
-        }
-    }
-    Err(overtaken())
-}
-
-/// The client as it is stored, if its version is the expected one.
-async fn stored(store: &MongoStore, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-    let client = store.read(id).await?.ok_or(StoreError::NotFound)?;
-    if expected.allows(client.version()) { Ok(client) } else { Err(StoreError::VersionConflict) }
-}
-
-/// The client in the version in which it was read, and in no other.
-fn as_read(client: &Client) -> Document {
-    doc! { "_id": object_id(client.id), "updated_at": { "$eq": date(client.updated_at) } }
-}
-
-fn overtaken() -> StoreError {
-    StoreError::unavailable(format!("others changed the client {TRIES} times meanwhile"))
+async fn delete(store: &MongoStore, sent: &InFlight, before: &ClientRow) -> Result<(), StoreError> {
+    let delete = store.clients.find_one_and_delete(as_read(before)).projection(doc! { "_id": 1 });
+    let delete = delete.max_time(store.time_limit).write_concern(write_concern(store.time_limit));
+    let found = sent.send(delete.into_future()).await.map_err(write_error)?;
+    found.map(drop).ok_or(StoreError::VersionConflict)
 }

@@ -3,7 +3,8 @@
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use provesi_core::{
-    Address, Client, ClientListing, ClientName, ClientRepository, Expected, PageLimit, PageRequest, Phone, StoreError,
+    Address, Client, ClientKey, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow,
+    ClientWrite, Expected, PageLimit, PageRequest, Phone, StoreError,
 };
 
 use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
@@ -149,7 +150,7 @@ async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         store.insert(&client(n)).await.unwrap();
     }
     let ids: Vec<_> = (1..=count).chain([101, 103]).map(|n| client(n).id).collect();
-    assert_eq!(store.get_many(&ids).await.unwrap().len(), 2);
+    assert_eq!(store.find_by_ids(&ids).await.unwrap().len(), 2);
     for listing in [ClientListing::default(), ClientListing::default().reversed()] {
         let all: Vec<Client> = store.stream(&listing).try_collect().await.unwrap();
         assert_eq!(all.len(), 3);
@@ -174,6 +175,96 @@ async fn an_id_that_is_none_of_ours_disturbs_nobody() {
     fixture.store.insert(&client(2)).await.unwrap();
     let all: Vec<Client> = fixture.store.stream(&ClientListing::default()).try_collect().await.unwrap();
     assert_eq!(all, [client(2)]);
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_decoded_is_corrupt_at_its_position_alone() {
+    let fixture = Fixture::new().await;
+    for n in 1..=3 {
+        fixture.store.insert(&client(n)).await.unwrap();
+    }
+    let numeric = doc! { "$set": { "name": 7 } };
+    fixture.raw().update_one(doc! { "_id": object_id(client(2).id) }, numeric).await.unwrap();
+    let id = |n| ClientKey::Id(client(n).id);
+    let email = |text: &str| ClientKey::Email(text.parse().unwrap());
+    let keys =
+        [id(3), id(2), id(4), email("ANA2@ejemplo.co"), email("ana1@EJEMPLO.co"), id(3), email("ana4@ejemplo.co")];
+    let [third, second, none, second_too, first, third_too, none_too] =
+        fixture.store.get_many(&keys).await.try_into().unwrap();
+    assert_corrupt(second);
+    assert_corrupt(second_too);
+    for (row, expected) in [(third, Some(3)), (none, None), (first, Some(1)), (third_too, Some(3)), (none_too, None)] {
+        assert_eq!(row.unwrap(), expected.map(|n| ClientRow::from(&client(n))));
+    }
+}
+
+#[tokio::test]
+async fn a_row_has_the_texts_as_they_are_stored() {
+    let fixture = Fixture::new().await;
+    let mut document = mongoengine(1, "ANA@EXAMPLE.COM");
+    document.extend(doc! { "name": "  ", "phone": "", "address": Bson::Null });
+    fixture.raw().insert_one(document).await.unwrap();
+    let rows = fixture.store.get_many(&[ClientKey::Id(client(1).id)]).await;
+    let row = rows.into_iter().next().unwrap().unwrap().unwrap();
+    assert_eq!((row.name.as_str(), row.email.as_str()), ("  ", "ANA@EXAMPLE.COM"));
+    assert_eq!((row.phone.as_deref(), row.address.as_deref()), (Some(""), None));
+    // The store does not check the rules: an irregular row can be repaired.
+    let repaired = Client { updated_at: at(1), ..client(1) };
+    let repair = ClientWrite::Replace { before: row.clone(), after: repaired.clone() };
+    fixture.store.commit_one(repair.clone()).await.unwrap();
+    assert_eq!(fixture.store.get(client(1).id).await.unwrap(), Some(repaired));
+    for stale in [repair, ClientWrite::Delete { before: row }] {
+        let refused = fixture.store.commit_one(stale).await;
+        assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
+    }
+}
+
+/// As Django's `QuerySet.update()` and MongoEngine's `update()` do it.
+#[tokio::test]
+async fn a_foreign_write_that_keeps_updated_at_is_a_version_conflict() {
+    let fixture = Fixture::new().await;
+    for (n, (field, value)) in (1..).zip([
+        ("name", Some("Bea".into())),
+        ("email", Some("ANA2@ejemplo.co".into())),
+        ("phone", Some("300 7".into())),
+        ("address", None),
+        ("created_at", Some(Bson::DateTime(date(at(1))))),
+    ]) {
+        fixture.raw().insert_one(mongoengine(n, &format!("Ana{n}@ejemplo.co"))).await.unwrap();
+        let id = client(n).id;
+        let before = fixture.store.load(ClientKey::Id(id)).await.unwrap().unwrap();
+        let change = match value {
+            Some(value) => doc! { "$set": { field: value } },
+            None => doc! { "$unset": { field: "" } },
+        };
+        fixture.raw().update_one(doc! { "_id": object_id(id) }, change).await.unwrap();
+        let changed = fixture.document(id).await;
+        let content = Client { name: ClientName::parse("Cleo").unwrap(), ..before.record.clone() };
+        let after = before.record.with_content(content.clone(), at(5)).unwrap();
+        for refused in [
+            fixture.store.commit_one(ClientWrite::replace(before.clone(), after)).await,
+            fixture.store.commit_one(ClientWrite::delete(before.clone())).await,
+            fixture.store.update(&content, before.record.version().into(), at(5)).await.map(drop),
+            fixture.store.delete(id, before.record.version().into()).await.map(drop),
+        ] {
+            assert!(matches!(refused, Err(StoreError::VersionConflict)), "{field}: {refused:?}");
+        }
+        assert_eq!(fixture.document(id).await, changed, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_null_phone_and_a_missing_one_are_the_same_value() {
+    let fixture = Fixture::new().await;
+    let (unset, set_null) = (doc! { "$unset": { "phone": "" } }, doc! { "$set": { "phone": null } });
+    for (n, read, later) in [(1, &unset, &set_null), (2, &set_null, &unset)] {
+        let same = doc! { "_id": object_id(client(n).id) };
+        fixture.raw().insert_one(mongoengine(n, &format!("a{n}@example.com"))).await.unwrap();
+        fixture.raw().update_one(same.clone(), read.clone()).await.unwrap();
+        let before = fixture.store.load(ClientKey::Id(client(n).id)).await.unwrap().unwrap();
+        fixture.raw().update_one(same, later.clone()).await.unwrap();
+        fixture.store.commit_one(ClientWrite::delete(before)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use provesi_core::{
-    Client, ClientCursor, ClientListing, ClientName, ClientRepository, Direction, PageLimit, PageRequest, Phone,
+    Client, ClientCursor, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, Direction, PageLimit,
+    PageRequest, Phone,
 };
 use provesi_store_mongo::MongoStore;
 

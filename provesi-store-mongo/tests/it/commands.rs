@@ -8,8 +8,8 @@ use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ReadConcern, WriteConcern};
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientFilter, ClientId, ClientListing,
-    ClientRepository, Expected, Outcome, PageLimit, PageRequest,
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientFilter, ClientId, ClientKey, ClientListing,
+    ClientRepository, ClientRepositoryExt, Expected, Outcome, PageLimit, PageRequest,
 };
 use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
 
@@ -76,9 +76,9 @@ async fn a_call_is_one_command_and_a_change_one_more() {
     store.find_by_email(&kept.email).await.unwrap();
     assert_eq!(sent.names(), ["find"]);
     let ids: Vec<ClientId> = (0..=255).map(|n| client(n).id).collect();
-    store.get_many(&ids).await.unwrap();
+    store.find_by_ids(&ids).await.unwrap();
     assert_eq!(sent.names(), ["find"]);
-    store.get_many(&[]).await.unwrap();
+    store.find_by_ids(&[]).await.unwrap();
     assert!(sent.names().is_empty());
     store.update(&kept, Expected::Any, at(5)).await.unwrap();
     assert_eq!(sent.names(), ["find"], "nothing is written where nothing changes");
@@ -89,6 +89,24 @@ async fn a_call_is_one_command_and_a_change_one_more() {
     assert_eq!(sent.names(), ["find", "findAndModify"]);
     store.count(&ClientFilter::default()).await.unwrap();
     assert_eq!(sent.names(), ["aggregate"]);
+}
+
+#[tokio::test]
+async fn keys_are_looked_up_by_one_command_for_each_kind_and_thousand() {
+    let fixture = Fixture::new().await;
+    let (store, sent) = watched(&fixture).await;
+    let store = store.with_time_limit(Duration::from_secs(60));
+    let mut keys = Vec::new();
+    for n in 0..1_001_u32 {
+        let mut id = [0; 12];
+        id[..4].copy_from_slice(&n.to_be_bytes());
+        keys.push(ClientKey::Id(ClientId::from_bytes(id)));
+        if n < 1_000 {
+            keys.push(ClientKey::Email(format!("a{n}@x.co").parse().unwrap()));
+        }
+    }
+    assert!(store.get_many(&keys).await.into_iter().all(|row| row.unwrap().is_none()));
+    assert_eq!(sent.names(), ["find"; 3]);
 }
 
 #[tokio::test]

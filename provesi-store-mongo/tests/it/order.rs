@@ -1,7 +1,9 @@
 //! The order of names, by the server's collation or by ours.
 
 use futures_util::TryStreamExt;
-use provesi_core::{Client, ClientListing, ClientName, ClientRepository, Direction, PageLimit, PageRequest};
+use provesi_core::{
+    Client, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, Direction, PageLimit, PageRequest,
+};
 
 use crate::common::{Fixture, client, filter};
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use mongodb::options::{ClientOptions, ServerAddress};
 use provesi_core::{
-    Client, ClientFilter, ClientListing, ClientRepository, Expected, PageLimit, PageRequest, StoreError,
+    Client, ClientFilter, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, ClientWrite, Expected,
+    PageLimit, PageRequest, StoreError,
 };
 use provesi_store_mongo::{MongoStore, client_options};
 use tokio::net::{TcpListener, TcpStream};
@@ -112,6 +113,11 @@ async fn comes_back_from(state: State) {
     let kept = store.insert(&client(1)).await.unwrap();
     let (ids, another) = ([kept.id], client(2));
     let changed = Client { id: kept.id, ..client(3) };
+    let before = ClientRow::from(&kept);
+    let writes = [
+        ClientWrite::Replace { before: before.clone(), after: Client { updated_at: at(5), ..changed.clone() } },
+        ClientWrite::Delete { before: ClientRow { id: another.id, email: "x@x.co".to_owned(), ..before } },
+    ];
     for round in 0..2 {
         proxy.becomes(state);
         let (listing, filter) = (ClientListing::default(), ClientFilter::default());
@@ -119,13 +125,22 @@ async fn comes_back_from(state: State) {
         tokio::join!(
             assert_unavailable(store.ping()),
             assert_unavailable(store.get(kept.id)),
-            assert_unavailable(store.get_many(&ids)),
+            assert_unavailable(store.find_by_ids(&ids)),
             assert_unavailable(store.find_by_email(&kept.email)),
             async {
                 match state {
                     State::Hangs => assert_unknown(store.insert(&another)).await,
                     _ => assert_unavailable(store.insert(&another)).await,
                 }
+            },
+            async {
+                let begun = Instant::now();
+                for outcome in store.commit(&writes).await {
+                    let is_unknown = matches!(outcome, Err(StoreError::OutcomeUnknown { .. }));
+                    let is_expected = matches!(outcome, Err(StoreError::Unavailable { .. })) || is_unknown;
+                    assert!(is_expected && is_unknown == (state == State::Hangs), "{outcome:?}");
+                }
+                assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
             },
             // These read first, so that nothing was sent that writes.
             assert_unavailable(store.update(&changed, Expected::Any, at(5))),

@@ -1,7 +1,7 @@
 //! Searches agree with the rules of the domain.
 
 use futures_util::{StreamExt, TryStreamExt};
-use provesi_core::{Client, ClientListing, ClientName, ClientRepository, Direction, Phone};
+use provesi_core::{Client, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, Direction, Phone};
 
 use crate::common::{Fixture, client, filter, listed};
 

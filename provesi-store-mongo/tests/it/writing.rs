@@ -1,7 +1,11 @@
 //! Two stores at once, and refusals.
 
+use std::time::{Duration, Instant};
+
+use mongodb::bson::doc;
 use provesi_core::{
-    Chain, Client, ClientListing, ClientName, ClientRepository, Email, Expected, StoreError, UniqueField,
+    Chain, Client, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow, ClientWrite, Email,
+    Expected, StoreError, UniqueField,
 };
 use provesi_store_mongo::MongoStore;
 
@@ -49,6 +53,55 @@ async fn changes_that_take_any_version_all_go_through() {
     assert_eq!(fixture.store.get(client(1).id).await.unwrap().unwrap().updated_at, versions[15]);
 }
 
+/// Moves an address from client to client within a batch, which works in the order of the batch alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_that_concern_the_same_client_or_address_keep_their_order() {
+    let fixture = Fixture::new().await;
+    let emails: [Email; 2] = ["una@ejemplo.co", "UNA@ejemplo.co"].map(|email| email.parse().unwrap());
+    for round in 0..10 {
+        let mut writes = Vec::new();
+        for n in 0..20 {
+            // Writes without order, between those with one.
+            writes.push(ClientWrite::Insert(client(100 + n)));
+            let inserted = Client { email: emails[usize::from(n) % 2].clone(), ..client(n) };
+            let before = ClientRow::from(&inserted);
+            writes.push(ClientWrite::Insert(inserted));
+            let after = Client { updated_at: at(1), ..client(n) };
+            writes.push(match n % 3 {
+                0 => ClientWrite::Delete { before },
+                _ => ClientWrite::Replace { before, after },
+            });
+        }
+        for (position, outcome) in fixture.store.commit(&writes).await.into_iter().enumerate() {
+            assert!(outcome.is_ok(), "write {position} of round {round}: {outcome:?}");
+        }
+        fixture.raw().delete_many(doc! {}).await.unwrap();
+    }
+}
+
+/// A batch to a server that answers too late: writes that were not sent are never sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_has_one_deadline() {
+    let fixture = Fixture::new().await;
+    let store = fixture.store.clone().with_time_limit(Duration::from_millis(150));
+    // The same client over and over, so that the writes wait for one another.
+    let writes: Vec<_> = (0..5_000)
+        .map(|n| match n % 2 {
+            0 => ClientWrite::Insert(client(1)),
+            _ => ClientWrite::Delete { before: ClientRow::from(&client(1)) },
+        })
+        .collect();
+    let begun = Instant::now();
+    let outcomes = store.commit(&writes).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(outcomes.len(), writes.len());
+    let made = outcomes.iter().take_while(|outcome| outcome.is_ok()).count();
+    let unavailable = |outcome: &Result<(), StoreError>| matches!(outcome, Err(StoreError::Unavailable { .. }));
+    assert!(made < 4_000 && outcomes[made + 1..].iter().all(unavailable), "{made} made");
+    let late = &outcomes[made];
+    assert!(unavailable(late) || matches!(late, Err(StoreError::OutcomeUnknown { .. })), "{late:?}");
+}
+
 #[tokio::test]
 async fn what_is_taken_is_named_and_nobody_is_quoted() {
     let fixture = Fixture::new().await;
@@ -74,7 +127,7 @@ async fn what_is_taken_is_named_and_nobody_is_quoted() {
 async fn an_index_of_somebody_else_is_a_fault_that_quotes_nobody() {
     let fixture = Fixture::new().await;
     let unique = mongodb::options::IndexOptions::builder().unique(true).build();
-    let name = mongodb::IndexModel::builder().keys(mongodb::bson::doc! { "name": 1 }).options(unique).build();
+    let name = mongodb::IndexModel::builder().keys(doc! { "name": 1 }).options(unique).build();
     fixture.raw().create_index(name).await.unwrap();
     fixture.store.insert(&named(&client(1), "Secreta")).await.unwrap();
     fixture.store.insert(&client(2)).await.unwrap();

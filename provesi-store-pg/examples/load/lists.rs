@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use provesi_core::{
     ClientFilter, ClientListing, ClientPosition, ClientQuery, ClientRepository, Direction, MatchRank, NumberPart,
-    OrderFilter, OrderListing, OrderRepository, OrderSort, OrderStatus, PageLimit, PageRequest,
+    OrderFilter, OrderListing, OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, PageLimit, PageRequest,
 };
 use provesi_store_pg::PgStore;
 

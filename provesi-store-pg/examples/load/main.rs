@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    Actor, ClientId, ClientRepository, NewOrder, OrderListing, OrderRepository, OrderState, OrderStatus, PageLimit,
-    PageRequest, ReturnReason, Stamp, Timestamp,
+    Actor, ClientId, ClientRepositoryExt, NewOrder, OrderListing, OrderRepository, OrderRepositoryExt, OrderState,
+    OrderStatus, PageLimit, PageRequest, ReturnReason, Stamp, Timestamp,
 };
 use provesi_store_pg::PgStore;
 use sqlx::{AssertSqlSafe, Executor};
@@ -105,7 +105,7 @@ async fn main() -> Result<(), Failure> {
         let store = writing.clone();
         async move {
             let (order, stamp) = order(n)?;
-            match OrderRepository::insert(&store, &order, &stamp).await {
+            match OrderRepositoryExt::insert(&store, &order, &stamp).await {
                 Ok(_) | Err(provesi_core::StoreError::AlreadyExists { .. }) => Ok(()),
                 Err(other) => Err(other.into()),
             }
@@ -118,7 +118,7 @@ async fn main() -> Result<(), Failure> {
         async move {
             let found = store.find_by_number(&format!("oRD-{:07}", 1 + n % orders).parse()?).await?;
             let id = found.and_then(|order| order.client_id).ok_or("an order is missing")?;
-            ClientRepository::get(&store, id).await?;
+            ClientRepositoryExt::get(&store, id).await?;
             Ok(())
         }
     })

@@ -2,15 +2,15 @@
 //! page is not together by then, what matches is looked up and sorted, see [`nearby`].
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page,
-    PageRequest, StoreError, filled, name_key,
+    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, ClientRow, Direction, MatchRank,
+    Page, PageRequest, StoreError, filled, name_key,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::rows::ClientRow;
+use crate::rows::Fetched;
 use crate::sql::{self, client_columns, client_grams};
 use crate::{grams, nearby};
 
@@ -45,7 +45,7 @@ async fn query(
     place: Option<&ClientPosition>,
     limit: usize,
     connection: &mut PgConnection,
-) -> Result<Vec<ClientRow>, StoreError> {
+) -> Result<Vec<Fetched<ClientRow>>, StoreError> {
     let query = listing.filter.query.as_ref();
     let text = match query {
         Some(_) => search_text(listing.direction, place.and_then(|place| place.rank)),

@@ -1,122 +1,213 @@
-//! Changes of clients.
+//! The statements that write clients, see [`orders`](crate::orders::write) for how rows are compared and locked.
 
-use provesi_core::{
-    Address, Client, ClientId, Expected, Phone, StoreError, Timestamp, UniqueField, fold, name_key, phone_digits,
-};
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::query::Query;
+use provesi_core::{ClientId, ClientRow, ClientWrite, Email, StoreError, UniqueField, fold, name_key, phone_digits};
 
-use crate::error::{store_error, violates};
+use crate::commit::{Kind, Statement, Texts, Write};
 use crate::instant::Instant;
-use crate::rows::ClientRow;
-use crate::sql::client_columns;
+use crate::sql::{client_columns, client_fields, compare_and_swap, lock_timeout};
 
-const UNIQUE_EMAIL: &[&str] = &["provesi_clients_email"];
-
-const INSERT: &str = "\
-    INSERT INTO provesi_clients (id, name, name_key, name_search, email, email_folded, email_search, phone, \
-        phone_digits, address, updated_at, created_at) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
-
-const HAS_ID: &str = "SELECT count(*) FROM provesi_clients WHERE id = $1";
-
-const HAS_EMAIL: &str = "SELECT count(*) FROM provesi_clients WHERE email_folded = $1";
-
-/// How often an insert is tried where what was in its way is gone when it is looked at.
-const TRIES: u32 = 10;
-
-/// `statement` with the client's fields, those that are computed among them, as $1 to $11.
-fn bound<'q>(statement: &'static str, client: &'q Client) -> Query<'q, Postgres, PgArguments> {
-    let phone = client.phone.as_ref().map(Phone::as_str);
-    sqlx::query(statement)
-        .bind(client.id.to_string())
-        .bind(client.name.as_str())
-        .bind(name_key(client.name.as_str()))
-        .bind(fold(client.name.as_str()))
-        .bind(client.email.as_str())
-        .bind(client.email.folded())
-        .bind(fold(client.email.as_str()))
-        .bind(phone)
-        .bind(phone.map(phone_digits))
-        .bind(client.address.as_ref().map(Address::as_str))
-        .bind(Instant::from(client.updated_at))
+/// The columns of rows, from $1 on: those of a client as it was read (`before`), or of one that is inserted.
+macro_rules! row_values {
+    () => {
+        "$1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]"
+    };
 }
 
-/// In one statement, which is its own transaction or part of the caller's.
-pub(crate) async fn insert(connection: &mut PgConnection, client: &Client) -> Result<Client, StoreError> {
-    for _ in 0..TRIES {
-        let inserted = bound(INSERT, client)
-            .bind(Instant::from(client.created_at))
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
-        if inserted.rows_affected() == 1 {
-            return Ok(client.clone());
-        }
-        let ids = has(connection, HAS_ID, client.id.to_string()).await?;
-        if ids {
-            return Err(StoreError::AlreadyExists { field: UniqueField::ClientId });
-        }
-        if has(connection, HAS_EMAIL, client.email.folded()).await? {
-            return Err(StoreError::AlreadyExists { field: UniqueField::Email });
+/// The columns that are computed of a row as it is from now on, each after a comma and a prefix.
+macro_rules! computed_fields {
+    ($of:literal) => {
+        concat!(
+            ", ",
+            $of,
+            "name_key, ",
+            $of,
+            "name_search, ",
+            $of,
+            "email_folded, ",
+            $of,
+            "email_search, ",
+            $of,
+            "phone_digits"
+        )
+    };
+}
+
+macro_rules! computed_values {
+    () => {
+        "$8::bytea[], $9::text[], $10::text[], $11::text[], $12::text[]"
+    };
+}
+
+/// Without a target for the conflict: id and address may be in the way.
+const INSERT: &str = concat!(
+    "WITH given AS MATERIALIZED (SELECT given.* FROM ",
+    lock_timeout!("$13"),
+    ", unnest(",
+    row_values!(),
+    ", ",
+    computed_values!(),
+    ") WITH ORDINALITY AS given (",
+    client_columns!(),
+    computed_fields!(""),
+    ", n)), \
+     done AS (\
+        INSERT INTO provesi_clients (",
+    client_columns!(),
+    computed_fields!(""),
+    ") SELECT ",
+    client_columns!(),
+    computed_fields!(""),
+    " FROM given ORDER BY email_folded COLLATE \"C\" ON CONFLICT DO NOTHING RETURNING id) \
+     SELECT given.n, CASE \
+        WHEN done.id IS NOT NULL THEN 'done' \
+        WHEN EXISTS (SELECT 1 FROM provesi_clients AS stored WHERE stored.id = given.id) THEN 'id' \
+        WHEN EXISTS (SELECT 1 FROM provesi_clients AS stored WHERE stored.email_folded = given.email_folded) \
+            THEN 'email' \
+        ELSE 'inconclusive' END, NULL::bigint \
+     FROM given LEFT JOIN done USING (id)"
+);
+
+macro_rules! swap {
+    ($lock_timeout:literal, $locked:literal, $change:expr) => {
+        compare_and_swap!(
+            "provesi_clients",
+            "NULL::bigint",
+            client_fields,
+            concat!(
+                "SELECT before.* FROM ",
+                lock_timeout!($lock_timeout),
+                ", unnest(",
+                row_values!(),
+                ") WITH ORDINALITY AS before (",
+                client_columns!(),
+                ", n)"
+            ),
+            $locked,
+            $change,
+            ""
+        )
+    };
+}
+
+macro_rules! replace {
+    ($locked:literal) => {
+        swap!(
+            "$20",
+            $locked,
+            concat!(
+                "UPDATE provesi_clients SET (",
+                client_fields!(""),
+                computed_fields!(""),
+                ") = (",
+                client_fields!("after."),
+                computed_fields!("after."),
+                ") FROM held JOIN unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::text[], \
+                 $18::timestamptz[], $19::timestamptz[], ",
+                computed_values!(),
+                ") WITH ORDINALITY AS after (",
+                client_columns!(),
+                computed_fields!(""),
+                ", n) USING (n)"
+            )
+        )
+    };
+}
+
+macro_rules! delete {
+    ($locked:literal) => {
+        swap!("$8", $locked, "DELETE FROM provesi_clients USING held")
+    };
+}
+
+const TEXTS: Texts = Texts {
+    insert: INSERT,
+    insert_one: INSERT,
+    replace: replace!(""),
+    replace_unlocked: replace!(" SKIP LOCKED"),
+    delete: delete!(""),
+    delete_unlocked: delete!(" SKIP LOCKED"),
+};
+
+/// What a write of clients claims.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) enum Claim {
+    Id(ClientId),
+    /// An address as addresses are compared.
+    Email(String),
+}
+
+impl Write for ClientWrite {
+    type Done = ();
+    type Claim = Claim;
+    const TEXTS: Texts = TEXTS;
+    const UNIQUE: &'static [(&'static str, UniqueField)] =
+        &[("provesi_clients_email", UniqueField::Email), ("provesi_clients_pkey", UniqueField::ClientId)];
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Insert(_) => Kind::Insert,
+            Self::Replace { before, after } if before.email != after.email.as_str() => Kind::Rename,
+            Self::Replace { .. } => Kind::Replace,
+            Self::Delete { .. } => Kind::Delete,
         }
     }
-    Err(StoreError::unavailable("other writers got in the way of an insert each time"))
-}
 
-async fn has(connection: &mut PgConnection, statement: &'static str, value: String) -> Result<bool, StoreError> {
-    let count: i64 = sqlx::query_scalar(statement).bind(value).fetch_one(connection).await.map_err(store_error)?;
-    Ok(count > 0)
-}
-
-/// Holds the row until the transaction is over: what was read stays true.
-const LOCK: &str = concat!("SELECT ", client_columns!(), " FROM provesi_clients WHERE id = $1 FOR UPDATE");
-
-/// The client as it is stored, if its version is the expected one, kept from others.
-async fn stored(connection: &mut PgConnection, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
-    let row: Option<ClientRow> =
-        sqlx::query_as(LOCK).bind(id.to_string()).fetch_optional(connection).await.map_err(store_error)?;
-    let client = Client::try_from(row.ok_or(StoreError::NotFound)?)?;
-    if expected.allows(client.version()) { Ok(client) } else { Err(StoreError::VersionConflict) }
-}
-
-const UPDATE: &str = "\
-    UPDATE provesi_clients SET name = $2, name_key = $3, name_search = $4, email = $5, email_folded = $6, \
-        email_search = $7, phone = $8, phone_digits = $9, address = $10, updated_at = $11 \
-    WHERE id = $1";
-
-/// Within a transaction.
-pub(crate) async fn update(
-    connection: &mut PgConnection,
-    client: &Client,
-    expected: Expected,
-    at: Timestamp,
-) -> Result<Client, StoreError> {
-    let before = stored(connection, client.id, expected).await?;
-    if before.same_content(client) {
-        return Ok(before);
+    fn claims(&self) -> Vec<Claim> {
+        let rows = before(self).cloned().into_iter().chain(after(self));
+        rows.flat_map(|row| [Claim::Id(row.id), Claim::Email(folded(&row))]).collect()
     }
-    let updated_at = before.updated_at.next(at);
-    let after = Client { created_at: before.created_at, updated_at, ..client.clone() };
-    bound(UPDATE, &after).execute(connection).await.map_err(|error| {
-        if violates(&error, UNIQUE_EMAIL) {
-            return StoreError::AlreadyExists { field: UniqueField::Email };
+
+    fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError> {
+        let before: Vec<_> = writes.iter().filter_map(|write| before(write).cloned()).collect();
+        let after: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
+        bind_rows(if kind == Kind::Insert { &after } else { &before }, statement)?;
+        if kind != Kind::Delete {
+            bind_computed(&after, statement)?;
         }
-        store_error(error)
-    })?;
-    Ok(after)
+        if matches!(kind, Kind::Replace | Kind::Rename) {
+            bind_rows(&after, statement)?;
+        }
+        Ok(())
+    }
+
+    fn done(_: Option<i64>) {}
 }
 
-const DELETE: &str = "DELETE FROM provesi_clients WHERE id = $1";
+const fn before(write: &ClientWrite) -> Option<&ClientRow> {
+    match write {
+        ClientWrite::Insert(_) => None,
+        ClientWrite::Replace { before, .. } | ClientWrite::Delete { before } => Some(before),
+    }
+}
 
-/// Within a transaction.
-pub(crate) async fn delete(
-    connection: &mut PgConnection,
-    id: ClientId,
-    expected: Expected,
-) -> Result<Client, StoreError> {
-    let client = stored(connection, id, expected).await?;
-    sqlx::query(DELETE).bind(id.to_string()).execute(connection).await.map_err(store_error)?;
-    Ok(client)
+/// The row that a write leaves.
+fn after(write: &ClientWrite) -> Option<ClientRow> {
+    match write {
+        ClientWrite::Insert(client) | ClientWrite::Replace { after: client, .. } => Some(ClientRow::from(client)),
+        ClientWrite::Delete { .. } => None,
+    }
+}
+
+/// The address of a row as addresses are compared; one that is none stands for itself.
+fn folded(row: &ClientRow) -> String {
+    row.email.parse::<Email>().map_or_else(|_| row.email.clone(), |email| email.folded())
+}
+
+/// Binds the columns of rows, in the order of `client_columns`.
+fn bind_rows(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreError> {
+    statement.bind(rows, |row| row.id.to_string())?;
+    statement.bind(rows, |row| row.name.as_str())?;
+    statement.bind(rows, |row| row.email.as_str())?;
+    statement.bind(rows, |row| row.phone.as_deref())?;
+    statement.bind(rows, |row| row.address.as_deref())?;
+    statement.bind(rows, |row| Instant::from(row.created_at))?;
+    statement.bind(rows, |row| Instant::from(row.updated_at))
+}
+
+fn bind_computed(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreError> {
+    statement.bind(rows, |row| name_key(&row.name))?;
+    statement.bind(rows, |row| fold(&row.name))?;
+    statement.bind(rows, folded)?;
+    statement.bind(rows, |row| fold(&row.email))?;
+    statement.bind(rows, |row| row.phone.as_deref().map(phone_digits))
 }

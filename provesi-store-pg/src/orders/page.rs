@@ -14,13 +14,13 @@
 mod search;
 mod statement;
 
-use provesi_core::{Order, OrderCursor, OrderFilter, OrderListing, Page, PageRequest, StoreError, filled};
+use provesi_core::{Order, OrderCursor, OrderFilter, OrderListing, OrderRow, Page, PageRequest, StoreError, filled};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::rows::OrderRow;
+use crate::rows::Fetched;
 use crate::sql;
 
 pub(crate) use statement::Statement;
@@ -34,7 +34,7 @@ pub(super) async fn read(
     let connection = Mutex::new(connection);
     let orders = filled(request.limit.get() + 1, async |limit| {
         let statement = Statement::page(listing, place, limit)?;
-        let rows: Vec<OrderRow> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
+        let rows: Vec<Fetched<OrderRow>> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
             .persistent(false)
             .fetch_all(&mut **connection.lock().await)
             .await

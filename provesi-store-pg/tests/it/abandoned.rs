@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{Expected, Order, OrderRepository, OrderStatus, StoreError};
-use provesi_store_pg::{PgStore, connect_options, in_transaction, pool_options};
+use provesi_core::{Expected, Order, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
-use crate::common::{Fixture, order, stamp};
+use crate::common::{Fixture, order, replace_in, stamp};
 
 async fn insert(store: &PgStore, number: &str) -> Order {
-    OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
+    OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
 }
 
 async fn delete_within_a_second(fixture: &Fixture, made: &Order) {
     let now = stamp(3);
-    let deleted = OrderRepository::delete(&fixture.store, made.id, Expected::Any, &now);
+    let deleted = OrderRepositoryExt::delete(&fixture.store, made.id, Expected::Any, &now);
     timeout(Duration::from_secs(1), deleted).await.expect("the row is free").unwrap();
 }
 
@@ -29,7 +29,7 @@ async fn a_handler_that_is_dropped_in_a_transaction_leaves_no_row_lock() {
         let handler = async {
             let mut transaction = store.pool().begin().await.unwrap();
             let renamed = Order { number: format!("{number}-2").parse().unwrap(), ..made.clone() };
-            in_transaction::orders::update(&mut transaction, &renamed, Expected::Any, &stamp(2)).await.unwrap();
+            replace_in(&mut transaction, &renamed, &stamp(2)).await.unwrap();
             if number == "B" {
                 // Dropped in the middle of a statement.
                 transaction.execute("SELECT pg_sleep(0.6)").await.unwrap();
@@ -55,7 +55,7 @@ async fn a_transaction_that_is_dropped_while_it_begins_is_not_met_by_later_write
         drop(begin);
         let number = format!("B-{n}");
         insert(&store, &number).await;
-        let found = OrderRepository::find_by_number(&fixture.store, &number.parse().unwrap()).await.unwrap();
+        let found = OrderRepositoryExt::find_by_number(&fixture.store, &number.parse().unwrap()).await.unwrap();
         assert!(found.is_some(), "{number} is there for others");
     }
     assert!(abandoned > 5, "{abandoned} of 20");
@@ -68,10 +68,10 @@ async fn a_write_that_waits_for_a_connection_is_never_sent_once_its_caller_is_go
     let store = PgStore::new(pool).with_deadline(Duration::from_millis(300));
     insert(&store, "A").await;
     let held = store.pool().acquire().await.unwrap();
-    let late = OrderRepository::insert(&store, &order("Late", OrderStatus::Received), &stamp(1)).await;
+    let late = OrderRepositoryExt::insert(&store, &order("Late", OrderStatus::Received), &stamp(1)).await;
     assert!(matches!(late, Err(StoreError::Unavailable { .. })), "{late:?}");
     let (new, now) = (order("Gone", OrderStatus::Received), stamp(1));
-    let gone = OrderRepository::insert(&store, &new, &now);
+    let gone = OrderRepositoryExt::insert(&store, &new, &now);
     timeout(Duration::from_millis(50), gone).await.unwrap_err();
     drop(held);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -88,16 +88,16 @@ async fn a_write_without_an_answer_is_unknown_and_one_that_was_not_committed_is_
     let mut raw = fixture.raw().await;
     let mut theirs = raw.begin().await.unwrap();
     theirs.execute("UPDATE orders_order SET status = 'picking'").await.unwrap();
-    theirs.execute("LOCK TABLE provesi_order_events IN SHARE MODE").await.unwrap();
-    // It waits for the row; its COMMIT is never sent.
-    let refused = OrderRepository::delete(&store, made.id, Expected::Any, &stamp(2)).await;
+    // It waits for the row. The server gives up before the deadline.
+    let refused = OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(2)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
-    // Its only statement was sent.
-    let unknown = OrderRepository::insert(&store, &order("B", OrderStatus::Received), &stamp(2)).await;
+    // The server plans the statement, and so waits for the table, before it knows of the deadline.
+    theirs.execute("LOCK TABLE provesi_order_events IN SHARE MODE").await.unwrap();
+    let unknown = OrderRepositoryExt::insert(&store, &order("B", OrderStatus::Received), &stamp(2)).await;
     assert!(matches!(unknown, Err(StoreError::OutcomeUnknown { .. })), "{unknown:?}");
     theirs.rollback().await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(OrderRepository::get(&store, made.id).await.unwrap(), Some(made));
+    assert_eq!(OrderRepositoryExt::get(&store, made.id).await.unwrap(), Some(made));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +110,7 @@ async fn closing_waits_for_a_write_whose_caller_is_gone() {
     theirs.execute("UPDATE orders_order SET status = status").await.unwrap();
     let deleted = tokio::spawn({
         let (store, made) = (store.clone(), made.clone());
-        async move { OrderRepository::delete(&store, made.id, Expected::Any, &stamp(2)).await }
+        async move { OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(2)).await }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
     deleted.abort();
@@ -121,5 +121,5 @@ async fn closing_waits_for_a_write_whose_caller_is_gone() {
     theirs.rollback().await.unwrap();
     closed.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    assert_eq!(OrderRepository::get(&fixture.store, made.id).await.unwrap(), None);
+    assert_eq!(OrderRepositoryExt::get(&fixture.store, made.id).await.unwrap(), None);
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use provesi_core::{
-    Actor, Client, ClientId, ClientName, NewOrder, OrderState, OrderStatus, ReturnReason, Stamp, Timestamp,
+    Actor, Client, ClientId, ClientName, NewOrder, Order, OrderKey, OrderState, OrderStatus, OrderWrite, ReturnReason,
+    Stamp, StoreError, Stored, Timestamp,
 };
-use provesi_store_pg::PgStore;
-use sqlx::postgres::PgConnectOptions;
+use provesi_store_pg::{PgStore, in_transaction};
+use sqlx::postgres::{PgConnectOptions, PgTransaction};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::database::{Database, Kept, database};
@@ -134,4 +135,35 @@ pub(crate) fn client(n: u8) -> Client {
         created_at: at(0),
         updated_at: at(0),
     }
+}
+
+/// The outcome of the only write or key of a call.
+pub(crate) fn only<T>(outcomes: Vec<Result<T, StoreError>>) -> Result<T, StoreError> {
+    let [outcome] = <[_; 1]>::try_from(outcomes).ok().unwrap();
+    outcome
+}
+
+/// Inserts an order in a transaction of the caller's.
+pub(crate) async fn insert_in(
+    transaction: &mut PgTransaction<'_>,
+    new: &NewOrder,
+    stamp: &Stamp,
+) -> Result<Order, StoreError> {
+    let write = OrderWrite::insert(new.clone(), stamp.clone());
+    let id = only(in_transaction::orders::commit(transaction, &[write]).await)?;
+    Ok(new.clone().with_id(id))
+}
+
+/// Reads an order in a transaction of the caller's, and replaces its content.
+pub(crate) async fn replace_in(
+    transaction: &mut PgTransaction<'_>,
+    content: &Order,
+    stamp: &Stamp,
+) -> Result<Order, StoreError> {
+    let row = only(in_transaction::orders::get_many(transaction, &[OrderKey::Id(content.id)]).await)?;
+    let before = Stored::<Order>::check(row.ok_or(StoreError::NotFound)?)?;
+    let after = before.record.with_content(content.clone(), stamp.at).unwrap();
+    let write = OrderWrite::replace(before, after.clone(), stamp.clone());
+    only(in_transaction::orders::commit(transaction, &[write]).await)?;
+    Ok(after)
 }

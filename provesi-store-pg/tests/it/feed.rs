@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use provesi_core::{Order, OrderRepository, OrderStatus, PageLimit, StoreError};
+use provesi_core::{Order, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
 use provesi_store_pg::PgStore;
-use provesi_store_pg::in_transaction::orders;
 
-use crate::common::{Fixture, order, stamp};
+use crate::common::{Fixture, insert_in, order, stamp};
 
 async fn numbers(store: &PgStore) -> Vec<String> {
     let events = store.feed(None, PageLimit::MAX).await.unwrap();
@@ -19,16 +18,16 @@ async fn an_event_that_is_committed_late_is_not_skipped() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut late = store.pool().begin().await.unwrap();
-    orders::insert(&mut late, &order("Late", OrderStatus::Received), &stamp(1)).await.unwrap();
+    insert_in(&mut late, &order("Late", OrderStatus::Received), &stamp(1)).await.unwrap();
     // Others are not kept from writing.
-    OrderRepository::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
+    OrderRepositoryExt::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
     let waiting = {
         let store = store.clone();
         tokio::spawn(async move { numbers(&store).await })
     };
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished(), "the feed waits for the one that is late");
-    OrderRepository::insert(store, &order("Later", OrderStatus::Received), &stamp(1)).await.unwrap();
+    OrderRepositoryExt::insert(store, &order("Later", OrderStatus::Received), &stamp(1)).await.unwrap();
     late.commit().await.unwrap();
     // What came after it was asked need not be among it.
     assert_eq!(waiting.await.unwrap()[..2], ["Late", "Soon"]);
@@ -40,8 +39,8 @@ async fn an_event_that_never_comes_is_not_waited_for() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut late = store.pool().begin().await.unwrap();
-    orders::insert(&mut late, &order("Never", OrderStatus::Received), &stamp(1)).await.unwrap();
-    OrderRepository::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
+    insert_in(&mut late, &order("Never", OrderStatus::Received), &stamp(1)).await.unwrap();
+    OrderRepositoryExt::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
     let refused = store.feed(None, PageLimit::MAX).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
     late.rollback().await.unwrap();
@@ -52,7 +51,7 @@ async fn an_event_that_never_comes_is_not_waited_for() {
 async fn a_change_that_waits_for_a_row_holds_nobody_up() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    let made = OrderRepository::insert(store, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let made = OrderRepositoryExt::insert(store, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
     // The Python system has the row, and takes its time.
     let mut theirs = store.pool().begin().await.unwrap();
     sqlx::query("UPDATE orders_order SET status = 'picking' WHERE id = $1")
@@ -62,9 +61,9 @@ async fn a_change_that_waits_for_a_row_holds_nobody_up() {
         .unwrap();
     let waiting = {
         let (store, changed) = (store.clone(), Order { number: "B".parse().unwrap(), ..made });
-        tokio::spawn(
-            async move { OrderRepository::update(&store, &changed, provesi_core::Expected::Any, &stamp(2)).await },
-        )
+        tokio::spawn(async move {
+            OrderRepositoryExt::update(&store, &changed, provesi_core::Expected::Any, &stamp(2)).await
+        })
     };
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(tokio::time::timeout(Duration::from_millis(200), numbers(store)).await.unwrap(), ["A"]);
@@ -77,7 +76,7 @@ async fn a_change_that_waits_for_a_row_holds_nobody_up() {
 async fn the_lock_is_taken_before_an_id_is_assigned() {
     let fixture = Fixture::new().await;
     let mut transaction = fixture.store.pool().begin().await.unwrap();
-    orders::insert(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
+    insert_in(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
     let held: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND pid = pg_backend_pid()",
     )

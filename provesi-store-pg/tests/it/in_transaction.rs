@@ -1,53 +1,71 @@
 //! Changes within a transaction of the caller's.
 
-use provesi_core::{ClientRepository, Expected, Order, OrderRepository, OrderStatus, PageLimit, StoreError};
+use provesi_core::{
+    Client, ClientKey, ClientRepositoryExt, ClientWrite, Order, OrderKey, OrderRepository, OrderRepositoryExt,
+    OrderStatus, OrderWrite, PageLimit, StoreError, Stored,
+};
 use provesi_store_pg::in_transaction::{clients, orders};
+use sqlx::Executor;
 
-use crate::common::{Fixture, at, client, order, stamp};
+use crate::common::{Fixture, at, client, insert_in, only, order, replace_in, stamp};
 
 #[tokio::test]
 async fn what_is_rolled_back_was_never_there() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut transaction = store.pool().begin().await.unwrap();
-    let made = orders::insert(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
-    clients::insert(&mut transaction, &client(1)).await.unwrap();
-    assert_eq!(orders::get(&mut transaction, made.id).await.unwrap(), Some(made.clone()));
-    assert_eq!(OrderRepository::get(store, made.id).await.unwrap(), None);
+    let made = insert_in(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
+    only(clients::commit(&mut transaction, &[ClientWrite::Insert(client(1))]).await).unwrap();
+    let row = only(orders::get_many(&mut transaction, &[OrderKey::Id(made.id)]).await).unwrap();
+    assert_eq!(row.map(|row| Order::try_from(row).unwrap()), Some(made.clone()));
+    assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), None);
     transaction.rollback().await.unwrap();
-    assert_eq!(OrderRepository::get(store, made.id).await.unwrap(), None);
-    assert_eq!(ClientRepository::get(store, client(1).id).await.unwrap(), None);
+    assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), None);
+    assert_eq!(ClientRepositoryExt::get(store, client(1).id).await.unwrap(), None);
     assert_eq!(store.feed(None, PageLimit::MAX).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn a_refusal_leaves_the_transaction_to_go_on_with() {
+async fn a_refused_write_leaves_the_transaction_usable() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    let taken = OrderRepository::insert(store, &order("Taken", OrderStatus::Received), &stamp(1)).await.unwrap();
-    ClientRepository::insert(store, &client(1)).await.unwrap();
+    let taken = OrderRepositoryExt::insert(store, &order("Taken", OrderStatus::Received), &stamp(1)).await.unwrap();
+    ClientRepositoryExt::insert(store, &client(1)).await.unwrap();
+    let as_read = OrderRepositoryExt::load(store, OrderKey::Id(taken.id)).await.unwrap().unwrap();
+    fixture.raw().await.execute("UPDATE orders_order SET status = 'picking'").await.unwrap();
 
     let mut transaction = store.pool().begin().await.unwrap();
-    let exists = orders::insert(&mut transaction, &order("TAKEN", OrderStatus::Received), &stamp(1)).await;
+    let stale = only(orders::commit(&mut transaction, &[OrderWrite::delete(as_read, stamp(2))]).await);
+    assert!(matches!(stale, Err(StoreError::VersionConflict)), "{stale:?}");
+    let exists = insert_in(&mut transaction, &order("TAKEN", OrderStatus::Received), &stamp(1)).await;
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
-    let made = orders::insert(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
-    let twin = Order { number: "taken".parse().unwrap(), ..made.clone() };
-    let exists = orders::update(&mut transaction, &twin, Expected::Any, &stamp(2)).await;
+    let made = insert_in(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let duplicate = Order { number: "taken".parse().unwrap(), ..made.clone() };
+    let exists = replace_in(&mut transaction, &duplicate, &stamp(2)).await;
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
+    let insert = |number: &str| OrderWrite::insert(order(number, OrderStatus::Received), stamp(2));
+    let check = "ALTER TABLE orders_order ADD CONSTRAINT no_x CHECK (order_number NOT LIKE 'X%')";
+    transaction.execute(check).await.unwrap();
+    let outcomes = orders::commit(&mut transaction, &[insert("X"), insert("Y")]).await;
+    assert!(matches!(&outcomes[..], [Err(StoreError::Backend { .. }), Ok(_)]), "{outcomes:?}");
+    transaction.execute("ALTER TABLE orders_order DROP CONSTRAINT no_x").await.unwrap();
     let renamed = Order { number: "B".parse().unwrap(), ..made };
-    let renamed = orders::update(&mut transaction, &renamed, Expected::Any, &stamp(2)).await.unwrap();
-    orders::delete(&mut transaction, taken.id, Expected::Any, &stamp(3)).await.unwrap();
-    assert!(orders::find_by_number(&mut transaction, &taken.number).await.unwrap().is_none());
-    assert!(matches!(clients::insert(&mut transaction, &client(1)).await, Err(StoreError::AlreadyExists { .. })));
-    let mut other = client(1);
-    other.email = "otra@ejemplo.co".parse().unwrap();
-    clients::update(&mut transaction, &other, Expected::Any, at(5)).await.unwrap();
-    assert!(clients::find_by_email(&mut transaction, &other.email).await.unwrap().is_some());
-    clients::delete(&mut transaction, other.id, Expected::Any).await.unwrap();
-    assert_eq!(clients::get(&mut transaction, other.id).await.unwrap(), None);
+    let renamed = replace_in(&mut transaction, &renamed, &stamp(2)).await.unwrap();
+
+    let exists = only(clients::commit(&mut transaction, &[ClientWrite::Insert(client(1))]).await);
+    assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
+    let key = ClientKey::Id(client(1).id);
+    let row = only(clients::get_many(&mut transaction, std::slice::from_ref(&key)).await).unwrap().unwrap();
+    let before = Stored::<Client>::check(row).unwrap();
+    let content = Client { email: "otra@ejemplo.co".parse().unwrap(), ..before.record.clone() };
+    let after = before.record.with_content(content, at(5)).unwrap();
+    only(clients::commit(&mut transaction, &[ClientWrite::replace(before, after.clone())]).await).unwrap();
+    let row = only(clients::get_many(&mut transaction, &[ClientKey::Email(after.email)]).await).unwrap().unwrap();
+    only(clients::commit(&mut transaction, &[ClientWrite::Delete { before: row }]).await).unwrap();
+    assert_eq!(only(clients::get_many(&mut transaction, &[key]).await).unwrap(), None);
     transaction.commit().await.unwrap();
 
     assert_eq!(store.find_by_number(&renamed.number).await.unwrap(), Some(renamed));
-    let told: Vec<_> = store.feed(None, PageLimit::MAX).await.unwrap().iter().map(|event| event.kind.name()).collect();
-    assert_eq!(told, ["created", "created", "renumbered", "deleted"]);
+    let kinds: Vec<_> = store.feed(None, PageLimit::MAX).await.unwrap().iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["created", "created", "created", "renumbered"]);
 }

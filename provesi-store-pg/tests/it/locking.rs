@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use provesi_core::{Expected, NewOrder, Order, OrderRepository, OrderStatus, PageLimit, StoreError};
+use provesi_core::{
+    Expected, NewOrder, Order, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, StoreError,
+};
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::{Connection, Executor};
 
@@ -15,7 +17,7 @@ fn assert_unavailable<T: std::fmt::Debug>(result: Result<T, StoreError>) {
 }
 
 async fn insert(store: &PgStore, number: &str) -> Order {
-    OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
+    OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
 }
 
 #[tokio::test]
@@ -27,12 +29,12 @@ async fn a_row_that_somebody_keeps_is_not_waited_for_without_end() {
     let mut theirs = raw.begin().await.unwrap();
     theirs.execute("UPDATE orders_order SET status = 'picking'").await.unwrap();
     let start = Instant::now();
-    assert_unavailable(OrderRepository::delete(store, made.id, Expected::Any, &stamp(2)).await);
+    assert_unavailable(OrderRepositoryExt::delete(store, made.id, Expected::Any, &stamp(2)).await);
     assert!(start.elapsed() < Duration::from_secs(3));
     // Reads are not held up, and see what was committed.
-    assert_eq!(OrderRepository::get(store, made.id).await.unwrap(), Some(made.clone()));
+    assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), Some(made.clone()));
     theirs.rollback().await.unwrap();
-    OrderRepository::delete(store, made.id, Expected::Any, &stamp(2)).await.unwrap();
+    OrderRepositoryExt::delete(store, made.id, Expected::Any, &stamp(2)).await.unwrap();
 }
 
 #[tokio::test]
@@ -51,7 +53,7 @@ async fn a_number_that_somebody_is_inserting_is_waited_for() {
         .await
         .unwrap();
         let (store, ours) = (store.clone(), order(&number.to_lowercase(), OrderStatus::Received));
-        let ours = tokio::spawn(async move { OrderRepository::insert(&store, &ours, &stamp(1)).await });
+        let ours = tokio::spawn(async move { OrderRepositoryExt::insert(&store, &ours, &stamp(1)).await });
         tokio::time::sleep(Duration::from_millis(200)).await;
         assert!(!ours.is_finished());
         if commit {
@@ -114,7 +116,7 @@ async fn what_the_isolation_of_the_database_refuses_is_tried_again() {
     let made = insert(&store, "A").await;
     let changes = (0..12).map(|n| {
         let (store, given) = (store.clone(), Order { number: format!("A-{n}").parse().unwrap(), ..made.clone() });
-        tokio::spawn(async move { OrderRepository::update(&store, &given, Expected::Any, &stamp(2)).await })
+        tokio::spawn(async move { OrderRepositoryExt::update(&store, &given, Expected::Any, &stamp(2)).await })
     });
     let changed = join_all(changes).await.into_iter().filter(|change| match change.as_ref().unwrap() {
         Ok(_) => true,
@@ -135,12 +137,12 @@ async fn a_pool_in_full_use_is_not_waited_for_without_end_and_is_well_at_once() 
     let start = Instant::now();
     let (another, now) = (order("B", OrderStatus::Received), stamp(1));
     let (read, written) =
-        tokio::join!(OrderRepository::get(&small, made.id), OrderRepository::insert(&small, &another, &now));
+        tokio::join!(OrderRepositoryExt::get(&small, made.id), OrderRepositoryExt::insert(&small, &another, &now));
     assert_unavailable(read);
     assert_unavailable(written);
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     drop((one, two));
-    assert_eq!(OrderRepository::get(&small, made.id).await.unwrap(), Some(made));
+    assert_eq!(OrderRepositoryExt::get(&small, made.id).await.unwrap(), Some(made));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,12 +165,12 @@ async fn connections_that_the_server_ended_are_replaced() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         // No read fails; a write may, where it cannot be known whether it was made, and the next one does not.
         for _ in 0..4 {
-            assert_eq!(OrderRepository::get(store, made.id).await.unwrap(), Some(made.clone()));
+            assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), Some(made.clone()));
         }
         let mut written = false;
         for _ in 0..10 {
             let given: NewOrder = order(&format!("B-{wait}"), OrderStatus::Received);
-            match OrderRepository::insert(store, &given, &stamp(1)).await {
+            match OrderRepositoryExt::insert(store, &given, &stamp(1)).await {
                 Ok(_) => written = true,
                 Err(StoreError::Unavailable { .. } | StoreError::OutcomeUnknown { .. }) => continue,
                 Err(StoreError::AlreadyExists { .. }) => written = true,

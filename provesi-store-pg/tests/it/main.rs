@@ -4,6 +4,7 @@
 
 mod abandoned;
 mod audit;
+mod batches;
 mod careless;
 mod common;
 mod conformance;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, ClientRepository, Order, OrderListing, OrderRepository,
-    OrderStatus, Outcome, PageLimit, PageRequest, StoreError, Subject,
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, ClientRepository, ClientRepositoryExt, Order,
+    OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, Outcome, PageLimit, PageRequest, StoreError,
+    Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::postgres::PgConnectOptions;
@@ -64,8 +65,8 @@ async fn names(raw: &mut PgConnection) -> Vec<String> {
 }
 
 async fn use_it(store: &PgStore) {
-    let made = OrderRepository::insert(store, &order("Use-1", OrderStatus::Received), &stamp(1)).await.unwrap();
-    ClientRepository::insert(store, &client(7)).await.unwrap();
+    let made = OrderRepositoryExt::insert(store, &order("Use-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    ClientRepositoryExt::insert(store, &client(7)).await.unwrap();
     let request = PageRequest::first(PageLimit::MAX);
     let page = OrderRepository::page(store, &OrderListing::default(), &request).await.unwrap();
     assert!(page.items.contains(&made));
@@ -113,7 +114,7 @@ async fn a_live_table_of_django_is_taken_over_in_place() {
     python_writes(&mut raw, &["Py-3"]).await;
     let theirs = fixture.store.find_by_number(&"pY-3".parse().unwrap()).await.unwrap().unwrap();
     let renamed = Order { number: "Py-4".parse().unwrap(), ..theirs.clone() };
-    let ours = OrderRepository::update(&fixture.store, &renamed, theirs.version().into(), &stamp(1)).await.unwrap();
+    let ours = OrderRepositoryExt::update(&fixture.store, &renamed, theirs.version().into(), &stamp(1)).await.unwrap();
     assert!(ours.updated_at > theirs.updated_at);
     let columns: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 'orders_order'::regclass AND attnum > 0",

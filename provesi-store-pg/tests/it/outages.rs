@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{ClientRepository, Order, OrderRepository, OrderStatus, StoreError};
+use provesi_core::{ClientRepositoryExt, Order, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
 use provesi_store_pg::PgStore;
 use provesi_testkit::servers::{OwnServer, wanted};
 
@@ -14,8 +14,8 @@ const CONNECTIONS: u32 = 4;
 async fn calls(store: &PgStore, made: &Order) -> Vec<Result<(), StoreError>> {
     let calls = (0..3 * CONNECTIONS).map(|n| async move {
         match n % 4 {
-            0 => OrderRepository::get(store, made.id).await.map(drop),
-            1 => ClientRepository::get(store, client_id(1)).await.map(drop),
+            0 => OrderRepositoryExt::get(store, made.id).await.map(drop),
+            1 => ClientRepositoryExt::get(store, client_id(1)).await.map(drop),
             2 => OrderRepository::ping(store).await,
             _ => store.detach_client(client_id(9), &stamp(2)).await.map(drop),
         }
@@ -48,7 +48,7 @@ async fn a_server_that_hangs_or_is_restarted_is_unavailable_soon_and_needs_no_re
     let database = server.database().await;
     let store = PgStore::open(database.url(), CONNECTIONS).unwrap();
     store.migrate().await.unwrap();
-    let made = OrderRepository::insert(&store, &order("A-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let made = OrderRepositoryExt::insert(&store, &order("A-1", OrderStatus::Received), &stamp(1)).await.unwrap();
     assert_well_soon(&store, &made).await;
 
     let frozen = server.freeze().await;
@@ -67,5 +67,5 @@ async fn a_server_that_hangs_or_is_restarted_is_unavailable_soon_and_needs_no_re
     assert_unavailable_soon(&store, &made).await;
     server.start().await;
     assert_well_soon(&store, &made).await;
-    assert_eq!(OrderRepository::get(&store, made.id).await.unwrap(), Some(made));
+    assert_eq!(OrderRepositoryExt::get(&store, made.id).await.unwrap(), Some(made));
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    Chain, Expected, Order, OrderFilter, OrderListing, OrderRepository, OrderStatus, PageLimit, PageRequest, StoreError,
+    Chain, Expected, Order, OrderFilter, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit,
+    PageRequest, StoreError,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::servers::{PgBouncer, PoolMode};
@@ -17,7 +18,7 @@ async fn fixture(mode: PoolMode, pool_size: u32) -> Option<(Fixture, PgBouncer)>
     let pgbouncer = PgBouncer::start(fixture.database.url(), mode, pool_size).await?;
     for n in 0..40 {
         let status = if n % 2 == 0 { OrderStatus::Received } else { OrderStatus::Shipped };
-        OrderRepository::insert(&fixture.store, &order(&format!("A-{n}"), status), &stamp(n)).await.unwrap();
+        OrderRepositoryExt::insert(&fixture.store, &order(&format!("A-{n}"), status), &stamp(n)).await.unwrap();
     }
     Some((fixture, pgbouncer))
 }
@@ -64,8 +65,8 @@ async fn in_session_mode_everything_works_with_the_time_limits_in_force() {
     store.migrate().await.unwrap();
     // On a busy machine, some calls may reach their deadline.
     assert!(lists(&store, 20).await > 16 * 15);
-    let made = OrderRepository::insert(&store, &order("B", OrderStatus::Received), &stamp(1)).await.unwrap();
-    OrderRepository::delete(&store, made.id, Expected::Any, &stamp(2)).await.unwrap();
+    let made = OrderRepositoryExt::insert(&store, &order("B", OrderStatus::Received), &stamp(1)).await.unwrap();
+    OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(2)).await.unwrap();
     let mut connection = store.pool().acquire().await.unwrap();
     for (setting, expected) in [("statement_timeout", "2500ms"), ("lock_timeout", "2s"), ("jit", "off")] {
         let statement = format!("SELECT current_setting('{setting}')");
@@ -81,6 +82,7 @@ async fn in_session_mode_a_pool_as_large_as_the_poolers_is_used_in_full() {
     let store = PgStore::open(pgbouncer.url(), 4).unwrap();
     assert_eq!(list(&store, OrderStatus::Received).await.unwrap().len(), 20);
     assert!(lists(&store, 5).await > 16 * 3);
+    assert_eq!(store.pool().size(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -91,7 +93,7 @@ async fn transaction_and_statement_mode_are_refused_and_never_give_a_wrong_row()
         assert_refused(store.pending_migrations().await);
         assert_refused(store.migrate().await);
         let new = order("B", OrderStatus::Received);
-        assert_refused(OrderRepository::insert(&store, &new, &stamp(1)).await);
+        assert_refused(OrderRepositoryExt::insert(&store, &new, &stamp(1)).await);
         // With other clients of the pooler, and when all connections come at the same time.
         let others = PgStore::open(pgbouncer.url(), 8).unwrap();
         let answered = tokio::join!(lists(&store, 5), lists(&others, 5));

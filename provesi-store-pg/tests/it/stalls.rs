@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientId, ClientRepository, Expected, Order,
-    OrderRepository, OrderStatus, Outcome, Phone, Subject,
+    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientId, ClientRepositoryExt, Expected, Order,
+    OrderRepositoryExt, OrderStatus, Outcome, Phone, Subject,
 };
-use provesi_store_pg::{PgStore, connect_options, in_transaction, pool_options};
+use provesi_store_pg::{PgStore, connect_options, pool_options};
 use provesi_testkit::servers::{OwnServer, wanted};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
-use crate::common::{at, client, order, stamp};
+use crate::common::{at, client, insert_in, order, replace_in, stamp};
 
 /// One for each writer.
 const CONNECTIONS: u32 = 64;
@@ -45,11 +45,11 @@ async fn write(store: &PgStore, n: usize, mine: &Order, my_client: &Client) {
     match n {
         // Few, because they wait for each other, and a call that waits for a lock has its BEGIN behind it.
         0..3 => drop(store.append(&AuditChain::plain(), &[record(10_000 + n)]).await),
-        n if n % 3 == 0 => drop(OrderRepository::update(store, &toggled(mine, n), Expected::Any, &stamp(2)).await),
+        n if n % 3 == 0 => drop(OrderRepositoryExt::update(store, &toggled(mine, n), Expected::Any, &stamp(2)).await),
         n if n % 3 == 1 => {
             let mut changed = my_client.clone();
             changed.phone = Some(Phone::parse(format!("300 {}", rand_digits())).unwrap());
-            drop(ClientRepository::update(store, &changed, Expected::Any, at(2)).await);
+            drop(ClientRepositoryExt::update(store, &changed, Expected::Any, at(2)).await);
         }
         // A handler with a deadline of its own: its transaction is dropped wherever it stands.
         _ => drop(tokio::time::timeout(Duration::from_millis(2_900), in_own_transaction(store, n, mine)).await),
@@ -66,7 +66,7 @@ fn toggled(order: &Order, n: usize) -> Order {
 
 async fn in_own_transaction(store: &PgStore, n: usize, mine: &Order) -> Option<()> {
     let mut transaction = store.pool().begin().await.ok()?;
-    in_transaction::orders::update(&mut transaction, &toggled(mine, n), Expected::Any, &stamp(2)).await.ok()?;
+    replace_in(&mut transaction, &toggled(mine, n), &stamp(2)).await.ok()?;
     transaction.commit().await.ok()
 }
 
@@ -87,17 +87,17 @@ impl Path {
         let number = format!("Late-{n}-{self:?}");
         let new = order(&number, OrderStatus::Received);
         match self {
-            Self::Orders => OrderRepository::insert(store, &new, &stamp(3)).await.ok().map(|_| number),
+            Self::Orders => OrderRepositoryExt::insert(store, &new, &stamp(3)).await.ok().map(|_| number),
             Self::Clients => {
                 let email = format!("late{n}@ejemplo.co");
                 let mut new = client(1);
                 new.id = ClientId::from_bytes([128 + u8::try_from(n).unwrap(); 12]);
                 new.email = email.parse().unwrap();
-                ClientRepository::insert(store, &new).await.ok().map(|_| email)
+                ClientRepositoryExt::insert(store, &new).await.ok().map(|_| email)
             }
             Self::OwnTransaction => {
                 let mut transaction = store.pool().begin().await.ok()?;
-                in_transaction::orders::insert(&mut transaction, &new, &stamp(3)).await.ok()?;
+                insert_in(&mut transaction, &new, &stamp(3)).await.ok()?;
                 transaction.commit().await.ok().map(|()| number)
             }
             Self::Audit => store.append(&AuditChain::plain(), &[record(n)]).await.ok().map(|_| format!("late-{n}")),
@@ -134,9 +134,9 @@ async fn every_acknowledged_write_is_there_after_a_stall() {
     let mut owned = Vec::new();
     for n in 0..WRITERS {
         let new = order(&format!("W-{n}"), OrderStatus::Received);
-        let mine = OrderRepository::insert(&store, &new, &stamp(1)).await.unwrap();
+        let mine = OrderRepositoryExt::insert(&store, &new, &stamp(1)).await.unwrap();
         let my_client = client(u8::try_from(n).unwrap());
-        ClientRepository::insert(&store, &my_client).await.unwrap();
+        ClientRepositoryExt::insert(&store, &my_client).await.unwrap();
         owned.push((mine, my_client));
     }
     for (round, stall) in STALLS.into_iter().enumerate() {

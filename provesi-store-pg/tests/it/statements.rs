@@ -2,14 +2,15 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{
-    ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, Direction, Expected, NumberPart, OrderFilter,
-    OrderListing, OrderRepository, OrderSort, OrderStatus, PageLimit, PageRequest,
+    Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction,
+    Expected, NumberPart, Order, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderSort,
+    OrderStatus, OrderWrite, PageLimit, PageRequest, Stored,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::servers::Statements;
 use sqlx::Executor;
 
-use crate::common::{Fixture, client, client_id, order, stamp};
+use crate::common::{Fixture, at, client, client_id, order, stamp};
 
 /// A store whose statements are counted. It has a connection, so that making one is not counted too.
 async fn counted(fixture: &Fixture) -> (PgStore, Statements) {
@@ -28,17 +29,17 @@ async fn reads_are_one_statement_each_and_an_insert_is_one_with_its_event() {
     let fixture = Fixture::new().await;
     let (store, statements) = counted(&fixture).await;
     let ran = || statements.take().len();
-    let made = OrderRepository::insert(&store, &order("A-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let made = OrderRepositoryExt::insert(&store, &order("A-1", OrderStatus::Received), &stamp(1)).await.unwrap();
     let text = statements.take();
     assert_eq!(text.len(), 1, "{text:?}");
     assert!(text[0].contains("orders_order") && text[0].contains("provesi_order_events"), "{text:?}");
-    ClientRepository::insert(&store, &client(7)).await.unwrap();
+    ClientRepositoryExt::insert(&store, &client(7)).await.unwrap();
     assert_eq!(ran(), 1, "a client");
-    OrderRepository::get(&store, made.id).await.unwrap().unwrap();
+    OrderRepositoryExt::get(&store, made.id).await.unwrap().unwrap();
     assert_eq!(ran(), 1, "get");
     store.find_by_number(&made.number).await.unwrap().unwrap();
     assert_eq!(ran(), 1, "by number");
-    ClientRepository::get(&store, client_id(7)).await.unwrap().unwrap();
+    ClientRepositoryExt::get(&store, client_id(7)).await.unwrap().unwrap();
     assert_eq!(ran(), 1, "get a client");
     store.history(&made.number, None, PageLimit::MAX).await.unwrap();
     assert_eq!(ran(), 1, "history");
@@ -47,18 +48,60 @@ async fn reads_are_one_statement_each_and_an_insert_is_one_with_its_event() {
     for (ids, expected) in [(&ids[..1], 1), (&ids[..], 1)] {
         assert_eq!(store.count_by_client(ids).await.unwrap().len(), ids.len());
         assert_eq!(ran(), expected, "counts of {} clients", ids.len());
-        store.get_many(ids).await.unwrap();
+        ClientRepositoryExt::find_by_ids(&store, ids).await.unwrap();
         assert_eq!(ran(), expected, "{} clients", ids.len());
     }
     let more: Vec<ClientId> = ids.iter().copied().chain([ClientId::from_bytes([0xff; 12])]).collect();
     store.count_by_client(&more).await.unwrap();
     assert_eq!(ran(), 2, "counts of 1,001 clients");
-    // Look, then write; a transaction has its beginning and end.
-    let mut moved = made.clone();
-    moved.client_id = None;
-    OrderRepository::update(&store, &moved, Expected::Any, &stamp(2)).await.unwrap();
-    let text = statements.take();
-    assert_eq!(text.len(), 4, "{text:?}");
+    let moved = Order { client_id: None, ..made.clone() };
+    OrderRepositoryExt::update(&store, &moved, Expected::Any, &stamp(2)).await.unwrap();
+    assert_eq!(ran(), 2, "an update is a read and a commit");
+    let renumbered = Order { number: "A-2".parse().unwrap(), ..moved };
+    OrderRepositoryExt::update(&store, &renumbered, Expected::Any, &stamp(3)).await.unwrap();
+    assert_eq!(ran(), 2, "a new number");
+    OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(4)).await.unwrap();
+    assert_eq!(ran(), 2, "a delete is a read and a commit");
+    let stored = ClientRepositoryExt::get(&store, client_id(7)).await.unwrap().unwrap();
+    let moved = Client { email: "otra@ejemplo.co".parse().unwrap(), ..stored };
+    ClientRepositoryExt::update(&store, &moved, Expected::Any, at(2)).await.unwrap();
+    assert_eq!(ran(), 3, "a read, a read and a commit");
+}
+
+#[tokio::test]
+async fn a_batch_is_one_statement_for_each_kind_of_write_and_each_new_number() {
+    let fixture = Fixture::new().await;
+    let (store, statements) = counted(&fixture).await;
+    let insert = |number: &str| OrderWrite::insert(order(number, OrderStatus::Received), stamp(1));
+    let inserts: Vec<_> = (0..1_000).map(|n| insert(&format!("A-{n}"))).collect();
+    let ids: Vec<_> = OrderRepository::commit(&store, &inserts).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(statements.take().len(), 1, "1,000 inserts");
+    assert!(OrderRepository::commit(&store, &inserts).await.iter().all(Result::is_err));
+    assert_eq!(statements.take().len(), 1, "1,000 numbers that are taken");
+    let keys: Vec<_> = ids.iter().map(|id| OrderKey::Id(*id)).collect();
+    let rows = OrderRepository::get_many(&store, &keys).await;
+    assert_eq!(statements.take().len(), 1, "1,000 reads");
+    let stored: Vec<_> = rows.into_iter().map(|row| Stored::<Order>::check(row.unwrap().unwrap()).unwrap()).collect();
+    let writes: Vec<_> = (0..).zip(&stored).map(|(n, before)| change(before, n)).chain([insert("C")]).collect();
+    for outcome in OrderRepository::commit(&store, &writes[..900]).await {
+        outcome.unwrap();
+    }
+    assert_eq!(statements.take().len(), 2 + 3, "replacements, deletions and three new numbers");
+    let writes = [&writes[900..], &writes[..50]].concat();
+    let outcomes = OrderRepository::commit(&store, &writes).await;
+    assert!(outcomes[..101].iter().all(Result::is_ok) && outcomes[101..].iter().all(Result::is_err), "{outcomes:?}");
+    assert_eq!(statements.take().len(), 3, "stale rows need no statement of their own");
+}
+
+/// Of the first 900 orders every 300th gets another number, and every second of the others another status; the rest are
+/// deleted.
+fn change(before: &Stored<Order>, n: usize) -> OrderWrite {
+    let content = match n {
+        n if n % 300 == 299 && n < 900 => Order { number: format!("B-{n}").parse().unwrap(), ..before.record.clone() },
+        n if n % 2 == 0 => Order { client_id: None, ..before.record.clone() },
+        _ => return OrderWrite::delete(before.clone(), stamp(2)),
+    };
+    OrderWrite::replace(before.clone(), before.record.with_content(content, at(2)).unwrap(), stamp(2))
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{Chain, OrderRepository, OrderStatus, StoreError};
+use provesi_core::{Chain, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
 use provesi_store_pg::PgStore;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,7 @@ fn assert_degraded<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: 
 }
 
 async fn insert(store: &PgStore, number: &str) -> Result<(), StoreError> {
-    OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.map(drop)
+    OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.map(drop)
 }
 
 /// A server that answers each connection's first bytes with `answer` and closes it, as a proxy without a server may.
@@ -96,7 +96,7 @@ async fn a_server_that_has_become_read_only_is_degraded_and_left_for_the_primary
     assert_degraded(insert(&store, "A").await, "read-only");
     assert_degraded(OrderRepository::ping(&store).await, "read-only");
     // Reads are answered.
-    assert_eq!(OrderRepository::find_by_number(&store, &"A".parse().unwrap()).await.unwrap(), None);
+    assert_eq!(OrderRepositoryExt::find_by_number(&store, &"A".parse().unwrap()).await.unwrap(), None);
     let mut raw = fixture.raw().await;
     raw.execute("SET default_transaction_read_only = off").await.unwrap();
     raw.execute(AssertSqlSafe(format!("ALTER DATABASE {name} RESET default_transaction_read_only"))).await.unwrap();

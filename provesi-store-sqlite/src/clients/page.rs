@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::page::{Query, read_full_page};
 use crate::readers::Readers;
-use crate::rows::{CLIENT_COLUMNS, ClientRow};
+use crate::rows::{CLIENT_COLUMNS, ClientColumns};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
@@ -33,7 +33,7 @@ pub(super) async fn read(
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
 
-fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientRow> {
+fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientColumns> {
     let text = page_text(listing.direction, place.is_some(), listing.filter.query.is_some());
     let query = listing.filter.query.as_ref();
     sqlx::query_as(AssertSqlSafe(text))

@@ -20,7 +20,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::rows::OrderRow;
+use crate::rows::OrderColumns;
 use crate::sql;
 
 pub(crate) use statement::{Access, Statement};
@@ -37,7 +37,7 @@ pub(super) async fn read(
     let access = access(readers, listing).await?;
     let orders: Vec<Order> = read_full_page(readers, request.limit.get() + 1, |limit| {
         let statement = Statement::page(listing, &access, place, limit)?;
-        Ok(sqlx::query_as_with::<_, OrderRow, _>(AssertSqlSafe(statement.text), statement.arguments))
+        Ok(sqlx::query_as_with::<_, OrderColumns, _>(AssertSqlSafe(statement.text), statement.arguments))
     })
     .await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))

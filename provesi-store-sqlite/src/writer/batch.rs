@@ -1,14 +1,14 @@
 //! Writes that are committed together, and the answers that wait for the commit.
 
 use async_trait::async_trait;
-use provesi_core::{Order, StoreError};
+use provesi_core::{OrderAction, OrderId, OrderWrite, StoreError};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Claim, InsertOrder, Job, Target, Write};
-use crate::error::{Shared, commit_error, is_busy, store_error};
+use super::{Claim, Job, Target, Write};
+use crate::error::{commit_error, is_busy, store_error};
 use crate::file::OpenFile;
 use crate::options::LOCK_PATIENCE;
 use crate::orders;
@@ -34,14 +34,23 @@ impl<W, T> Ticket<W, T> {
         self.is_begun
     }
 
-    fn answer(self, failure: Option<&Shared>) {
+    fn answer(self, failure: Option<&StoreError>) {
         let result = match (failure, self.outcome) {
-            (Some(failure), _) => Err(failure.to_store_error()),
+            (Some(failure), _) => Err(failure.clone()),
             (None, Some(outcome)) => outcome,
             (None, None) => Err(StoreError::backend("the write was left out of its batch")),
         };
         // The caller may be gone.
         let _ = self.caller.send(result);
+    }
+}
+
+/// Writes of orders.
+pub(super) type OrdersTicket = Ticket<Vec<OrderWrite>, Vec<Result<OrderId, StoreError>>>;
+
+impl OrdersTicket {
+    fn only_inserts(&self) -> bool {
+        self.write.iter().all(|write| matches!(write.action(), OrderAction::Insert(_)))
     }
 }
 
@@ -55,7 +64,7 @@ pub(super) trait Waiting: Send {
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError>;
 
     /// Gives the caller the outcome, or the failure of the transaction.
-    fn answer(self: Box<Self>, failure: Option<&Shared>);
+    fn answer(self: Box<Self>, failure: Option<&StoreError>);
 }
 
 #[async_trait]
@@ -74,7 +83,7 @@ impl<W: Write> Waiting for Ticket<W, W::Output> {
         }
     }
 
-    fn answer(self: Box<Self>, failure: Option<&Shared>) {
+    fn answer(self: Box<Self>, failure: Option<&StoreError>) {
         Ticket::answer(*self, failure);
     }
 }
@@ -82,7 +91,7 @@ impl<W: Write> Waiting for Ticket<W, W::Output> {
 /// Writes that share a transaction. All of them are concurrent, so their order is free.
 #[derive(Default)]
 pub(super) struct Batch {
-    inserts: Vec<Ticket<InsertOrder, Order>>,
+    orders: Vec<OrdersTicket>,
     others: Vec<Box<dyn Waiting>>,
     /// The callers that wait for the end of the task.
     pub(super) closing: Vec<oneshot::Sender<()>>,
@@ -91,14 +100,14 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn push(&mut self, job: Job) {
         match job {
-            Job::InsertOrder(ticket) => self.inserts.push(*ticket),
+            Job::Orders(ticket) => self.orders.push(*ticket),
             Job::Other(ticket) => self.others.push(ticket),
             Job::Close(done) => self.closing.push(done),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.inserts.len() + self.others.len()
+        self.orders.len() + self.others.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -106,11 +115,11 @@ impl Batch {
     }
 
     /// Runs and commits all writes. On an error nothing is written.
-    pub(super) async fn commit(&mut self, target: &Target) -> Result<(), Shared> {
+    pub(super) async fn commit(&mut self, target: &Target) -> Result<(), StoreError> {
         // Before a connection is opened, which would be one to another file.
-        target.file.check().map_err(Shared::new)?;
-        let mut connection = target.pool.acquire().await.map_err(|error| Shared::new(store_error(error)))?;
-        let result = self.transact(&mut connection, &target.file).await.map_err(Shared::new);
+        target.file.check()?;
+        let mut connection = target.pool.acquire().await.map_err(store_error)?;
+        let result = self.transact(&mut connection, &target.file).await;
         if result.is_err() {
             // SQLite ends a transaction by itself on some errors, which the driver does not notice: it would take
             // the next BEGIN for a nested one. A new connection knows.
@@ -139,17 +148,17 @@ impl Batch {
 
     /// Drops the writes that their callers withdrew; from here on the others run, whatever their callers do.
     fn begin(&mut self) {
-        self.inserts.retain_mut(Ticket::begin);
+        self.orders.retain_mut(Ticket::begin);
         self.others.retain_mut(|ticket| ticket.begin());
     }
 
     async fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        if !self.inserts.is_empty() {
-            let inserts: Vec<&InsertOrder> = self.inserts.iter().map(|ticket| &ticket.write).collect();
-            let outcomes = orders::insert_all(connection, &inserts).await?;
-            for (ticket, outcome) in self.inserts.iter_mut().zip(outcomes) {
-                ticket.outcome = Some(outcome);
-            }
+        // So that all inserts follow each other and become one statement.
+        self.orders.sort_by_key(|ticket| !ticket.only_inserts());
+        let writes: Vec<&OrderWrite> = self.orders.iter().flat_map(|ticket| &ticket.write).collect();
+        let mut outcomes = orders::commit(connection, &writes).await?.into_iter();
+        for ticket in &mut self.orders {
+            ticket.outcome = Some(Ok(outcomes.by_ref().take(ticket.write.len()).collect()));
         }
         for ticket in &mut self.others {
             ticket.run(connection).await?;
@@ -158,15 +167,15 @@ impl Batch {
     }
 
     /// Gives every caller the outcome.
-    pub(super) fn answer(self, failure: Option<&Shared>) {
-        self.inserts.into_iter().for_each(|ticket| ticket.answer(failure));
+    pub(super) fn answer(self, failure: Option<&StoreError>) {
+        self.orders.into_iter().for_each(|ticket| ticket.answer(failure));
         self.others.into_iter().for_each(|ticket| ticket.answer(failure));
     }
 
     /// The same writes, each in a batch of its own.
     pub(super) fn apart(self) -> impl Iterator<Item = Self> {
-        let inserts = self.inserts.into_iter().map(|ticket| Self { inserts: vec![ticket], ..Self::default() });
+        let orders = self.orders.into_iter().map(|ticket| Self { orders: vec![ticket], ..Self::default() });
         let others = self.others.into_iter().map(|ticket| Self { others: vec![ticket], ..Self::default() });
-        inserts.chain(others)
+        orders.chain(others)
     }
 }

@@ -1,9 +1,11 @@
 //! The task that empties the queue.
 
+use provesi_core::Chain;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Batch;
 use super::{Job, Target};
+use crate::error::is_of_the_store;
 
 /// The most writes of one transaction: what bounds how long the first of them waits for the others.
 const MAX_BATCH: usize = 1_024;
@@ -39,9 +41,9 @@ async fn write(mut batch: Batch, target: &Target) {
         return;
     }
     let Err(failure) = batch.commit(target).await else { return batch.answer(None) };
-    target.health.record(failure.error());
-    if failure.is_of_the_store() || batch.len() == 1 {
-        tracing::warn!(error = &failure as &dyn std::error::Error, writes = batch.len(), "a transaction failed");
+    target.health.record(&failure);
+    if is_of_the_store(&failure) || batch.len() == 1 {
+        tracing::warn!(error = %Chain(&failure), writes = batch.len(), "a transaction failed");
         return batch.answer(Some(&failure));
     }
     // One of the writes is at fault: run each on its own, so that the others succeed.

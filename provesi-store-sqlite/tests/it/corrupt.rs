@@ -2,8 +2,8 @@
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientListing, ClientRepository, Expected, OrderListing, OrderRepository, OrderSort, OrderStatus, PageLimit,
-    PageRequest, StoreError,
+    ClientListing, ClientRepository, ClientRepositoryExt, Expected, OrderListing, OrderRepository, OrderRepositoryExt,
+    OrderSort, OrderStatus, PageLimit, PageRequest, StoreError,
 };
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
@@ -26,17 +26,17 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
     let mut kept = Vec::new();
     for number in 0..8 {
         let given = order(&format!("K-{number}"), OrderStatus::Received);
-        kept.push(OrderRepository::insert(store, &given, &stamp(1)).await.unwrap());
+        kept.push(OrderRepositoryExt::insert(store, &given, &stamp(1)).await.unwrap());
     }
     for (at, broken) in
         [(7, "order_number = 'a b'"), (6, "client_id = 'no hex at all, 24 chars.'"), (5, "updated_at = 9e18")]
     {
         let order = &kept[at];
         spoil(&mut raw, format!("UPDATE orders SET {broken} WHERE id = {}", order.id)).await;
-        assert_corrupt(OrderRepository::get(store, order.id).await);
+        assert_corrupt(OrderRepositoryExt::get(store, order.id).await);
         assert_corrupt(store.find_by_number(&order.number).await);
-        assert_corrupt(OrderRepository::update(store, order, Expected::Any, &stamp(2)).await);
-        assert_corrupt(OrderRepository::delete(store, order.id, Expected::Any, &stamp(2)).await);
+        assert_corrupt(OrderRepositoryExt::update(store, order, Expected::Any, &stamp(2)).await);
+        assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
         let mut listing = OrderListing::default();
@@ -60,7 +60,7 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
     let mut raw = fixture.raw().await;
     for number in 0..5 {
         let given = order(&format!("K-{number}"), OrderStatus::Received);
-        OrderRepository::insert(store, &given, &stamp(1)).await.unwrap();
+        OrderRepositoryExt::insert(store, &given, &stamp(1)).await.unwrap();
     }
     spoil(&mut raw, "UPDATE order_events SET actor = 'root' WHERE id = 1".to_owned()).await;
     spoil(&mut raw, "UPDATE order_events SET detail = '{\"type\": \"eaten\"}' WHERE id IN (2, 3)".to_owned()).await;
@@ -77,13 +77,13 @@ async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
     let store = &fixture.store;
     let mut raw = fixture.raw().await;
     for number in 1..=4 {
-        ClientRepository::insert(store, &client(number)).await.unwrap();
+        ClientRepositoryExt::insert(store, &client(number)).await.unwrap();
     }
     for (left, broken) in [(3, "email = 'nobody'"), (2, "name = '  '"), (1, "created_at = -9e18")] {
         let id = client(left + 1).id;
         spoil(&mut raw, format!("UPDATE clients SET {broken} WHERE id = '{id}'")).await;
-        assert_corrupt(ClientRepository::get(store, id).await);
-        assert_eq!(ClientRepository::get_many(store, &[id, client(1).id]).await.unwrap().len(), 1);
+        assert_corrupt(ClientRepositoryExt::get(store, id).await);
+        assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
         let request = PageRequest::first(PageLimit::new(1).unwrap());
         let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
         assert_eq!((page.items[0].id, page.next.is_some()), (client(1).id, left > 1));
@@ -94,7 +94,7 @@ async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
 async fn the_schema_refuses_what_no_order_can_be() {
     let fixture = Fixture::new().await;
     let mut raw = fixture.raw().await;
-    OrderRepository::insert(&fixture.store, &order("K-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    OrderRepositoryExt::insert(&fixture.store, &order("K-1", OrderStatus::Received), &stamp(1)).await.unwrap();
     for wrong in ["status = 'lost'", "return_reason = 'x', returned_at = 1", "status = 'returned', returned_at = 1"] {
         let spoil = format!("UPDATE orders SET {wrong}");
         assert!(sqlx::query(AssertSqlSafe(spoil)).execute(&mut raw).await.is_err(), "{wrong}");

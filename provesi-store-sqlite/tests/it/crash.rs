@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use provesi_core::{
-    EventKind, Expected, Order, OrderRepository, OrderState, OrderStatus, PageLimit, ReturnReason, StoreError,
+    EventKind, Expected, Order, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, PageLimit, ReturnReason,
+    StoreError,
 };
 use provesi_store_sqlite::SqliteStore;
 
@@ -109,11 +110,11 @@ fn child_that_writes_until_it_is_killed() {
 }
 
 async fn write_one(store: &SqliteStore, number: &str) -> Result<(), StoreError> {
-    let made = OrderRepository::insert(store, &order(number, OrderStatus::Shipped), &stamp(1)).await?;
+    let made = OrderRepositoryExt::insert(store, &order(number, OrderStatus::Shipped), &stamp(1)).await?;
     say("created", number);
     let reason = ReturnReason::parse("Caja rota").unwrap();
     let state = OrderState::new(OrderStatus::Returned, Some(reason), at(2)).unwrap();
-    OrderRepository::update(store, &Order { state, ..made }, Expected::Any, &stamp(2)).await?;
+    OrderRepositoryExt::update(store, &Order { state, ..made }, Expected::Any, &stamp(2)).await?;
     say("returned", number);
     Ok(())
 }

@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use provesi_core::{Expected, OrderId, OrderListing, OrderRepository, OrderStatus, PageLimit, PageRequest, StoreError};
+use provesi_core::{
+    Expected, OrderId, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, PageRequest,
+    StoreError,
+};
 use provesi_store_sqlite::{SqliteStore, reader_options, reader_pool_options, writer_options, writer_pool_options};
 use sqlx::{AssertSqlSafe, Connection};
 
 use crate::common::{Fixture, client_id, order, program_beside, stamp};
 
 async fn insert(store: &SqliteStore, number: &str) -> Result<(), StoreError> {
-    OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(0)).await.map(drop)
+    OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(0)).await.map(drop)
 }
 
 fn assert_degraded<T: std::fmt::Debug>(result: Result<T, StoreError>, expected: &str) {
@@ -121,8 +124,8 @@ async fn a_damaged_page_fails_what_needs_it_and_no_other_call() {
         .await
         .unwrap();
     let (stamp, new) = (stamp(1), order("New-1", OrderStatus::Received));
-    let delete = OrderRepository::delete(&store, OrderId::new(id), Expected::Any, &stamp);
-    let (deleted, made) = tokio::join!(delete, OrderRepository::insert(&store, &new, &stamp));
+    let delete = OrderRepositoryExt::delete(&store, OrderId::new(id), Expected::Any, &stamp);
+    let (deleted, made) = tokio::join!(delete, OrderRepositoryExt::insert(&store, &new, &stamp));
     assert_degraded(deleted, "corrupt");
     made.unwrap();
     assert_ping(&store, "corrupt").await;

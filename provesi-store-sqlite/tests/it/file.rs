@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use provesi_core::{Chain, ClientRepository, OrderRepository, OrderStatus, StoreError};
+use provesi_core::{Chain, ClientRepository, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
 use provesi_store_sqlite::SqliteStore;
 
 use crate::common::{Fixture, order, program_beside, stamp};
@@ -21,13 +21,24 @@ fn rename(from: &Path, to: &Path) {
 }
 
 async fn insert(store: &SqliteStore, number: &str) -> Result<(), StoreError> {
-    OrderRepository::insert(store, &order(number, OrderStatus::Received), &stamp(0)).await.map(drop)
+    OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(0)).await.map(drop)
 }
 
 async fn assert_degraded(store: &SqliteStore, number: &str, expected: &str) {
     for result in [insert(store, number).await, OrderRepository::ping(store).await, ClientRepository::ping(store).await]
     {
         assert!(matches!(result, Err(StoreError::Degraded { reason, .. }) if reason == expected), "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_connection_creates_a_file() {
+    use sqlx::ConnectOptions;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("none.db");
+    for options in [provesi_store_sqlite::reader_options(&path), provesi_store_sqlite::writer_options(&path)] {
+        assert!(options.connect().await.is_err());
+        assert!(!path.exists());
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    ClientRepository, Expected, OrderListing, OrderRepository, OrderStatus, PageLimit, PageRequest, StoreError,
+    ClientRepositoryExt, Expected, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit,
+    PageRequest, StoreError,
 };
 use provesi_store_sqlite::SqliteStore;
 use sqlx::Connection;
@@ -29,11 +30,11 @@ async fn two_stores_on_one_file_under_load_never_meet_a_lock() {
                         break;
                     }
                     let new = order(&format!("{name}-{task}-{n}"), OrderStatus::Received);
-                    let made = OrderRepository::insert(&store, &new, &stamp(1)).await?;
-                    let read = OrderRepository::get(&store, made.id).await?;
+                    let made = OrderRepositoryExt::insert(&store, &new, &stamp(1)).await?;
+                    let read = OrderRepositoryExt::get(&store, made.id).await?;
                     assert_eq!(read, Some(made.clone()), "an acknowledged write is seen at once");
                     if n % 5 == 0 {
-                        OrderRepository::delete(&store, made.id, Expected::Any, &stamp(2)).await?;
+                        OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(2)).await?;
                     }
                     written.fetch_add(1, Ordering::Relaxed);
                 }
@@ -64,10 +65,10 @@ async fn a_lock_that_is_kept_is_unavailable_and_leaves_nothing_behind() {
     let fixture = Fixture::new().await;
     let mut raw = fixture.raw().await;
     let held = raw.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let refused = ClientRepository::insert(&fixture.store, &client(1)).await.unwrap_err();
+    let refused = ClientRepositoryExt::insert(&fixture.store, &client(1)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
     assert!(refused.is_transient());
     held.rollback().await.unwrap();
-    assert_eq!(ClientRepository::get(&fixture.store, client(1).id).await.unwrap(), None);
-    ClientRepository::insert(&fixture.store, &client(1)).await.unwrap();
+    assert_eq!(ClientRepositoryExt::get(&fixture.store, client(1).id).await.unwrap(), None);
+    ClientRepositoryExt::insert(&fixture.store, &client(1)).await.unwrap();
 }

@@ -3,8 +3,9 @@
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{
-    Client, ClientFilter, ClientListing, ClientName, ClientQuery, ClientRepository, Direction, Expected, NewOrder,
-    NumberPart, Order, OrderFilter, OrderListing, OrderRepository, OrderSort, OrderStatus, Phone,
+    Client, ClientFilter, ClientListing, ClientName, ClientQuery, ClientRepository, ClientRepositoryExt, Direction,
+    Expected, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderRepository, OrderRepositoryExt, OrderSort,
+    OrderStatus, Phone,
 };
 
 use crate::common::{Fixture, client, order, stamp};
@@ -38,14 +39,15 @@ async fn a_part_of_a_number_finds_the_orders_that_have_it_after_changes_too() {
     let new: Vec<NewOrder> = (0..400)
         .map(|n| order(&format!("{}-x{n}", dice.number(8)), OrderStatus::ALL[usize::try_from(dice.roll(7)).unwrap()]))
         .collect();
-    let mut orders = try_join_all(new.iter().map(|order| OrderRepository::insert(store, order, &made))).await.unwrap();
+    let mut orders =
+        try_join_all(new.iter().map(|order| OrderRepositoryExt::insert(store, order, &made))).await.unwrap();
     for (n, order) in orders.iter_mut().enumerate().take(100) {
         let number = format!("{}-y{n}", dice.number(8)).parse().unwrap();
         let renumbered = Order { number, ..order.clone() };
-        *order = OrderRepository::update(store, &renumbered, Expected::Any, &stamp(2)).await.unwrap();
+        *order = OrderRepositoryExt::update(store, &renumbered, Expected::Any, &stamp(2)).await.unwrap();
     }
     for order in orders.drain(350..) {
-        OrderRepository::delete(store, order.id, Expected::Any, &stamp(3)).await.unwrap();
+        OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(3)).await.unwrap();
     }
     for round in 0..150 {
         let mut filter = OrderFilter::default();
@@ -74,7 +76,7 @@ async fn a_part_that_many_numbers_have_is_paged_in_order() {
     // More than are sorted in memory, and all of one instant.
     let new: Vec<NewOrder> = (0..2_500).map(|n| order(&format!("M-{n}"), OrderStatus::Packing)).collect();
     let mut expected =
-        try_join_all(new.iter().map(|order| OrderRepository::insert(&fixture.store, order, &made))).await.unwrap();
+        try_join_all(new.iter().map(|order| OrderRepositoryExt::insert(&fixture.store, order, &made))).await.unwrap();
     let mut filter = OrderFilter::default();
     for (part, client_id) in [("M-", None), ("m", None), ("M-", expected[0].client_id), ("m", expected[0].client_id)] {
         filter.number_part = NumberPart::parse(part).ok();
@@ -97,7 +99,7 @@ async fn a_text_finds_the_clients_that_match_it() {
     for (n, (name, phone)) in (0_u8..).zip(names.into_iter().zip(phones)) {
         let name = ClientName::parse(name).unwrap();
         let new = Client { name, phone: Phone::parse_optional(phone).unwrap(), ..client(n) };
-        ClientRepository::insert(&fixture.store, &new).await.unwrap();
+        ClientRepositoryExt::insert(&fixture.store, &new).await.unwrap();
         clients.push(new);
     }
     let texts = [

@@ -1,5 +1,6 @@
 //! The cases for stores of clients.
 
+pub mod batches;
 pub mod listing;
 pub mod lookup;
 pub mod model;
@@ -36,6 +37,11 @@ macro_rules! __client_cases {
                 updated_at_strictly_grows_whatever_the_clock_says,
                 an_update_that_changes_nothing_keeps_the_version,
                 a_version_is_compared_as_it_comes_back;
+            batches:
+                every_field_that_was_read_is_compared,
+                each_write_of_a_batch_stands_alone,
+                a_batch_of_thousands_is_committed_and_read,
+                an_empty_batch_does_nothing;
             races:
                 conditional_updates_at_once_are_all_counted,
                 one_of_many_inserts_of_an_email_wins,

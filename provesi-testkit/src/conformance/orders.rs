@@ -1,5 +1,6 @@
 //! The cases for stores of orders.
 
+pub mod batches;
 pub mod detach;
 pub mod events;
 pub mod history;
@@ -40,6 +41,12 @@ macro_rules! __order_cases {
                 updated_at_strictly_grows_whatever_the_clock_says,
                 an_update_that_changes_nothing_keeps_the_version_and_leaves_no_event,
                 a_version_is_compared_to_the_microsecond;
+            batches:
+                every_column_that_was_read_is_compared,
+                each_write_of_a_batch_stands_alone,
+                one_of_two_writes_to_an_order_or_a_number_is_made,
+                a_batch_of_thousands_is_committed_and_read,
+                an_empty_batch_does_nothing;
             races:
                 conditional_updates_at_once_are_all_counted,
                 unconditional_updates_at_once_follow_each_other,

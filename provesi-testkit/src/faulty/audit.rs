@@ -6,23 +6,23 @@ use provesi_core::{
     StoreError, StoredAudit,
 };
 
-use super::FaultyStore;
+use super::{FaultyStore, outcome_unknown, unavailable};
 
 #[async_trait]
 impl<S: AuditSink> AuditSink for FaultyStore<S> {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        self.faults.around_write("record", self.inner.record(record)).await
+        self.faults.around("record", outcome_unknown, self.inner.record(record)).await
     }
 }
 
 #[async_trait]
 impl<S: AuditStore> AuditStore for FaultyStore<S> {
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
-        self.faults.around_write("append", self.inner.append(chain, records)).await
+        self.faults.around("append", outcome_unknown, self.inner.append(chain, records)).await
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        self.faults.around("head", self.inner.head()).await
+        self.faults.around("head", unavailable, self.inner.head()).await
     }
 
     async fn page(
@@ -30,10 +30,10 @@ impl<S: AuditStore> AuditStore for FaultyStore<S> {
         filter: &AuditFilter,
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        self.faults.around("page", self.inner.page(filter, request)).await
+        self.faults.around("page", unavailable, self.inner.page(filter, request)).await
     }
 
     async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.faults.around("after", self.inner.after(sequence, limit)).await
+        self.faults.around("after", unavailable, self.inner.after(sequence, limit)).await
     }
 }

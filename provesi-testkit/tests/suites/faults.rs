@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use provesi_core::{OrderListing, OrderRepository, StoreError};
+use provesi_core::{OrderListing, OrderRepository, OrderRepositoryExt, StoreError};
 use provesi_testkit::data::{new_order, stamp};
 use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
 
@@ -18,15 +18,15 @@ async fn kept(inner: &MemoryStore) -> u64 {
 #[tokio::test]
 async fn a_call_that_fails_before_did_nothing_and_one_that_fails_after_did_its_work() {
     let (inner, store, faults) = store();
-    faults.arm("insert", Fault::FailBefore, 1);
+    faults.arm("commit", Fault::FailBefore, 1);
     let failed = store.insert(&new_order("A-1"), &stamp(0)).await;
     assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     assert_eq!(kept(&inner).await, 0);
-    faults.arm("insert", Fault::FailAfter, 1);
+    faults.arm("commit", Fault::FailAfter, 1);
     let failed = store.insert(&new_order("A-1"), &stamp(0)).await;
     assert!(matches!(failed, Err(StoreError::OutcomeUnknown { .. })), "{failed:?}");
     assert_eq!(kept(&inner).await, 1);
-    faults.arm("insert", Fault::Degrade, 1);
+    faults.arm("commit", Fault::Degrade, 1);
     let failed = store.insert(&new_order("A-2"), &stamp(0)).await;
     assert!(matches!(failed, Err(StoreError::Degraded { .. })), "{failed:?}");
     faults.arm("feed", Fault::FailAfter, 1);
@@ -64,7 +64,7 @@ async fn a_stream_fails_after_its_first_item() {
 #[tokio::test]
 async fn a_call_that_stalls_goes_on_when_it_is_let_go() {
     let (inner, store, faults) = store();
-    faults.stall("insert");
+    faults.stall("commit");
     let call = tokio::spawn(async move { store.insert(&new_order("A-1"), &stamp(0)).await });
     faults.stalled().await;
     assert!(!call.is_finished());

@@ -1,7 +1,7 @@
 //! An operator's single mistake about the stores: no order loses its client, and the server says what it sees.
 
 use mongodb::bson::{Document, doc};
-use provesi_core::{Caller, Expected, Order, OrderRepository, OrderState, OrderStatus, Stamp};
+use provesi_core::{Caller, Expected, Order, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, Stamp};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::servers::{self, TestDatabase, wanted};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    Address, AuditAction, Client, ClientId, ClientName, Email, Field, IdSource, Phone, StoreError, Subject, Timestamp,
-    UniqueField,
+    Address, AuditAction, Client, ClientId, ClientName, ClientRepositoryExt, Email, Field, IdSource, Phone, StoreError,
+    Subject, Timestamp,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -90,7 +90,8 @@ impl Run<'_> {
         if !self.dry_run {
             match patiently(|| clients.insert(&client)).await {
                 Ok(made) => return Ok((Fate::New, Some(made.id))),
-                Err(StoreError::AlreadyExists { field: UniqueField::Email }) => {}
+                // Of an address, or of the id of an earlier attempt that was not confirmed.
+                Err(StoreError::AlreadyExists { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

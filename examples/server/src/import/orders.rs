@@ -5,8 +5,8 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    AuditAction, ClientId, Email, Field, NewOrder, Order, OrderNumber, OrderState, OrderStatus, ReturnReason, Stamp,
-    StoreError, Subject, Timestamp, UniqueField,
+    AuditAction, ClientId, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderNumber, OrderRepositoryExt,
+    OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Subject, Timestamp, UniqueField,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -229,7 +229,7 @@ impl Run<'_> {
             return Ok(());
         }
         let ids: Vec<ClientId> = named.iter().copied().collect();
-        let existing = self.app.clients().get_many(&ids).await.map_err(ImportError::Clients)?;
+        let existing = self.app.clients().find_by_ids(&ids).await.map_err(ImportError::Clients)?;
         let existing: BTreeSet<ClientId> = existing.into_iter().map(|client| client.id).collect();
         for &gone in named.difference(&existing) {
             owners.forget(gone);

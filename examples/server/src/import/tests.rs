@@ -2,8 +2,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use futures_util::TryStreamExt;
-use provesi_core::{Client, ClientListing, EventId, Order, OrderListing, OrderStatus, PageLimit};
+use provesi_core::{
+    Client, ClientListing, ClientRepositoryExt, EventId, Order, OrderListing, OrderRepositoryExt, OrderStatus,
+    PageLimit,
+};
 use provesi_store_sqlite::SqliteStore;
+use provesi_testkit::{Fault, FaultyStore, MemoryStore};
 use tempfile::TempDir;
 
 use super::*;
@@ -111,6 +115,22 @@ async fn rows_become_records_with_the_instants_that_they_give() {
     assert!(history.iter().all(|event| event.actor.to_string() == "system:import"));
     let order = bench.app.orders().find_by_number(&"A-3".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((order.client_id, order.status()), (None, OrderStatus::Packing));
+}
+
+#[tokio::test]
+async fn an_insert_that_is_not_confirmed_is_looked_for_and_made_once() {
+    let mut bench = Bench::new().await;
+    let clients = Some(bench.file("c.csv", CLIENTS));
+    let orders = Some(bench.file("o.csv", ORDERS));
+    let (client_store, client_faults) = FaultyStore::new(MemoryStore::new());
+    let (order_store, order_faults) = FaultyStore::new(MemoryStore::new());
+    bench.app = App::new(Arc::new(client_store), Arc::new(order_store));
+    client_faults.arm("commit", Fault::FailAfter, 1);
+    order_faults.arm("commit", Fault::FailAfter, 1);
+    let (summary, told) = bench.run(&Import { clients, orders, dry_run: false }).await.unwrap();
+    assert_eq!((summary.clients, summary.orders, told), (tally(1, 1, 0, 0), tally(2, 1, 0, 0), vec![]));
+    let content = bench.content().await;
+    assert_eq!((content.clients.len(), content.orders.len(), content.events), (2, 3, 3));
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{Client, ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest, StoreError};
+use provesi_core::{
+    Client, ClientFilter, ClientListing, ClientQuery, ClientRepositoryExt, Direction, PageLimit, PageRequest,
+    StoreError,
+};
 
 use crate::conformance::support::{Clients, a_few_at_a_time, assert_refused, client_pages, streamed_clients};
 use crate::data::{client, phone};

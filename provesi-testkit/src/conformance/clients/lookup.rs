@@ -1,6 +1,6 @@
 //! Reads of known clients.
 
-use provesi_core::{Client, ClientFilter, ClientId, ClientQuery};
+use provesi_core::{Client, ClientFilter, ClientId, ClientQuery, ClientRepositoryExt};
 
 use crate::conformance::support::Clients;
 use crate::data::{client, client_id};
@@ -22,22 +22,22 @@ fn sorted(mut clients: Vec<Client>) -> Vec<Client> {
 pub async fn get_many_gives_each_known_client_once(store: Clients) {
     let kept = keep(&store, 3).await;
     let asked = [2, 0, 99, 2, 2, 98, 0].map(client_id);
-    let found = sorted(store.get_many(&asked).await.expect("read"));
+    let found = sorted(store.find_by_ids(&asked).await.expect("read"));
     assert_eq!(found, [kept[0].clone(), kept[2].clone()]);
 }
 
 /// Case.
 pub async fn get_many_of_none_is_empty(store: Clients) {
     keep(&store, 1).await;
-    assert_eq!(store.get_many(&[]).await.expect("read"), []);
-    assert_eq!(store.get_many(&[client_id(7)]).await.expect("read"), []);
+    assert_eq!(store.find_by_ids(&[]).await.expect("read"), []);
+    assert_eq!(store.find_by_ids(&[client_id(7)]).await.expect("read"), []);
 }
 
 /// Case.
 pub async fn get_many_takes_a_thousand(store: Clients) {
     let kept = keep(&store, 40).await;
     let asked: Vec<ClientId> = (0..1_000).map(client_id).collect();
-    assert_eq!(sorted(store.get_many(&asked).await.expect("read")), kept);
+    assert_eq!(sorted(store.find_by_ids(&asked).await.expect("read")), kept);
 }
 
 /// Case.

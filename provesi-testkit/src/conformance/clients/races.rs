@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{Client, ClientName, Expected, StoreError};
+use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError};
 
 use crate::conformance::support::{Clients, all_clients, drop_at_wait, winners};
 use crate::data::{at, client, client_id, phone};

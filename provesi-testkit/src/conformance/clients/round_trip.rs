@@ -1,6 +1,6 @@
 //! What goes in comes out.
 
-use provesi_core::{Client, ClientName, Expected, Timestamp};
+use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, Timestamp};
 
 use crate::conformance::support::Clients;
 use crate::data::{address, at, client, phone};

@@ -1,6 +1,6 @@
 //! One client for each id and each e-mail address.
 
-use provesi_core::{Client, Email, Expected, StoreError, UniqueField};
+use provesi_core::{Client, ClientRepositoryExt, Email, Expected, StoreError, UniqueField};
 
 use crate::conformance::support::{Clients, all_clients, assert_refused};
 use crate::data::{at, client};

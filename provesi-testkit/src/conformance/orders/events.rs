@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    Actor, ActorName, EventKind, Expected, NewOrder, Order, OrderEvent, OrderStatus, PageLimit, Stamp, StoreError,
+    Actor, ActorName, EventKind, Expected, NewOrder, Order, OrderEvent, OrderRepositoryExt, OrderStatus, PageLimit,
+    Stamp, StoreError,
 };
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};

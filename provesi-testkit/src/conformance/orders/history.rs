@@ -1,6 +1,6 @@
 //! What happened to one order.
 
-use provesi_core::{Expected, Order, OrderNumber, OrderStatus, PageLimit};
+use provesi_core::{Expected, Order, OrderNumber, OrderRepositoryExt, OrderStatus, PageLimit};
 
 use crate::conformance::support::{Orders, all_events, story};
 use crate::data::{in_status, new_order, stamp};

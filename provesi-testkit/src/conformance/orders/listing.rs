@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use provesi_core::{
-    Direction, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderSort, OrderState, OrderStatus, PageLimit,
-    PageRequest, Period, StoreError,
+    Direction, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, OrderState,
+    OrderStatus, PageLimit, PageRequest, Period, StoreError,
 };
 
 use crate::conformance::support::{Orders, assert_refused, order_pages, streamed_orders};

@@ -1,7 +1,7 @@
 //! Reads of known orders, and counts.
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, NewOrder, NumberPart, Order, OrderFilter, OrderNumber, OrderStatus};
+use provesi_core::{ClientId, NewOrder, NumberPart, Order, OrderFilter, OrderNumber, OrderRepositoryExt, OrderStatus};
 
 use crate::conformance::support::Orders;
 use crate::data::{client_id, new_order, stamp, state};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use provesi_core::{
-    Expected, NewOrder, Order, OrderEvent, OrderId, OrderListing, OrderNumber, OrderRepository, OrderStatus, PageLimit,
-    StoreError,
+    Expected, NewOrder, Order, OrderEvent, OrderId, OrderListing, OrderNumber, OrderRepository, OrderRepositoryExt,
+    OrderStatus, PageLimit, StoreError,
 };
 
 use crate::MemoryStore;
 use crate::conformance::support::{Orders, all_events, all_orders, assert_same, check_random, order_pages};
-use crate::data::{at, client_id, new_order, stamp, state};
+use crate::data::{client_id, new_order, stamp, state};
 
 /// Few numbers and clients, so that commands meet. Orders are named by how many were made before them.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Side {
         match (expects, current) {
             (Expects::Any, _) => Expected::Any,
             (Expects::Current, Some(order)) => order.version().into(),
-            _ => provesi_core::Version::new(at(-9)).into(),
+            _ => provesi_core::Version::of_none().into(),
         }
     }
 

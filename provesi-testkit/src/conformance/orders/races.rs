@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus, StoreError};
+use provesi_core::{EventKind, Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, StoreError};
 
 use crate::conformance::support::{Orders, all_events, all_orders, drop_at_wait, story, winners};
 use crate::data::{at, client_id, in_status, new_order, reason, stamp, version_of};

@@ -1,6 +1,8 @@
 //! Reason and date of a return.
 
-use provesi_core::{EventKind, Expected, NewOrder, Order, OrderState, OrderStatus, ReturnInfo, ReturnReason};
+use provesi_core::{
+    EventKind, Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, ReturnInfo, ReturnReason,
+};
 
 use crate::conformance::support::{Orders, all_events};
 use crate::data::{at, in_status, new_order, reason, stamp};

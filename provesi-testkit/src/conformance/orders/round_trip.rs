@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use provesi_core::{Expected, NewOrder, Order, OrderState, OrderStatus, Timestamp};
+use provesi_core::{Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, Timestamp};
 
 use crate::conformance::support::Orders;
 use crate::data::{at, client_id, new_order, reason, stamp, state};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, Direction, NewOrder, Order, OrderFilter, OrderListing, OrderSort};
+use provesi_core::{ClientId, Direction, NewOrder, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort};
 
 use crate::conformance::support::{Orders, a_few_at_a_time, order_pages};
 use crate::data::{client_id, new_order, stamp};

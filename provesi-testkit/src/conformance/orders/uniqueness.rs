@@ -1,6 +1,6 @@
 //! One order for each number, whatever the letter case.
 
-use provesi_core::{Expected, Order, StoreError, UniqueField};
+use provesi_core::{Expected, Order, OrderRepositoryExt, StoreError, UniqueField};
 
 use crate::conformance::support::{Orders, all_orders, assert_refused, story};
 use crate::data::{new_order, stamp};

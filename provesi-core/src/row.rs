@@ -1,0 +1,185 @@
+//! Rows: records as stores have them, before the rules of the domain are checked. Other programs write to the same tables.
+
+use std::fmt;
+
+use crate::{
+    Address, Client, ClientId, ClientName, Email, Invalid, Order, OrderId, OrderNumber, OrderState, OrderStatus, Phone,
+    ReturnInfo, ReturnReason, StoreError, Timestamp,
+};
+
+/// An order as its store has it: every column that the domain knows, unchecked.
+///
+/// `Debug` shows the id alone: a reason is personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    /// [`Order::id`].
+    pub id: OrderId,
+    /// [`Order::number`].
+    pub number: String,
+    /// [`Order::client_id`]. An empty text, which a form of the Python system may leave, is no client.
+    pub client_id: Option<String>,
+    /// [`OrderState::status`].
+    pub status: String,
+    /// [`ReturnInfo::reason`]. In any status but returned it is left over from an earlier return.
+    pub return_reason: Option<String>,
+    /// [`ReturnInfo::returned_at`].
+    pub returned_at: Option<Timestamp>,
+    /// [`Order::created_at`].
+    pub created_at: Timestamp,
+    /// [`Order::updated_at`].
+    pub updated_at: Timestamp,
+}
+
+impl OrderRow {
+    /// The order, if the row keeps the rules of the domain. Only a returned order has a [`ReturnInfo`]; a blank reason, or
+    /// a reason without its date, is none.
+    ///
+    /// # Errors
+    /// [`Irregular`] with every fault.
+    pub fn check(&self) -> Result<Order, Irregular> {
+        let mut faults = Vec::new();
+        let number = noted(OrderNumber::parse(&self.number), &mut faults);
+        let client_id = self.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse::<ClientId>);
+        let client_id = noted(client_id.transpose(), &mut faults);
+        let status = noted(self.status.parse::<OrderStatus>(), &mut faults);
+        let (Some(number), Some(client_id), Some(status)) = (number, client_id, status) else {
+            return Err(Irregular { faults });
+        };
+        let reason = || self.return_reason.as_deref().and_then(ReturnReason::restore);
+        let return_info = match (status, self.returned_at) {
+            (OrderStatus::Returned, Some(returned_at)) => reason().map(|reason| ReturnInfo { reason, returned_at }),
+            _ => None,
+        };
+        Ok(Order {
+            id: self.id,
+            number,
+            client_id,
+            state: OrderState::restore(status, return_info),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+impl From<&Order> for OrderRow {
+    fn from(order: &Order) -> Self {
+        let info = order.return_info();
+        Self {
+            id: order.id,
+            number: order.number.as_str().to_owned(),
+            client_id: order.client_id.map(|id| id.to_string()),
+            status: order.status().as_str().to_owned(),
+            return_reason: info.map(|info| info.reason.as_str().to_owned()),
+            returned_at: info.map(|info| info.returned_at),
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+        }
+    }
+}
+
+/// # Errors
+/// [`StoreError::Corrupt`] with the order's id and every fault.
+impl TryFrom<OrderRow> for Order {
+    type Error = StoreError;
+
+    fn try_from(row: OrderRow) -> Result<Self, StoreError> {
+        row.check().map_err(|faults| StoreError::corrupt(format!("order {}: {faults}", row.id)))
+    }
+}
+
+impl fmt::Debug for OrderRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A client as its store has it: every field that the domain knows, unchecked.
+///
+/// `Debug` shows the id alone: the rest is personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientRow {
+    /// [`Client::id`].
+    pub id: ClientId,
+    /// [`Client::name`].
+    pub name: String,
+    /// [`Client::email`].
+    pub email: String,
+    /// [`Client::phone`]; a blank one is none.
+    pub phone: Option<String>,
+    /// [`Client::address`]; a blank one is none.
+    pub address: Option<String>,
+    /// [`Client::created_at`].
+    pub created_at: Timestamp,
+    /// [`Client::updated_at`].
+    pub updated_at: Timestamp,
+}
+
+impl ClientRow {
+    /// The client, if the row keeps the rules of the domain.
+    ///
+    /// # Errors
+    /// [`Irregular`] with every fault.
+    pub fn check(&self) -> Result<Client, Irregular> {
+        let mut faults = Vec::new();
+        let name = noted(ClientName::parse(self.name.as_str()), &mut faults);
+        let email = noted(self.email.parse::<Email>(), &mut faults);
+        let phone = noted(self.phone.as_deref().map_or(Ok(None), Phone::parse_optional), &mut faults);
+        let address = noted(self.address.as_deref().map_or(Ok(None), Address::parse_optional), &mut faults);
+        let (Some(name), Some(email), Some(phone), Some(address)) = (name, email, phone, address) else {
+            return Err(Irregular { faults });
+        };
+        let (created_at, updated_at) = (self.created_at, self.updated_at);
+        Ok(Client { id: self.id, name, email, phone, address, created_at, updated_at })
+    }
+}
+
+impl From<&Client> for ClientRow {
+    fn from(client: &Client) -> Self {
+        Self {
+            id: client.id,
+            name: client.name.as_str().to_owned(),
+            email: client.email.as_str().to_owned(),
+            phone: client.phone.as_ref().map(|phone| phone.as_str().to_owned()),
+            address: client.address.as_ref().map(|address| address.as_str().to_owned()),
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+        }
+    }
+}
+
+/// # Errors
+/// [`StoreError::Corrupt`] with the client's id and every fault.
+impl TryFrom<ClientRow> for Client {
+    type Error = StoreError;
+
+    fn try_from(row: ClientRow) -> Result<Self, StoreError> {
+        row.check().map_err(|faults| StoreError::corrupt(format!("client {}: {faults}", row.id)))
+    }
+}
+
+impl fmt::Debug for ClientRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRow").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Why a row is not a record of the domain: the rules that it breaks.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Irregular {
+    /// Every fault, in the order of the columns. At least one.
+    pub faults: Vec<Invalid>,
+}
+
+impl fmt::Display for Irregular {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.faults.iter().enumerate() {
+            write!(f, "{}{fault}", if at > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+/// The value, or its fault noted.
+fn noted<T>(value: Result<T, Invalid>, faults: &mut Vec<Invalid>) -> Option<T> {
+    value.map_err(|fault| faults.push(fault)).ok()
+}

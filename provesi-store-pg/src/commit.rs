@@ -1,0 +1,341 @@
+//! Makes writes durable: those that may be joined are one statement for each kind.
+//!
+//! A statement of several writes never waits long for another transaction: it skips rows that are locked, and gives up when a
+//! unique index makes it wait. Afterwards, one of the writes that are held up is made alone, in a statement that waits; once
+//! the lock is released, the others are tried together again. Those that still wait take turns until the deadline.
+//! A statement that the server rolled back because of a row is repeated in halves, until that row is alone. A statement
+//! whose outcome is unknown is never repeated.
+//!
+//! Two writes that claim the same record or the same unique value are never part of one statement; the later one is made
+//! after the earlier one has an outcome.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::Hash;
+use std::time::Duration;
+
+use provesi_core::{StoreError, UniqueField};
+use sqlx::postgres::{PgArguments, PgConnection, PgHasArrayType};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, SqlSafeStr, Type};
+use tokio::time::Instant;
+
+use crate::error::{is_lock_timeout, may_be_of_one_row, write_error};
+use crate::options::LOCK_TIMEOUT;
+use crate::session::Session;
+use crate::sql;
+
+/// How long a statement of several writes waits for a lock.
+const BATCH_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Up to how many writes a statement is kept prepared. The plan that PostgreSQL keeps expects few rows, and joins many of them
+/// slowly; for more, the statement is planned each time, with its arguments.
+const MAX_PREPARED: usize = 100;
+
+/// How often a chunk of writes repeats inserts that found something in their way that is not there.
+const MAX_INCONCLUSIVE: u32 = 100;
+
+const INCONCLUSIVE: &str = "inserts are refused, but no row has their number: the ids that the sequence of orders_order gives \
+    are those of existing rows; set it behind them (setval)";
+
+/// What a write does. Writes of one kind may share a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Insert,
+    Replace,
+    /// Replaces a record and changes a unique value of it. Never joined: a value that is taken fails the statement.
+    Rename,
+    Delete,
+}
+
+/// The statements of a table. Each returns an [`Answer`] for each write. Those that are named so skip rows that another
+/// transaction has locked.
+pub(crate) struct Texts {
+    pub(crate) insert: &'static str,
+    pub(crate) insert_one: &'static str,
+    pub(crate) replace: &'static str,
+    pub(crate) replace_unlocked: &'static str,
+    pub(crate) delete: &'static str,
+    pub(crate) delete_unlocked: &'static str,
+}
+
+impl Texts {
+    const fn of(&self, kind: Kind, count: usize, skips_locked: bool) -> &'static str {
+        match (kind, skips_locked) {
+            (Kind::Insert, _) if count == 1 => self.insert_one,
+            (Kind::Insert, _) => self.insert,
+            (Kind::Replace | Kind::Rename, false) => self.replace,
+            (Kind::Replace | Kind::Rename, true) => self.replace_unlocked,
+            (Kind::Delete, false) => self.delete,
+            (Kind::Delete, true) => self.delete_unlocked,
+        }
+    }
+
+    /// The statements whose plans a test looks at.
+    #[cfg(test)]
+    pub(crate) const fn all(&self) -> [&'static str; 6] {
+        [self.insert, self.insert_one, self.replace, self.replace_unlocked, self.delete, self.delete_unlocked]
+    }
+}
+
+/// A write as this module sees it.
+pub(crate) trait Write: Sync + 'static {
+    /// What the port returns for it.
+    type Done: Clone + Send;
+    /// A record or a unique value that the write changes.
+    type Claim: Eq + Hash + Send;
+    const TEXTS: Texts;
+    /// The constraints and indexes that keep a field unique, by the start of their names.
+    const UNIQUE: &'static [(&'static str, UniqueField)];
+
+    fn kind(&self) -> Kind;
+
+    /// What no other write of the same statement may claim.
+    fn claims(&self) -> Vec<Self::Claim>;
+
+    /// Binds the arguments of these writes, all of this kind.
+    fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError>;
+
+    fn done(id: Option<i64>) -> Self::Done;
+}
+
+/// What a statement returns for a write:
+/// - its place among the writes, from 1;
+/// - its outcome: `done`; `stale`, if the row was not as it was read; `locked`, if the row was as it was read and was not
+///   changed; the name of a unique field whose value is taken; anything else is inconclusive, and is tried again;
+/// - the id of the order.
+type Answer = (i64, String, Option<i64>);
+
+/// A statement with its arguments, of which each is an array with a value for each row. It has one more parameter, its last:
+/// how long it waits for a lock.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    pub(crate) text: &'static str,
+    pub(crate) arguments: PgArguments,
+}
+
+impl Statement {
+    /// The statement that makes these writes, all of one kind.
+    pub(crate) fn of<W: Write>(writes: &[&W], skips_locked: bool) -> Result<Self, StoreError> {
+        let kind = writes[0].kind();
+        let mut statement =
+            Self { text: W::TEXTS.of(kind, writes.len(), skips_locked), arguments: PgArguments::default() };
+        W::bind(kind, writes, &mut statement)?;
+        Ok(statement)
+    }
+
+    /// Binds a column: the value of each row.
+    pub(crate) fn bind<'q, R, T>(&mut self, rows: &'q [R], value: impl Fn(&'q R) -> T) -> Result<(), StoreError>
+    where
+        T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
+    {
+        let values: Vec<T> = rows.iter().map(value).collect();
+        self.arguments.add(values).map_err(StoreError::backend)
+    }
+}
+
+/// How long the writes of a chunk may take.
+#[derive(Clone, Copy)]
+pub(crate) struct TimeLimit {
+    pub(crate) deadline: Instant,
+    /// What the server needs besides waiting for locks.
+    pub(crate) reserve: Duration,
+}
+
+impl TimeLimit {
+    /// The time that is left for waiting.
+    fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()).saturating_sub(self.reserve)
+    }
+}
+
+/// A statement as it is sent.
+struct Sent {
+    statement: Statement,
+    count: usize,
+    unique: &'static [(&'static str, UniqueField)],
+    /// The longest wait for a lock, and how much time there is; as the session has it in the caller's transaction.
+    limit: Option<(Duration, TimeLimit)>,
+}
+
+impl Sent {
+    async fn run(&self, connection: &mut PgConnection) -> Result<Vec<Answer>, StoreError> {
+        let Statement { text, mut arguments } = self.statement.clone();
+        // The server gives up first, so that a write that waited in vain is known to be rolled back.
+        let wait = self.limit.map(|(longest, time)| longest.min(time.left()));
+        // The session has this limit already.
+        let wait = wait.filter(|wait| *wait < LOCK_TIMEOUT);
+        let lock_timeout = wait.map(|wait| format!("{}ms", wait.as_millis().max(1)));
+        arguments.add(lock_timeout).map_err(StoreError::backend)?;
+        let is_prepared = self.count <= MAX_PREPARED;
+        // The driver would find the prepared one by the same text.
+        let text = if is_prepared { text.into_sql_str() } else { AssertSqlSafe(format!("{text} ")).into_sql_str() };
+        let answers = sqlx::query_as_with(text, arguments).persistent(is_prepared).fetch_all(connection).await;
+        answers.map_err(|error| write_error(error, self.unique))
+    }
+}
+
+/// Makes the writes and returns the outcome of each.
+pub(crate) async fn commit<W: Write>(session: &mut Session<'_, '_>, writes: &[W]) -> Vec<Result<W::Done, StoreError>> {
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for chunk in writes.chunks(sql::CHUNK) {
+        let time = session.time_limit();
+        // A single write has no neighbours that it could hold up.
+        let state = if chunk.len() == 1 { State::HeldUp } else { State::Open };
+        let states = vec![state; chunk.len()];
+        let batch = Batch { session: &mut *session, time, writes: chunk, states, last_alone: 0, inconclusive: 0 };
+        outcomes.append(&mut batch.run().await);
+    }
+    outcomes
+}
+
+/// How far a write is.
+#[derive(Clone)]
+enum State<T> {
+    Open,
+    /// It waits for another transaction: it is made alone.
+    HeldUp,
+    Ended(Result<T, StoreError>),
+}
+
+struct Batch<'b, 's, 't, W: Write> {
+    session: &'b mut Session<'s, 't>,
+    time: Option<TimeLimit>,
+    writes: &'b [W],
+    states: Vec<State<W::Done>>,
+    /// The last write that was tried alone.
+    last_alone: usize,
+    inconclusive: u32,
+}
+
+/// What to do next, as places of writes.
+enum Next {
+    /// Statements that do not wait.
+    Join(Vec<Vec<usize>>),
+    /// One of the writes that are held up.
+    Alone(usize),
+}
+
+impl<W: Write> Batch<'_, '_, '_, W> {
+    async fn run(mut self) -> Vec<Result<W::Done, StoreError>> {
+        while let Some(next) = self.next() {
+            match next {
+                Next::Join(parts) => self.join(parts).await,
+                Next::Alone(at) => self.wait(at).await,
+            }
+        }
+        let ended = self.states.into_iter().filter_map(|state| match state {
+            State::Ended(outcome) => Some(outcome),
+            State::Open | State::HeldUp => None,
+        });
+        ended.collect()
+    }
+
+    /// The writes that no earlier write without an outcome is in the way of. Those that wait for other transactions come
+    /// last.
+    fn next(&self) -> Option<Next> {
+        let mut claimed = HashSet::new();
+        let mut joined: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
+        let (mut parts, mut held_up) = (Vec::new(), Vec::new());
+        for (at, write) in self.writes.iter().enumerate() {
+            if matches!(self.states[at], State::Ended(_)) {
+                continue;
+            }
+            let claims = write.claims();
+            let is_free = claims.iter().all(|claim| !claimed.contains(claim));
+            claimed.extend(claims);
+            match (&self.states[at], write.kind()) {
+                _ if !is_free => {}
+                (State::Open, Kind::Rename) => parts.push(vec![at]),
+                (State::Open, kind) => joined.entry(kind).or_default().push(at),
+                _ => held_up.push(at),
+            }
+        }
+        parts.extend(joined.into_values());
+        let next_alone = held_up.iter().find(|at| **at > self.last_alone).or(held_up.first());
+        if parts.is_empty() { next_alone.map(|at| Next::Alone(*at)) } else { Some(Next::Join(parts)) }
+    }
+
+    /// Makes each of the parts by one statement, or by several if the server rolls it back because of some of its writes.
+    async fn join(&mut self, mut parts: Vec<Vec<usize>>) {
+        while let Some(mut part) = parts.pop() {
+            let Err(error) = self.send(&part, true).await else { continue };
+            if !may_be_of_one_row(&error) {
+                self.fail(&part, &error);
+            } else if part.len() > 1 {
+                let rest = part.split_off(part.len() / 2);
+                parts.extend([rest, part]);
+            } else if is_lock_timeout(&error) {
+                self.states[part[0]] = State::HeldUp;
+            } else {
+                self.fail(&part, &error);
+            }
+        }
+    }
+
+    /// Makes a write that is held up, by a statement that waits.
+    async fn wait(&mut self, at: usize) {
+        self.last_alone = at;
+        match self.send(&[at], false).await {
+            // What this one waited for may have held up the others as well.
+            Ok(()) => {
+                for state in self.states.iter_mut().filter(|state| matches!(state, State::HeldUp)) {
+                    *state = State::Open;
+                }
+            }
+            Err(error) if is_lock_timeout(&error) && self.held_up() > 1 && self.time.is_some() => {}
+            Err(error) => self.fail(&[at], &error),
+        }
+    }
+
+    fn held_up(&self) -> usize {
+        self.states.iter().filter(|state| matches!(state, State::HeldUp)).count()
+    }
+
+    /// Ends the writes of a statement that have no outcome yet.
+    fn fail(&mut self, part: &[usize], error: &StoreError) {
+        for at in part {
+            if !matches!(self.states[*at], State::Ended(_)) {
+                self.states[*at] = State::Ended(Err(error.clone()));
+            }
+        }
+    }
+
+    /// Sends one statement and notes what became of each of its writes.
+    async fn send(&mut self, part: &[usize], is_joined: bool) -> Result<(), StoreError> {
+        let limit = self.time.map(|time| {
+            let share = u32::try_from(self.held_up()).ok().and_then(|count| time.left().checked_div(count));
+            let wait = if is_joined { BATCH_LOCK_TIMEOUT } else { share.unwrap_or_default().max(BATCH_LOCK_TIMEOUT) };
+            (wait.min(LOCK_TIMEOUT), time)
+        });
+        if self.time.is_some_and(|time| time.left().is_zero()) {
+            return Err(StoreError::unavailable("there was no time left to send this write"));
+        }
+        let writes: Vec<&W> = part.iter().map(|at| &self.writes[*at]).collect();
+        let statement = Statement::of(&writes, is_joined)?;
+        let sent = Sent { statement, count: part.len(), unique: W::UNIQUE, limit };
+        let answers = self
+            .session
+            .write(self.time.map(|time| time.deadline), sent, |connection, sent| Box::pin(sent.run(connection)));
+        for (place, outcome, id) in answers.await? {
+            let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));
+            let Some(&at) = place.and_then(|place| part.get(place)) else { continue };
+            let taken = W::UNIQUE.iter().find(|(_, field)| field.as_str() == outcome);
+            self.states[at] = match (outcome.as_str(), taken) {
+                ("done", _) => State::Ended(Ok(W::done(id))),
+                ("locked", _) if is_joined => State::HeldUp,
+                // A statement that waited for the lock found a row that was changed meanwhile.
+                ("stale" | "locked", _) => State::Ended(Err(StoreError::VersionConflict)),
+                (_, Some(&(_, field))) => State::Ended(Err(StoreError::AlreadyExists { field })),
+                _ => continue,
+            };
+        }
+        let is_conclusive = |at: &usize| match self.states[*at] {
+            State::Open => false,
+            State::HeldUp => is_joined,
+            State::Ended(_) => true,
+        };
+        if !part.iter().all(is_conclusive) {
+            self.inconclusive += 1;
+        }
+        if self.inconclusive > MAX_INCONCLUSIVE { Err(StoreError::backend(INCONCLUSIVE)) } else { Ok(()) }
+    }
+}
