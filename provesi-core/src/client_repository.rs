@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::repository::{EDIT_ATTEMPTS, only, records};
 use crate::{
     BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRow, ClientWrite, Email,
-    Expected, Page, PageRequest, StoreError, Stored, Timestamp,
+    Expected, Page, PageLimit, PageRequest, StoreError, Stored, Timestamp, stream_items,
 };
 
 /// A store of clients.
@@ -63,10 +64,6 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError>;
 
-    /// All clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
-    /// that made it, and holds no connection while it is not polled. An error ends it.
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>>;
-
     /// How many clients pass the filter. May take time in proportion to the table: not for lists.
     ///
     /// # Errors
@@ -118,6 +115,19 @@ pub trait ClientRepositoryExt: ClientRepository {
         let ids: BTreeSet<_> = ids.iter().copied().collect();
         let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
         if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+    }
+
+    /// All clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
+    /// that made it, and holds no connection while it is not polled. An error ends it.
+    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>>
+    where
+        Self: Clone,
+    {
+        let (store, listing) = (self.clone(), listing.clone());
+        stream_items(move |after| {
+            let (store, listing) = (store.clone(), listing.clone());
+            async move { store.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
+        })
     }
 
     /// Makes one write.
@@ -190,3 +200,34 @@ pub trait ClientRepositoryExt: ClientRepository {
 }
 
 impl<R: ClientRepository + ?Sized> ClientRepositoryExt for R {}
+
+#[async_trait]
+impl<R: ClientRepository + ?Sized> ClientRepository for Arc<R> {
+    fn database(&self) -> String {
+        (**self).database()
+    }
+
+    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
+        (**self).get_many(keys).await
+    }
+
+    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        (**self).commit(writes).await
+    }
+
+    async fn page(
+        &self,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+        (**self).page(listing, request).await
+    }
+
+    async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
+        (**self).count(filter).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        (**self).ping().await
+    }
+}

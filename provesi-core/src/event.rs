@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, ClientId, NewOrder, Order, OrderId, OrderNumber, OrderStatus, ReturnInfo, ReturnReason, Stamp, Timestamp,
+    Actor, ClientId, NewOrder, Order, OrderId, OrderNumber, OrderStatus, PageLimit, ReturnInfo, ReturnReason, Stamp,
+    Timestamp,
 };
 
 /// The place of an event in its store's feed: greater than 0, strictly growing in the order in which the feed hands
@@ -209,6 +210,28 @@ impl OrderEvent {
     pub fn new(id: EventId, order_id: OrderId, number: OrderNumber, stamp: &Stamp, kind: EventKind) -> Self {
         Self { id, order_id, number, at: stamp.at, actor: stamp.actor.clone(), address: stamp.address, kind }
     }
+}
+
+/// Which events of a store: at most `limit` of them, oldest first, those after the event `after` if it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Whose.
+    pub of: EventsOf,
+    /// The event after which the answer starts.
+    pub after: Option<EventId>,
+    /// The most events.
+    pub limit: PageLimit,
+}
+
+/// Whose events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventsOf {
+    /// Those of all orders.
+    All,
+    /// Those of the order that has this number now, in any letter case, else of the one that had it last; its events under
+    /// other numbers are among them. A number that no order ever had has no events. To read what follows an event, look at
+    /// [`OrderEvent::order_id`]: another order may have the number by then.
+    Number(OrderNumber),
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 pub use collation::name_key;
 pub use email::Email;
 pub use error::{Chain, Source, StoreError, UniqueField};
-pub use event::{EventId, EventKind, OrderEvent};
+pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderEvent};
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{
     ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,

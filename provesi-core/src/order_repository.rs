@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::repository::{EDIT_ATTEMPTS, only, records};
 use crate::{
-    BoxStream, ClientId, EventId, Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
-    OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, Stored,
+    BoxStream, ClientId, EventId, EventQuery, EventsOf, Expected, NewOrder, Order, OrderCursor, OrderEvent,
+    OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
+    Stamp, StoreError, Stored, stream_items,
 };
 
 /// A store of orders.
@@ -64,11 +66,6 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<Order, OrderCursor>, StoreError>;
 
-    /// All orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
-    /// that made it, and holds no connection while it is not polled. An error ends it. As with the pages, an order that is
-    /// changed meanwhile may come twice or not at all: it moves within the listing.
-    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>>;
-
     /// How many orders pass the filter. May take time in proportion to the table: not for lists.
     ///
     /// # Errors
@@ -82,31 +79,19 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// Those of every method, see above.
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError>;
 
-    /// The ids of all clients that any order names, each once, ascending, for the integrity check. As a stream it
-    /// behaves as [`stream`](Self::stream).
-    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>>;
-
-    /// The events of one order, oldest first: at most `limit` of them, those after the event `after` if it is given. The
-    /// order is the one that has this number now, in any letter case, else the one that had it last; its events under
-    /// other numbers are among them. A number that no order ever had has no events. To read what follows an event, look at
-    /// [`OrderEvent::order_id`]: another order may have the number by then.
+    /// A page of the ids of all clients that any order names, each once, ascending.
     ///
     /// # Errors
     /// Those of every method, see above.
-    async fn history(
-        &self,
-        number: &OrderNumber,
-        after: Option<EventId>,
-        limit: PageLimit,
-    ) -> Result<Vec<OrderEvent>, StoreError>;
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError>;
 
-    /// The events of all orders in the order of their ids: at most `limit` of them, those after the event `after` if it is
-    /// given. MUST NOT return an event while one with a smaller id may still be committed, so that a reader that continues
-    /// after the last id that it saw misses nothing.
+    /// The events of one order or of all, in the order of their ids ([`EventQuery`]). MUST NOT return an event of all while
+    /// one with a smaller id may still be committed, so that a reader that continues after the last id that it saw misses
+    /// nothing.
     ///
     /// # Errors
     /// Those of every method, see above.
-    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError>;
+    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError>;
 
     /// Whether the store answers and takes writes.
     ///
@@ -157,6 +142,53 @@ pub trait OrderRepositoryExt: OrderRepository {
             .map(|number| OrderKey::Number(number.clone()))
             .collect();
         if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+    }
+
+    /// All orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
+    /// that made it, and holds no connection while it is not polled. An error ends it. As with the pages, an order that is
+    /// changed meanwhile may come twice or not at all: it moves within the listing.
+    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>>
+    where
+        Self: Clone,
+    {
+        let (store, listing) = (self.clone(), listing.clone());
+        stream_items(move |after| {
+            let (store, listing) = (store.clone(), listing.clone());
+            async move { store.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
+        })
+    }
+
+    /// The ids of all clients that any order names, each once, ascending, as a [`stream`](Self::stream).
+    fn stream_client_ids(&self) -> BoxStream<Result<ClientId, StoreError>>
+    where
+        Self: Clone,
+    {
+        let store = self.clone();
+        stream_items(move |after| {
+            let store = store.clone();
+            async move { store.client_ids(&PageRequest { limit: PageLimit::MAX, after }).await }
+        })
+    }
+
+    /// The events of the order that has this number, or had it last ([`EventsOf::Number`]).
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn history(
+        &self,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        limit: PageLimit,
+    ) -> Result<Vec<OrderEvent>, StoreError> {
+        self.events(&EventQuery { of: EventsOf::Number(number.clone()), after, limit }).await
+    }
+
+    /// The events of all orders.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
+        self.events(&EventQuery { of: EventsOf::All, after, limit }).await
     }
 
     /// Makes one write.
@@ -268,3 +300,46 @@ pub trait OrderRepositoryExt: OrderRepository {
 }
 
 impl<R: OrderRepository + ?Sized> OrderRepositoryExt for R {}
+
+#[async_trait]
+impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
+    fn database(&self) -> String {
+        (**self).database()
+    }
+
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
+        (**self).get_many(keys).await
+    }
+
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+        (**self).commit(writes).await
+    }
+
+    async fn page(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+        (**self).page(listing, request).await
+    }
+
+    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
+        (**self).count(filter).await
+    }
+
+    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
+        (**self).count_by_client(ids).await
+    }
+
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+        (**self).client_ids(request).await
+    }
+
+    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
+        (**self).events(query).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        (**self).ping().await
+    }
+}

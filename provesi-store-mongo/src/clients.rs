@@ -13,8 +13,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::action::Find;
 use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
-    ClientWrite, Email, Page, PageLimit, PageRequest, StoreError, stream_items,
+    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    Email, Page, PageRequest, StoreError,
 };
 
 use crate::collations;
@@ -77,14 +77,6 @@ impl ClientRepository for MongoStore {
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
         self.in_time(page::read(self, listing, request)).await
-    }
-
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (store, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (store, listing) = (store.clone(), listing.clone());
-            async move { store.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {

@@ -5,8 +5,8 @@ pub(crate) mod write;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    Page, PageLimit, PageRequest, StoreError, stream_items,
+    Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page,
+    PageRequest, StoreError,
 };
 
 use crate::commit::commit;
@@ -57,14 +57,6 @@ impl ClientRepository for PgStore {
             Box::pin(page::read(connection, listing, request))
         })
         .await
-    }
-
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (store, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (store, listing) = (store.clone(), listing.clone());
-            async move { ClientRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {

@@ -15,7 +15,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use provesi_core::{EventId, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, filled};
+use provesi_core::{EventId, EventQuery, EventsOf, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, filled};
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
@@ -85,7 +85,17 @@ const HISTORY: &str = concat!(
     " = $1 ORDER BY id DESC LIMIT 1)) AND id > $2 ORDER BY id LIMIT $3"
 );
 
-pub(crate) async fn history(
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    EventQuery { of, after, limit }: &EventQuery,
+) -> Result<Vec<OrderEvent>, StoreError> {
+    match of {
+        EventsOf::All => feed(connection, *after, *limit).await,
+        EventsOf::Number(number) => history(connection, number, *after, *limit).await,
+    }
+}
+
+async fn history(
     connection: &mut PgConnection,
     number: &OrderNumber,
     after: Option<EventId>,
@@ -121,7 +131,7 @@ const WRITERS: &str = "\
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LAST_WAIT: Duration = Duration::from_millis(32);
 
-pub(crate) async fn feed(
+async fn feed(
     connection: &mut PgConnection,
     after: Option<EventId>,
     limit: PageLimit,

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, ClientId, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
-    OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError, filled, stream_items,
+    ClientId, EventQuery, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, filled,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
@@ -89,14 +89,6 @@ impl OrderRepository for PgStore {
         .await
     }
 
-    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
-        let (store, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (store, listing) = (store.clone(), listing.clone());
-            async move { OrderRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
-    }
-
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
         self.scan(filter.clone(), |connection, filter| Box::pin(page::count(connection, filter))).await
     }
@@ -118,28 +110,12 @@ impl OrderRepository for PgStore {
         Ok(counts)
     }
 
-    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
-        let store = self.clone();
-        stream_items(move |after| {
-            let store = store.clone();
-            async move { store.read(after, |connection, after| Box::pin(client_ids(connection, *after))).await }
-        })
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+        self.read(request.clone(), |connection, request| Box::pin(client_ids(connection, request))).await
     }
 
-    async fn history(
-        &self,
-        number: &OrderNumber,
-        after: Option<EventId>,
-        limit: PageLimit,
-    ) -> Result<Vec<OrderEvent>, StoreError> {
-        self.read((number.clone(), after, limit), |connection, (number, after, limit)| {
-            Box::pin(events::history(connection, number, *after, *limit))
-        })
-        .await
-    }
-
-    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        self.read((after, limit), |connection, (after, limit)| Box::pin(events::feed(connection, *after, *limit))).await
+    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
+        self.read(query.clone(), |connection, query| Box::pin(events::read(connection, query))).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -169,13 +145,12 @@ pub(crate) async fn get_many(
 
 async fn client_ids(
     connection: &mut PgConnection,
-    after: Option<ClientId>,
+    PageRequest { limit, after }: &PageRequest<ClientId>,
 ) -> Result<Page<ClientId, ClientId>, StoreError> {
-    let limit = PageLimit::MAX;
     let connection = Mutex::new(connection);
     let ids = filled(limit.get() + 1, async |limit| {
         let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
-            // The empty text, where nobody was chosen, is no client's.
+            // No client has the empty text, which is before all ids.
             .bind(after.map_or_else(String::new, |id| id.to_string()))
             .bind(sql::limit(limit))
             .fetch_all(&mut **connection.lock().await)
@@ -184,5 +159,5 @@ async fn client_ids(
         Ok(ids)
     })
     .await?;
-    Ok(Page::from_one_more(ids, limit, |last| *last))
+    Ok(Page::from_one_more(ids, *limit, |last| *last))
 }

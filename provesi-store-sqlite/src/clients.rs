@@ -5,8 +5,8 @@ mod write;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    Page, PageLimit, PageRequest, StoreError, stream_items,
+    Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page,
+    PageRequest, StoreError,
 };
 
 use crate::look_up::look_up;
@@ -62,14 +62,6 @@ impl ClientRepository for SqliteStore {
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<Client, ClientCursor>, StoreError> {
         page::read(&self.readers, listing, request).await
-    }
-
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (readers, listing) = (self.readers.clone(), listing.clone());
-        stream_items(move |after| {
-            let (readers, listing) = (readers.clone(), listing.clone());
-            async move { page::read(&readers, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {

@@ -7,13 +7,12 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, ClientId, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
-    OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError, stream_items,
+    ClientId, EventQuery, EventsOf, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
 use crate::look_up::look_up;
 use crate::page::read_full_page;
-use crate::readers::Readers;
 use crate::rows::{ClientIdRow, OrderColumns};
 use crate::store::SqliteStore;
 use crate::{events, sql};
@@ -76,14 +75,6 @@ impl OrderRepository for SqliteStore {
         page::read(&self.readers, listing, request).await
     }
 
-    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
-        let (readers, listing) = (self.readers.clone(), listing.clone());
-        stream_items(move |after| {
-            let (readers, listing) = (readers.clone(), listing.clone());
-            async move { page::read(&readers, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
-    }
-
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
         page::count(&self.readers, filter).await
     }
@@ -105,38 +96,23 @@ impl OrderRepository for SqliteStore {
         Ok(counts)
     }
 
-    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
-        let readers = self.readers.clone();
-        stream_items(move |after| {
-            let readers = readers.clone();
-            async move { client_ids(&readers, after).await }
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+        let after = request.after.map_or_else(String::new, |id| id.to_string());
+        let ids: Vec<ClientId> = read_full_page(&self.readers, request.limit.get() + 1, |limit| {
+            Ok(sqlx::query_as::<_, ClientIdRow>(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)))
         })
+        .await?;
+        Ok(Page::from_one_more(ids, request.limit, |last| *last))
     }
 
-    async fn history(
-        &self,
-        number: &OrderNumber,
-        after: Option<EventId>,
-        limit: PageLimit,
-    ) -> Result<Vec<OrderEvent>, StoreError> {
-        events::history(&self.readers, number, after, limit).await
-    }
-
-    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        events::feed(&self.readers, after, limit).await
+    async fn events(&self, EventQuery { of, after, limit }: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
+        match of {
+            EventsOf::All => events::feed(&self.readers, *after, *limit).await,
+            EventsOf::Number(number) => events::history(&self.readers, number, *after, *limit).await,
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.ping().await
     }
-}
-
-async fn client_ids(readers: &Readers, after: Option<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-    let limit = PageLimit::MAX;
-    let after = after.map_or_else(String::new, |id| id.to_string());
-    let ids: Vec<ClientId> = read_full_page(readers, limit.get() + 1, |limit| {
-        Ok(sqlx::query_as::<_, ClientIdRow>(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)))
-    })
-    .await?;
-    Ok(Page::from_one_more(ids, limit, |last| *last))
 }

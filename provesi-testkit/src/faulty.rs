@@ -7,11 +7,10 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use futures_util::{FutureExt, StreamExt};
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
-    ClientWrite, EventId, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber,
-    OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest, StoreError,
+    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    EventQuery, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 use tokio::sync::Notify;
 
@@ -45,7 +44,7 @@ pub enum Fault {
     Break,
     /// Panics, as a store with a bug would, before the inner store is asked.
     Panic,
-    /// Waits, before the inner store is asked, until [`Faults::clear`]; a stream waits when it is first polled.
+    /// Waits, before the inner store is asked, until [`Faults::clear`].
     Stall,
     /// The first outcome of a call with many keys is [`StoreError::Corrupt`]; the others do their work.
     CorruptFirst,
@@ -239,23 +238,6 @@ impl Faults {
             Ok(_) => call.await,
         }
     }
-
-    fn around_stream<T: Send + 'static>(
-        &self,
-        method: &'static str,
-        stream: BoxStream<Result<T, StoreError>>,
-    ) -> BoxStream<Result<T, StoreError>> {
-        match self.next(method) {
-            None | Some(Fault::StopEarly | Fault::CorruptFirst) => stream,
-            Some(Fault::Stall) => futures_util::stream::once(self.stall_here().map(|()| stream)).flatten().boxed(),
-            // A stream that fails after its work: some items, then the error.
-            Some(Fault::FailAfter) => stream.take(1).chain(futures_util::stream::iter([Err(unavailable())])).boxed(),
-            Some(Fault::Panic) => panic!("{}", Self::CAUSE),
-            Some(Fault::Break) => futures_util::stream::iter([Err(StoreError::backend(Self::CAUSE))]).boxed(),
-            Some(Fault::Degrade) => futures_util::stream::iter([Err(degraded())]).boxed(),
-            Some(Fault::FailBefore) => futures_util::stream::iter([Err(unavailable())]).boxed(),
-        }
-    }
 }
 
 /// The page as it would be had the store stopped after its first item.
@@ -314,10 +296,6 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     async fn ping(&self) -> Result<(), StoreError> {
         self.faults.around("ping", unavailable, self.inner.ping()).await
     }
-
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        self.faults.around_stream("stream", self.inner.stream(listing))
-    }
 }
 
 #[async_trait]
@@ -350,28 +328,15 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         self.faults.around("count_by_client", unavailable, self.inner.count_by_client(ids)).await
     }
 
-    async fn history(
-        &self,
-        number: &OrderNumber,
-        after: Option<EventId>,
-        limit: PageLimit,
-    ) -> Result<Vec<OrderEvent>, StoreError> {
-        self.faults.around("history", unavailable, self.inner.history(number, after, limit)).await
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+        self.faults.around("client_ids", unavailable, self.inner.client_ids(request)).await
     }
 
-    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        self.faults.around("feed", unavailable, self.inner.feed(after, limit)).await
+    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
+        self.faults.around("events", unavailable, self.inner.events(query)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.faults.around("ping", unavailable, self.inner.ping()).await
-    }
-
-    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
-        self.faults.around_stream("stream", self.inner.stream(listing))
-    }
-
-    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
-        self.faults.around_stream("client_ids", self.inner.client_ids())
     }
 }

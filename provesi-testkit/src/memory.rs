@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow,
-    ClientWrite, Direction, Email, EventId, EventKind, Order, OrderAction, OrderCursor, OrderEvent, OrderFilter,
-    OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
-    Stamp, StoreError, StoredAudit, UniqueField, name_key, stream_items,
+    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    Direction, Email, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCursor, OrderEvent,
+    OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit,
+    PageRequest, Stamp, StoreError, StoredAudit, UniqueField, name_key,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -83,6 +83,12 @@ impl State {
 
     fn order_with(&self, number: &OrderNumber) -> Option<&Order> {
         self.orders.get(self.by_number.get(&number.folded())?)
+    }
+
+    /// The order that has the number, else the one whose event under it, or away from it, is the latest.
+    fn last_owner(&self, number: &OrderNumber) -> Option<OrderId> {
+        let last = || self.events.iter().rev().find(|event| had_number(event, number)).map(|event| event.order_id);
+        self.order_with(number).map(|order| order.id).or_else(last)
     }
 
     fn commit_client(&mut self, write: &ClientWrite) -> Result<(), StoreError> {
@@ -197,14 +203,6 @@ impl ClientRepository for MemoryStore {
         Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (store, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (store, listing) = (store.clone(), listing.clone());
-            async move { ClientRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
-    }
-
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
         Ok(self.lock().clients.values().filter(|client| filter.matches(client)).count() as u64)
     }
@@ -246,14 +244,6 @@ impl OrderRepository for MemoryStore {
         Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
-    fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>> {
-        let (store, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (store, listing) = (store.clone(), listing.clone());
-            async move { OrderRepository::page(&store, &listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
-    }
-
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
         Ok(self.lock().orders.values().filter(|order| filter.matches(order)).count() as u64)
     }
@@ -268,35 +258,22 @@ impl OrderRepository for MemoryStore {
         Ok(counts)
     }
 
-    fn client_ids(&self) -> BoxStream<Result<ClientId, StoreError>> {
-        let store = self.clone();
-        stream_items(move |after: Option<ClientId>| {
-            let store = store.clone();
-            async move {
-                let ids: BTreeSet<_> = store.lock().orders.values().filter_map(|order| order.client_id).collect();
-                Ok(page(ids.iter(), |id| *id, Direction::Ascending, after, PageLimit::MAX, |last| *last))
-            }
-        })
+    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
+        let ids: BTreeSet<_> = self.lock().orders.values().filter_map(|order| order.client_id).collect();
+        Ok(page(ids.iter(), |id| *id, Direction::Ascending, request.after, request.limit, |last| *last))
     }
 
-    async fn history(
-        &self,
-        number: &OrderNumber,
-        after: Option<EventId>,
-        limit: PageLimit,
-    ) -> Result<Vec<OrderEvent>, StoreError> {
+    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
         let state = self.lock();
-        let id = match state.order_with(number) {
-            Some(order) => Some(order.id),
-            // Whoever had the number last is whose event under it, or away from it, is the latest.
-            None => state.events.iter().rev().find(|event| had_number(event, number)).map(|event| event.order_id),
+        let id = match &query.of {
+            EventsOf::All => None,
+            EventsOf::Number(number) => match state.last_owner(number) {
+                None => return Ok(Vec::new()),
+                owner => owner,
+            },
         };
-        let of_order = state.events.iter().filter(|event| Some(event.order_id) == id);
-        Ok(of_order.filter(|event| Some(event.id) > after).take(limit.get()).cloned().collect())
-    }
-
-    async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
-        Ok(self.lock().events.iter().filter(|event| Some(event.id) > after).take(limit.get()).cloned().collect())
+        let of_order = state.events.iter().filter(|event| id.is_none_or(|id| event.order_id == id));
+        Ok(of_order.filter(|event| Some(event.id) > query.after).take(query.limit.get()).cloned().collect())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -1,7 +1,9 @@
 //! What happened to an order.
 
 use crate::app::Access;
-use crate::{App, AppError, AuditAction, Caller, EventId, OrderEvent, OrderNumber, PageLimit, Subject};
+use crate::{
+    App, AppError, AuditAction, Caller, EventId, OrderEvent, OrderNumber, OrderRepositoryExt, PageLimit, Subject,
+};
 
 impl App {
     /// The events of the order that has this number, or had it last, oldest first.

@@ -70,7 +70,7 @@ impl App {
     ) -> Result<IntegrityReport, AppError> {
         let mut report = IntegrityReport::default();
         // A client exists before an order names it. So a client that is missing after its order was read was deleted.
-        let mut chunks = self.orders.client_ids().chunks(BATCH);
+        let mut chunks = self.orders.stream_client_ids().chunks(BATCH);
         while let Some(chunk) = chunks.next().await {
             let ids: Vec<ClientId> = chunk.into_iter().collect::<Result<_, _>>().map_err(AppError::Orders)?;
             report.clients += ids.len() as u64;

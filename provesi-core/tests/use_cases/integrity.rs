@@ -204,7 +204,7 @@ async fn undo_stops_before_orders_that_were_swept_after_the_confirmation() {
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     // The count reads a page of events, and sees that no more follow.
-    let refused = undo_while(&world, ("feed", 2), async {
+    let refused = undo_while(&world, ("events", 2), async {
         sweep(&world, &bea).await;
     });
     let refused = refused.await.unwrap_err();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, OrderChange, OrderDraft,
-    OrderRepository, OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
+    OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
 use provesi_testkit::{Fault, FaultyStore};
 
@@ -257,7 +257,7 @@ async fn one_instant_is_told_of_a_change_by_the_order_and_its_event() {
     let app = world.app.clone().with_clock(Arc::new(Ticking::default()));
     let made = app.create_order(&world.caller, &order_draft("A-1", None)).await.unwrap().order;
     let returned = app.edit_order(&world.caller, &number("A-1"), &returned("roto"), ANY).await.unwrap().order;
-    let events = OrderRepository::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
+    let events = OrderRepositoryExt::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
     assert_eq!(events[0].at, made.created_at);
     let returned_at = returned.return_info().unwrap().returned_at;
     assert_eq!((events[1].at, returned.updated_at), (returned_at, returned_at));

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use provesi_core::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepository,
-    ClientRow, ClientWrite, Direction, Email, Page, PageLimit, PageRequest, StoreError, stream_items,
+    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepository, ClientRow,
+    ClientWrite, Direction, Email, Page, PageRequest, StoreError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -136,14 +136,6 @@ impl ClientRepository for SecureServiceClient {
             }
             after = part.next;
         }
-    }
-
-    fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>> {
-        let (client, listing) = (self.clone(), listing.clone());
-        stream_items(move |after| {
-            let (client, listing) = (client.clone(), listing.clone());
-            async move { client.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
-        })
     }
 
     async fn count(&self, _: &ClientFilter) -> Result<u64, StoreError> {

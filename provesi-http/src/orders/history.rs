@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, PageLimit};
+use provesi_core::{AppError, OrderRepositoryExt, PageLimit};
 
 use crate::answer::{self, Paged};
 use crate::api::Api;

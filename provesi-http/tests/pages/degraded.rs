@@ -106,7 +106,7 @@ async fn a_save_that_fails_does_not_hide_that_somebody_else_changed_the_client()
 async fn an_order_is_shown_without_its_history() {
     let bench = Bench::new();
     bench.order("A-1", None).await;
-    bench.orders.arm("history", Fault::Break, 1);
+    bench.orders.arm("events", Fault::Break, 1);
     bench.browser().get("/orders/A-1/").await.has("El historial no responde").has("Recibido");
 }
 

@@ -124,13 +124,14 @@ async fn main() -> Result<(), Failure> {
     })
     .await?;
     let start = Instant::now();
-    let ids: Vec<_> = store.client_ids().try_collect().await?;
+    let ids: Vec<_> = store.stream_client_ids().try_collect().await?;
     println!("{} client ids: {:.2?}", ids.len(), start.elapsed());
     let start = Instant::now();
     store.count_by_client(&ids[..1_000.min(ids.len())]).await?;
     println!("counts of 1,000 clients: {:.2?}", start.elapsed());
     let start = Instant::now();
-    let count = OrderRepository::stream(&store, &OrderListing::default()).try_fold(0, |n, _| async move { Ok(n + 1) });
+    let count =
+        OrderRepositoryExt::stream(&store, &OrderListing::default()).try_fold(0, |n, _| async move { Ok(n + 1) });
     println!("{} orders streamed: {:.2?}", count.await?, start.elapsed());
     lists::lists(&store, orders).await?;
     store.close().await;

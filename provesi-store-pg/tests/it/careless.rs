@@ -83,7 +83,7 @@ async fn what_the_python_system_leaves_is_read_as_what_it_means() {
     assert_eq!(find(store, "upper").await.client_id, Some(id));
     assert_eq!(listed(store, &OrderListing::of_client(id)).await.len(), 1);
     assert_eq!(store.count_by_client(&[id]).await.unwrap()[&id], 1);
-    assert_eq!(store.client_ids().try_collect::<Vec<_>>().await.unwrap(), [id]);
+    assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [id]);
 
     // What is shown is what is sorted by.
     for sort in SORTS {
@@ -148,13 +148,13 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
             listing.sort = sort;
             assert_eq!(listed(store, &listing).await, listed(store, &listing).await);
             assert_eq!(listed(store, &listing).await.len(), at, "{broken} {sort:?}");
-            let stream = OrderRepository::stream(store, &listing);
+            let stream = OrderRepositoryExt::stream(store, &listing);
             assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
         }
         let events = store.history(&kept[at].number, None, PageLimit::MAX).await.unwrap();
         assert_eq!(events.len(), 1, "no event of what was refused");
     }
-    assert_eq!(store.client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
+    assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
     // Orders that break the rules keep the client, and do not keep the others from losing it.
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provesi_core::{Order, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
+use provesi_core::{Order, OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
 use provesi_store_pg::PgStore;
 
 use crate::common::{Fixture, insert_in, order, stamp};

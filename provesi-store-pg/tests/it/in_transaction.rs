@@ -1,8 +1,8 @@
 //! Changes within a transaction of the caller's.
 
 use provesi_core::{
-    Client, ClientKey, ClientRepositoryExt, ClientWrite, Order, OrderKey, OrderRepository, OrderRepositoryExt,
-    OrderStatus, OrderWrite, PageLimit, StoreError, Stored,
+    Client, ClientKey, ClientRepositoryExt, ClientWrite, Order, OrderKey, OrderRepositoryExt, OrderStatus, OrderWrite,
+    PageLimit, StoreError, Stored,
 };
 use provesi_store_pg::in_transaction::{clients, orders};
 use sqlx::Executor;

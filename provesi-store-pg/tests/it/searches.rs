@@ -3,8 +3,9 @@
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientFilter, ClientListing, ClientQuery, ClientRepository, Direction, NumberPart, OrderFilter, OrderListing,
-    OrderRepository, OrderSort, OrderStatus, PageLimit, PageRequest, fold, name_key,
+    ClientFilter, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction, NumberPart,
+    OrderFilter, OrderListing, OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, PageLimit, PageRequest,
+    fold, name_key,
 };
 use sqlx::Executor;
 
@@ -29,7 +30,7 @@ async fn a_search_finds_the_orders_that_match_wherever_they_are() {
     let mut raw = fixture.raw().await;
     raw.execute(ORDERS).await.unwrap();
     raw.execute("ANALYZE").await.unwrap();
-    let all: Vec<_> = OrderRepository::stream(store, &OrderListing::default()).try_collect().await.unwrap();
+    let all: Vec<_> = OrderRepositoryExt::stream(store, &OrderListing::default()).try_collect().await.unwrap();
     assert_eq!(all.len(), 21_000);
     let statuses = [&[][..], &[OrderStatus::Packing], &[OrderStatus::Returned, OrderStatus::Shipped]];
     let clients = [None, Some(client_id(7)), Some(client_id(0x12))];
@@ -84,7 +85,7 @@ async fn a_search_finds_the_clients_that_match_wherever_they_are() {
     .await
     .unwrap();
     raw.execute("ANALYZE").await.unwrap();
-    let all: Vec<_> = ClientRepository::stream(store, &ClientListing::default()).try_collect().await.unwrap();
+    let all: Vec<_> = ClientRepositoryExt::stream(store, &ClientListing::default()).try_collect().await.unwrap();
     assert_eq!(all.len(), 7_000);
     let limit = PageLimit::new(40).unwrap();
     for text in ["a", "z", "zo", "zoe", "q", "ñ", "42", "3006", "+57 3006", "'o\\", "oe 1", "ejemplo", "99@e", "nadie"]

@@ -145,12 +145,12 @@ async fn a_stream_asks_for_a_thousand_at_a_time_and_for_no_more_than_is_read() {
         FROM generate_series(1, 5000) AS n";
     fixture.raw().await.execute(fill).await.unwrap();
     let (store, statements) = counted(&fixture).await;
-    let mut ids = store.client_ids();
+    let mut ids = store.stream_client_ids();
     assert!(ids.next().await.unwrap().is_ok());
     assert_eq!(statements.take().len(), 1, "what was not asked for is not held either");
     assert_eq!(ids.try_collect::<Vec<_>>().await.unwrap().len(), 2_499);
     assert_eq!(statements.take().len(), 2);
-    let orders = OrderRepository::stream(&store, &OrderListing::default());
+    let orders = OrderRepositoryExt::stream(&store, &OrderListing::default());
     assert_eq!(orders.try_collect::<Vec<_>>().await.unwrap().len(), 5_000);
     assert_eq!(statements.take().len(), 5);
 }

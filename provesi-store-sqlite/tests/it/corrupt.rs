@@ -41,14 +41,14 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
         let mut listing = OrderListing::default();
         listing.sort = OrderSort::CreatedAt;
-        let stream = OrderRepository::stream(store, &listing);
+        let stream = OrderRepositoryExt::stream(store, &listing);
         assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
         // A page has as many as it should, whatever is left out of it.
         let request = PageRequest::first(PageLimit::new(2).unwrap());
         let page = OrderRepository::page(store, &listing, &request).await.unwrap();
         assert_eq!((page.items.len(), page.next.is_some()), (2, true));
     }
-    assert_eq!(store.client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
+    assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
     // Those of the client's orders that cannot be read keep it, and do not keep the others from losing it.
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 5);
 }

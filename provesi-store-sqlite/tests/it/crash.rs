@@ -4,8 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use provesi_core::{
-    EventKind, Expected, Order, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, PageLimit, ReturnReason,
-    StoreError,
+    EventKind, Expected, Order, OrderRepositoryExt, OrderState, OrderStatus, PageLimit, ReturnReason, StoreError,
 };
 use provesi_store_sqlite::SqliteStore;
 

@@ -27,7 +27,7 @@ impl Dice {
 
 async fn found(fixture: &Fixture, filter: &OrderFilter, sort: OrderSort) -> Vec<Order> {
     let listing = OrderListing::new(filter.clone(), sort, Direction::Descending);
-    OrderRepository::stream(&fixture.store, &listing).try_collect().await.unwrap()
+    OrderRepositoryExt::stream(&fixture.store, &listing).try_collect().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +135,8 @@ async fn a_text_finds_the_clients_that_match_it() {
             let listing = ClientListing::new(filter.clone(), direction);
             let mut expected: Vec<Client> = clients.iter().filter(|client| filter.matches(client)).cloned().collect();
             expected.sort_by(|a, b| listing.compare(a, b));
-            let found: Vec<_> = ClientRepository::stream(&fixture.store, &listing).map(Result::unwrap).collect().await;
+            let found: Vec<_> =
+                ClientRepositoryExt::stream(&fixture.store, &listing).map(Result::unwrap).collect().await;
             assert_eq!(found, expected, "{text}");
         }
         let expected = clients.iter().filter(|client| filter.matches(client)).count() as u64;

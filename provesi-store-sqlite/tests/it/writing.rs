@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use provesi_core::{
-    Client, ClientFilter, ClientRepository, ClientRepositoryExt, EventKind, Expected, NewOrder, OrderFilter, OrderId,
-    OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, PageRequest, StoreError, UniqueField,
+    Client, ClientFilter, ClientRepository, ClientRepositoryExt, EventKind, Expected, NewOrder, Order, OrderFilter,
+    OrderId, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
+    PageLimit, PageRequest, StoreError, UniqueField,
 };
-
 use sqlx::Connection;
 
 use crate::common::{Fixture, client, order, stamp};
@@ -158,4 +158,21 @@ async fn a_client_with_more_orders_than_one_transaction_takes_is_detached_from_a
         .await
         .unwrap();
     assert_eq!(kept, 1_234);
+}
+
+#[tokio::test]
+async fn a_foreign_change_that_keeps_updated_at_is_a_conflict() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let made = OrderRepositoryExt::insert(store, &order("T-1", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let read = OrderRepositoryExt::load(store, OrderKey::Id(made.id)).await.unwrap().unwrap();
+    sqlx::query("UPDATE orders SET status = 'shipped'").execute(&mut fixture.raw().await).await.unwrap();
+    let state = OrderState::new(OrderStatus::Packing, None, made.updated_at).unwrap();
+    let after = made.with_content(Order { state, ..made.clone() }, stamp(2).at).unwrap();
+    let refused = OrderRepositoryExt::commit_one(store, OrderWrite::replace(read, after, stamp(2))).await;
+    assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
+    // The version that callers hold has changed, too.
+    let stored = OrderRepositoryExt::get(store, made.id).await.unwrap().unwrap();
+    assert_eq!((stored.status(), stored.updated_at), (OrderStatus::Shipped, made.updated_at));
+    assert_ne!(stored.version(), made.version());
 }

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
-    Client, ClientListing, ClientRepository, Order, OrderEvent, OrderListing, OrderRepository, Page, PageLimit,
-    PageRequest, StoreError,
+    Client, ClientListing, ClientRepository, ClientRepositoryExt, Order, OrderEvent, OrderListing, OrderRepository,
+    OrderRepositoryExt, Page, PageLimit, PageRequest, StoreError,
 };
 
 pub(super) type Clients = Arc<dyn ClientRepository>;

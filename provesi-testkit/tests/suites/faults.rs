@@ -29,7 +29,7 @@ async fn a_call_that_fails_before_did_nothing_and_one_that_fails_after_did_its_w
     faults.arm("commit", Fault::Degrade, 1);
     let failed = store.insert(&new_order("A-2"), &stamp(0)).await;
     assert!(matches!(failed, Err(StoreError::Degraded { .. })), "{failed:?}");
-    faults.arm("feed", Fault::FailAfter, 1);
+    faults.arm("events", Fault::FailAfter, 1);
     let failed = store.feed(None, provesi_core::PageLimit::MAX).await;
     assert!(matches!(failed, Err(StoreError::Unavailable { .. })), "{failed:?}");
     assert_eq!(kept(&inner).await, 1);
@@ -50,15 +50,16 @@ async fn all_calls_fail_until_the_faults_are_cleared() {
 }
 
 #[tokio::test]
-async fn a_stream_fails_after_its_first_item() {
+async fn a_stream_fails_with_the_page_that_fails() {
     let (_, store, faults) = store();
-    for number in ["A-1", "A-2"] {
-        store.insert(&new_order(number), &stamp(0)).await.unwrap();
+    for number in 0..1_001 {
+        store.insert(&new_order(&format!("A-{number}")), &stamp(0)).await.unwrap();
     }
-    faults.arm("stream", Fault::FailAfter, 1);
+    faults.arm_after("page", Fault::FailAfter, 1);
     let items: Vec<_> = store.stream(&OrderListing::default()).collect().await;
-    assert!(matches!(&items[..], [Ok(_), Err(StoreError::Unavailable { .. })]), "{items:?}");
-    assert_eq!(store.stream(&OrderListing::default()).try_collect::<Vec<_>>().await.unwrap().len(), 2);
+    assert!(matches!(&items[999..], [Ok(_), Err(StoreError::Unavailable { .. })]), "{} items", items.len());
+    faults.clear();
+    assert_eq!(store.stream(&OrderListing::default()).try_collect::<Vec<_>>().await.unwrap().len(), 1_001);
 }
 
 #[tokio::test]
@@ -78,7 +79,7 @@ async fn a_call_that_stalls_goes_on_when_it_is_let_go() {
 async fn a_stream_stalls_at_its_first_poll_until_it_is_let_go() {
     let (_, store, faults) = store();
     store.insert(&new_order("A-1"), &stamp(0)).await.unwrap();
-    faults.stall("stream");
+    faults.stall("page");
     let stream = store.stream(&OrderListing::default());
     assert!(faults.stalled().now_or_never().is_none(), "nobody has polled it");
     let items = tokio::spawn(stream.try_collect::<Vec<_>>());
@@ -87,7 +88,7 @@ async fn a_stream_stalls_at_its_first_poll_until_it_is_let_go() {
     faults.clear();
     assert_eq!(items.await.unwrap().unwrap().len(), 1);
     // Cleared before the first poll, the fault is gone.
-    faults.stall("stream");
+    faults.stall("page");
     let stream = store.stream(&OrderListing::default());
     faults.clear();
     assert_eq!(stream.try_collect::<Vec<_>>().now_or_never().unwrap().unwrap().len(), 1);
@@ -98,7 +99,7 @@ async fn a_stalled_call_that_is_dropped_stalls_no_more() {
     let (_, store, faults) = store();
     faults.stall("ping");
     assert!(store.ping().now_or_never().is_none());
-    faults.stall("stream");
+    faults.stall("page");
     assert!(store.stream(&OrderListing::default()).next().now_or_never().is_none());
     assert!(faults.stalled().now_or_never().is_none(), "both calls are gone");
     faults.stall("ping");

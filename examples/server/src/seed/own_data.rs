@@ -1,7 +1,10 @@
 //! Keeps made-up data out of stores that hold real data.
 
 use futures_util::stream::TryStreamExt;
-use provesi_core::{App, ClientListing, EventKind, OrderFilter, OrderListing, PageLimit, PageRequest};
+use provesi_core::{
+    App, ClientListing, ClientRepositoryExt, EventKind, OrderFilter, OrderListing, OrderRepositoryExt, PageLimit,
+    PageRequest,
+};
 
 use super::SeedError;
 

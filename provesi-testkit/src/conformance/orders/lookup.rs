@@ -115,7 +115,7 @@ pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
     for (number, client) in [("A-1", Some(7)), ("A-2", Some(3)), ("A-3", Some(7)), ("A-4", None), ("A-5", Some(300))] {
         kept(&store, number, client).await;
     }
-    let ids: Vec<ClientId> = store.client_ids().try_collect().await.expect("all ids");
+    let ids: Vec<ClientId> = store.stream_client_ids().try_collect().await.expect("all ids");
     assert_eq!(ids, [3, 7, 300].map(client_id));
 }
 

@@ -44,7 +44,7 @@ pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
         let given = NewOrder { client_id: Some(client_id(count)), ..new_order(&format!("B-{count}")) };
         store.insert(&given, &stamp(0)).await.expect("kept");
     }
-    let stream = store.client_ids();
+    let stream = store.stream_client_ids();
     drop(store);
     let ids: Vec<ClientId> = stream.try_collect().await.expect("all ids");
     assert_eq!(ids, (0..MANY).map(client_id).collect::<Vec<_>>());
