@@ -19,17 +19,21 @@ pub(super) type Clients = Arc<dyn ClientRepository>;
 pub(super) type Orders = Arc<dyn OrderRepository>;
 
 /// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
-async fn pages<T, C>(limit: u32, page: impl AsyncFn(PageRequest<C>) -> Result<Page<T, C>, StoreError>) -> Vec<T> {
+async fn pages<T, C: Clone + Debug + PartialEq>(
+    limit: u32,
+    page: impl AsyncFn(PageRequest<C>) -> Result<Page<T, C>, StoreError>,
+) -> Vec<T> {
     let limit = PageLimit::new(limit).expect("a limit");
     let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
     loop {
-        let page = page(request).await.expect("a page");
+        let page = page(request.clone()).await.expect("a page");
         assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
         let may_be_short = page.next.is_none() || page.stopped_early;
         assert!(may_be_short || page.items.len() == limit.get(), "only the last page is short, or one that says so");
         assert!(!page.stopped_early || page.next.is_some(), "who stopped early says where to look on");
         all.extend(page.items);
         let Some(next) = page.next else { return all };
+        assert_ne!(request.after.as_ref(), Some(&next), "the cursor of a page stands still");
         request = PageRequest::after(limit, next);
     }
 }
