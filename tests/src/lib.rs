@@ -23,13 +23,6 @@ pub fn package_dir() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
 }
 
-/// A folder of records of the Python system, which lies beside the workspace and not in it: the folder of that name there,
-/// or where the environment's `variable` says. It need not exist.
-#[must_use]
-pub fn beside(name: &str, variable: &str) -> PathBuf {
-    std::env::var_os(variable).map_or_else(|| package_dir().join("../../shared").join(name), PathBuf::from)
-}
-
 /// The path of the server's binary, built if it is missing or out of date, in release mode or in that of the tests.
 ///
 /// # Panics

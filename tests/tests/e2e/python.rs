@@ -4,7 +4,6 @@
 use mongodb::bson::{Bson, DateTime, Document, doc, oid::ObjectId};
 use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
-use provesi_tests::DJANGO_TABLE;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -49,26 +48,14 @@ impl Python {
     /// Fills the databases as a system leaves them that has run for a while.
     pub(crate) async fn leave_behind(place: &Place) -> Self {
         let mut python = Self { orders: orders(place).await, clients: clients(place).await };
-        // What is on record of the system itself, where that lies beside the workspace, else what is written down of it.
-        let vectors = provesi_tests::beside("vectors", "PROVESI_VECTORS");
-        let table =
-            std::fs::read_to_string(vectors.join("orders_order.sql")).unwrap_or_else(|_| DJANGO_TABLE.join(";\n"));
-        python.orders.execute(AssertSqlSafe(table)).await.unwrap();
+        python.orders.execute(include_str!("../../recorded/orders_order.sql")).await.unwrap();
         for row in ROWS {
             python.insert_order(row).await;
         }
         python.make_indexes().await;
-        let sample = std::fs::read(vectors.join("clients_mongo.json")).ok().map(|recorded| {
-            let recorded: Value = serde_json::from_slice(&recorded).unwrap();
-            let sample = recorded["sample_document_canonical_extended_json"].as_object().unwrap();
-            sample.iter().map(|(name, value)| (name.clone(), bson(value))).collect()
-        });
-        let mut nandu = sample.unwrap_or_else(|| {
-            let mut nandu = client(NANDU, "Ñandú 漢 SAS", "");
-            nandu.insert("phone", "(+57) 300 123 4567");
-            nandu.insert("address", "Cra 7 # 1-23");
-            nandu
-        });
+        let recorded: Value = serde_json::from_str(include_str!("../../recorded/clients_mongo.json")).unwrap();
+        let sample = recorded["sample_document_canonical_extended_json"].as_object().unwrap();
+        let mut nandu: Document = sample.iter().map(|(name, value)| (name.clone(), bson(value))).collect();
         nandu.insert("email", "Muestra@python.example");
         assert_eq!(nandu.get_object_id("_id").unwrap().to_hex(), NANDU);
         let mut null_phone = client("6b050cba18b8729a127048ef", "Bea", "bea@python.example");

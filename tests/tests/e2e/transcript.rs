@@ -1,5 +1,4 @@
-//! The exchanges recorded from the Python system, replayed against the running server. They lie beside the workspace
-//! and not in it, or where `PROVESI_TRANSCRIPTS` says; without them there is nothing to replay.
+//! The exchanges recorded from the Python system (`recorded/api.json`), replayed against the running server.
 
 use std::collections::HashMap;
 
@@ -159,12 +158,7 @@ fn without_leftovers(mut answer: Value) -> Value {
 }
 
 async fn the_recorded_exchanges_are_answered_alike(place: Place) {
-    let directory = provesi_tests::beside("transcripts", "PROVESI_TRANSCRIPTS");
-    let Ok(recorded) = std::fs::read(directory.join("api.json")) else {
-        println!("no recorded exchanges beside the workspace: nothing was replayed");
-        return;
-    };
-    let recorded: Vec<Value> = serde_json::from_slice(&recorded).unwrap();
+    let recorded: Vec<Value> = serde_json::from_str(include_str!("../../recorded/api.json")).unwrap();
     let server = Server::start(place).await;
     let mut ids = Ids::default();
     let mut faults = Vec::new();
