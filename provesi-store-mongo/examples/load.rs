@@ -64,8 +64,7 @@ fn watch(event: CommandEvent) {
 }
 
 async fn page(store: &MongoStore, what: &str, text: Option<&str>) -> Result<(), Failure> {
-    let mut filter = ClientFilter::default();
-    filter.query = text.map(ClientQuery::parse).transpose()?;
+    let filter = ClientFilter { query: text.map(ClientQuery::parse).transpose()? };
     let listing = ClientListing::new(filter, Direction::Ascending);
     let first = PageRequest::first(PageLimit::new(50)?);
     for counter in [&SEEN.commands, &SEEN.documents, &SEEN.walked] {

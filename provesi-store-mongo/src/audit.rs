@@ -146,14 +146,15 @@ impl AuditStore for MongoAudit {
         filter: &AuditFilter,
         request: &PageRequest<AuditCursor>,
     ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        let AuditFilter { subject, since, until } = filter;
         let mut asked = Document::new();
-        if let Some(subject) = &filter.subject {
+        if let Some(subject) = subject {
             asked.insert("subjects", subject.to_string());
         }
         // Records have whole milliseconds: from, and up to, the first one that is not earlier.
         let mut range = Document::new();
-        filter.since.map(|since| range.insert("$gte", date(up(since))));
-        filter.until.map(|until| range.insert("$lt", date(up(until))));
+        since.map(|since| range.insert("$gte", date(up(since))));
+        until.map(|until| range.insert("$lt", date(up(until))));
         if !range.is_empty() {
             asked.insert("at", range);
         }

@@ -73,14 +73,15 @@ impl AuditStore for PgStore {
         let limit = request.limit;
         let rows: Vec<Row> = self
             .read((filter.clone(), place, limit), |connection, (filter, place, limit)| {
-                let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
+                let AuditFilter { subject, since, until } = filter;
+                let text = if subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
                 let mut page = sqlx::query_as(text)
-                    .bind(filter.since.map_or(Instant::BEFORE_ALL, Instant::from))
-                    .bind(filter.until.map_or(Instant::AFTER_ALL, Instant::from))
+                    .bind(since.map_or(Instant::BEFORE_ALL, Instant::from))
+                    .bind(until.map_or(Instant::AFTER_ALL, Instant::from))
                     .bind(place.map_or(Instant::AFTER_ALL, |place| place.at.into()))
                     .bind(place.map_or(i64::MAX, |place| place.sequence))
                     .bind(sql::limit(limit.get() + 1));
-                if let Some(subject) = &filter.subject {
+                if let Some(subject) = subject {
                     page = page.bind(subject.to_string());
                 }
                 Box::pin(async move { page.fetch_all(connection).await.map_err(store_error) })

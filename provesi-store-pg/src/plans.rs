@@ -108,9 +108,8 @@ fn listing(
     statuses: &[OrderStatus],
     client_id: Option<ClientId>,
 ) -> OrderListing {
-    let mut filter = OrderFilter::default();
-    filter.statuses = BTreeSet::from_iter(statuses.iter().copied());
-    filter.client_id = client_id;
+    let filter =
+        OrderFilter { statuses: BTreeSet::from_iter(statuses.iter().copied()), client_id, ..OrderFilter::default() };
     OrderListing::new(filter, sort, direction)
 }
 

@@ -90,12 +90,10 @@ async fn pages(store: &SqliteStore) -> Result<(), Failure> {
     let mut filter = OrderFilter::default();
     filter.statuses.extend([OrderStatus::Picking, OrderStatus::Packing, OrderStatus::Shipped]);
     filters.push(("three statuses".to_owned(), filter));
-    let mut filter = OrderFilter::default();
-    filter.client_id = Some(client_id(5));
+    let filter = OrderFilter { client_id: Some(client_id(5)), ..OrderFilter::default() };
     filters.push(("client".to_owned(), filter));
     for part in ["ord", "0099", "9", "99999", "zz", "nothing", "12345"] {
-        let mut filter = OrderFilter::default();
-        filter.number_part = Some(NumberPart::parse(part)?);
+        let mut filter = OrderFilter { number_part: Some(NumberPart::parse(part)?), ..OrderFilter::default() };
         filters.push((format!("part {part}"), filter.clone()));
         filter.statuses.insert(OrderStatus::Packing);
         filters.push((format!("part {part}, packing"), filter));
@@ -119,8 +117,7 @@ async fn pages(store: &SqliteStore) -> Result<(), Failure> {
         println!("{line}");
     }
     for text in ["maria", "perez 9999", "zz", "3000099999", "a", "99", "nadie"] {
-        let mut filter = ClientFilter::default();
-        filter.query = Some(ClientQuery::parse(text)?);
+        let filter = ClientFilter { query: Some(ClientQuery::parse(text)?) };
         let listing = ClientListing::new(filter, Direction::Ascending);
         let start = Instant::now();
         let page = ClientRepository::page(store, &listing, &PageRequest::first(limit)).await?;

@@ -83,14 +83,15 @@ impl AuditStore for SqliteStore {
         let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
         let (before, last) =
             place.map_or((i64::MAX, None), |AuditPosition { at, sequence }| (moment::start(at), Some(sequence)));
-        let text = if filter.subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
+        let AuditFilter { subject, since, until } = filter;
+        let text = if subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
         let mut page = sqlx::query_as(text)
-            .bind(filter.since.map_or(i64::MIN, moment::start))
-            .bind(filter.until.map_or(i64::MAX, moment::start))
+            .bind(since.map_or(i64::MIN, moment::start))
+            .bind(until.map_or(i64::MAX, moment::start))
             .bind(before)
             .bind(last)
             .bind(sql::limit(request.limit.get() + 1));
-        if let Some(subject) = &filter.subject {
+        if let Some(subject) = subject {
             page = page.bind(subject.to_string());
         }
         let rows: Vec<Row> = page.fetch_all(&self.readers.pool).await.map_err(|error| self.readers.failed(error))?;

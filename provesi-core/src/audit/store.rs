@@ -133,7 +133,6 @@ impl TryFrom<AuditRow> for StoredAudit {
 
 /// Which records of access.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct AuditFilter {
     /// Only those that name this subject.
     pub subject: Option<Subject>,

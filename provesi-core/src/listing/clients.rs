@@ -10,7 +10,6 @@ use crate::{Client, ClientId, ClientQuery, MatchRank, StoreError};
 
 /// Which clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
 pub struct ClientFilter {
     /// Only clients that match this text.
     pub query: Option<ClientQuery>,
@@ -27,7 +26,6 @@ impl ClientFilter {
 /// A list of clients, sorted by name as Spanish readers expect (CLDR's collation for `es` at its default strength,
 /// feature `collation`), then by id. A search comes in the order of its [`MatchRank`] before that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct ClientListing {
     /// Which clients.
     pub filter: ClientFilter,

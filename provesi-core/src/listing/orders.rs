@@ -35,7 +35,6 @@ impl Period {
 
 /// Which orders.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
 pub struct OrderFilter {
     /// Only orders in one of these statuses; any status where it is empty.
     pub statuses: BTreeSet<OrderStatus>,
@@ -80,7 +79,6 @@ impl OrderFilter {
 /// By what orders are sorted. Ties are broken by the id, in the listing's direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum OrderSort {
     /// By [`Order::updated_at`].
     #[default]
@@ -95,7 +93,6 @@ pub enum OrderSort {
 
 /// A list of orders: which ones, and in which order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub struct OrderListing {
     /// Which orders.
     pub filter: OrderFilter,
@@ -201,7 +198,6 @@ impl OrderListing {
 /// A place in a list of orders: the sort key of an order, and its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum OrderPosition {
     /// In a list by [`OrderSort::UpdatedAt`].
     UpdatedAt {

@@ -73,8 +73,7 @@ async fn reading_the_audit_leaves_a_record_whether_or_not_it_is_allowed() {
     let client = world.client("ana@example.com").await;
     let app = audited(&world).with_audit_store(Arc::new(world.store.clone()));
     app.client(&world.caller, client.id).await.unwrap();
-    let mut filter = AuditFilter::default();
-    filter.subject = Some(Subject::Client(client.id));
+    let filter = AuditFilter { subject: Some(Subject::Client(client.id)), ..AuditFilter::default() };
     let first = PageRequest::first(PageLimit::new(1).unwrap());
     let refused = app.audit_page(&world.caller, false, &filter, &first).await.unwrap_err();
     assert!(matches!(refused, AppError::AuditForbidden), "{refused:?}");

@@ -39,10 +39,11 @@ use crate::wire::AuditBody;
     ),
 )]
 pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Params) -> Result<Response, ApiError> {
-    let mut filter = AuditFilter::default();
-    filter.subject = params.value("subject", str::parse::<Subject>);
-    filter.since = params.value("since", str::parse::<Timestamp>);
-    filter.until = params.value("until", str::parse::<Timestamp>);
+    let filter = AuditFilter {
+        subject: params.value("subject", str::parse::<Subject>),
+        since: params.value("since", str::parse::<Timestamp>),
+        until: params.value("until", str::parse::<Timestamp>),
+    };
     let may_read = may_read(&api, &caller);
     // Who may not read is told that, whatever else is wrong.
     let request = match params.page() {

@@ -39,9 +39,10 @@ impl SecureServiceClient {
             stopped_early: bool,
             asked: Question,
         }
+        let ClientListing { filter: ClientFilter { query }, direction } = listing;
         let question = Question {
-            q: listing.filter.query.clone(),
-            descending: listing.direction == Direction::Descending,
+            q: query.clone(),
+            descending: *direction == Direction::Descending,
             limit,
             cursor: after.map(ToString::to_string),
         };
@@ -71,8 +72,7 @@ impl SecureServiceClient {
         let Ok(query) = ClientQuery::parse(email.as_str()) else {
             return Err(ServiceError::NotOffered("a search for so long an address"));
         };
-        let mut filter = ClientFilter::default();
-        filter.query = Some(query);
+        let filter = ClientFilter { query: Some(query) };
         let listing = ClientListing::new(filter, Direction::Ascending);
         let mut after = None;
         loop {

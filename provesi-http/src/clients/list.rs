@@ -37,8 +37,7 @@ use crate::wire::ClientBody;
     ),
 )]
 pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Params) -> Result<Response, ApiError> {
-    let mut filter = ClientFilter::default();
-    filter.query = params.search("q", ClientQuery::parse);
+    let filter = ClientFilter { query: params.search("q", ClientQuery::parse) };
     let listing = ClientListing::new(filter, Direction::Ascending);
     let result = match params.part()? {
         Part::Whole => {

@@ -38,10 +38,12 @@ use crate::wire::OrderBody;
     ),
 )]
 pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Params) -> Result<Response, ApiError> {
-    let mut filter = OrderFilter::default();
-    filter.number_part = params.search("q", NumberPart::parse);
-    filter.statuses = params.values("status", str::parse::<OrderStatus>).into_iter().collect();
-    filter.client_id = params.value("client_id", str::parse::<ClientId>);
+    let filter = OrderFilter {
+        number_part: params.search("q", NumberPart::parse),
+        statuses: params.values("status", str::parse::<OrderStatus>).into_iter().collect(),
+        client_id: params.value("client_id", str::parse::<ClientId>),
+        ..OrderFilter::default()
+    };
     let listing = OrderListing::new(filter, OrderSort::UpdatedAt, Direction::Descending);
     let result = match params.part()? {
         Part::Whole => {

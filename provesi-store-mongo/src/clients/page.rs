@@ -25,7 +25,8 @@ pub(super) async fn read(
 ) -> Result<Page<Client, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let wanted = request.limit.get() + 1;
-    let clients = match (store.name_order().await?, &listing.filter.query) {
+    let ClientListing { filter: ClientFilter { query }, direction: _ } = listing;
+    let clients = match (store.name_order().await?, query) {
         (NameOrder::Server, Some(query)) => return search::read(store, listing, query, place, request.limit).await,
         (NameOrder::Server, None) => walk(store, listing.direction, place, wanted).await?,
         (NameOrder::Ours, _) => sort(store, listing, place, wanted).await?,
@@ -111,7 +112,8 @@ async fn sort(
 
 /// Every document that may pass, in no order.
 async fn all(store: &MongoStore, filter: &ClientFilter) -> Result<Cursor<RawDocumentBuf>, Error> {
-    let filter = filter.query.as_ref().map_or_else(Document::new, search::filter);
+    let ClientFilter { query } = filter;
+    let filter = query.as_ref().map_or_else(Document::new, search::filter);
     store.clients.find(filter).max_time(store.time_limit).batch_size(1_000).await
 }
 

@@ -84,9 +84,7 @@ pub(crate) fn mongoengine(n: u8, email: &str) -> Document {
 }
 
 pub(crate) fn filter(text: &str) -> ClientFilter {
-    let mut filter = ClientFilter::default();
-    filter.query = ClientQuery::parse(text).ok();
-    filter
+    ClientFilter { query: ClientQuery::parse(text).ok() }
 }
 
 /// The clients that `listing` lists, in its order: that of the domain, but that a server which sorts by itself cannot

@@ -100,9 +100,11 @@ fn order_filters() -> Result<Vec<(String, OrderFilter)>, Failure> {
     for part in [None].into_iter().chain(PARTS.map(Some)) {
         for (of_client, client) in clients {
             for (in_status, statuses) in statuses {
-                let mut filter = OrderFilter::default();
-                filter.number_part = part.map(NumberPart::parse).transpose()?;
-                filter.client_id = client.map(client_id);
+                let mut filter = OrderFilter {
+                    number_part: part.map(NumberPart::parse).transpose()?,
+                    client_id: client.map(client_id),
+                    ..OrderFilter::default()
+                };
                 filter.statuses.extend(statuses);
                 let part = part.map_or_else(|| "all".to_owned(), |part| format!("part {part}"));
                 filters.push((format!("{part}{of_client}{in_status}"), filter));
@@ -141,8 +143,7 @@ pub(crate) async fn lists(store: &PgStore, orders: u64) -> Result<(), Failure> {
     }
     for text in [None].into_iter().chain(TEXTS.map(Some)) {
         let mut of_this = [Slowest::default(), Slowest::default()];
-        let mut filter = ClientFilter::default();
-        filter.query = text.map(ClientQuery::parse).transpose()?;
+        let filter = ClientFilter { query: text.map(ClientQuery::parse).transpose()? };
         let ranks = if text.is_some() { MatchRank::ALL.map(Some).to_vec() } else { vec![None] };
         for direction in DIRECTIONS {
             let listing = ClientListing::new(filter.clone(), direction);

@@ -46,10 +46,11 @@ async fn query(
     limit: usize,
     connection: &mut PgConnection,
 ) -> Result<Vec<Fetched<ClientRow>>, StoreError> {
-    let query = listing.filter.query.as_ref();
+    let ClientListing { filter: ClientFilter { query }, direction } = listing;
+    let query = query.as_ref();
     let text = match query {
-        Some(_) => search_text(listing.direction, place.and_then(|place| place.rank)),
-        None => page_text(listing.direction, place.is_some()),
+        Some(_) => search_text(*direction, place.and_then(|place| place.rank)),
+        None => page_text(*direction, place.is_some()),
     };
     sqlx::query_as(AssertSqlSafe(text))
         .bind(sql::limit(limit))
@@ -156,7 +157,8 @@ const COUNT_MATCHING: &str = concat!("SELECT count(*) FROM provesi_clients WHERE
 pub(super) async fn count(connection: &mut PgConnection, filter: &ClientFilter) -> Result<u64, StoreError> {
     let mut transaction = connection.begin().await.map_err(store_error)?;
     sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
-    let count = match &filter.query {
+    let ClientFilter { query } = filter;
+    let count = match query {
         Some(query) => sqlx::query_scalar(COUNT_MATCHING)
             .bind(sql::containing(query.folded()))
             .bind(query.digits().map(sql::containing)),

@@ -144,8 +144,7 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
         for sort in SORTS {
-            let mut listing = OrderListing::default();
-            listing.sort = sort;
+            let listing = OrderListing { sort, ..OrderListing::default() };
             assert_eq!(listed(store, &listing).await, listed(store, &listing).await);
             assert_eq!(listed(store, &listing).await.len(), at, "{broken} {sort:?}");
             let stream = OrderRepositoryExt::stream(store, &listing);
@@ -167,8 +166,7 @@ async fn a_reason_that_is_longer_than_ours_may_be_is_shown_and_kept() {
     let order = find(store, "Long-1").await;
     assert_eq!(order.return_info().unwrap().reason.as_str().chars().count(), 5_001);
     for sort in SORTS {
-        let mut listing = OrderListing::default();
-        listing.sort = sort;
+        let listing = OrderListing { sort, ..OrderListing::default() };
         assert_eq!(listed(store, &listing).await, std::slice::from_ref(&order));
     }
     let moved = Order { client_id: Some(client_id(3)), ..order.clone() };

@@ -39,8 +39,10 @@ async fn a_search_finds_the_orders_that_match_wherever_they_are() {
     for part in [None, Some("zz"), Some("new"), Some("ord"), Some("d-0"), Some("0"), Some("42"), Some("w-2099")] {
         for sort in [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number] {
             for direction in DIRECTIONS {
-                let mut filter = OrderFilter::default();
-                filter.number_part = part.map(|part| NumberPart::parse(part).unwrap());
+                let mut filter = OrderFilter {
+                    number_part: part.map(|part| NumberPart::parse(part).unwrap()),
+                    ..OrderFilter::default()
+                };
                 filter.statuses.extend(statuses[turn % 3]);
                 filter.client_id = clients[turn / 3 % 3];
                 turn += 1;
@@ -91,8 +93,7 @@ async fn a_search_finds_the_clients_that_match_wherever_they_are() {
     for text in ["a", "z", "zo", "zoe", "q", "ñ", "42", "3006", "+57 3006", "'o\\", "oe 1", "ejemplo", "99@e", "nadie"]
     {
         for direction in DIRECTIONS {
-            let mut filter = ClientFilter::default();
-            filter.query = Some(ClientQuery::parse(text).unwrap());
+            let filter = ClientFilter { query: Some(ClientQuery::parse(text).unwrap()) };
             let listing = ClientListing::new(filter, direction);
             let mut expected: Vec<_> = all.iter().filter(|client| listing.filter.matches(client)).collect();
             expected.sort_by_cached_key(|client| (listing.rank_of(client), name_key(client.name.as_str()), client.id));

@@ -116,9 +116,11 @@ async fn a_page_is_one_statement_whatever_it_is_of() {
         for client in [None, Some(client_id(7)), Some(client_id(8))] {
             for sort in [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number] {
                 for statuses in [&[][..], &[OrderStatus::Received, OrderStatus::Returned]] {
-                    let mut filter = OrderFilter::default();
-                    filter.number_part = part.map(|part| NumberPart::parse(part).unwrap());
-                    filter.client_id = client;
+                    let mut filter = OrderFilter {
+                        number_part: part.map(|part| NumberPart::parse(part).unwrap()),
+                        client_id: client,
+                        ..OrderFilter::default()
+                    };
                     filter.statuses.extend(statuses);
                     let listing = OrderListing::new(filter, sort, Direction::Descending);
                     OrderRepository::page(&store, &listing, &PageRequest::first(limit)).await.unwrap();
@@ -129,8 +131,7 @@ async fn a_page_is_one_statement_whatever_it_is_of() {
         }
     }
     for text in [None, Some("a"), Some("zz"), Some("300 1"), Some("nadie")] {
-        let mut filter = ClientFilter::default();
-        filter.query = text.map(|text| ClientQuery::parse(text).unwrap());
+        let filter = ClientFilter { query: text.map(|text| ClientQuery::parse(text).unwrap()) };
         let listing = ClientListing::new(filter, Direction::Ascending);
         ClientRepository::page(&store, &listing, &PageRequest::first(limit)).await.unwrap();
         assert_eq!(statements.take().len(), 1, "clients, {text:?}");

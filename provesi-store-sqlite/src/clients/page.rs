@@ -34,8 +34,9 @@ pub(super) async fn read(
 }
 
 fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientColumns> {
-    let text = page_text(listing.direction, place.is_some(), listing.filter.query.is_some());
-    let query = listing.filter.query.as_ref();
+    let ClientListing { filter: ClientFilter { query }, direction } = listing;
+    let text = page_text(*direction, place.is_some(), query.is_some());
+    let query = query.as_ref();
     sqlx::query_as(AssertSqlSafe(text))
         .bind(query.map(|query| query.folded().to_owned()))
         .bind(query.and_then(ClientQuery::digits).map(str::to_owned))
@@ -72,7 +73,8 @@ pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> S
 const COUNT: &str = "SELECT count(*) FROM clients";
 
 pub(super) async fn count(readers: &Readers, filter: &ClientFilter) -> Result<u64, StoreError> {
-    let query = filter.query.as_ref();
+    let ClientFilter { query } = filter;
+    let query = query.as_ref();
     let text = if query.is_some() { format!("{COUNT} WHERE {MATCHES}") } else { COUNT.to_owned() };
     let count: i64 = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(query.map(ClientQuery::folded))

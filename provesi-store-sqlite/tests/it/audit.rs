@@ -122,8 +122,7 @@ async fn a_subject_that_the_index_alone_names_is_not_found() {
     let (fixture, _) = filled().await;
     let more = "INSERT INTO audit_subjects (rowid, subjects) SELECT moment, 'order:x' FROM audit WHERE sequence = 4";
     fixture.raw().await.execute(more).await.unwrap();
-    let mut filter = AuditFilter::default();
-    filter.subject = Some("order:x".parse().unwrap());
+    let filter = AuditFilter { subject: Some("order:x".parse().unwrap()), ..AuditFilter::default() };
     let page = fixture.store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
     assert!(page.items.is_empty(), "{page:?}");
 }
@@ -139,8 +138,7 @@ async fn what_is_too_old_can_be_deleted_and_the_rest_stays_whole() {
     fixture.raw().await.execute(delete).await.unwrap();
     let from = AuditHead { sequence: 5, hash: kept[4].hash };
     assert_eq!(verify_audit(&fixture.store, &AuditChain::plain(), from, &[head]).await.unwrap(), head);
-    let mut filter = AuditFilter::default();
-    filter.subject = Some(Subject::Client(client_id(7)));
+    let filter = AuditFilter { subject: Some(Subject::Client(client_id(7))), ..AuditFilter::default() };
     let page = fixture.store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
     assert_eq!(page.items.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [9, 8, 7, 6]);
     // As SQLite itself finds it: the index has what the table has, no more and no less.
@@ -239,8 +237,7 @@ async fn records_that_had_their_subjects_in_rows_stay_as_they_were() {
     let head = verified(&store, &[]).await.unwrap();
     assert_eq!(head, AuditHead { sequence: 4, hash: last.hash });
     let next = store.append(&chain, &[AuditRecord { at: at(2), ..record(5) }]).await.unwrap();
-    let mut filter = AuditFilter::default();
-    filter.subject = Some(Subject::Client(client_id(7)));
+    let filter = AuditFilter { subject: Some(Subject::Client(client_id(7))), ..AuditFilter::default() };
     let page = store.page(&filter, &PageRequest::first(PageLimit::MAX)).await.unwrap();
     assert_eq!(page.items.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [5, 3, 2, 1]);
     assert_eq!(verified(&store, &[head]).await.unwrap(), next);

@@ -39,8 +39,7 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
-        let mut listing = OrderListing::default();
-        listing.sort = OrderSort::CreatedAt;
+        let listing = OrderListing { sort: OrderSort::CreatedAt, ..OrderListing::default() };
         let stream = OrderRepositoryExt::stream(store, &listing);
         assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
         // A page has as many as it should, whatever is left out of it.

@@ -50,8 +50,7 @@ async fn a_part_of_a_number_finds_the_orders_that_have_it_after_changes_too() {
         OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(3)).await.unwrap();
     }
     for round in 0..150 {
-        let mut filter = OrderFilter::default();
-        filter.number_part = NumberPart::parse(&dice.number(5)).ok();
+        let mut filter = OrderFilter { number_part: NumberPart::parse(&dice.number(5)).ok(), ..OrderFilter::default() };
         if round % 3 == 0 {
             filter.statuses.extend([OrderStatus::Packing, OrderStatus::Returned]);
         }
@@ -129,8 +128,7 @@ async fn a_text_finds_the_clients_that_match_it() {
         "\\",
     ];
     for text in texts {
-        let mut filter = ClientFilter::default();
-        filter.query = ClientQuery::parse(text).ok();
+        let filter = ClientFilter { query: ClientQuery::parse(text).ok() };
         for direction in [Direction::Ascending, Direction::Descending] {
             let listing = ClientListing::new(filter.clone(), direction);
             let mut expected: Vec<Client> = clients.iter().filter(|client| filter.matches(client)).cloned().collect();

@@ -203,8 +203,7 @@ mod tests {
 
     #[test]
     fn a_list_is_one_short_line_with_its_filter_and_how_much_it_showed() {
-        let mut filter = OrderFilter::default();
-        filter.statuses = [OrderStatus::Shipped].into();
+        let filter = OrderFilter { statuses: [OrderStatus::Shipped].into(), ..OrderFilter::default() };
         let text = logged("info", false, LogAudit::Summary.record(list(1_000, filter.clone())));
         assert!(text.len() < 400, "{} bytes: {text}", text.len());
         let line = fields(text.trim_end());

@@ -57,8 +57,7 @@ pub(crate) async fn list(
     let query = if q.is_empty() { Ok(None) } else { ClientQuery::parse(&q).map(Some) };
     let (sheet, fault) = match query {
         Ok(query) => {
-            let mut filter = ClientFilter::default();
-            filter.query = query;
+            let filter = ClientFilter { query };
             let listing = ClientListing::new(filter, Direction::Ascending);
             let read = if place.is_backwards() { listing.reversed() } else { listing.clone() };
             let page = match pages.api.app.list_clients(&caller, &read, &place.request(paging::rows())).await {

@@ -54,8 +54,7 @@ pub(crate) async fn matching(
     text: &str,
 ) -> Result<(Vec<Hit>, bool), provesi_core::AppError> {
     let Ok(query) = ClientQuery::parse(text) else { return Ok((Vec::new(), false)) };
-    let mut filter = ClientFilter::default();
-    filter.query = Some(query);
+    let filter = ClientFilter { query: Some(query) };
     let request = PageRequest::first(PageLimit::new(MOST).unwrap_or(PageLimit::MAX));
     let page = api.app.choose_clients(caller, &ClientListing::new(filter, Direction::Ascending), &request).await?;
     Ok((page.items.iter().map(Hit::from).collect(), page.next.is_some()))

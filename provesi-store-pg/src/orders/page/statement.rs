@@ -27,7 +27,7 @@ impl Statement {
     ) -> Result<Self, StoreError> {
         let mut values = Values::default();
         let page = Listed {
-            sort: Sort::of(listing.sort)?,
+            sort: Sort::of(listing.sort),
             direction: listing.direction,
             place: place.map(|place| Place::bind(place, &mut values)).transpose()?,
         };
@@ -39,9 +39,11 @@ impl Statement {
             return Ok(Self { text: nothing(&limit), arguments: values.arguments });
         }
         let filter = &listing.filter;
+        // Statuses and returns: `possible_statuses` and `return_bounds_after`.
+        let OrderFilter { statuses: _, client_id, number_part, returned: _ } = filter;
         let mut conditions = came_back(listing.return_bounds_after(place), &mut values)?;
-        let client = filter.client_id.map(|id| values.bind(id.to_string())).transpose()?;
-        let text = match (&filter.number_part, client) {
+        let client = client_id.map(|id| values.bind(id.to_string())).transpose()?;
+        let text = match (number_part, client) {
             (None, None) => page.walks(&arms, &conditions, &limit),
             (None, Some(client)) if walk == Walk::Client => {
                 conditions.push(is_of_client(&client));
@@ -60,12 +62,14 @@ impl Statement {
     }
 
     pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
+        // Statuses and returns: `possible_statuses` and `return_bounds`.
+        let OrderFilter { statuses: _, client_id, number_part, returned: _ } = filter;
         let mut values = Values::default();
         let mut conditions = Vec::new();
-        if let Some(id) = filter.client_id {
+        if let Some(id) = client_id {
             conditions.push(format!(concat!(client!(), " = {}"), values.bind(id.to_string())?));
         }
-        if let Some(part) = &filter.number_part {
+        if let Some(part) = number_part {
             conditions.push(format!(concat!(folded!(), " LIKE {}"), values.bind(sql::containing(part.as_str()))?));
         }
         conditions.extend(came_back(filter.return_bounds(), &mut values)?);
@@ -231,10 +235,10 @@ pub(super) struct Sort {
 const NEVER_CAME_BACK: &[&str] = &[updated_in_status!(), "id"];
 
 impl Sort {
-    fn of(sort: OrderSort) -> Result<Self, StoreError> {
+    fn of(sort: OrderSort) -> Self {
         let plain = |columns, in_status| Self { columns, in_status, has_key: false, together: columns };
         let by_key = |columns, in_status, together| Self { columns, in_status, has_key: true, together };
-        Ok(match sort {
+        match sort {
             OrderSort::UpdatedAt => plain(&["updated_at", "id"], &[updated_in_status!(), "id"]),
             OrderSort::CreatedAt => plain(&["created_at", "id"], &[created_in_status!(), "id"]),
             OrderSort::ReturnedAt => {
@@ -243,8 +247,7 @@ impl Sort {
             }
             // Numbers are unique: no id is needed to tell places apart.
             OrderSort::Number => by_key(&[folded!()], &[number_in_status!()], &["sort_key"]),
-            _ => return Err(StoreError::backend("this store does not know how to sort by that")),
-        })
+        }
     }
 }
 
@@ -276,7 +279,6 @@ impl Place {
                 (names, returned_at.is_some())
             }
             OrderPosition::Number { folded, .. } => (vec![values.bind(folded.clone())?], false),
-            _ => return Err(StoreError::InvalidCursor),
         };
         Ok(Self { names, came_back })
     }

@@ -38,7 +38,7 @@ impl Statement {
     ) -> Result<Self, StoreError> {
         let mut values = Values::default();
         let limit = values.bind(sql::limit(limit))?;
-        let columns = sort_columns(listing.sort)?;
+        let columns = sort_columns(listing.sort);
         let (comparison, order) = match listing.direction {
             Direction::Ascending => (">", "ASC"),
             Direction::Descending => ("<", "DESC"),
@@ -50,7 +50,7 @@ impl Statement {
         if let Some(place) = place {
             conditions.push(format!("({}) {comparison} ({})", columns.join(", "), bind_place(place, &mut values)?));
         }
-        let arms: Vec<String> = arms(listing, access)?
+        let arms: Vec<String> = arms(listing, access)
             .into_iter()
             .map(|(source, statuses)| {
                 let conditions: Vec<&str> =
@@ -97,11 +97,13 @@ impl Values {
 }
 
 fn conditions(filter: &OrderFilter, returned: Period, values: &mut Values) -> Result<Vec<String>, StoreError> {
+    // Statuses: `possible_statuses`; returns: `returned`, since a page may start at its cursor instead.
+    let OrderFilter { statuses: _, client_id, number_part, returned: _ } = filter;
     let mut conditions = Vec::new();
-    if let Some(id) = filter.client_id {
+    if let Some(id) = client_id {
         conditions.push(format!("client_id = {}", values.bind(id.to_string())?));
     }
-    if let Some(part) = &filter.number_part {
+    if let Some(part) = number_part {
         conditions.push(format!("instr(number_folded, {}) > 0", values.bind(part.as_str().to_owned())?));
     }
     for (comparison, bound) in [(">=", returned.from), ("<", returned.until)] {
@@ -128,13 +130,13 @@ fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
 }
 
 /// What is read one after the other or merged: the table with its index, and the condition on the status.
-fn arms(listing: &OrderListing, access: &Access) -> Result<Vec<(String, Option<String>)>, StoreError> {
+fn arms(listing: &OrderListing, access: &Access) -> Vec<(String, Option<String>)> {
     let statuses = listing.filter.possible_statuses();
     match access {
-        _ if statuses.is_empty() => return Ok(Vec::new()),
-        Access::Client => return Ok(vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(&statuses))]),
+        _ if statuses.is_empty() => return Vec::new(),
+        Access::Client => return vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(&statuses))],
         // NOT INDEXED leaves the primary key.
-        Access::Ids(_) => return Ok(vec![("orders NOT INDEXED".to_owned(), one_of(&statuses))]),
+        Access::Ids(_) => return vec![("orders NOT INDEXED".to_owned(), one_of(&statuses))],
         Access::Sort => {}
     }
     let (all, by_status) = match listing.sort {
@@ -142,29 +144,23 @@ fn arms(listing: &OrderListing, access: &Access) -> Result<Vec<(String, Option<S
         OrderSort::CreatedAt => (Some("orders_created"), "orders_status_created"),
         OrderSort::ReturnedAt => (None, "orders_status_returned"),
         OrderSort::Number => (Some("orders_number"), "orders_status_number"),
-        _ => return Err(unknown_sort()),
     };
     if let (Some(index), true) = (all, statuses.len() == OrderStatus::ALL.len()) {
-        return Ok(vec![(format!("orders INDEXED BY {index}"), None)]);
+        return vec![(format!("orders INDEXED BY {index}"), None)];
     }
     let arm = |status: &OrderStatus| {
         (format!("orders INDEXED BY {by_status}"), Some(format!("status = '{}'", status.as_str())))
     };
-    Ok(statuses.iter().map(arm).collect())
+    statuses.iter().map(arm).collect()
 }
 
-fn sort_columns(sort: OrderSort) -> Result<&'static [&'static str], StoreError> {
-    Ok(match sort {
+const fn sort_columns(sort: OrderSort) -> &'static [&'static str] {
+    match sort {
         OrderSort::UpdatedAt => &["updated_at", "id"],
         OrderSort::CreatedAt => &["created_at", "id"],
         OrderSort::ReturnedAt => &["returned_key", "updated_at", "id"],
         OrderSort::Number => &["number_folded", "id"],
-        _ => return Err(unknown_sort()),
-    })
-}
-
-fn unknown_sort() -> StoreError {
-    StoreError::backend("this store does not know how to sort by that")
+    }
 }
 
 /// Binds the values of a place in the order of [`sort_columns`].
@@ -178,7 +174,6 @@ fn bind_place(place: &OrderPosition, values: &mut Values) -> Result<String, Stor
             (values.bind(key)?, Some(values.bind(updated_at.micros())?), id)
         }
         OrderPosition::Number { folded, id } => (values.bind(folded.clone())?, None, id),
-        _ => return Err(StoreError::InvalidCursor),
     };
     // A rowid has no collation of its own, and without one SQLite leaves it out of the range that it looks up: a
     // page among many orders of one instant would start at the first of them.

@@ -77,8 +77,7 @@ pub async fn a_thousand_records_at_once_come_back(store: Store) {
     let kept = whole(&store).await;
     assert_eq!(head.sequence, 1_023);
     assert!(kept.iter().map(|stored| &stored.record).eq(&given));
-    let mut filter = AuditFilter::default();
-    filter.subject = Some(client(3));
+    let filter = AuditFilter { subject: Some(client(3)), ..AuditFilter::default() };
     let of_one = given.iter().rev().filter(|record| record.subjects == [client(3)]);
     assert!(pages(&store, &filter, 1_000).await.iter().map(|stored| &stored.record).eq(of_one));
 }

@@ -35,11 +35,7 @@ pub async fn pages_are_the_latest_first_and_cover_each_record_once(store: Store)
 pub async fn a_subject_is_found_in_each_record_that_names_it(store: Store) {
     ten(&store).await;
     append(&store, &[record(9, Vec::new()), record(3, vec![client(1), client(2), client(3)])]).await;
-    let of = |subject| {
-        let mut filter = AuditFilter::default();
-        filter.subject = Some(subject);
-        filter
-    };
+    let of = |subject| AuditFilter { subject: Some(subject), ..AuditFilter::default() };
     for limit in [2, 1_000] {
         assert_eq!(places(&pages(&store, &of(client(1)), limit).await), [5, 12, 4, 3, 2, 1]);
         assert_eq!(places(&pages(&store, &of(client(3)), limit).await), [12]);
@@ -52,8 +48,7 @@ pub async fn a_subject_is_found_in_each_record_that_names_it(store: Store) {
 pub async fn an_order_is_found_in_any_letter_case(store: Store) {
     append(&store, &[record(0, vec![order("ORD-1")]), record(1, vec![order("ord-1")])]).await;
     for number in ["Ord-1", "ORD-1", "ord-1"] {
-        let mut filter = AuditFilter::default();
-        filter.subject = Some(order(number));
+        let filter = AuditFilter { subject: Some(order(number)), ..AuditFilter::default() };
         assert_eq!(places(&pages(&store, &filter, 10).await), [2, 1], "{number}");
     }
 }
@@ -93,8 +88,7 @@ pub async fn a_cursor_of_another_filter_is_refused(store: Store) {
     ten(&store).await;
     let one = PageLimit::new(1).expect("a limit");
     let page = store.page(&AuditFilter::default(), &PageRequest::first(one)).await.expect("a page");
-    let mut other = AuditFilter::default();
-    other.subject = Some(client(1));
+    let other = AuditFilter { subject: Some(client(1)), ..AuditFilter::default() };
     let request = PageRequest::after(one, page.next.expect("more"));
     assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
 }

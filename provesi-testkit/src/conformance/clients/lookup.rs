@@ -58,8 +58,7 @@ pub async fn a_client_is_found_by_email_in_any_letter_case(store: Clients) {
 pub async fn counts_agree_with_the_filter(store: Clients) {
     keep(&store, 12).await;
     assert_eq!(store.count(&ClientFilter::default()).await.expect("counted"), 12);
-    let mut filter = ClientFilter::default();
-    filter.query = ClientQuery::parse("cliente-1").ok();
+    let mut filter = ClientFilter { query: ClientQuery::parse("cliente-1").ok() };
     assert_eq!(store.count(&filter).await.expect("counted"), 3);
     filter.query = ClientQuery::parse("nadie").ok();
     assert_eq!(store.count(&filter).await.expect("counted"), 0);

@@ -67,8 +67,7 @@ pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders
 /// Case.
 pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
     let kept = keep(&store, 60).await;
-    let mut search = OrderFilter::default();
-    search.number_part = NumberPart::parse("1").ok();
+    let search = OrderFilter { number_part: NumberPart::parse("1").ok(), ..OrderFilter::default() };
     let mut all = search.clone();
     all.statuses = BTreeSet::from([OrderStatus::Received, OrderStatus::Returned]);
     all.client_id = Some(client_id(1));
@@ -96,11 +95,12 @@ pub async fn returns_of_a_period_are_those_of_its_instants(store: Orders) {
             (&[OrderStatus::Packing], None, Some(client_id(1))),
             (&[], part.clone(), Some(client_id(2))),
         ] {
-            let mut filter = OrderFilter::default();
-            filter.returned = Period { from, until };
-            filter.statuses = statuses.iter().copied().collect();
-            filter.number_part = part;
-            filter.client_id = client;
+            let filter = OrderFilter {
+                returned: Period { from, until },
+                statuses: statuses.iter().copied().collect(),
+                number_part: part,
+                client_id: client,
+            };
             let expected = kept.iter().filter(|order| filter.matches(order)).count() as u64;
             assert_eq!(store.count(&filter).await.expect("counted"), expected, "{filter:?}");
             for listing in listings(&filter) {
@@ -140,10 +140,12 @@ pub async fn every_combination_of_filters_finds_what_matches(store: Orders) {
     for statuses in statuses {
         for client in [None, Some(1), Some(9)] {
             for part in [None, Some("1"), Some("d-0"), Some("nada")] {
-                let mut filter = OrderFilter::default();
-                filter.statuses = BTreeSet::from_iter(statuses.iter().copied());
-                filter.client_id = client.map(client_id);
-                filter.number_part = part.map(|part| NumberPart::parse(part).expect("a part"));
+                let filter = OrderFilter {
+                    statuses: BTreeSet::from_iter(statuses.iter().copied()),
+                    client_id: client.map(client_id),
+                    number_part: part.map(|part| NumberPart::parse(part).expect("a part")),
+                    ..OrderFilter::default()
+                };
                 for listing in listings(&filter) {
                     let expected = in_order(&kept, &listing);
                     assert_eq!(order_pages(&store, &listing, 4).await, expected, "{listing:?}");
@@ -163,8 +165,8 @@ pub async fn parts_of_numbers_are_found_in_any_letter_case(store: Orders) {
         kept.push(store.insert(&new_order(number), &stamp(0)).await.expect("kept"));
     }
     for part in ["o", "1", "-", "rd", "RD-", "ord-0", "ORD-100", "1-1-1", "zz", "x", longest.as_str(), "b-ORD"] {
-        let mut filter = OrderFilter::default();
-        filter.number_part = Some(NumberPart::parse(part).expect("a part"));
+        let filter =
+            OrderFilter { number_part: Some(NumberPart::parse(part).expect("a part")), ..OrderFilter::default() };
         for listing in listings(&filter) {
             assert_eq!(order_pages(&store, &listing, 2).await, in_order(&kept, &listing), "{part}, {listing:?}");
         }
