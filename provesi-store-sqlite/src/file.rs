@@ -14,8 +14,8 @@ use provesi_core::StoreError;
 pub(crate) struct OpenFile {
     path: PathBuf,
     identity: Arc<OnceLock<Identity>>,
-    /// SQLite keeps the write-ahead log beside the file that a symbolic link leads to.
-    log: Arc<OnceLock<PathBuf>>,
+    /// The write-ahead log, which SQLite keeps beside the file that a symbolic link leads to.
+    log: Arc<OnceLock<(PathBuf, Identity)>>,
 }
 
 /// Device and inode on Unix. Elsewhere an open file cannot be moved or deleted, and nothing needs to be compared.
@@ -23,11 +23,18 @@ pub(crate) struct OpenFile {
 struct Identity(Option<(u64, u64)>);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the database file {} was {what} while it was open: put it back, or restart", path.display())]
+#[error("the database file {} was {what} while it was open: {advice}", path.display())]
 struct Lost {
     path: PathBuf,
     what: &'static str,
+    advice: &'static str,
 }
+
+/// The log holds acknowledged writes. Without its file they are lost, and beside another file they damage that one.
+const PUT_BACK: &str = "put it back before the next start, beside its -wal file";
+const REMOVE_LOG: &str =
+    "put the old one back, or stop, and remove the -wal and -shm files of the old one before the next start";
+const STOP: &str = "stop, which saves what the open log holds; writes are refused until then";
 
 impl OpenFile {
     pub(crate) fn new(path: &Path) -> Self {
@@ -42,38 +49,55 @@ impl OpenFile {
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match identity(&self.path) {
             Ok(now) if *self.identity.get_or_init(|| now) == now => Ok(()),
-            Ok(_) => Err(StoreError::degraded("file replaced", self.lost("replaced"))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.deleted("moved or deleted")),
+            Ok(_) => Err(StoreError::degraded("file replaced", self.lost("replaced", REMOVE_LOG))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.deleted("moved or deleted", PUT_BACK)),
             Err(error) => Err(StoreError::unavailable(error)),
         }
     }
 
-    /// As [`check`](Self::check), and also checks that the write-ahead log exists. The caller must have a transaction
-    /// open: SQLite creates the log when the first one begins, and removes it when the last connection is closed.
+    /// As [`check`](Self::check), and also checks that the write-ahead log exists, and that it is the one of
+    /// [`record_log`](Self::record_log): a connection that is opened after it was deleted creates another, which the older
+    /// connections do not use. The caller must have a transaction open: SQLite creates the log when the first one begins, and
+    /// removes it when the last connection is closed.
     pub(crate) fn check_with_log(&self) -> Result<(), StoreError> {
         self.check()?;
-        let log = match self.log.get() {
-            Some(log) => log,
-            None => {
-                let mut log = self.path.canonicalize().map_err(StoreError::unavailable)?.into_os_string();
-                log.push("-wal");
-                self.log.get_or_init(|| log.into())
-            }
-        };
-        match std::fs::symlink_metadata(log) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(self.deleted("left without its write-ahead log, which was deleted"))
-            }
-            _ => Ok(()),
+        match self.log.get() {
+            Some((log, known)) if self.log_identity(log)? == *known => Ok(()),
+            Some(_) => Err(self.log_deleted()),
+            None => self.log_identity(&self.log_path()?).map(drop),
         }
     }
 
-    fn deleted(&self, what: &'static str) -> StoreError {
-        StoreError::degraded("file deleted", self.lost(what))
+    /// Records the log for [`check_with_log`](Self::check_with_log), which it checks. For a connection that has read and stays
+    /// open, so that SQLite does not remove the log.
+    pub(crate) fn record_log(&self) -> Result<(), StoreError> {
+        let log = self.log_path()?;
+        let identity = self.log_identity(&log)?;
+        self.log.get_or_init(|| (log, identity));
+        self.check_with_log()
     }
 
-    fn lost(&self, what: &'static str) -> Lost {
-        Lost { path: self.path.clone(), what }
+    fn log_path(&self) -> Result<PathBuf, StoreError> {
+        Ok(log_of(&self.path.canonicalize().map_err(StoreError::unavailable)?))
+    }
+
+    fn log_identity(&self, log: &Path) -> Result<Identity, StoreError> {
+        identity(log).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.log_deleted(),
+            _ => StoreError::unavailable(error),
+        })
+    }
+
+    fn log_deleted(&self) -> StoreError {
+        self.deleted("left without its write-ahead log, which was deleted", STOP)
+    }
+
+    fn deleted(&self, what: &'static str, advice: &'static str) -> StoreError {
+        StoreError::degraded("file deleted", self.lost(what, advice))
+    }
+
+    fn lost(&self, what: &'static str, advice: &'static str) -> Lost {
+        Lost { path: self.path.clone(), what, advice }
     }
 }
 
@@ -90,6 +114,11 @@ enum PathError {
     NotADatabase(PathBuf, #[source] sqlx::Error),
     #[error("the database file {} cannot be opened: may this user read and write the file and its folder?", .0.display())]
     NotPermitted(PathBuf, #[source] sqlx::Error),
+    #[error(
+        "there is no database file {}, but its -wal file, which holds writes to it: put the file back beside it, or remove it to \
+         begin anew", .0.display()
+    )]
+    LogAlone(PathBuf),
     #[error("the database file {} cannot be created", .0.display())]
     NotCreated(PathBuf, #[source] io::Error),
     #[error("{} cannot be looked up", .0.display())]
@@ -110,6 +139,10 @@ pub(crate) fn check_existing(path: &Path) -> Result<(), StoreError> {
 /// it creates beside it the same permissions. An existing file keeps its permissions.
 pub(crate) fn create_if_missing(path: &Path) -> Result<(), StoreError> {
     let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = std::fs::metadata(path).map_or(true, |file| file.is_file() && file.len() == 0);
+    if is_new && std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::backend(PathError::LogAlone(path.to_owned())));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -120,6 +153,13 @@ pub(crate) fn create_if_missing(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => check_path(path, true),
         Err(error) => Err(not_created(path, error)),
     }
+}
+
+/// The write-ahead log of a database file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
 }
 
 /// What SQLite's refusal to open the file at `path` means.

@@ -89,7 +89,7 @@ impl SqliteStore {
                 Box::pin(async move {
                     // SQLite opens the write-ahead log with the first read, which fails once the file is deleted.
                     sqlx::query(OPEN_LOG).execute(connection).await?;
-                    file.check().map_err(|error| sqlx::Error::Io(io::Error::other(error)))
+                    file.record_log().map_err(|error| sqlx::Error::Io(io::Error::other(error)))
                 })
             })
             .connect_lazy_with(options::reader_options(path));

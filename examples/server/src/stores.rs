@@ -383,7 +383,18 @@ fn same_file(a: &Path, b: &Path) -> bool {
         let dir = path.parent().filter(|dir| *dir != OsStr::new("")).unwrap_or(Path::new("."));
         Some(dir.canonicalize().ok()?.join(path.file_name()?))
     }
-    a == b || resolved(a).is_some_and(|a| resolved(b) == Some(a))
+    /// Two names of one file that exists: a hard link, or a folder that is mounted twice.
+    #[cfg(unix)]
+    fn linked(a: &Path, b: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let identity = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+        identity(a).is_some_and(|a| identity(b) == Some(a))
+    }
+    #[cfg(not(unix))]
+    fn linked(_: &Path, _: &Path) -> bool {
+        false
+    }
+    a == b || linked(a, b) || resolved(a).is_some_and(|a| resolved(b) == Some(a))
 }
 
 #[cfg(test)]
@@ -402,6 +413,8 @@ mod tests {
         {
             std::os::unix::fs::symlink(path("a.db"), path("c.db")).unwrap();
             assert!(same_file(&path("a.db"), &path("c.db")));
+            std::fs::hard_link(path("a.db"), path("d.db")).unwrap();
+            assert!(same_file(&path("d.db"), &path("a.db")) && !same_file(&path("d.db"), &path("b.db")));
         }
     }
 }

@@ -49,7 +49,9 @@ async fn a_transaction_that_is_dropped_while_it_begins_is_not_met_by_later_write
     let mut abandoned = 0;
     for n in 0..20 {
         // The connection has to be back in the pool, so that a single poll sends BEGIN and does not await the answer.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        while store.pool().num_idle() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let mut begin = Box::pin(store.pool().begin());
         abandoned += u32::from(futures_util::poll!(&mut begin).is_pending());
         drop(begin);

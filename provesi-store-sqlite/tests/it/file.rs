@@ -125,6 +125,39 @@ async fn a_deleted_write_ahead_log_stops_writes_and_loses_none() {
     assert!(store.find_by_number(&"A-2".parse().unwrap()).await.unwrap().is_none());
 }
 
+/// A connection that is opened after the log was deleted creates another, which a look at its name does not tell apart.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_deleted_and_created_again_takes_no_writes() {
+    let fixture = Fixture::new().await;
+    insert(&fixture.store, "A-1").await.unwrap();
+    let log = &files(&fixture.path)[1];
+    std::fs::remove_file(log).unwrap();
+    // As SQLite creates it.
+    std::fs::write(log, "").unwrap();
+    let refused = insert(&fixture.store, "A-2").await;
+    assert!(matches!(refused, Err(StoreError::Degraded { reason: "file deleted", .. })), "{refused:?}");
+    assert!(OrderRepository::ping(&fixture.store).await.is_err());
+    fixture.store.close().await;
+    let store = SqliteStore::open(&fixture.path, 1).await.unwrap();
+    assert!(store.find_by_number(&"A-1".parse().unwrap()).await.unwrap().is_some());
+    assert!(store.find_by_number(&"A-2".parse().unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_file_is_not_created_beside_the_log_of_a_missing_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.db");
+    std::fs::write(&files(&path)[1], "writes").unwrap();
+    for empty in [false, true] {
+        if empty {
+            std::fs::write(&path, "").unwrap();
+        }
+        let error = SqliteStore::open_or_create(&path, 1).await.unwrap_err();
+        assert!(Chain(&error).to_string().contains("put the file back beside it"), "{}", Chain(&error));
+        assert_eq!(std::fs::read(&files(&path)[1]).unwrap(), b"writes");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_replaces_the_open_one_is_neither_written_nor_read() {
     let fixture = Fixture::new().await;

@@ -37,6 +37,9 @@ enum Origins {
     List(Vec<HeaderValue>),
 }
 
+/// What no user's name is read from.
+const SECRET_HEADERS: [&str; 5] = ["authorization", "cookie", "host", "proxy-authorization", "x-service-token"];
+
 impl Env<'_> {
     pub(super) fn exposure(&self, args: ExposureArgs) -> Result<ExposureSettings, SettingError> {
         let (hosts, names_hosts) = self.setting(("--hosts", "PROVESI_HOSTS"), args.hosts, "", |text| {
@@ -50,6 +53,10 @@ impl Env<'_> {
         let user_header =
             self.setting(("--user-header", "PROVESI_USER_HEADER"), args.user_header, "", |text| match text {
                 "" => Ok(None),
+                name if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
+                    Err("must not be a header that holds a secret or the host: its value is logged as the user"
+                        .to_owned())
+                }
                 name => name.parse().map(Some).map_err(|_| "must be the name of a request header".to_owned()),
             })?;
         let is_open = self.setting(("--open", "PROVESI_OPEN"), args.open, "off", |text| {
@@ -144,6 +151,7 @@ mod tests {
             ("PROVESI_TRUSTED_PROXIES", "proxy.internal", "must be addresses and networks"),
             ("PROVESI_OPEN", "yes", "must be on or off"),
             ("PROVESI_USER_HEADER", "a b", "must be the name of a request header"),
+            ("PROVESI_USER_HEADER", "Authorization", "must not be a header that holds a secret"),
         ] {
             let refused = settings(&[(variable, value)]).unwrap_err();
             assert!(refused.starts_with(&format!("{variable}: {why}")), "{refused}");

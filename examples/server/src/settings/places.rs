@@ -66,6 +66,19 @@ mod tests {
         ] {
             assert_eq!(store_url(url).unwrap().to_string(), name);
         }
+        for wrong in [
+            "postgres:/ana:hunter2@h/db",
+            "postgres:ana:hunter2@h/db",
+            "postgres:///ana:hunter2@h/db",
+            "postgres://h/db?host=/ana:hunter2@x",
+            "postgres://h/db?user=ana&passwort=hunter2",
+        ] {
+            let refused = store_url(wrong).unwrap_err();
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+        for right in ["postgres://ana:hunter2@h", "postgres:///db?host=/run/postgresql", "postgresql://[::1]:5433/db"] {
+            assert!(store_url(right).is_ok(), "{right}");
+        }
         for broken in ["postgres://ana:hunter2@[/db", "mongodb://ana:hunter2/x@h/db"] {
             assert!(!store_url(broken).unwrap().to_string().contains("hunter2"), "{broken}");
         }

@@ -26,13 +26,61 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, String> {
             }
             path => Ok(StoreUrl::Sql(SqlUrl::Sqlite(path.into()))),
         },
-        "postgres" | "postgresql" => Ok(StoreUrl::Sql(SqlUrl::Postgres(secret()))),
+        "postgres" | "postgresql" => {
+            check_postgres_url(rest)?;
+            Ok(StoreUrl::Sql(SqlUrl::Postgres(secret())))
+        }
         "mongodb" | "mongodb+srv" => Ok(StoreUrl::Mongo(secret())),
         "https" | "http" => SecureServiceClient::check_address(text)
             .map(|()| StoreUrl::Service(text.to_owned()))
             .map_err(|error| error.to_string()),
         _ => Err("must be a URL that starts with sqlite:, postgres://, mongodb:// or https://".into()),
     }
+}
+
+/// The parameters that the driver knows. It logs others with their values.
+const POSTGRES_PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// Refuses what the driver takes for something else: with one slash the name of the user and the password are part of the
+/// name of the database, which is logged.
+fn check_postgres_url(rest: &str) -> Result<(), String> {
+    const SHAPE: &str = "must be such as postgres://USER:PASSWORD@HOST/DATABASE";
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let Some(address) = address.strip_prefix("//") else { return Err(SHAPE.into()) };
+    let (_, database) = address.split_once('/').unwrap_or((address, ""));
+    if database.contains(['/', ':', '@']) {
+        return Err(SHAPE.into());
+    }
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let is_known = POSTGRES_PARAMETERS.contains(&name) || name.starts_with("options[");
+        if !is_known {
+            return Err(format!("has a parameter that is none of {}", POSTGRES_PARAMETERS.join(", ")));
+        }
+        if matches!(name, "host" | "hostaddr" | "dbname") && value.contains(['@', ':']) && !value.starts_with('[') {
+            return Err(SHAPE.into());
+        }
+    }
+    Ok(())
 }
 
 /// What was given is not told in a refusal.
