@@ -76,7 +76,7 @@ pub enum StoreError {
         /// The field.
         field: UniqueField,
     },
-    /// The record is there, in another version than the expected one. Nothing was changed.
+    /// The record is not as it was read, or not in the expected version: it was changed or deleted. Nothing was changed.
     #[error("the record was changed meanwhile")]
     VersionConflict,
     /// The cursor belongs to another listing, or to none.

@@ -1,24 +1,34 @@
-//! What a store makes of rows that it read: records, and as many as were asked for.
+//! Records of the rows that a store read, and as many as a page needs.
 
 use std::future::Future;
 
 use crate::{Chain, StoreError};
 
-/// Rows as the records that they stand for. One that breaks the rules ([`StoreError::Corrupt`]) is left out and logged:
-/// it is not to take the others with it.
+/// The records of rows. A row that breaks the rules of the domain ([`StoreError::Corrupt`]) is skipped and logged, so that
+/// it does not take the others with it.
 ///
 /// # Errors
-/// Any other than a record's.
+/// Any other error.
 pub fn readable<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
-    let mut records = Vec::with_capacity(rows.len());
-    for row in rows {
-        match T::try_from(row) {
-            Ok(record) => records.push(record),
-            Err(error @ StoreError::Corrupt { .. }) => tracing::error!(error = %Chain(&error), "a record is left out"),
+    skip_corrupt(rows.into_iter().map(T::try_from))
+}
+
+/// The records that are not [`StoreError::Corrupt`]. The others are logged.
+///
+/// # Errors
+/// The first other error.
+pub(crate) fn skip_corrupt<T>(records: impl Iterator<Item = Result<T, StoreError>>) -> Result<Vec<T>, StoreError> {
+    let mut kept = Vec::with_capacity(records.size_hint().0);
+    for record in records {
+        match record {
+            Ok(record) => kept.push(record),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                tracing::error!(error = %Chain(&error), "a corrupt record is skipped");
+            }
             Err(error) => return Err(error),
         }
     }
-    Ok(records)
+    Ok(kept)
 }
 
 /// The first `wanted` records of what `read` reads as many rows of as it is told, or all there are: where some cannot be

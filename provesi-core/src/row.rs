@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     Address, Client, ClientId, ClientName, Email, Invalid, Order, OrderId, OrderNumber, OrderState, OrderStatus, Phone,
-    ReturnInfo, ReturnReason, StoreError, Timestamp,
+    Record, ReturnInfo, ReturnReason, StoreError, Timestamp,
 };
 
 /// An order as its store has it: every column that the domain knows, unchecked.
@@ -83,7 +83,7 @@ impl TryFrom<OrderRow> for Order {
     type Error = StoreError;
 
     fn try_from(row: OrderRow) -> Result<Self, StoreError> {
-        row.check().map_err(|faults| StoreError::corrupt(format!("order {}: {faults}", row.id)))
+        Self::of(&row)
     }
 }
 
@@ -153,7 +153,7 @@ impl TryFrom<ClientRow> for Client {
     type Error = StoreError;
 
     fn try_from(row: ClientRow) -> Result<Self, StoreError> {
-        row.check().map_err(|faults| StoreError::corrupt(format!("client {}: {faults}", row.id)))
+        Self::of(&row)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Writes that were decided: what a store makes durable, without rules of its own.
 
-use crate::{Client, ClientId, ClientRow, Email, EventKind, NewOrder, Order, OrderId, OrderNumber, OrderRow, Stamp};
+use crate::{
+    Client, ClientId, ClientRow, Email, EventKind, NewOrder, Order, OrderId, OrderNumber, OrderRow, Stamp, StoreError,
+};
 
 /// By what an order is looked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +62,7 @@ impl OrderWrite {
         Self { action: OrderAction::Insert(order), events, stamp }
     }
 
-    /// Replaces `before` by `after`, which is made of it by [`Order::with_content`], with the events of the change
+    /// Replaces `before` by `after`, which [`Order::with_content`] returned for it, with the events of the change
     /// ([`EventKind::changes`]).
     #[must_use]
     pub fn replace(before: Stored<Order>, after: Order, stamp: Stamp) -> Self {
@@ -123,7 +125,7 @@ pub enum ClientWrite {
 }
 
 impl ClientWrite {
-    /// Replaces `before` by `after`, which is made of it by [`Client::with_content`].
+    /// Replaces `before` by `after`, which [`Client::with_content`] returned for it.
     #[must_use]
     pub fn replace(before: Stored<Client>, after: Client) -> Self {
         Self::Replace { before: before.row, after }
@@ -146,26 +148,40 @@ pub struct Stored<R: Record> {
 }
 
 /// A record that is kept as a row.
-pub trait Record: Sized + TryFrom<Self::Row, Error = crate::StoreError> {
+pub trait Record: Sized {
     /// The unchecked form.
-    type Row: Clone;
+    type Row;
+
+    /// The record of a row.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the id of the record and every fault, if the row breaks the rules of the domain.
+    fn of(row: &Self::Row) -> Result<Self, StoreError>;
 }
 
 impl Record for Order {
     type Row = OrderRow;
+
+    fn of(row: &OrderRow) -> Result<Self, StoreError> {
+        row.check().map_err(|faults| StoreError::corrupt(format!("order {}: {faults}", row.id)))
+    }
 }
 
 impl Record for Client {
     type Row = ClientRow;
+
+    fn of(row: &ClientRow) -> Result<Self, StoreError> {
+        row.check().map_err(|faults| StoreError::corrupt(format!("client {}: {faults}", row.id)))
+    }
 }
 
 impl<R: Record> Stored<R> {
-    /// The record of a row.
+    /// The record of a row, with the row.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`](crate::StoreError::Corrupt) if the row breaks the rules of the domain.
-    pub fn check(row: R::Row) -> Result<Self, crate::StoreError> {
-        let record = R::try_from(row.clone())?;
+    /// As [`Record::of`].
+    pub fn check(row: R::Row) -> Result<Self, StoreError> {
+        let record = R::of(&row)?;
         Ok(Self { row, record })
     }
 }

@@ -231,7 +231,7 @@ impl App {
     /// the orders still name it, and [`check_integrity`](Self::check_integrity) reports them.
     ///
     /// # Errors
-    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`] or [`AppError::Clients`].
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Contended`] or [`AppError::Clients`].
     pub async fn delete_client(
         &self,
         caller: &Caller,

@@ -250,7 +250,7 @@ impl App {
     /// Deletes the order with this number. Its history stays.
     ///
     /// # Errors
-    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`] or [`AppError::Orders`].
+    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`], [`AppError::Contended`] or [`AppError::Orders`].
     pub async fn delete_order(
         &self,
         caller: &Caller,
