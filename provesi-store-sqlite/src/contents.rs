@@ -6,7 +6,7 @@ use provesi_core::StoreError;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use crate::error::store_error;
+use crate::file;
 use crate::migrations::TABLE;
 
 /// Names without those of SQLite itself.
@@ -21,13 +21,16 @@ const LISTED: i64 = 5;
 ///
 /// # Errors
 /// - [`StoreError::Unavailable`] where the file cannot be opened.
-/// - [`StoreError::Backend`] where it is no SQLite file.
+/// - [`StoreError::Backend`] where it is no regular file, or no SQLite file.
 pub async fn foreign_tables(path: impl AsRef<Path>) -> Result<Vec<String>, StoreError> {
+    let path = path.as_ref();
+    // Opening a named pipe would wait for ever.
+    file::check_kind(path)?;
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
-    let mut connection = options.connect().await.map_err(store_error)?;
+    let mut connection = options.connect().await.map_err(|error| file::open_error(path, error))?;
     let tables: Result<Vec<String>, _> =
         sqlx::query_scalar(TABLES).bind(TABLE).bind(LISTED).fetch_all(&mut connection).await;
     let _ = connection.close().await;
-    let tables = tables.map_err(store_error)?;
+    let tables = tables.map_err(|error| file::open_error(path, error))?;
     Ok(if tables.first().is_some_and(|table| table == TABLE) { Vec::new() } else { tables })
 }

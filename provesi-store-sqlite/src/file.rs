@@ -38,7 +38,9 @@ const STOP: &str = "stop, which saves what the open log holds; writes are refuse
 
 impl OpenFile {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), identity: Arc::default(), log: Arc::default() }
+        // As SQLite does: a relative path would follow the folder of the process when that is moved.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { path, identity: Arc::default(), log: Arc::default() }
     }
 
     /// Checks that the path still names the file that it named at the first check.
@@ -133,6 +135,12 @@ static CREATING: Mutex<()> = Mutex::new(());
 pub(crate) fn check_existing(path: &Path) -> Result<(), StoreError> {
     let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     check_path(path, false)
+}
+
+/// Checks that `path` names a regular file, also an empty one, before it is opened.
+pub(crate) fn check_kind(path: &Path) -> Result<(), StoreError> {
+    let _guard = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    check_path(path, true)
 }
 
 /// Creates an empty file at `path` that only its owner can read and write, whatever the umask. SQLite gives the files that

@@ -3,10 +3,10 @@
 mod administered;
 mod announce;
 mod audited;
+mod same_file;
 
-use std::ffi::OsStr;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use crate::settings::{DEFAULT_FILE, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 use administered::Administered;
 pub(crate) use announce::Kind;
+use same_file::same_file;
 
 /// A store that cannot be opened or used, by the setting that names it.
 #[derive(Debug, thiserror::Error)]
@@ -371,50 +372,5 @@ fn same(clients: &StoreUrl, orders: &SqlUrl) -> bool {
         (StoreUrl::Sql(SqlUrl::Sqlite(clients)), SqlUrl::Sqlite(orders)) => same_file(clients, orders),
         (StoreUrl::Sql(SqlUrl::Postgres(clients)), SqlUrl::Postgres(orders)) => clients == orders,
         _ => false,
-    }
-}
-
-/// Whether two paths name one file, which need not be there yet.
-fn same_file(a: &Path, b: &Path) -> bool {
-    fn resolved(path: &Path) -> Option<PathBuf> {
-        if let Ok(path) = path.canonicalize() {
-            return Some(path);
-        }
-        let dir = path.parent().filter(|dir| *dir != OsStr::new("")).unwrap_or(Path::new("."));
-        Some(dir.canonicalize().ok()?.join(path.file_name()?))
-    }
-    /// Two names of one file that exists: a hard link, or a folder that is mounted twice.
-    #[cfg(unix)]
-    fn linked(a: &Path, b: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let identity = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
-        identity(a).is_some_and(|a| identity(b) == Some(a))
-    }
-    #[cfg(not(unix))]
-    fn linked(_: &Path, _: &Path) -> bool {
-        false
-    }
-    a == b || linked(a, b) || resolved(a).is_some_and(|a| resolved(b) == Some(a))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_one_file_however_it_is_named() {
-        let dir = TempDir::new().unwrap();
-        let path = |name: &str| dir.path().join(name);
-        assert!(same_file(Path::new("a.db"), Path::new("./a.db")));
-        assert!(same_file(&path("a.db"), &path("../").join(dir.path()).join("./a.db")));
-        assert!(!same_file(&path("a.db"), &path("b.db")));
-        std::fs::write(path("a.db"), "").unwrap();
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(path("a.db"), path("c.db")).unwrap();
-            assert!(same_file(&path("a.db"), &path("c.db")));
-            std::fs::hard_link(path("a.db"), path("d.db")).unwrap();
-            assert!(same_file(&path("d.db"), &path("a.db")) && !same_file(&path("d.db"), &path("b.db")));
-        }
     }
 }

@@ -19,7 +19,7 @@ struct Server {
     child: Child,
     address: SocketAddr,
     log: Receiver<String>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Server {
@@ -39,7 +39,7 @@ impl Server {
         let (sender, log) = channel();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, address, log, _dir: dir }
+        Self { child, address, log, dir }
     }
 
     fn get(&self, path: &str) -> String {
@@ -138,4 +138,18 @@ fn the_limit_of_open_files_is_raised_or_fewer_connections_are_allowed() {
     let start = Instant::now();
     assert!(server.get("/livez").starts_with("HTTP/1.1 200 "));
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
+/// The process follows its folder, and SQLite does not.
+#[test]
+fn a_file_whose_folder_was_moved_is_reported() {
+    let server = Server::start("true", &[]);
+    let (path, away) = (server.dir.path(), server.dir.path().with_extension("away"));
+    std::fs::rename(path, &away).unwrap();
+    let start = Instant::now();
+    while !server.get("/readyz").contains("orders_file_deleted") {
+        assert!(start.elapsed() < LIMIT, "{}", server.get("/readyz"));
+        thread::sleep(Duration::from_millis(10));
+    }
+    std::fs::rename(&away, path).unwrap();
 }

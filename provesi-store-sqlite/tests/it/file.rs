@@ -297,3 +297,18 @@ mod permissions {
         OrderRepository::ping(&store).await.unwrap();
     }
 }
+
+/// Opening a named pipe waits until somebody writes to it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_named_pipe_and_a_text_are_refused_before_their_tables_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, text) = (dir.path().join("pipe.db"), dir.path().join("text.db"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::write(&text, "a text that is longer than the header of a database file".repeat(9)).unwrap();
+    for (path, why) in [(pipe, "is not a regular file"), (text, "is not an SQLite database")] {
+        let looked_at = tokio::time::timeout(Duration::from_secs(10), provesi_store_sqlite::foreign_tables(&path));
+        let error = looked_at.await.expect("an answer").unwrap_err();
+        assert!(Chain(&error).to_string().contains(why), "{}", Chain(&error));
+    }
+}

@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::{ClientOptions, IndexOptions};
 use mongodb::{Collection, IndexModel};
 use provesi_tests::DJANGO_TABLE;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::servers::Pair;
 
@@ -49,9 +49,7 @@ const SURNAMES: [&str; 12] = [
 pub(crate) async fn fill(pair: &Pair, clients: u32, orders: u32) {
     let start = Instant::now();
     let mut connection = PgConnection::connect(pair.orders()).await.expect("PostgreSQL answers");
-    for statement in DJANGO_TABLE {
-        sqlx::query(*statement).execute(&mut connection).await.expect("the table is made");
-    }
+    connection.execute(DJANGO_TABLE).await.expect("the table is created");
     let filling = sqlx::query(ORDERS).bind(i64::from(orders)).bind(i64::from(clients));
     filling.execute(&mut connection).await.expect("orders are made");
     connection.close().await.expect("the connection closes");

@@ -48,7 +48,7 @@ impl Python {
     /// Fills the databases as a system leaves them that has run for a while.
     pub(crate) async fn leave_behind(place: &Place) -> Self {
         let mut python = Self { orders: orders(place).await, clients: clients(place).await };
-        python.orders.execute(include_str!("../../recorded/orders_order.sql")).await.unwrap();
+        python.orders.execute(provesi_tests::DJANGO_TABLE).await.unwrap();
         for row in ROWS {
             python.insert_order(row).await;
         }

@@ -52,6 +52,6 @@ pub(super) async fn open(
 }
 
 fn announce(address: SocketAddr) {
-    // Whoever started the server may have closed its output; that is no reason not to serve.
+    // The parent process may have closed the output, which does not stop the server.
     let _ = writeln!(io::stdout(), "serving http://{address}");
 }

@@ -66,7 +66,7 @@ fn one_content_each(sights: &[Sight], found: &mut Violations) {
     }
 }
 
-/// Whoever asks after another was answered is shown that version or a later one.
+/// A read that starts after another has ended shows the same version or a later one.
 fn never_back(sights: &mut [Sight], found: &mut Violations) {
     let mut answers: Vec<(u64, i64)> = sights.iter().map(|sight| (sight.returned, micros(&sight.updated_at))).collect();
     answers.sort_unstable();

@@ -303,12 +303,12 @@ fn what_is_wrong_with_a_client_is_found() {
     refused_edit.history.end.clients = vec![client(3, "Eva", "ana@example.com", 3)];
     assert_eq!(refused_edit.kinds(), [Kind::RefusedWriteMade]);
 
-    let mut twins = renamed();
+    let mut duplicate = renamed();
     let other = Client { id: "c2".to_owned(), ..client(3, "Client", "ANA@example.com", 3) };
     let op = ClientState { name: "Client".to_owned(), email: "ANA@example.com".to_owned(), address: actor(3) };
-    twins.call(Op::CreateClient { client: op }, done_client(other.clone()));
-    twins.history.end.clients.push(other);
-    assert_eq!(twins.kinds(), [Kind::Duplicate]);
+    duplicate.call(Op::CreateClient { client: op }, done_client(other.clone()));
+    duplicate.history.end.clients.push(other);
+    assert_eq!(duplicate.kinds(), [Kind::Duplicate]);
 }
 
 #[test]
