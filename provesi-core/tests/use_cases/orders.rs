@@ -4,7 +4,7 @@ use provesi_core::{
     App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, OrderChange, OrderDraft,
     OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
-use provesi_testkit::{Fault, FaultyStore};
+use provesi_testkit::{Fault, Faults, FaultyStore};
 
 use crate::{ANY, World, number, order_draft};
 
@@ -146,16 +146,26 @@ async fn a_status_change_beside_a_client_change_loses_neither() {
     }
 }
 
-/// Makes the order A-1 of a client who is deleted between the look at the client and the insert, with this fault of the
-/// orders after that.
-async fn made_while_its_client_is_deleted(world: &World, fault: Option<&'static str>) -> OrderView {
-    let client = world.client("ana@example.com").await;
+/// Creates an order of this client, and stalls after the look at the client, before the insert.
+async fn stalled_create(
+    world: &World,
+    number: &str,
+    client: &Client,
+) -> (Faults, tokio::task::JoinHandle<Result<OrderView, AppError>>) {
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
     faults.stall("commit");
-    let (caller, draft) = (world.caller.clone(), order_draft("A-1", Some(&client)));
-    let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
+    let (caller, draft) = (world.caller.clone(), order_draft(number, Some(client)));
+    let creating = tokio::spawn(async move { app.create_order(&caller, &draft).await });
     faults.stalled().await;
+    (faults, creating)
+}
+
+/// Creates the order A-1 of a client that is deleted between the look at the client and the insert, with this fault of the
+/// orders after that.
+async fn made_while_its_client_is_deleted(world: &World, fault: Option<&'static str>) -> OrderView {
+    let client = world.client("ana@example.com").await;
+    let (faults, making) = stalled_create(world, "A-1", &client).await;
     world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
     // These tests have one thread, so nothing goes on between clearing the one fault and arming the next.
     faults.clear();
@@ -187,12 +197,7 @@ async fn an_order_is_told_as_made_whatever_fails_afterwards() {
 async fn an_order_that_is_deleted_before_it_is_detached_is_returned_as_it_was_written() {
     let world = World::new();
     let client = world.client("ana@example.com").await;
-    let (orders, faults) = FaultyStore::new(world.store.clone());
-    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("commit");
-    let (caller, draft) = (world.caller.clone(), order_draft("A-1", Some(&client)));
-    let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
-    faults.stalled().await;
+    let (faults, making) = stalled_create(&world, "A-1", &client).await;
     ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
     faults.stall("commit");
@@ -230,12 +235,7 @@ async fn a_client_that_vanishes_during_a_create_keeps_its_other_orders() {
     let world = World::new();
     let client = world.client("ana@example.com").await;
     world.order("A-1", Some(&client)).await;
-    let (orders, faults) = FaultyStore::new(world.store.clone());
-    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("commit");
-    let (caller, draft) = (world.caller.clone(), order_draft("A-2", Some(&client)));
-    let making = tokio::spawn(async move { app.create_order(&caller, &draft).await });
-    faults.stalled().await;
+    let (faults, making) = stalled_create(&world, "A-2", &client).await;
     ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
     assert_eq!(making.await.unwrap().unwrap().order.client_id, None);
