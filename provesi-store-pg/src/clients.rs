@@ -10,7 +10,7 @@ use provesi_core::{
 };
 
 use crate::commit::commit;
-use crate::rows::look_up;
+use crate::rows::{Lookup, look_up};
 use crate::session::Session;
 use crate::sql::{client_columns, is_writable};
 use crate::store::{PgStore, writable};
@@ -18,10 +18,15 @@ use crate::store::{PgStore, writable};
 #[cfg(test)]
 pub(crate) use page::{page_text, search_text};
 
-const BY_ID: &str = concat!("SELECT ", client_columns!(), ", id AS key FROM provesi_clients WHERE id = ANY($1)");
+macro_rules! lookup {
+    ($key:literal, $is_asked:literal) => {
+        concat!("SELECT ", client_columns!(), ", ", $key, " AS key FROM provesi_clients WHERE ", $key, $is_asked)
+    };
+}
 
-const BY_EMAIL: &str =
-    concat!("SELECT ", client_columns!(), ", email_folded AS key FROM provesi_clients WHERE email_folded = ANY($1)");
+const BY_ID: Lookup = Lookup { one: lookup!("id", " = $1"), many: lookup!("id", " = ANY($1)") };
+
+const BY_EMAIL: Lookup = Lookup { one: lookup!("email_folded", " = $1"), many: lookup!("email_folded", " = ANY($1)") };
 
 /// Whether the server takes writes, with a look at the table.
 const PING: &str = concat!(
@@ -32,7 +37,7 @@ const PING: &str = concat!(
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID, BY_EMAIL];
+pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_EMAIL.one, BY_EMAIL.many];
 
 #[async_trait]
 impl ClientRepository for PgStore {
@@ -79,8 +84,8 @@ pub(crate) async fn get_many(
             ClientKey::Email(email) => emails.push(email.folded()),
         }
     }
-    let by_id = look_up(session, BY_ID, ids.into_iter()).await;
-    let by_email = look_up(session, BY_EMAIL, emails.into_iter()).await;
+    let by_id = look_up(session, &BY_ID, ids.into_iter()).await;
+    let by_email = look_up(session, &BY_EMAIL, emails.into_iter()).await;
     let found = keys.iter().map(|key| match key {
         ClientKey::Id(id) => by_id.get(&id.to_string()),
         ClientKey::Email(email) => by_email.get(&email.folded()),

@@ -52,6 +52,7 @@ pub(crate) struct Texts {
     pub(crate) insert: &'static str,
     pub(crate) insert_one: &'static str,
     pub(crate) replace: &'static str,
+    pub(crate) replace_one: &'static str,
     pub(crate) replace_unlocked: &'static str,
     pub(crate) delete: &'static str,
     pub(crate) delete_unlocked: &'static str,
@@ -62,6 +63,7 @@ impl Texts {
         match (kind, skips_locked) {
             (Kind::Insert, _) if count == 1 => self.insert_one,
             (Kind::Insert, _) => self.insert,
+            (Kind::Replace | Kind::Rename, false) if count == 1 => self.replace_one,
             (Kind::Replace | Kind::Rename, false) => self.replace,
             (Kind::Replace | Kind::Rename, true) => self.replace_unlocked,
             (Kind::Delete, false) => self.delete,
@@ -71,8 +73,16 @@ impl Texts {
 
     /// The statements whose plans a test looks at.
     #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static str; 6] {
-        [self.insert, self.insert_one, self.replace, self.replace_unlocked, self.delete, self.delete_unlocked]
+    pub(crate) const fn all(&self) -> [&'static str; 7] {
+        [
+            self.insert,
+            self.insert_one,
+            self.replace,
+            self.replace_one,
+            self.replace_unlocked,
+            self.delete,
+            self.delete_unlocked,
+        ]
     }
 }
 

@@ -49,6 +49,22 @@ macro_rules! append_events {
 }
 pub(crate) use append_events;
 
+/// Likewise appends the event of one write that has one.
+macro_rules! append_event {
+    () => {
+        concat!(
+            "turn AS MATERIALIZED (SELECT ",
+            $crate::sql::share_event_lock!(),
+            ", id FROM done), \
+             appended AS (\
+                INSERT INTO provesi_order_events (order_id, order_number, at, actor, address, detail) \
+                SELECT turn.id, ($2::text[])[1], ($3::timestamptz[])[1], ($4::text[])[1], ($5::text[])[1], \
+                    ($6::text[])[1]::jsonb FROM turn)"
+        )
+    };
+}
+pub(crate) use append_event;
+
 /// One event of a write.
 struct NewEvent<'w> {
     /// The place of its write, from 1.

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::commit::commit;
 use crate::error::store_error;
 use crate::events;
-use crate::rows::{ClientIdRow, look_up};
+use crate::rows::{ClientIdRow, Lookup, look_up};
 use crate::session::Session;
 use crate::sql::{self, client, folded, is_writable, order_columns};
 use crate::store::{PgStore, writable};
@@ -24,10 +24,15 @@ use crate::store::{PgStore, writable};
 #[cfg(test)]
 pub(crate) use page::Statement;
 
-const BY_ID: &str = concat!("SELECT ", order_columns!(), ", id AS key FROM orders_order WHERE id = ANY($1)");
+macro_rules! lookup {
+    ($key:expr, $is_asked:literal) => {
+        concat!("SELECT ", order_columns!(), ", ", $key, " AS key FROM orders_order WHERE ", $key, $is_asked)
+    };
+}
 
-const BY_NUMBER: &str =
-    concat!("SELECT ", order_columns!(), ", ", folded!(), " AS key FROM orders_order WHERE ", folded!(), " = ANY($1)");
+const BY_ID: Lookup = Lookup { one: lookup!("id", " = $1"), many: lookup!("id", " = ANY($1)") };
+
+const BY_NUMBER: Lookup = Lookup { one: lookup!(folded!(), " = $1"), many: lookup!(folded!(), " = ANY($1)") };
 
 const COUNT_BY_CLIENT: &str =
     concat!("SELECT ", client!(), ", count(*) FROM orders_order WHERE ", client!(), " = ANY($1) GROUP BY ", client!());
@@ -62,7 +67,7 @@ const PING: &str = concat!(
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID, BY_NUMBER, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, COUNT_BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for PgStore {
@@ -134,8 +139,8 @@ pub(crate) async fn get_many(
             OrderKey::Number(number) => numbers.push(number.folded()),
         }
     }
-    let by_id = look_up(session, BY_ID, ids.into_iter()).await;
-    let by_number = look_up(session, BY_NUMBER, numbers.into_iter()).await;
+    let by_id = look_up(session, &BY_ID, ids.into_iter()).await;
+    let by_number = look_up(session, &BY_NUMBER, numbers.into_iter()).await;
     let found = keys.iter().map(|key| match key {
         OrderKey::Id(id) => by_id.get(&id.get()),
         OrderKey::Number(number) => by_number.get(&number.folded()),

@@ -99,10 +99,18 @@ fn decode<R: Columns>(row: &PgRow) -> Result<R, StoreError> {
 /// What was found for each of some keys.
 pub(crate) type Found<K, R> = HashMap<K, Result<Option<R>, StoreError>>;
 
-/// Looks rows up by the column `key` of a statement that takes an array of keys. A failure is at each key that it concerns.
+/// The statements of a lookup. Each returns the key of a row as the column `key`.
+pub(crate) struct Lookup {
+    /// Takes one key. PostgreSQL keeps its plan; it plans [`many`](Self::many) each time, which costs more than the lookup.
+    pub(crate) one: &'static str,
+    /// Takes an array of keys.
+    pub(crate) many: &'static str,
+}
+
+/// Reads the rows of `keys`. A failure is at each key that it concerns.
 pub(crate) async fn look_up<K, R>(
     session: &mut Session<'_, '_>,
-    text: &'static str,
+    lookup: &'static Lookup,
     keys: impl Iterator<Item = K> + Send,
 ) -> Found<K, R>
 where
@@ -113,8 +121,18 @@ where
     let keys: Vec<K> = keys.collect::<HashSet<_>>().into_iter().collect();
     let mut found = Found::with_capacity(keys.len());
     for keys in keys.chunks(sql::CHUNK) {
-        let rows = session.read((text, keys.to_vec()), |connection, (text, keys)| {
-            Box::pin(async move { sqlx::query(*text).bind(keys).fetch_all(connection).await.map_err(store_error) })
+        let rows = session.read((lookup, keys.to_vec()), |connection, (lookup, keys)| {
+            Box::pin(async move {
+                let rows = match keys.as_slice() {
+                    // Does not wait for the end of the answer.
+                    [key] => {
+                        let row = sqlx::query(lookup.one).bind(key).fetch_optional(connection).await;
+                        row.map(|row| row.into_iter().collect())
+                    }
+                    keys => sqlx::query(lookup.many).bind(keys).fetch_all(connection).await,
+                };
+                rows.map_err(store_error)
+            })
         });
         match rows.await.and_then(|rows| decode_by_key(&rows)) {
             Ok(rows) => {

@@ -9,7 +9,7 @@ use provesi_core::{
     PageRequest, StoreError,
 };
 
-use crate::look_up::look_up;
+use crate::look_up::{Lookup, look_up};
 use crate::rows::ClientColumns;
 use crate::store::SqliteStore;
 
@@ -17,17 +17,28 @@ use crate::store::SqliteStore;
 pub(crate) use page::page_text;
 pub(crate) use write::commit;
 
-const BY_ID: &str = "\
-    SELECT id, name, email, phone, address, created_at, updated_at FROM clients \
-    WHERE id IN (SELECT value FROM json_each(?1))";
+/// Looks clients up by an indexed column.
+macro_rules! lookup {
+    ($key:literal) => {
+        Lookup {
+            one: concat!(clients_with!($key), " = ?1"),
+            many: concat!(clients_with!($key), " IN (SELECT value FROM json_each(?1))"),
+        }
+    };
+}
 
-const BY_EMAIL: &str = "\
-    SELECT email_folded, id, name, email, phone, address, created_at, updated_at FROM clients \
-    WHERE email_folded IN (SELECT value FROM json_each(?1))";
+macro_rules! clients_with {
+    ($key:literal) => {
+        concat!("SELECT ", $key, ", id, name, email, phone, address, created_at, updated_at FROM clients WHERE ", $key)
+    };
+}
+
+const BY_ID: Lookup = lookup!("id");
+const BY_EMAIL: Lookup = lookup!("email_folded");
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID, BY_EMAIL];
+pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_EMAIL.one, BY_EMAIL.many];
 
 #[async_trait]
 impl ClientRepository for SqliteStore {
@@ -43,8 +54,8 @@ impl ClientRepository for SqliteStore {
                 ClientKey::Email(email) => emails.push(email.folded()),
             }
         }
-        let by_id = look_up::<_, ClientColumns, ClientRow>(&self.readers, BY_ID, &ids).await;
-        let by_email = look_up::<_, ClientColumns, ClientRow>(&self.readers, BY_EMAIL, &emails).await;
+        let by_id = look_up::<_, ClientColumns, ClientRow>(&self.readers, &BY_ID, &ids).await;
+        let by_email = look_up::<_, ClientColumns, ClientRow>(&self.readers, &BY_EMAIL, &emails).await;
         let row = |key: &ClientKey| match key {
             ClientKey::Id(id) => by_id.get(&id.to_string()),
             ClientKey::Email(email) => by_email.get(&email.folded()),

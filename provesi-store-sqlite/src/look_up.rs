@@ -12,6 +12,14 @@ use crate::readers::Readers;
 use crate::rows::Keyed;
 use crate::sql;
 
+/// The statements of a lookup. Each returns the key of a row in its first column.
+pub(crate) struct Lookup {
+    /// Takes one key: half again as fast as [`many`](Self::many) with one.
+    pub(crate) one: &'static str,
+    /// Takes the keys as JSON.
+    pub(crate) many: &'static str,
+}
+
 /// The rows of some keys, and the keys whose row could not be read.
 pub(crate) struct Found<K, R>(HashMap<K, Result<R, StoreError>>);
 
@@ -22,21 +30,21 @@ impl<K: Eq + Hash, R: Clone> Found<K, R> {
     }
 }
 
-/// Reads the rows of `keys` by a statement that takes them as JSON and returns the key of each row in its first column. A row
-/// that cannot be decoded fails alone.
-pub(crate) async fn look_up<K, C, R>(readers: &Readers, statement: &'static str, keys: &[K]) -> Found<K, R>
+/// Reads the rows of `keys`. A row that cannot be decoded fails alone.
+pub(crate) async fn look_up<K, C, R>(readers: &Readers, lookup: &Lookup, keys: &[K]) -> Found<K, R>
 where
-    K: Serialize + Eq + Hash + Clone + Send + Unpin + sqlx::Type<Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
+    K: Serialize + Eq + Hash + Clone + Send + Unpin + sqlx::Type<Sqlite>,
+    K: for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
     C: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     R: TryFrom<C, Error = StoreError>,
 {
     let mut found = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(sql::CHUNK) {
-        match read::<K, C>(readers, statement, chunk).await {
+        match read::<K, C>(readers, lookup, chunk).await {
             Ok(rows) => found.extend(rows.into_iter().map(|Keyed { key, row }| (key, R::try_from(row)))),
             Err(StoreError::Corrupt { .. }) if chunk.len() > 1 => {
                 for key in chunk {
-                    let alone = Box::pin(look_up(readers, statement, std::slice::from_ref(key))).await;
+                    let alone = Box::pin(look_up(readers, lookup, std::slice::from_ref(key))).await;
                     found.extend(alone.0);
                 }
             }
@@ -46,11 +54,19 @@ where
     Found(found)
 }
 
-async fn read<K, C>(readers: &Readers, statement: &'static str, keys: &[K]) -> Result<Vec<Keyed<K, C>>, StoreError>
+async fn read<K, C>(readers: &Readers, lookup: &Lookup, keys: &[K]) -> Result<Vec<Keyed<K, C>>, StoreError>
 where
-    K: Serialize + Send + Unpin + sqlx::Type<Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
+    K: Serialize + Clone + Send + Unpin + sqlx::Type<Sqlite>,
+    K: for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
     C: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
 {
-    let rows = sqlx::query_as(statement).bind(sql::json(keys)?).fetch_all(&readers.pool).await;
+    let rows = match keys {
+        // Does not wait until SQLite has looked for a second row.
+        [key] => {
+            let row = sqlx::query_as(lookup.one).bind(key.clone()).fetch_optional(&readers.pool).await;
+            row.map(|row| row.into_iter().collect())
+        }
+        keys => sqlx::query_as(lookup.many).bind(sql::json(keys)?).fetch_all(&readers.pool).await,
+    };
     rows.map_err(|error| readers.failed(error))
 }

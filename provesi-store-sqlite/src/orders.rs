@@ -11,7 +11,7 @@ use provesi_core::{
     OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
-use crate::look_up::look_up;
+use crate::look_up::{Lookup, look_up};
 use crate::page::read_full_page;
 use crate::rows::{ClientIdRow, OrderColumns};
 use crate::store::SqliteStore;
@@ -21,13 +21,29 @@ use crate::{events, sql};
 pub(crate) use page::{Access, Statement};
 pub(crate) use write::commit;
 
-const BY_ID: &str = "\
-    SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
-    FROM orders WHERE id IN (SELECT value FROM json_each(?1))";
+/// Looks orders up by an indexed expression.
+macro_rules! lookup {
+    ($key:literal) => {
+        Lookup {
+            one: concat!(orders_with!($key), " = ?1"),
+            many: concat!(orders_with!($key), " IN (SELECT value FROM json_each(?1))"),
+        }
+    };
+}
 
-const BY_NUMBER: &str = "\
-    SELECT number_folded, id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
-    FROM orders WHERE number_folded IN (SELECT value FROM json_each(?1))";
+macro_rules! orders_with {
+    ($key:literal) => {
+        concat!(
+            "SELECT ",
+            $key,
+            ", id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at FROM orders WHERE ",
+            $key
+        )
+    };
+}
+
+const BY_ID: Lookup = lookup!("id");
+const BY_NUMBER: Lookup = lookup!("number_folded");
 
 const COUNT_BY_CLIENT: &str = "\
     SELECT client_id, count(*) FROM orders \
@@ -38,7 +54,7 @@ const CLIENT_IDS: &str = "\
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID, BY_NUMBER, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, COUNT_BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
@@ -54,8 +70,8 @@ impl OrderRepository for SqliteStore {
                 OrderKey::Number(number) => numbers.push(number.folded()),
             }
         }
-        let by_id = look_up::<_, OrderColumns, OrderRow>(&self.readers, BY_ID, &ids).await;
-        let by_number = look_up::<_, OrderColumns, OrderRow>(&self.readers, BY_NUMBER, &numbers).await;
+        let by_id = look_up::<_, OrderColumns, OrderRow>(&self.readers, &BY_ID, &ids).await;
+        let by_number = look_up::<_, OrderColumns, OrderRow>(&self.readers, &BY_NUMBER, &numbers).await;
         let row = |key: &OrderKey| match key {
             OrderKey::Id(id) => by_id.get(&id.get()),
             OrderKey::Number(number) => by_number.get(&number.folded()),

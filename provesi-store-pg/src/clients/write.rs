@@ -123,6 +123,7 @@ const TEXTS: Texts = Texts {
     insert: INSERT,
     insert_one: INSERT,
     replace: replace!(""),
+    replace_one: replace!(""),
     replace_unlocked: replace!(" SKIP LOCKED"),
     delete: delete!(""),
     delete_unlocked: delete!(" SKIP LOCKED"),

@@ -8,13 +8,13 @@
 use provesi_core::{OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 
 use crate::commit::{Kind, Statement, Texts, Write};
-use crate::events::{self, append_events};
+use crate::events::{self, append_event, append_events};
 use crate::instant::Instant;
 use crate::sql::{compare_and_swap, folded, lock_timeout, order_columns, order_fields};
 
-/// The rows of an insert (`given`) or as they were read (`before`): $7 to $14.
+/// The rows of an insert (`given`) or as they were read (`before`), from $7 on.
 macro_rules! rows {
-    ($name:literal) => {
+    (many $name:literal) => {
         concat!(
             "unnest($7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::timestamptz[], \
              $13::timestamptz[], $14::timestamptz[]) WITH ORDINALITY AS ",
@@ -24,14 +24,32 @@ macro_rules! rows {
             ", n)"
         )
     };
+    (one $name:literal) => {
+        concat!(
+            "(SELECT ($7::bigint[])[1], ($8::text[])[1], ($9::text[])[1], ($10::text[])[1], ($11::text[])[1], \
+             ($12::timestamptz[])[1], ($13::timestamptz[])[1], ($14::timestamptz[])[1], 1::bigint) AS ",
+            $name,
+            " (",
+            order_columns!(),
+            ", n)"
+        )
+    };
 }
 
-/// The rows as a replacement leaves them: $15 to $22.
+/// The rows as a replacement leaves them, from $15 on.
 macro_rules! rows_after {
-    () => {
+    (many) => {
         concat!(
             "unnest($15::bigint[], $16::text[], $17::text[], $18::text[], $19::text[], $20::timestamptz[], \
              $21::timestamptz[], $22::timestamptz[]) WITH ORDINALITY AS after (",
+            order_columns!(),
+            ", n)"
+        )
+    };
+    (one) => {
+        concat!(
+            "(SELECT ($15::bigint[])[1], ($16::text[])[1], ($17::text[])[1], ($18::text[])[1], ($19::text[])[1], \
+             ($20::timestamptz[])[1], ($21::timestamptz[])[1], ($22::timestamptz[])[1], 1::bigint) AS after (",
             order_columns!(),
             ", n)"
         )
@@ -46,7 +64,7 @@ const INSERT: &str = concat!(
     " AS folded FROM ",
     lock_timeout!("$15"),
     ", ",
-    rows!("given"),
+    rows!(many "given"),
     "), \
      inserted AS (\
         INSERT INTO orders_order (",
@@ -65,7 +83,7 @@ const INSERT: &str = concat!(
      FROM given LEFT JOIN done USING (n)"
 );
 
-/// The same for one order: without arrays to join, which cost more than the insert itself.
+/// The same for one order, which has one event: without arrays to join, which cost more than the insert itself.
 const INSERT_ONE: &str = concat!(
     "WITH done AS (\
         INSERT INTO orders_order (",
@@ -73,24 +91,24 @@ const INSERT_ONE: &str = concat!(
     ") SELECT ($8::text[])[1], ($9::text[])[1], ($10::text[])[1], ($11::text[])[1], ($12::timestamptz[])[1], \
             ($13::timestamptz[])[1], ($14::timestamptz[])[1] FROM ",
     lock_timeout!("$15"),
-    " ON CONFLICT DO NOTHING RETURNING 1::bigint AS n, id), ",
-    append_events!(),
+    " ON CONFLICT DO NOTHING RETURNING id), ",
+    append_event!(),
     " SELECT 1::bigint, CASE \
         WHEN done.id IS NOT NULL THEN 'done' \
         WHEN EXISTS (SELECT 1 FROM orders_order WHERE ",
     folded!(),
     " = lower(($8::text[])[1] COLLATE \"C\")) THEN 'order_number' \
         ELSE 'inconclusive' END, done.id \
-     FROM (SELECT $7::bigint[]) AS given LEFT JOIN done ON true"
+     FROM (SELECT $1::bigint[], $7::bigint[]) AS given LEFT JOIN done ON true"
 );
 
 macro_rules! swap {
-    ($lock_timeout:literal, $locked:literal, $change:expr) => {
+    ($lock_timeout:literal, $count:ident, $locked:literal, $change:expr) => {
         compare_and_swap!(
             "orders_order",
             "before.id",
             order_fields,
-            concat!("SELECT before.* FROM ", lock_timeout!($lock_timeout), ", ", rows!("before")),
+            concat!("SELECT before.* FROM ", lock_timeout!($lock_timeout), ", ", rows!($count "before")),
             $locked,
             $change,
             concat!(", ", append_events!(), " ")
@@ -99,9 +117,10 @@ macro_rules! swap {
 }
 
 macro_rules! replace {
-    ($locked:literal) => {
+    ($count:ident, $locked:literal) => {
         swap!(
             "$23",
+            $count,
             $locked,
             concat!(
                 "UPDATE orders_order SET (",
@@ -109,7 +128,7 @@ macro_rules! replace {
                 ") = (",
                 order_fields!("after."),
                 ") FROM held JOIN ",
-                rows_after!(),
+                rows_after!($count),
                 " USING (n)"
             )
         )
@@ -118,15 +137,16 @@ macro_rules! replace {
 
 macro_rules! delete {
     ($locked:literal) => {
-        swap!("$15", $locked, "DELETE FROM orders_order USING held")
+        swap!("$15", many, $locked, "DELETE FROM orders_order USING held")
     };
 }
 
 const TEXTS: Texts = Texts {
     insert: INSERT,
     insert_one: INSERT_ONE,
-    replace: replace!(""),
-    replace_unlocked: replace!(" SKIP LOCKED"),
+    replace: replace!(many, ""),
+    replace_one: replace!(one, ""),
+    replace_unlocked: replace!(many, " SKIP LOCKED"),
     delete: delete!(""),
     delete_unlocked: delete!(" SKIP LOCKED"),
 };

@@ -45,27 +45,27 @@ const INSERT: &str = "\
     ON CONFLICT (number_folded) DO NOTHING \
     RETURNING number_folded, id";
 
-async fn insert_all(
+async fn insert_all<'w>(
     connection: &mut SqliteConnection,
-    inserts: &[&OrderWrite],
+    inserts: &[&'w OrderWrite],
 ) -> Result<Vec<Result<OrderId, StoreError>>, StoreError> {
-    let row = |order: &NewOrder| {
+    let orders = inserts.iter().filter_map(|write| match write.action() {
+        OrderAction::Insert(order) => Some(order),
+        OrderAction::Replace { .. } | OrderAction::Delete { .. } => None,
+    });
+    let row = |order: &'w NewOrder| {
         let info = order.state.return_info();
         (
-            order.number.as_str().to_owned(),
+            order.number.as_str(),
             order.number.folded(),
             order.client_id,
             order.state.status(),
-            info.map(|info| info.reason.as_str().to_owned()),
+            info.map(|info| info.reason.as_str()),
             info.map(|info| info.returned_at.micros()),
             order.created_at.micros(),
             order.updated_at.micros(),
         )
     };
-    let orders = inserts.iter().filter_map(|write| match write.action() {
-        OrderAction::Insert(order) => Some(order),
-        OrderAction::Replace { .. } | OrderAction::Delete { .. } => None,
-    });
     let rows: Vec<_> = orders.map(row).collect();
     let kept: Vec<(String, i64)> =
         sqlx::query_as(INSERT).bind(sql::json(&rows)?).fetch_all(&mut *connection).await.map_err(store_error)?;
