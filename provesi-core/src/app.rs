@@ -14,7 +14,7 @@ mod views;
 pub use clients::{ClientChange, ClientDraft, ClientWithOrders};
 pub use error::AppError;
 pub use health::Health;
-pub use integrity::{DanglingClient, IntegrityReport, RepairError};
+pub use integrity::{DanglingClient, IntegrityReport, RecordReport, RepairError};
 pub use orders::{ClientChoice, OrderChange, OrderDraft};
 pub use undo_sweep::SweptOrders;
 pub use views::{ClientDeletion, ClientLink, ClientView, ClientsById, OrderView};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::repository::{EDIT_ATTEMPTS, only, records};
+use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
 use crate::{
     BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRow, ClientWrite, Email,
     Expected, Page, PageLimit, PageRequest, StoreError, Stored, Timestamp, stream_items,
@@ -53,8 +53,8 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>>;
 
     /// A page of a listing, in its order ([`ClientListing`]). Reading page after page covers each client that exists and is
-    /// not renamed meanwhile exactly once. A search that would take too long may stop early, and says so
-    /// ([`Page::stopped_early`]).
+    /// not renamed meanwhile exactly once, irregular ones too. Rows that cannot be decoded or listed ([`ClientRow::listed`])
+    /// are skipped and logged. A search that would take too long may stop early, and says so ([`Page::stopped_early`]).
     ///
     /// # Errors
     /// - [`StoreError::InvalidCursor`] if the cursor was made by another listing.
@@ -62,7 +62,7 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError>;
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError>;
 
     /// How many clients pass the filter. May take time in proportion to the table: not for lists.
     ///
@@ -81,18 +81,18 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
 /// Conveniences over [`ClientRepository`]: single records, and the changes that the domain decides.
 #[async_trait]
 pub trait ClientRepositoryExt: ClientRepository {
-    /// The client with this key and its row.
+    /// The client with this key, irregular or not.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
+    /// - [`StoreError::Corrupt`] if the row cannot be decoded at all.
     async fn load(&self, key: ClientKey) -> Result<Option<Stored<Client>>, StoreError> {
-        only(self.get_many(&[key]).await)?.map(Stored::check).transpose()
+        Ok(only(self.get_many(&[key]).await)?.map(Stored::new))
     }
 
     /// The client with this id.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
     async fn get(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
         only(self.get_many(&[ClientKey::Id(id)]).await)?.map(Client::try_from).transpose()
     }
@@ -100,7 +100,7 @@ pub trait ClientRepositoryExt: ClientRepository {
     /// The client with this e-mail address in any letter case.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`get`](Self::get).
     async fn find_by_email(&self, email: &Email) -> Result<Option<Client>, StoreError> {
         only(self.get_many(&[ClientKey::Email(email.clone())]).await)?.map(Client::try_from).transpose()
     }
@@ -117,7 +117,19 @@ pub trait ClientRepositoryExt: ClientRepository {
         if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
     }
 
-    /// All clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
+    /// A page of the valid clients of a listing. Irregular ones are skipped and logged.
+    ///
+    /// # Errors
+    /// As [`page`](ClientRepository::page).
+    async fn list(
+        &self,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+        Ok(valid_page(self.page(listing, request).await?))
+    }
+
+    /// All valid clients of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
     /// that made it, and holds no connection while it is not polled. An error ends it.
     fn stream(&self, listing: &ClientListing) -> BoxStream<Result<Client, StoreError>>
     where
@@ -126,7 +138,7 @@ pub trait ClientRepositoryExt: ClientRepository {
         let (store, listing) = (self.clone(), listing.clone());
         stream_items(move |after| {
             let (store, listing) = (store.clone(), listing.clone());
-            async move { store.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
+            async move { store.list(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
     }
 
@@ -160,7 +172,7 @@ pub trait ClientRepositoryExt: ClientRepository {
     async fn update(&self, client: &Client, expected: Expected, at: Timestamp) -> Result<Client, StoreError> {
         for _ in 0..EDIT_ATTEMPTS {
             let before = self.expected(client.id, expected).await?;
-            let Some(after) = before.record.with_content(client.clone(), at) else { return Ok(before.record) };
+            let Some(after) = before.with_content(client.clone(), at) else { return before.valid() };
             match self.commit_one(ClientWrite::replace(before, after.clone())).await {
                 Ok(()) => return Ok(after),
                 Err(StoreError::VersionConflict) => {}
@@ -175,11 +187,10 @@ pub trait ClientRepositoryExt: ClientRepository {
     /// # Errors
     /// - [`StoreError::NotFound`] if there is no such client: a second delete gets this.
     /// - [`StoreError::VersionConflict`] as [`update`](Self::update).
-    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Client, StoreError> {
+    async fn delete(&self, id: ClientId, expected: Expected) -> Result<Stored<Client>, StoreError> {
         for _ in 0..EDIT_ATTEMPTS {
-            let before = self.expected(id, expected).await?;
-            let client = before.record.clone();
-            match self.commit_one(ClientWrite::delete(before)).await {
+            let client = self.expected(id, expected).await?;
+            match self.commit_one(ClientWrite::delete(client.clone())).await {
                 Ok(()) => return Ok(client),
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(error),
@@ -195,7 +206,7 @@ pub trait ClientRepositoryExt: ClientRepository {
     /// - [`StoreError::VersionConflict`] if it has another version.
     async fn expected(&self, id: ClientId, expected: Expected) -> Result<Stored<Client>, StoreError> {
         let stored = self.load(ClientKey::Id(id)).await?.ok_or(StoreError::NotFound)?;
-        if expected.allows(stored.record.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
+        if expected.allows(stored.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
     }
 }
 
@@ -219,7 +230,7 @@ impl<R: ClientRepository + ?Sized> ClientRepository for Arc<R> {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         (**self).page(listing, request).await
     }
 

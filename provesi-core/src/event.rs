@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, ClientId, NewOrder, Order, OrderId, OrderNumber, OrderStatus, PageLimit, ReturnInfo, ReturnReason, Stamp,
-    Timestamp,
+    Actor, ClientId, NewOrder, Order, OrderId, OrderNumber, OrderRow, OrderStatus, PageLimit, ReturnInfo, ReturnReason,
+    Stamp, Stored, Timestamp,
 };
 
 /// The place of an event in its store's feed: greater than 0, strictly growing in the order in which the feed hands
@@ -97,16 +97,42 @@ pub enum EventKind {
         /// The number since.
         to: OrderNumber,
     },
+    /// The order was irregular ([`Stored`]) and is valid since.
+    Repaired {
+        /// What it said before, unchecked.
+        from: OrderBefore,
+        /// The status since.
+        status: OrderStatus,
+        /// The client since.
+        client_id: Option<ClientId>,
+        /// The reason and date of its return since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        return_info: Option<ReturnInfo>,
+    },
     /// The order was deleted, as this.
     Deleted {
-        /// Its last status.
-        status: OrderStatus,
-        /// Its last client.
-        client_id: Option<ClientId>,
+        /// Its last status, unchecked.
+        status: String,
+        /// Its last client, unchecked.
+        client_id: Option<String>,
         /// The reason and date of its return.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         return_info: Option<ReturnInfo>,
     },
+}
+
+/// What an irregular order said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderBefore {
+    /// Its number.
+    pub order_number: String,
+    /// Its status.
+    pub status: String,
+    /// Its client.
+    pub client_id: Option<String>,
+    /// The reason and date of its return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_info: Option<ReturnInfo>,
 }
 
 impl EventKind {
@@ -121,7 +147,18 @@ impl EventKind {
             Self::ReturnChanged { .. } => "return_changed",
             Self::ClientChanged { .. } => "client_changed",
             Self::Renumbered { .. } => "renumbered",
+            Self::Repaired { .. } => "repaired",
             Self::Deleted { .. } => "deleted",
+        }
+    }
+
+    /// The number that the order had before, if this changed it or may have changed it.
+    #[must_use]
+    pub fn number_before(&self) -> Option<&str> {
+        match self {
+            Self::Renumbered { from, .. } => Some(from.as_str()),
+            Self::Repaired { from, .. } => Some(&from.order_number),
+            _ => None,
         }
     }
 
@@ -135,10 +172,28 @@ impl EventKind {
         }
     }
 
+    /// The event of repairing an irregular order.
+    #[must_use]
+    pub fn repaired(before: &OrderRow, after: &Order) -> Self {
+        let from = OrderBefore {
+            order_number: before.number.clone(),
+            status: before.status.clone(),
+            client_id: before.client_id.clone(),
+            return_info: before.return_info(),
+        };
+        Self::Repaired {
+            from,
+            status: after.status(),
+            client_id: after.client_id,
+            return_info: after.return_info().cloned(),
+        }
+    }
+
     /// The event of deleting `order`.
     #[must_use]
-    pub fn deleted(order: &Order) -> Self {
-        Self::Deleted { status: order.status(), client_id: order.client_id, return_info: order.return_info().cloned() }
+    pub fn deleted(order: &Stored<Order>) -> Self {
+        let row = &order.row;
+        Self::Deleted { status: row.status.clone(), client_id: order.shown_client_id(), return_info: row.return_info() }
     }
 
     /// The events of a change from `before` to `after`, in the order in which they are to be kept: number, status or
@@ -192,8 +247,8 @@ pub struct OrderEvent {
     pub id: EventId,
     /// The order.
     pub order_id: OrderId,
-    /// The order's number once it had happened.
-    pub number: OrderNumber,
+    /// The order's number once it had happened; unchecked, since an irregular order can be deleted.
+    pub number: String,
     /// When: the [`Stamp::at`] of the change.
     pub at: Timestamp,
     /// Who did it.
@@ -207,8 +262,16 @@ pub struct OrderEvent {
 impl OrderEvent {
     /// The event `id` of what happened to an order by a change with this `stamp`.
     #[must_use]
-    pub fn new(id: EventId, order_id: OrderId, number: OrderNumber, stamp: &Stamp, kind: EventKind) -> Self {
-        Self { id, order_id, number, at: stamp.at, actor: stamp.actor.clone(), address: stamp.address, kind }
+    pub fn new(id: EventId, order_id: OrderId, number: &str, stamp: &Stamp, kind: EventKind) -> Self {
+        Self {
+            id,
+            order_id,
+            number: number.to_owned(),
+            at: stamp.at,
+            actor: stamp.actor.clone(),
+            address: stamp.address,
+            kind,
+        }
     }
 }
 

@@ -129,6 +129,27 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// The rule's name for machines, such as `too_long`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::TooLong { .. } => "too_long",
+            Self::ControlCharacter => "control_character",
+            Self::NumberCharset => "number_charset",
+            Self::Email(_) => "email",
+            Self::ObjectId => "object_id",
+            Self::UnknownStatus => "unknown_status",
+            Self::Instant => "instant",
+            Self::Subject => "subject",
+            Self::AuditHead => "audit_head",
+            Self::UnknownName => "unknown_name",
+            Self::Range { .. } => "range",
+        }
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -149,7 +170,7 @@ impl fmt::Display for Rule {
                 Ok(())
             }
             Self::Instant => f.write_str("must be an RFC 3339 instant of the years 1 to 9999"),
-            Self::Subject => f.write_str("must be client:ID or order:NUMBER"),
+            Self::Subject => f.write_str("must be client:ID, order:NUMBER or order-id:ID"),
             Self::AuditHead => f.write_str("must be N:HASH, with a hash of 64 hexadecimal digits"),
             Self::UnknownName => f.write_str("must be a name of this release"),
             Self::Range { min, max } => write!(f, "must be between {min} and {max}"),

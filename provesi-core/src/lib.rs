@@ -29,7 +29,8 @@ mod write;
 
 pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
-    ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RepairError, SweptOrders,
+    ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RecordReport,
+    RepairError, SweptOrders,
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
@@ -44,7 +45,7 @@ pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 pub use collation::name_key;
 pub use email::Email;
 pub use error::{Chain, Source, StoreError, UniqueField};
-pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderEvent};
+pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderBefore, OrderEvent};
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{
     ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,
@@ -54,7 +55,7 @@ pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
 pub use order_repository::{OrderRepository, OrderRepositoryExt};
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
-pub use records::{filled, readable};
+pub use records::{read_full_page, readable};
 pub use row::{ClientRow, Irregular, OrderRow};
 pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::repository::{EDIT_ATTEMPTS, only, records};
+use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
 use crate::{
     BoxStream, ClientId, EventId, EventQuery, EventsOf, Expected, NewOrder, Order, OrderCursor, OrderEvent,
     OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
@@ -56,7 +56,8 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>>;
 
     /// A page of a listing, in its order ([`OrderListing`]). Reading page after page covers each order that exists and
-    /// does not change meanwhile exactly once.
+    /// does not change meanwhile exactly once, irregular ones too ([`OrderListing::has`]). Rows that cannot be decoded are
+    /// skipped and logged.
     ///
     /// # Errors
     /// - [`StoreError::InvalidCursor`] if the cursor was made by another listing.
@@ -64,7 +65,7 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError>;
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError>;
 
     /// How many orders pass the filter. May take time in proportion to the table: not for lists.
     ///
@@ -104,18 +105,18 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
 /// Conveniences over [`OrderRepository`]: single records, and the changes that the domain decides.
 #[async_trait]
 pub trait OrderRepositoryExt: OrderRepository {
-    /// The order with this key and its row.
+    /// The order with this key, irregular or not.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
+    /// - [`StoreError::Corrupt`] if the row cannot be decoded at all.
     async fn load(&self, key: OrderKey) -> Result<Option<Stored<Order>>, StoreError> {
-        only(self.get_many(&[key]).await)?.map(Stored::check).transpose()
+        Ok(only(self.get_many(&[key]).await)?.map(Stored::new))
     }
 
     /// The order with this id.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// - [`StoreError::Corrupt`] if the row breaks the rules of the domain.
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
         only(self.get_many(&[OrderKey::Id(id)]).await)?.map(Order::try_from).transpose()
     }
@@ -123,7 +124,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// The order with this number in any letter case.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`get`](Self::get).
     async fn find_by_number(&self, number: &OrderNumber) -> Result<Option<Order>, StoreError> {
         only(self.get_many(&[OrderKey::Number(number.clone())]).await)?.map(Order::try_from).transpose()
     }
@@ -144,7 +145,19 @@ pub trait OrderRepositoryExt: OrderRepository {
         if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
     }
 
-    /// All orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
+    /// A page of the valid orders of a listing. Irregular ones are skipped and logged.
+    ///
+    /// # Errors
+    /// As [`page`](OrderRepository::page).
+    async fn list(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+        Ok(valid_page(self.page(listing, request).await?))
+    }
+
+    /// All valid orders of a listing, in its order: what the pages give, in constant memory. The stream outlives the handle
     /// that made it, and holds no connection while it is not polled. An error ends it. As with the pages, an order that is
     /// changed meanwhile may come twice or not at all: it moves within the listing.
     fn stream(&self, listing: &OrderListing) -> BoxStream<Result<Order, StoreError>>
@@ -154,7 +167,7 @@ pub trait OrderRepositoryExt: OrderRepository {
         let (store, listing) = (self.clone(), listing.clone());
         stream_items(move |after| {
             let (store, listing) = (store.clone(), listing.clone());
-            async move { store.page(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
+            async move { store.list(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
     }
 
@@ -219,7 +232,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     async fn update(&self, order: &Order, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
         for _ in 0..EDIT_ATTEMPTS {
             let before = self.expected(order.id, expected).await?;
-            let Some(after) = before.record.with_content(order.clone(), stamp.at) else { return Ok(before.record) };
+            let Some(after) = before.with_content(order.clone(), stamp.at) else { return before.valid() };
             match self.commit_one(OrderWrite::replace(before, after.clone(), stamp.clone())).await {
                 Ok(_) => return Ok(after),
                 Err(StoreError::VersionConflict) => {}
@@ -235,11 +248,10 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// # Errors
     /// - [`StoreError::NotFound`] if there is no such order: a second delete gets this.
     /// - [`StoreError::VersionConflict`] as [`update`](Self::update).
-    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Order, StoreError> {
+    async fn delete(&self, id: OrderId, expected: Expected, stamp: &Stamp) -> Result<Stored<Order>, StoreError> {
         for _ in 0..EDIT_ATTEMPTS {
-            let before = self.expected(id, expected).await?;
-            let order = before.record.clone();
-            match self.commit_one(OrderWrite::delete(before, stamp.clone())).await {
+            let order = self.expected(id, expected).await?;
+            match self.commit_one(OrderWrite::delete(order.clone(), stamp.clone())).await {
                 Ok(_) => return Ok(order),
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(error),
@@ -255,11 +267,11 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// - [`StoreError::VersionConflict`] if it has another version.
     async fn expected(&self, id: OrderId, expected: Expected) -> Result<Stored<Order>, StoreError> {
         let stored = self.load(OrderKey::Id(id)).await?.ok_or(StoreError::NotFound)?;
-        if expected.allows(stored.record.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
+        if expected.allows(stored.version()) { Ok(stored) } else { Err(StoreError::VersionConflict) }
     }
 
-    /// Detaches this client from all its orders ([`Order::detached_from`]) and returns how many there were. Rows that break
-    /// the rules of the domain keep the client.
+    /// Detaches this client from all its orders ([`Order::detached_from`]) and returns how many there were. Irregular orders
+    /// keep the client.
     ///
     /// # Errors
     /// - [`StoreError::VersionConflict`] if other writers were faster 64 times in a row.
@@ -267,19 +279,23 @@ pub trait OrderRepositoryExt: OrderRepository {
     ///
     /// The orders that were detached before stay detached; another call continues.
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let (listing, request) = (OrderListing::of_client(id), PageRequest::first(PageLimit::MAX));
+        let (listing, mut request) = (OrderListing::of_client(id), PageRequest::first(PageLimit::MAX));
         let (mut detached, mut attempts) = (0, 0);
         while attempts < EDIT_ATTEMPTS {
-            // Always the first page: orders that were detached have left the listing.
+            // The same page again: orders that were detached have left the listing.
             let page = self.page(&listing, &request).await?;
-            let keys: Vec<_> = page.items.iter().map(|order| OrderKey::Id(order.id)).collect();
-            let mut writes = Vec::with_capacity(keys.len());
-            for row in self.get_many(&keys).await {
-                let Some(before) = row?.map(Stored::<Order>::check).transpose()? else { continue };
-                let after = before.record.detached_from(id);
-                writes.extend(after.map(|after| OrderWrite::replace(before, after, stamp.clone())));
-            }
+            let writes = page.items.into_iter().filter_map(|row| {
+                let before = Stored::<Order>::new(row);
+                let after = before.record.as_ref().ok()?.detached_from(id)?;
+                Some(OrderWrite::replace(before, after, stamp.clone()))
+            });
+            let writes: Vec<_> = writes.collect();
             let mut is_complete = page.next.is_none();
+            if writes.is_empty() && !is_complete {
+                // A page of irregular orders alone, which stay.
+                request.after = page.next;
+                continue;
+            }
             attempts += 1;
             for outcome in self.commit(&writes).await {
                 match outcome {
@@ -287,7 +303,11 @@ pub trait OrderRepositoryExt: OrderRepository {
                         detached += 1;
                         attempts = 0;
                     }
-                    Err(StoreError::VersionConflict) => is_complete = false,
+                    Err(StoreError::VersionConflict) => {
+                        // Another writer may have moved the order to another page.
+                        request.after = None;
+                        is_complete = false;
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -319,7 +339,7 @@ impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         (**self).page(listing, request).await
     }
 

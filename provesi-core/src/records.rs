@@ -31,27 +31,87 @@ pub(crate) fn skip_corrupt<T>(records: impl Iterator<Item = Result<T, StoreError
     Ok(kept)
 }
 
-/// The first `wanted` records of what `read` reads as many rows of as it is told, or all there are: where some cannot be
-/// read, those that follow fill their places, so that fewer than wanted means that nothing follows. A page is read as one
-/// more than its limit, see [`Page::from_one_more`](crate::Page::from_one_more).
+/// The first `wanted` records after a place, or all there are. `read` reads up to so many rows after a place, and `place` tells
+/// where a row stands, also one that cannot be decoded. Such rows are skipped and logged, and those that follow fill their
+/// places, in constant memory: fewer records than wanted means that nothing follows. A page is read as one more than its limit,
+/// see [`Page::from_one_more`](crate::Page::from_one_more).
 ///
 /// # Errors
 /// Those of `read`.
-pub async fn filled<R, T, F, Fut>(wanted: usize, read: F) -> Result<Vec<T>, StoreError>
+pub async fn read_full_page<R, T, P, F, Fut>(
+    wanted: usize,
+    mut after: P,
+    read: F,
+    place: impl Fn(&R) -> P,
+) -> Result<Vec<T>, StoreError>
 where
     T: TryFrom<R, Error = StoreError>,
-    F: Fn(usize) -> Fut,
+    P: Clone + PartialEq,
+    F: Fn(P, usize) -> Fut,
     Fut: Future<Output = Result<Vec<R>, StoreError>>,
 {
-    let mut limit = wanted;
+    let mut records = Vec::new();
     loop {
-        let rows = read(limit).await?;
-        let is_all = rows.len() < limit;
-        let mut records = readable(rows)?;
-        if is_all || records.len() >= wanted {
-            records.truncate(wanted);
-            return Ok(records);
+        let rows = read(after.clone(), wanted).await?;
+        let is_all = rows.len() < wanted;
+        let last = rows.last().map(&place);
+        records.append(&mut skip_corrupt(rows.into_iter().map(T::try_from))?);
+        match last {
+            // A row may stand beyond what a place can tell, such as an infinite instant. What follows it does so, too.
+            Some(last) if !is_all && records.len() < wanted && last != after => after = last,
+            _ => {
+                records.truncate(wanted);
+                return Ok(records);
+            }
         }
-        limit = limit.saturating_mul(2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// A number that is a record unless it is negative.
+    #[derive(Debug, PartialEq)]
+    struct Record(i64);
+
+    impl TryFrom<i64> for Record {
+        type Error = StoreError;
+
+        fn try_from(row: i64) -> Result<Self, StoreError> {
+            if row < 0 { Err(StoreError::corrupt("a test")) } else { Ok(Self(row)) }
+        }
+    }
+
+    /// Reads `rows`, whose places are their absolute values, up to the one that no place goes beyond.
+    async fn read(rows: &[i64], wanted: usize, last_place: i64) -> (Vec<i64>, Vec<i64>) {
+        let asked = RefCell::new(Vec::new());
+        let page = read_full_page::<i64, Record, _, _, _>(
+            wanted,
+            0,
+            |after, limit| {
+                asked.borrow_mut().push(after);
+                let rows = rows.iter().copied().filter(|row| row.abs() > after || row.abs() > last_place);
+                std::future::ready(Ok(rows.take(limit).collect()))
+            },
+            |row| row.abs().min(last_place),
+        );
+        let records = page.await.unwrap().into_iter().map(|record| record.0).collect();
+        (records, asked.into_inner())
+    }
+
+    #[tokio::test]
+    async fn rows_that_cannot_be_decoded_are_passed_from_where_they_stand() {
+        assert_eq!(read(&[1, 2, 3], 2, 9).await, (vec![1, 2], vec![0]));
+        assert_eq!(read(&[-1, -2, -3, -4, 5, -6, 7, 8], 2, 9).await, (vec![5, 7], vec![0, 2, 4, 6]));
+        assert_eq!(read(&[-1, -2, 3], 2, 9).await, (vec![3], vec![0, 2]));
+        assert_eq!(read(&[-1, -2], 2, 9).await, (vec![], vec![0, 2]));
+    }
+
+    #[tokio::test]
+    async fn rows_beyond_every_place_are_the_end() {
+        assert_eq!(read(&[1, -10, -11, -12], 2, 9).await, (vec![1], vec![0, 9]));
     }
 }

@@ -1,7 +1,7 @@
 //! What the conveniences of both repositories share.
 
-use crate::StoreError;
 use crate::records::skip_corrupt;
+use crate::{Page, Record, StoreError, Stored};
 
 /// How often a write is tried again after another writer was faster. Each lost attempt is the success of another writer, so
 /// this is how many writers may overtake one.
@@ -21,4 +21,10 @@ pub(crate) fn records<R, T: TryFrom<R, Error = StoreError>>(
     rows: Vec<Result<Option<R>, StoreError>>,
 ) -> Result<Vec<T>, StoreError> {
     skip_corrupt(rows.into_iter().filter_map(Result::transpose).map(|row| T::try_from(row?)))
+}
+
+/// The page of the records that are valid. Irregular ones are skipped and logged.
+pub(crate) fn valid_page<R: Record, C>(page: Page<R::Row, C>) -> Page<R, C> {
+    // The only error of a row is that it is irregular, which is skipped.
+    page.with_items(|rows| skip_corrupt(rows.into_iter().map(|row| Stored::new(row).valid())).unwrap_or_default())
 }

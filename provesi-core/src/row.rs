@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     Address, Client, ClientId, ClientName, Email, Invalid, Order, OrderId, OrderNumber, OrderState, OrderStatus, Phone,
-    Record, ReturnInfo, ReturnReason, StoreError, Timestamp,
+    ReturnInfo, ReturnReason, StoreError, Stored, Timestamp, Version,
 };
 
 /// An order as its store has it: every column that the domain knows, unchecked.
@@ -39,25 +39,59 @@ impl OrderRow {
     pub fn check(&self) -> Result<Order, Irregular> {
         let mut faults = Vec::new();
         let number = noted(OrderNumber::parse(&self.number), &mut faults);
-        let client_id = self.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse::<ClientId>);
-        let client_id = noted(client_id.transpose(), &mut faults);
-        let status = noted(self.status.parse::<OrderStatus>(), &mut faults);
+        let client_id = noted(self.client_id(), &mut faults);
+        let status = noted(self.status(), &mut faults);
         let (Some(number), Some(client_id), Some(status)) = (number, client_id, status) else {
             return Err(Irregular { faults });
-        };
-        let reason = || self.return_reason.as_deref().and_then(ReturnReason::restore);
-        let return_info = match (status, self.returned_at) {
-            (OrderStatus::Returned, Some(returned_at)) => reason().map(|reason| ReturnInfo { reason, returned_at }),
-            _ => None,
         };
         Ok(Order {
             id: self.id,
             number,
             client_id,
-            state: OrderState::restore(status, return_info),
+            state: OrderState::restore(status, self.return_info()),
             created_at: self.created_at,
             updated_at: self.updated_at,
         })
+    }
+
+    /// Whose order it is, if anybody's.
+    ///
+    /// # Errors
+    /// [`Rule::ObjectId`](crate::Rule::ObjectId).
+    pub fn client_id(&self) -> Result<Option<ClientId>, Invalid> {
+        self.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse).transpose()
+    }
+
+    /// Where the order stands.
+    ///
+    /// # Errors
+    /// [`Rule::UnknownStatus`](crate::Rule::UnknownStatus).
+    pub fn status(&self) -> Result<OrderStatus, Invalid> {
+        self.status.parse()
+    }
+
+    /// Why and when the order came back, if it is a return with both.
+    #[must_use]
+    pub fn return_info(&self) -> Option<ReturnInfo> {
+        let returned_at = self.returned_at.filter(|_| self.status == OrderStatus::Returned.as_str())?;
+        let reason = ReturnReason::restore(self.return_reason.as_deref()?)?;
+        Some(ReturnInfo { reason, returned_at })
+    }
+
+    /// The version of a row that is irregular. That of a valid one is [`Order::version`].
+    pub(crate) fn version(&self) -> Version {
+        let returned_at = self.returned_at.map(|at| at.micros().to_be_bytes());
+        Version::new(
+            self.updated_at,
+            [
+                Some(self.number.as_bytes()),
+                self.client_id.as_deref().map(str::as_bytes),
+                Some(self.status.as_bytes()),
+                self.return_reason.as_deref().map(str::as_bytes),
+                returned_at.as_ref().map(<[u8; 8]>::as_slice),
+                Some(self.created_at.micros().to_be_bytes().as_slice()),
+            ],
+        )
     }
 }
 
@@ -83,7 +117,7 @@ impl TryFrom<OrderRow> for Order {
     type Error = StoreError;
 
     fn try_from(row: OrderRow) -> Result<Self, StoreError> {
-        Self::of(&row)
+        Stored::new(row).valid()
     }
 }
 
@@ -131,6 +165,35 @@ impl ClientRow {
         let (created_at, updated_at) = (self.created_at, self.updated_at);
         Ok(Client { id: self.id, name, email, phone, address, created_at, updated_at })
     }
+
+    /// The most characters of a name by which a client is listed. A longer one may not fit into a cursor.
+    const MAX_LISTED_CHARS: usize = 200;
+
+    /// The row, if a list may have it. A client with a name of more than 200 characters is irregular and in no list: it is
+    /// found by its id and its e-mail address.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the id.
+    pub fn listed(self) -> Result<Self, StoreError> {
+        if self.name.chars().nth(Self::MAX_LISTED_CHARS).is_none() {
+            return Ok(self);
+        }
+        Err(StoreError::corrupt(format!("client {}: the name is too long for a list", self.id)))
+    }
+
+    /// The version of a row that is irregular. That of a valid one is [`Client::version`].
+    pub(crate) fn version(&self) -> Version {
+        Version::new(
+            self.updated_at,
+            [
+                Some(self.name.as_bytes()),
+                Some(self.email.as_bytes()),
+                self.phone.as_deref().map(str::as_bytes),
+                self.address.as_deref().map(str::as_bytes),
+                Some(self.created_at.micros().to_be_bytes().as_slice()),
+            ],
+        )
+    }
 }
 
 impl From<&Client> for ClientRow {
@@ -153,7 +216,7 @@ impl TryFrom<ClientRow> for Client {
     type Error = StoreError;
 
     fn try_from(row: ClientRow) -> Result<Self, StoreError> {
-        Self::of(&row)
+        Stored::new(row).valid()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Writes that were decided: what a store makes durable, without rules of its own.
 
 use crate::{
-    Client, ClientId, ClientRow, Email, EventKind, NewOrder, Order, OrderId, OrderNumber, OrderRow, Stamp, StoreError,
+    Client, ClientId, ClientRow, Email, EventKind, Irregular, NewOrder, Order, OrderId, OrderNumber, OrderRow, Stamp,
+    StoreError, Timestamp, Version,
 };
 
 /// By what an order is looked up.
@@ -11,6 +12,24 @@ pub enum OrderKey {
     Id(OrderId),
     /// By its number, in any letter case.
     Number(OrderNumber),
+}
+
+impl From<OrderId> for OrderKey {
+    fn from(id: OrderId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<OrderNumber> for OrderKey {
+    fn from(number: OrderNumber) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&OrderNumber> for OrderKey {
+    fn from(number: &OrderNumber) -> Self {
+        Self::Number(number.clone())
+    }
 }
 
 /// By what a client is looked up.
@@ -49,8 +68,6 @@ pub enum OrderAction {
     Delete {
         /// The row as it was read.
         before: OrderRow,
-        /// The order that the row was.
-        order: Order,
     },
 }
 
@@ -62,19 +79,22 @@ impl OrderWrite {
         Self { action: OrderAction::Insert(order), events, stamp }
     }
 
-    /// Replaces `before` by `after`, which [`Order::with_content`] returned for it, with the events of the change
-    /// ([`EventKind::changes`]).
+    /// Replaces `before` by `after`, which [`Stored::with_content`] returned for it, with the events of the change
+    /// ([`EventKind::changes`]), or of the repair if the row was irregular.
     #[must_use]
     pub fn replace(before: Stored<Order>, after: Order, stamp: Stamp) -> Self {
-        let events = EventKind::changes(&before.record, &after);
+        let events = match &before.record {
+            Ok(order) => EventKind::changes(order, &after),
+            Err(_) => vec![EventKind::repaired(&before.row, &after)],
+        };
         Self { action: OrderAction::Replace { before: before.row, after }, events, stamp }
     }
 
     /// Deletes `before`, with the event `deleted`.
     #[must_use]
     pub fn delete(before: Stored<Order>, stamp: Stamp) -> Self {
-        let events = vec![EventKind::deleted(&before.record)];
-        Self { action: OrderAction::Delete { before: before.row, order: before.record }, events, stamp }
+        let events = vec![EventKind::deleted(&before)];
+        Self { action: OrderAction::Delete { before: before.row }, events, stamp }
     }
 
     /// What is done to the row.
@@ -95,12 +115,13 @@ impl OrderWrite {
         &self.stamp
     }
 
-    /// The number of the order after the write: part of each event.
+    /// The number of the order after the write, or the last one of an order that is deleted: part of each event.
     #[must_use]
-    pub const fn number(&self) -> &OrderNumber {
+    pub fn number(&self) -> &str {
         match &self.action {
-            OrderAction::Insert(order) => &order.number,
-            OrderAction::Replace { after: order, .. } | OrderAction::Delete { order, .. } => &order.number,
+            OrderAction::Insert(order) => order.number.as_str(),
+            OrderAction::Replace { after, .. } => after.number.as_str(),
+            OrderAction::Delete { before } => &before.number,
         }
     }
 }
@@ -125,7 +146,7 @@ pub enum ClientWrite {
 }
 
 impl ClientWrite {
-    /// Replaces `before` by `after`, which [`Client::with_content`] returned for it.
+    /// Replaces `before` by `after`, which [`Stored::with_content`] returned for it.
     #[must_use]
     pub fn replace(before: Stored<Client>, after: Client) -> Self {
         Self::Replace { before: before.row, after }
@@ -138,13 +159,14 @@ impl ClientWrite {
     }
 }
 
-/// A record and the row that it was read from.
+/// A record as its store has it: the row, and the record that it stands for. Other programs write to the same tables, and
+/// need not keep the rules of the domain: their records are irregular. Those are shown, can be repaired, and can be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<R: Record> {
     /// The row, column by column.
     pub row: R::Row,
-    /// The record that it stands for.
-    pub record: R,
+    /// The record, or the rules that the row breaks.
+    pub record: Result<R, Irregular>,
 }
 
 /// A record that is kept as a row.
@@ -155,33 +177,123 @@ pub trait Record: Sized {
     /// The record of a row.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] with the id of the record and every fault, if the row breaks the rules of the domain.
-    fn of(row: &Self::Row) -> Result<Self, StoreError>;
+    /// [`Irregular`] with every fault, if the row breaks the rules of the domain.
+    fn check(row: &Self::Row) -> Result<Self, Irregular>;
+
+    /// What the row is called in logs, such as `order 5`.
+    fn name(row: &Self::Row) -> String;
 }
 
 impl Record for Order {
     type Row = OrderRow;
 
-    fn of(row: &OrderRow) -> Result<Self, StoreError> {
-        row.check().map_err(|faults| StoreError::corrupt(format!("order {}: {faults}", row.id)))
+    fn check(row: &OrderRow) -> Result<Self, Irregular> {
+        row.check()
+    }
+
+    fn name(row: &OrderRow) -> String {
+        format!("order {}", row.id)
     }
 }
 
 impl Record for Client {
     type Row = ClientRow;
 
-    fn of(row: &ClientRow) -> Result<Self, StoreError> {
-        row.check().map_err(|faults| StoreError::corrupt(format!("client {}: {faults}", row.id)))
+    fn check(row: &ClientRow) -> Result<Self, Irregular> {
+        row.check()
+    }
+
+    fn name(row: &ClientRow) -> String {
+        format!("client {}", row.id)
     }
 }
 
 impl<R: Record> Stored<R> {
-    /// The record of a row, with the row.
+    /// The record of a row.
+    #[must_use]
+    pub fn new(row: R::Row) -> Self {
+        let record = R::check(&row);
+        Self { row, record }
+    }
+
+    /// The record, if it is valid.
     ///
     /// # Errors
-    /// As [`Record::of`].
-    pub fn check(row: R::Row) -> Result<Self, StoreError> {
-        let record = R::of(&row)?;
-        Ok(Self { row, record })
+    /// [`StoreError::Corrupt`] with the id of the record and every fault.
+    pub fn valid(self) -> Result<R, StoreError> {
+        let Self { row, record } = self;
+        record.map_err(|faults| StoreError::corrupt(format!("{}: {faults}", R::name(&row))))
+    }
+
+    /// The rules that the row breaks; none of a valid one.
+    #[must_use]
+    pub fn faults(&self) -> &[crate::Invalid] {
+        self.record.as_ref().err().map_or(&[], |irregular| &irregular.faults)
+    }
+}
+
+impl From<Order> for Stored<Order> {
+    fn from(order: Order) -> Self {
+        Self { row: OrderRow::from(&order), record: Ok(order) }
+    }
+}
+
+impl From<Client> for Stored<Client> {
+    fn from(client: Client) -> Self {
+        Self { row: ClientRow::from(&client), record: Ok(client) }
+    }
+}
+
+impl Stored<Order> {
+    /// The client's id as it is shown: of an irregular order as it is.
+    #[must_use]
+    pub fn shown_client_id(&self) -> Option<String> {
+        match &self.record {
+            Ok(order) => order.client_id.map(|id| id.to_string()),
+            Err(_) => self.row.client_id.clone(),
+        }
+    }
+
+    /// The version of this record, for a write that must not overwrite another writer's change.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.record.as_ref().map_or_else(|_| self.row.version(), Order::version)
+    }
+
+    /// [`Order::with_content`]. Of an irregular order every content is a change.
+    #[must_use]
+    pub fn with_content(&self, content: Order, at: Timestamp) -> Option<Order> {
+        let OrderRow { id, created_at, updated_at, .. } = self.row;
+        match &self.record {
+            Ok(order) => order.with_content(content, at),
+            Err(_) => Some(Order { id, created_at, updated_at: updated_at.next(at), ..content }),
+        }
+    }
+}
+
+impl Stored<Client> {
+    /// The client as it is shown: the texts of a valid one as the domain has them, those of an irregular one as they are.
+    #[must_use]
+    pub fn shown(&self) -> ClientRow {
+        self.record.as_ref().map_or_else(|_| self.row.clone(), ClientRow::from)
+    }
+
+    /// The version of this record, for a write that must not overwrite another writer's change.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.record.as_ref().map_or_else(|_| self.row.version(), Client::version)
+    }
+
+    /// [`Client::with_content`]. Of an irregular client every content is a change.
+    #[must_use]
+    pub fn with_content(&self, content: Client, at: Timestamp) -> Option<Client> {
+        let ClientRow { id, created_at, updated_at, .. } = self.row;
+        match &self.record {
+            Ok(client) => client.with_content(content, at),
+            Err(_) => {
+                let updated_at = updated_at.next(at.to_millis()).to_millis();
+                Some(Client { id, created_at, updated_at, ..content })
+            }
+        }
     }
 }

@@ -40,7 +40,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
-use provesi_core::{Client, ClientId, Order};
+use provesi_core::{Client, ClientId, ClientRow, Order, Stored};
 use provesi_crypto::{KeyRing, MemoryReplayGuard, SecureMessages, ServiceName, SystemClock};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
@@ -117,13 +117,13 @@ impl SecureServiceClient {
     /// The client with this id, `None` where there is none.
     ///
     /// # Errors
-    /// [`ServiceError`], with [`ServiceError::Unreadable`] where the record there breaks the rules of the domain.
-    pub async fn get_client(&self, id: ClientId) -> Result<Option<Client>, ServiceError> {
+    /// [`ServiceError`], with [`ServiceError::Unreadable`] where the record there cannot be decoded.
+    pub async fn get_client(&self, id: ClientId) -> Result<Option<Stored<Client>>, ServiceError> {
         let found = self.looked_up(&[id]).await?;
         if !found.unreadable.is_empty() {
             return Err(ServiceError::Unreadable);
         }
-        Ok(found.clients.into_iter().next())
+        Ok(found.clients.into_iter().next().map(Stored::new))
     }
 
     /// The clients with these ids, each once, in no particular order; the unknown and the unreadable are left out. One
@@ -131,8 +131,9 @@ impl SecureServiceClient {
     ///
     /// # Errors
     /// [`ServiceError`].
-    pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Client>, ServiceError> {
-        Ok(self.look_up_all(ids.iter().copied().collect()).await?.clients)
+    pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Stored<Client>>, ServiceError> {
+        let found = self.look_up_all(ids.iter().copied().collect()).await?;
+        Ok(found.clients.into_iter().map(Stored::new).collect())
     }
 
     /// Looks up any number of ids. Those that are in neither list of the answer do not exist.
@@ -176,7 +177,7 @@ impl SecureServiceClient {
             unreadable: Vec<ClientId>,
         }
         let told: Told = self.ask(LOOKUP, &Ids { ids }).await?;
-        let clients: Vec<Client> = told.clients.into_iter().map(Client::from).collect();
+        let clients: Vec<ClientRow> = told.clients.into_iter().map(ClientRow::from).collect();
         let named = clients.iter().map(|client| client.id).chain(told.missing).chain(told.unreadable.clone());
         if !each_once(ids, named) {
             return Err(ServiceError::Answer("the answer is not about the clients that were asked for"));
@@ -212,7 +213,7 @@ impl SecureServiceClient {
     ///
     /// # Errors
     /// [`ServiceError`].
-    pub async fn orders_for_client(&self, id: ClientId) -> Result<Vec<Order>, ServiceError> {
+    pub async fn orders_for_client(&self, id: ClientId) -> Result<Vec<Stored<Order>>, ServiceError> {
         #[derive(Clone, PartialEq, Serialize, Deserialize)]
         struct Question {
             client_id: ClientId,
@@ -232,7 +233,7 @@ impl SecureServiceClient {
             if told.asked != question {
                 return Err(ServiceError::Answer("the answer is not about the orders that were asked for"));
             }
-            orders.extend(told.orders.into_iter().map(Order::from));
+            orders.extend(told.orders.into_iter().map(|order| Stored::new(order.into())));
             match told.next_cursor {
                 None => return Ok(orders),
                 cursor => question.cursor = cursor,
@@ -243,7 +244,7 @@ impl SecureServiceClient {
 
 #[derive(Default)]
 struct Found {
-    clients: Vec<Client>,
+    clients: Vec<ClientRow>,
     unreadable: Vec<ClientId>,
 }
 

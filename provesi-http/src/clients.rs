@@ -6,7 +6,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod update;
 
-use provesi_core::{ClientId, ClientRepositoryExt, Expected};
+use provesi_core::{ClientId, ClientKey, ClientRepositoryExt, Expected};
 
 use crate::api::Api;
 use crate::etag::IfMatch;
@@ -17,7 +17,7 @@ async fn expected(api: &Api, id: ClientId, if_match: &IfMatch) -> Expected {
     match if_match.simple() {
         Some(expected) => expected,
         None => {
-            let current = api.app.clients().get(id).await.ok().flatten();
+            let current = api.app.clients().load(ClientKey::Id(id)).await.ok().flatten();
             if_match.among(current.map(|client| client.version()))
         }
     }

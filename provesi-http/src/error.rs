@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, Chain, Field, Invalid, Rule, StatusFlow, StoreError};
+use provesi_core::{AppError, Chain, Field, Invalid, Order, Rule, StatusFlow, StoreError};
 use serde::Serialize;
 
 use crate::answer;
@@ -170,7 +170,8 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
             answer
         }
         AppError::OrderChanged { current } => {
-            let next: Vec<_> = flow.next(current.status()).collect();
+            let status = current.record.as_ref().map(Order::status);
+            let next: Vec<_> = status.into_iter().flat_map(|status| flow.next(status)).collect();
             let detail = "La orden cambió mientras tanto";
             let mut answer =
                 envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(OrderBody::of(current, &next)));

@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use provesi_core::{ClientId, OrderNumber};
+use provesi_core::{ClientId, OrderId, OrderKey, OrderNumber};
 
 use crate::error::ApiError;
 
@@ -39,6 +39,49 @@ impl<S: Send + Sync> FromRequestParts<S> for PathNumber {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         Ok(Self(segment(parts, state, "number").await?.and_then(|number| number.parse().ok())))
+    }
+}
+
+/// An order's id, if the path holds one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathOrderId(Option<OrderId>);
+
+impl PathOrderId {
+    pub(crate) fn get(self) -> Result<OrderId, ApiError> {
+        self.0.ok_or(ApiError::OrderNumber)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathOrderId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        Ok(Self(segment(parts, state, "id").await?.and_then(|id| id.parse().ok()).map(OrderId::new)))
+    }
+}
+
+/// What a path of a page holds of an order: its number, or [`ID`] and its id where the number cannot be asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct PathOrder(Option<OrderKey>);
+
+/// What comes before an id in the paths of pages. No number holds a colon.
+pub(crate) const ID: &str = "id:";
+
+impl PathOrder {
+    pub(crate) fn get(self) -> Option<OrderKey> {
+        self.0
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PathOrder {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let key = |text: String| match text.strip_prefix(ID) {
+            Some(id) => id.parse().ok().map(|id| OrderKey::Id(OrderId::new(id))),
+            None => text.parse().ok().map(OrderKey::Number),
+        };
+        Ok(Self(segment(parts, state, "number").await?.and_then(key)))
     }
 }
 

@@ -25,6 +25,7 @@ fn table() -> (Router<Api>, Document) {
         .routes(routes!(health::clients))
         .routes(routes!(orders::list::list, orders::create::create))
         .routes(routes!(orders::returns::returns))
+        .routes(routes!(orders::by_id::get, orders::by_id::update, orders::by_id::delete))
         .routes(routes!(orders::get::get, orders::update::update, orders::delete::delete))
         .routes(routes!(orders::history::history))
         .routes(routes!(health::orders))

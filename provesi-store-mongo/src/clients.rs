@@ -13,8 +13,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::action::Find;
 use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    Email, Page, PageRequest, StoreError,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
+    Page, PageRequest, StoreError,
 };
 
 use crate::collations;
@@ -75,7 +75,7 @@ impl ClientRepository for MongoStore {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         self.in_time(page::read(self, listing, request)).await
     }
 

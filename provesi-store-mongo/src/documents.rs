@@ -126,10 +126,10 @@ fn id_text(document: &RawDocument) -> String {
     }
 }
 
-/// The client of a document in a list. A document that is not a valid client is logged and skipped, so that the others are
-/// still listed.
-pub(crate) fn skip_corrupt(document: &RawDocument) -> Option<Client> {
-    let client = row(document).and_then(Client::try_from);
+/// The row of a document in a list. A document that cannot be decoded or listed is logged and skipped, so that the others
+/// are still listed.
+pub(crate) fn skip_corrupt(document: &RawDocument) -> Option<ClientRow> {
+    let client = row(document).and_then(ClientRow::listed);
     client.inspect_err(|error| tracing::error!(error = %Chain(error), "a corrupt record is skipped")).ok()
 }
 

@@ -5,8 +5,8 @@ pub(crate) mod write;
 
 use async_trait::async_trait;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page,
-    PageRequest, StoreError,
+    ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page, PageRequest,
+    StoreError,
 };
 
 use crate::commit::commit;
@@ -57,7 +57,7 @@ impl ClientRepository for PgStore {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         self.read((listing.clone(), request.clone()), |connection, (listing, request)| {
             Box::pin(page::read(connection, listing, request))
         })

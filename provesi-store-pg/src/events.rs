@@ -15,7 +15,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use provesi_core::{EventId, EventQuery, EventsOf, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, filled};
+use provesi_core::{
+    EventId, EventQuery, EventsOf, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, read_full_page,
+};
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
@@ -82,7 +84,7 @@ pub(crate) fn bind(writes: &[&OrderWrite], statement: &mut Statement) -> Result<
         }
     }
     statement.bind(&events, |event| event.n)?;
-    statement.bind(&events, |event| event.write.number().as_str())?;
+    statement.bind(&events, |event| event.write.number())?;
     statement.bind(&events, |event| Instant::from(event.write.stamp().at))?;
     statement.bind(&events, |event| event.write.stamp().actor.to_string())?;
     statement.bind(&events, |event| event.write.stamp().address.as_ref().map(IpAddr::to_string))?;
@@ -118,17 +120,17 @@ async fn history(
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
     let connection = Mutex::new(connection);
-    let events = filled(limit.get(), async |limit| {
+    let read = async |after: i64, limit| {
         let rows: Vec<EventRow> = sqlx::query_as(HISTORY)
             .bind(number.folded())
-            .bind(place(after))
+            .bind(after)
             .bind(sql::limit(limit))
             .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
-    });
-    events.await
+    };
+    read_full_page(limit.get(), place(after), read, |row: &EventRow| row.id).await
 }
 
 const FEED: &str =
@@ -158,17 +160,17 @@ async fn feed(
     }
     wait_for_writers(connection).await?;
     let connection = Mutex::new(connection);
-    let events = filled(limit.get(), async |limit| {
+    let read = async |after: i64, limit| {
         let rows: Vec<EventRow> = sqlx::query_as(FEED)
-            .bind(place(after))
+            .bind(after)
             .bind(last)
             .bind(sql::limit(limit))
             .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
-    });
-    events.await
+    };
+    read_full_page(limit.get(), place(after), read, |row: &EventRow| row.id).await
 }
 
 /// Waits until every transaction is done that is writing events now.

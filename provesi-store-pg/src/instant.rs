@@ -42,6 +42,14 @@ impl TryFrom<Instant> for Timestamp {
     }
 }
 
+impl Instant {
+    /// The nearest instant of the years 1 to 9999.
+    pub(crate) fn nearest(self) -> Timestamp {
+        let micros = self.0.saturating_add(EPOCH).clamp(Timestamp::MIN.micros(), Timestamp::MAX.micros());
+        Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX)
+    }
+}
+
 impl Type<Postgres> for Instant {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(OID)

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, EventQuery, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
-    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, filled,
+    ClientId, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
@@ -87,7 +87,7 @@ impl OrderRepository for PgStore {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         self.read((listing.clone(), request.clone()), |connection, (listing, request)| {
             Box::pin(page::read(connection, listing, request))
         })
@@ -153,16 +153,17 @@ async fn client_ids(
     PageRequest { limit, after }: &PageRequest<ClientId>,
 ) -> Result<Page<ClientId, ClientId>, StoreError> {
     let connection = Mutex::new(connection);
-    let ids = filled(limit.get() + 1, async |limit| {
+    let read = async |after: String, limit| {
         let ids: Vec<ClientIdRow> = sqlx::query_as(CLIENT_IDS)
-            // No client has the empty text, which is before all ids.
-            .bind(after.map_or_else(String::new, |id| id.to_string()))
+            .bind(after)
             .bind(sql::limit(limit))
             .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(ids)
-    })
-    .await?;
+    };
+    // No client has the empty text, which is before all ids.
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let ids = read_full_page(limit.get() + 1, after, read, |row: &ClientIdRow| row.client_id.clone()).await?;
     Ok(Page::from_one_more(ids, *limit, |last| *last))
 }

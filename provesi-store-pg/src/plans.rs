@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     Actor, ClientId, ClientWrite, Direction, MatchRank, NumberPart, Order, OrderFilter, OrderId, OrderListing,
-    OrderPosition, OrderRow, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, Stored, Timestamp,
+    OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, Stored, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
@@ -304,7 +304,7 @@ fn stored(count: i64) -> Vec<Stored<Order>> {
         created_at: Timestamp::MIN,
         updated_at: Timestamp::MIN,
     });
-    orders.map(|order| Stored { row: OrderRow::from(&order), record: order }).collect()
+    orders.map(Stored::from).collect()
 }
 
 #[tokio::test]
@@ -312,8 +312,8 @@ async fn a_large_batch_never_compares_each_row_with_each_other() {
     let Some(mut planner) = Planner::new().await else { return };
     let stamp = Stamp { at: Timestamp::MIN, actor: Actor::Anonymous, address: None };
     let replace = |before: &Stored<Order>| {
-        let content = Order { client_id: Some(ClientId::from_bytes([7; 12])), ..before.record.clone() };
-        let after = before.record.with_content(content, Timestamp::MIN).unwrap();
+        let content = Order { client_id: Some(ClientId::from_bytes([7; 12])), ..before.record.clone().unwrap() };
+        let after = before.with_content(content, Timestamp::MIN).unwrap();
         OrderWrite::replace(before.clone(), after, stamp.clone())
     };
     let stored = stored(1_000);

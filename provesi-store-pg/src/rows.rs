@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use provesi_core::{
-    Client, ClientId, ClientRow, EventId, EventKind, Order, OrderEvent, OrderId, OrderRow, Source, StoreError,
-    Timestamp,
+    ClientId, ClientRow, EventId, EventKind, MatchRank, OrderEvent, OrderId, OrderRow, Source, StoreError, Timestamp,
 };
 use sqlx::postgres::{PgHasArrayType, PgRow};
 use sqlx::{Decode, Encode, FromRow, Postgres, Row, Type};
@@ -60,28 +59,80 @@ fn decode_error(fault: impl Into<Source>, column: usize) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_string(), source: fault.into() }
 }
 
-/// A row that was fetched, whether it could be decoded or not: one that could not does not take the others with it.
-pub(crate) struct Fetched<R>(Result<R, StoreError>);
+/// A row of a list, whether it could be decoded or not: one that could not does not take the others with it.
+pub(crate) struct Fetched<R: Placed> {
+    pub(crate) row: Result<R, StoreError>,
+    /// Where a row stands that could not be decoded.
+    pub(crate) place: Option<R::Place>,
+}
 
-impl<R: Columns> FromRow<'_, PgRow> for Fetched<R> {
+/// A row that stands somewhere in a list.
+pub(crate) trait Placed: Columns {
+    /// What tells where.
+    type Place;
+
+    /// The place of a row that cannot be decoded.
+    fn place(row: &PgRow) -> Result<Self::Place, sqlx::Error>;
+}
+
+impl<R: Placed> FromRow<'_, PgRow> for Fetched<R> {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self(decode(row)))
+        let decoded = decode(row);
+        let place = if decoded.is_err() { Some(R::place(row)?) } else { None };
+        Ok(Self { row: decoded, place })
     }
 }
 
-impl TryFrom<Fetched<OrderRow>> for Order {
-    type Error = StoreError;
+/// An order stands where its instants are, cut to what a place can tell.
+impl Placed for OrderRow {
+    type Place = Self;
 
-    fn try_from(row: Fetched<OrderRow>) -> Result<Self, StoreError> {
-        row.0?.try_into()
+    fn place(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: OrderId::new(row.try_get(0)?),
+            number: row.try_get(1)?,
+            client_id: row.try_get(2)?,
+            status: row.try_get(3)?,
+            return_reason: row.try_get(4)?,
+            returned_at: row.try_get::<Option<Instant>, _>(5)?.map(Instant::nearest),
+            created_at: row.try_get::<Instant, _>(6)?.nearest(),
+            updated_at: row.try_get::<Instant, _>(7)?.nearest(),
+        })
     }
 }
 
-impl TryFrom<Fetched<ClientRow>> for Client {
+/// Where a client stands: rank in a search, name, id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientPlace {
+    pub(crate) rank: Option<MatchRank>,
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
+impl Placed for ClientRow {
+    type Place = ClientPlace;
+
+    fn place(row: &PgRow) -> Result<ClientPlace, sqlx::Error> {
+        let rank = |rank: i32| MatchRank::ALL.get(usize::try_from(rank).ok()?).copied();
+        // Only a search has the column.
+        let rank = row.try_get("match_rank").ok().and_then(rank);
+        Ok(ClientPlace { rank, name: row.try_get(1)?, id: row.try_get(0)? })
+    }
+}
+
+impl TryFrom<Fetched<Self>> for OrderRow {
     type Error = StoreError;
 
-    fn try_from(row: Fetched<ClientRow>) -> Result<Self, StoreError> {
-        row.0?.try_into()
+    fn try_from(fetched: Fetched<Self>) -> Result<Self, StoreError> {
+        fetched.row
+    }
+}
+
+impl TryFrom<Fetched<Self>> for ClientRow {
+    type Error = StoreError;
+
+    fn try_from(row: Fetched<Self>) -> Result<Self, StoreError> {
+        row.row?.listed()
     }
 }
 
@@ -155,7 +206,7 @@ where
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct EventRow {
-    id: i64,
+    pub(crate) id: i64,
     order_id: i64,
     order_number: String,
     at: Instant,
@@ -177,7 +228,7 @@ fn event(row: EventRow) -> Result<OrderEvent, Source> {
     Ok(OrderEvent {
         id: EventId::new(row.id),
         order_id: OrderId::new(row.order_id),
-        number: row.order_number.try_into()?,
+        number: row.order_number,
         at: Timestamp::try_from(row.at)?,
         actor: row.actor.parse()?,
         address: row.address.map(|address| address.parse()).transpose()?,
@@ -192,7 +243,7 @@ fn corrupt(what: &str, id: impl std::fmt::Display, fault: Source) -> StoreError 
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct ClientIdRow {
-    client_id: String,
+    pub(crate) client_id: String,
 }
 
 impl TryFrom<ClientIdRow> for ClientId {

@@ -5,8 +5,8 @@ mod write;
 
 use async_trait::async_trait;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page,
-    PageRequest, StoreError,
+    ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page, PageRequest,
+    StoreError,
 };
 
 use crate::look_up::{Lookup, look_up};
@@ -71,7 +71,7 @@ impl ClientRepository for SqliteStore {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         page::read(&self.readers, listing, request).await
     }
 

@@ -13,7 +13,7 @@ use crate::sql;
 pub(crate) struct NewEvent<'a> {
     pub(crate) order_id: OrderId,
     /// The number once it had happened.
-    pub(crate) number: &'a OrderNumber,
+    pub(crate) number: &'a str,
     pub(crate) stamp: &'a Stamp,
     pub(crate) kind: &'a EventKind,
 }
@@ -35,7 +35,7 @@ pub(crate) async fn insert_all(connection: &mut SqliteConnection, events: &[NewE
         let detail = serde_json::to_string(kind).map_err(StoreError::backend)?;
         rows.push((
             order_id.get(),
-            number.as_str(),
+            *number,
             released(number, kind),
             stamp.at.micros(),
             stamp.actor.to_string(),
@@ -48,12 +48,12 @@ pub(crate) async fn insert_all(connection: &mut SqliteConnection, events: &[NewE
 }
 
 /// The folded number that the order gives up with this event.
-fn released(number: &OrderNumber, kind: &EventKind) -> Option<String> {
-    match kind {
-        EventKind::Renumbered { from, to } if !from.matches(to) => Some(from.folded()),
-        EventKind::Deleted { .. } => Some(number.folded()),
-        _ => None,
-    }
+fn released(number: &str, kind: &EventKind) -> Option<String> {
+    let given_up = match kind {
+        EventKind::Deleted { .. } => Some(number),
+        _ => kind.number_before().filter(|before| !before.eq_ignore_ascii_case(number)),
+    };
+    given_up.map(str::to_ascii_lowercase)
 }
 
 /// The order that has the number, else the one that gave it up last.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, EventQuery, EventsOf, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    ClientId, EventQuery, EventsOf, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
     OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
@@ -87,7 +87,7 @@ impl OrderRepository for SqliteStore {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         page::read(&self.readers, listing, request).await
     }
 

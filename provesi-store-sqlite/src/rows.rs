@@ -45,14 +45,6 @@ impl TryFrom<OrderColumns> for OrderRow {
     }
 }
 
-impl TryFrom<OrderColumns> for provesi_core::Order {
-    type Error = StoreError;
-
-    fn try_from(row: OrderColumns) -> Result<Self, StoreError> {
-        OrderRow::try_from(row)?.try_into()
-    }
-}
-
 #[derive(sqlx::FromRow)]
 pub(crate) struct ClientColumns {
     id: String,
@@ -84,11 +76,14 @@ impl TryFrom<ClientColumns> for ClientRow {
     }
 }
 
-impl TryFrom<ClientColumns> for provesi_core::Client {
+/// A client in a list.
+pub(crate) struct ListedClient(pub(crate) ClientRow);
+
+impl TryFrom<ClientColumns> for ListedClient {
     type Error = StoreError;
 
     fn try_from(row: ClientColumns) -> Result<Self, StoreError> {
-        ClientRow::try_from(row)?.try_into()
+        ClientRow::try_from(row)?.listed().map(Self)
     }
 }
 
@@ -132,7 +127,7 @@ fn event(row: EventRow) -> Result<OrderEvent, Source> {
     Ok(OrderEvent {
         id: EventId::new(row.id),
         order_id: OrderId::new(row.order_id),
-        number: row.order_number.try_into()?,
+        number: row.order_number,
         at: Timestamp::from_micros(row.at)?,
         actor: row.actor.parse()?,
         address: row.address.map(|address| address.parse()).transpose()?,

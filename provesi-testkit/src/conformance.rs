@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod clients;
+pub mod irregular;
 pub mod orders;
 mod support;
 

@@ -2,7 +2,7 @@
 
 use provesi_core::{
     Actor, ActorName, Address, Client, ClientId, ClientName, Expected, NewOrder, Order, OrderState, OrderStatus, Phone,
-    ReturnReason, Stamp, Timestamp,
+    Record, ReturnReason, Stamp, Stored, Timestamp,
 };
 
 /// The instant `millis` milliseconds into 2026.
@@ -101,6 +101,18 @@ pub fn reason(text: &str) -> ReturnReason {
 #[must_use]
 pub fn in_status(order: &Order, status: OrderStatus) -> Order {
     Order { state: state(status), ..order.clone() }
+}
+
+/// The record, which is valid.
+///
+/// # Panics
+/// Where it is irregular.
+#[must_use]
+pub fn record<R: Record + Clone>(stored: &Stored<R>) -> R
+where
+    R::Row: Clone,
+{
+    stored.clone().valid().expect("a valid record")
 }
 
 /// What a write expects that goes by the version of `order`.

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    EventQuery, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
-    OrderRow, OrderWrite, Page, PageRequest, StoreError,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow,
+    OrderWrite, Page, PageRequest, StoreError,
 };
 use tokio::sync::Notify;
 
@@ -241,7 +241,7 @@ impl Faults {
 }
 
 /// The page as it would be had the store stopped after its first item.
-fn stopped_early(mut page: Page<Client, ClientCursor>, listing: &ClientListing) -> Page<Client, ClientCursor> {
+fn stopped_early(mut page: Page<ClientRow, ClientCursor>, listing: &ClientListing) -> Page<ClientRow, ClientCursor> {
     page.items.truncate(1);
     match page.items.last().map(|last| listing.cursor_at(last)) {
         Some(next) => Page::stopped_early(page.items, next),
@@ -279,7 +279,7 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         let after = self.faults.before("page").await?;
         let page = self.inner.page(listing, request).await?;
         match after {
@@ -316,7 +316,7 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         self.faults.around("page", unavailable, self.inner.page(listing, request)).await
     }
 

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    Direction, Email, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCursor, OrderEvent,
-    OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit,
-    PageRequest, Stamp, StoreError, StoredAudit, UniqueField, name_key,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
+    Direction, Email, EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCursor, OrderEvent, OrderFilter,
+    OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
+    Stamp, StoreError, StoredAudit, UniqueField, name_key,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -25,9 +25,9 @@ pub struct MemoryStore {
 /// Clients and orders are put and removed by the four methods for that alone, which keep the two indexes.
 #[derive(Debug, Default)]
 struct State {
-    clients: BTreeMap<ClientId, Client>,
+    clients: BTreeMap<ClientId, ClientRow>,
     by_email: HashMap<String, ClientId>,
-    orders: BTreeMap<OrderId, Order>,
+    orders: BTreeMap<OrderId, OrderRow>,
     by_number: HashMap<String, OrderId>,
     events: Vec<OrderEvent>,
     last_order_id: i64,
@@ -41,6 +41,16 @@ impl MemoryStore {
         Self::default()
     }
 
+    /// Puts a client there as another program might have written it: nothing is checked.
+    pub fn plant_client(&self, client: ClientRow) {
+        self.lock().put_client(client);
+    }
+
+    /// Puts an order there as another program might have written it: nothing is checked, and there is no event.
+    pub fn plant_order(&self, order: OrderRow) {
+        self.lock().put_order(order);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A test that panicked while it held the lock left a whole state: no method leaves half a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -48,40 +58,41 @@ impl MemoryStore {
 }
 
 impl State {
-    fn push_event(&mut self, order_id: OrderId, number: &OrderNumber, stamp: &Stamp, kind: EventKind) {
+    fn push_event(&mut self, order_id: OrderId, number: &str, stamp: &Stamp, kind: EventKind) {
         let id = EventId::new(i64::try_from(self.events.len()).unwrap_or(i64::MAX) + 1);
-        self.events.push(OrderEvent::new(id, order_id, number.clone(), stamp, kind));
+        self.events.push(OrderEvent::new(id, order_id, number, stamp, kind));
     }
 
-    fn put_client(&mut self, client: &Client) {
+    fn put_client(&mut self, client: ClientRow) {
         self.remove_client(client.id);
-        self.by_email.insert(client.email.folded(), client.id);
-        self.clients.insert(client.id, client.clone());
+        self.by_email.insert(folded_email(&client), client.id);
+        self.clients.insert(client.id, client);
     }
 
-    fn remove_client(&mut self, id: ClientId) -> Option<Client> {
-        let client = self.clients.remove(&id)?;
-        self.by_email.remove(&client.email.folded());
-        Some(client)
+    fn remove_client(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.remove(&id) {
+            self.by_email.remove(&folded_email(&client));
+        }
     }
 
-    fn put_order(&mut self, order: &Order) {
+    fn put_order(&mut self, order: OrderRow) {
         self.remove_order(order.id);
-        self.by_number.insert(order.number.folded(), order.id);
-        self.orders.insert(order.id, order.clone());
+        self.last_order_id = self.last_order_id.max(order.id.get());
+        self.by_number.insert(order.number.to_ascii_lowercase(), order.id);
+        self.orders.insert(order.id, order);
     }
 
-    fn remove_order(&mut self, id: OrderId) -> Option<Order> {
-        let order = self.orders.remove(&id)?;
-        self.by_number.remove(&order.number.folded());
-        Some(order)
+    fn remove_order(&mut self, id: OrderId) {
+        if let Some(order) = self.orders.remove(&id) {
+            self.by_number.remove(&order.number.to_ascii_lowercase());
+        }
     }
 
-    fn client_with(&self, email: &Email) -> Option<&Client> {
+    fn client_with(&self, email: &Email) -> Option<&ClientRow> {
         self.clients.get(self.by_email.get(&email.folded())?)
     }
 
-    fn order_with(&self, number: &OrderNumber) -> Option<&Order> {
+    fn order_with(&self, number: &OrderNumber) -> Option<&OrderRow> {
         self.orders.get(self.by_number.get(&number.folded())?)
     }
 
@@ -93,7 +104,7 @@ impl State {
 
     fn commit_client(&mut self, write: &ClientWrite) -> Result<(), StoreError> {
         let as_read = |before: &ClientRow| {
-            let stored = self.clients.get(&before.id).filter(|client| ClientRow::from(*client) == *before);
+            let stored = self.clients.get(&before.id).filter(|client| *client == before);
             stored.map(drop).ok_or(StoreError::VersionConflict)
         };
         match write {
@@ -112,18 +123,18 @@ impl State {
         if self.client_with(&after.email).is_some_and(|client| client.id != after.id) {
             return Err(StoreError::AlreadyExists { field: UniqueField::Email });
         }
-        self.put_client(after);
+        self.put_client(ClientRow::from(after));
         Ok(())
     }
 
     fn commit_order(&mut self, write: &OrderWrite) -> Result<OrderId, StoreError> {
         let as_read = |before: &OrderRow| {
-            let stored = self.orders.get(&before.id).filter(|order| OrderRow::from(*order) == *before);
+            let stored = self.orders.get(&before.id).filter(|order| *order == before);
             stored.map(|order| order.id).ok_or(StoreError::VersionConflict)
         };
         let id = match write.action() {
             OrderAction::Insert(_) => OrderId::new(self.last_order_id + 1),
-            OrderAction::Replace { before, .. } | OrderAction::Delete { before, .. } => as_read(before)?,
+            OrderAction::Replace { before, .. } | OrderAction::Delete { before } => as_read(before)?,
         };
         let after = match write.action() {
             OrderAction::Insert(order) => Some(order.clone().with_id(id)),
@@ -134,8 +145,7 @@ impl State {
             if self.order_with(&after.number).is_some_and(|other| other.id != id) {
                 return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
             }
-            self.put_order(&after);
-            self.last_order_id = self.last_order_id.max(id.get());
+            self.put_order(OrderRow::from(&after));
         } else {
             self.remove_order(id);
         }
@@ -182,7 +192,7 @@ impl ClientRepository for MemoryStore {
             ClientKey::Id(id) => state.clients.get(id),
             ClientKey::Email(email) => state.client_with(email),
         };
-        keys.iter().map(|key| Ok(find(key).map(ClientRow::from))).collect()
+        keys.iter().map(|key| Ok(find(key).cloned())).collect()
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
@@ -194,12 +204,13 @@ impl ClientRepository for MemoryStore {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
-        let key = |client: &Client| (listing.rank_of(client), name_key(client.name.as_str()), client.id);
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
+        let key = |client: &ClientRow| (listing.rank_of(client), name_key(&client.name), client.id);
         let after = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
         let after = after.map(|place| (place.rank, name_key(&place.name), place.id));
         let state = self.lock();
-        let rows = state.clients.values().filter(|client| listing.filter.matches(client));
+        let is_listed = |client: &ClientRow| listing.filter.matches(client) && client.clone().listed().is_ok();
+        let rows = state.clients.values().filter(|client| is_listed(client));
         Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
@@ -224,7 +235,7 @@ impl OrderRepository for MemoryStore {
             OrderKey::Id(id) => state.orders.get(id),
             OrderKey::Number(number) => state.order_with(number),
         };
-        keys.iter().map(|key| Ok(find(key).map(OrderRow::from))).collect()
+        keys.iter().map(|key| Ok(find(key).cloned())).collect()
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
@@ -236,11 +247,11 @@ impl OrderRepository for MemoryStore {
         &self,
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         let after = request.after.as_ref().map(|cursor| listing.position(cursor).cloned()).transpose()?;
-        let key = |order: &Order| listing.position_of(order);
+        let key = |order: &OrderRow| listing.position_of(order);
         let state = self.lock();
-        let rows = state.orders.values().filter(|order| listing.filter.matches(order));
+        let rows = state.orders.values().filter(|order| listing.has(order));
         Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
     }
 
@@ -251,7 +262,7 @@ impl OrderRepository for MemoryStore {
     async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
         let mut counts: HashMap<_, u64> = ids.iter().map(|id| (*id, 0)).collect();
         for order in self.lock().orders.values() {
-            if let Some(count) = order.client_id.and_then(|id| counts.get_mut(&id)) {
+            if let Some(count) = order.client_id().ok().flatten().and_then(|id| counts.get_mut(&id)) {
                 *count += 1;
             }
         }
@@ -259,7 +270,8 @@ impl OrderRepository for MemoryStore {
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-        let ids: BTreeSet<_> = self.lock().orders.values().filter_map(|order| order.client_id).collect();
+        let ids: BTreeSet<_> =
+            self.lock().orders.values().filter_map(|order| order.client_id().ok().flatten()).collect();
         Ok(page(ids.iter(), |id| *id, Direction::Ascending, request.after, request.limit, |last| *last))
     }
 
@@ -281,10 +293,12 @@ impl OrderRepository for MemoryStore {
     }
 }
 
+/// An address as addresses are compared; one that is none stands for itself.
+fn folded_email(client: &ClientRow) -> String {
+    client.email.parse::<Email>().map_or_else(|_| client.email.clone(), |email| email.folded())
+}
+
 fn had_number(event: &OrderEvent, number: &OrderNumber) -> bool {
-    let before = match &event.kind {
-        EventKind::Renumbered { from, .. } => Some(from),
-        _ => None,
-    };
-    event.number.matches(number) || before.is_some_and(|before| before.matches(number))
+    let is_it = |other: &str| other.eq_ignore_ascii_case(number.as_str());
+    is_it(&event.number) || event.kind.number_before().is_some_and(is_it)
 }

@@ -59,7 +59,7 @@ async fn main() -> Result<(), Failure> {
     };
     let made = orders.create_order(&Caller::default(), &draft).await?;
     let ClientLink::Known(client) = made.client else { return Err("the order has no client".into()) };
-    println!("{} is an order of {}", made.order.number, client.name);
+    println!("{} is an order of {}", made.order.row.number, client.row.name);
 
     // Without the token, or with other keys, nothing is to be had.
     let stranger = client_at(address, "somebody-elses-token", given.keys()?)?;

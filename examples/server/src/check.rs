@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use provesi_core::{App, AppError, Caller, IntegrityReport, OrderFilter, RepairError, SweptOrders};
+use provesi_core::{App, AppError, Caller, IntegrityReport, OrderFilter, RecordReport, RepairError, SweptOrders};
 
 use crate::confirm::{ConfirmError, confirm};
 
@@ -24,8 +24,19 @@ macro_rules! print {
     ($($text:tt)+) => { let _ = writeln!(io::stdout(), $($text)+); };
 }
 
-/// Reports each client that orders name and that does not exist, and a summary. Returns whether there is none.
+/// Reports each record that breaks rules, each client that orders name and that does not exist, and a summary of both. Returns
+/// whether every client exists.
 pub(crate) async fn check(app: &App) -> Result<bool, CheckError> {
+    let records = app
+        .check_records(|record, faults| {
+            print!("{record}: {faults}");
+        })
+        .await?;
+    let RecordReport { clients, irregular_clients, orders, irregular_orders } = records;
+    print!(
+        "read {clients} clients and {orders} orders: {irregular_clients} clients and {irregular_orders} orders break rules; \
+         the pages and the API show them, and can repair and delete them"
+    );
     Ok(report(app).await?.dangling_orders == 0)
 }
 

@@ -14,8 +14,8 @@ use std::fmt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use indicatif::ProgressBar;
 use provesi_core::{
-    App, AuditAction, Caller, Client, ClientId, ClientRepositoryExt, NewOrder, OrderNumber, OrderRepositoryExt, Stamp,
-    StoreError, Subject, Timestamp, UniqueField,
+    App, AuditAction, Caller, Client, ClientId, ClientKey, ClientRepositoryExt, NewOrder, OrderNumber,
+    OrderRepositoryExt, Stamp, StoreError, Subject, Timestamp, UniqueField,
 };
 
 use clients::Clients;
@@ -147,8 +147,8 @@ async fn keep_client(app: &App, client: Client) -> Result<(Owner, bool), SeedErr
         Err(StoreError::AlreadyExists { field: UniqueField::ClientId }) => Ok((owner(client.id), false)),
         Err(StoreError::AlreadyExists { .. }) => {
             // Somebody else's client has the address: the orders go to it, so that none names a client who is not there.
-            let there = app.clients().find_by_email(&client.email).await.map_err(SeedError::Clients)?;
-            Ok((owner(there.ok_or(SeedError::Raced)?.id), false))
+            let there = app.clients().load(ClientKey::Email(client.email.clone())).await.map_err(SeedError::Clients)?;
+            Ok((owner(there.ok_or(SeedError::Raced)?.row.id), false))
         }
         Err(error) => Err(SeedError::Clients(error)),
     }

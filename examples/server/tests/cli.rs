@@ -518,7 +518,7 @@ fn commands_are_on_record_where_the_store_is_and_nowhere_else() {
 fn a_question_to_the_audit_that_cannot_be_is_one_line() {
     let dir = TempDir::new().unwrap();
     for (args, told) in [
-        (&["show", "--subject", "ana"][..], "--subject: must be client:ID or order:NUMBER"),
+        (&["show", "--subject", "ana"][..], "--subject: must be client:ID, order:NUMBER or order-id:ID"),
         (&["show", "--until", "soon"], "--until: must be an instant"),
         (&["verify", "--expect", "7"], "--expect: must be N:HASH"),
         (&["verify", "--from", "x:y"], "--from: must be N:HASH"),
@@ -630,6 +630,8 @@ fn a_client_that_cannot_be_read_is_not_a_missing_one() {
     change_file(dir.path(), "UPDATE clients SET email = 'nobody', email_folded = id");
     let output = run(dir.path(), &["check"]);
     assert!(output.status.success() && stdout(&output).ends_with("; 0 of 9 orders are dangling\n"), "{output:?}");
+    assert_eq!(stdout(&output).matches(": email must be an e-mail address: there is no @\n").count(), 2, "{output:?}");
+    assert!(stdout(&output).contains("read 2 clients and 9 orders: 2 clients and 0 orders break rules"), "{output:?}");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Make, read, edit and delete a client.
 
+use crate::app::lists::stored_page;
+use crate::app::orders::order_subject;
 use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientKey,
-    ClientName, ClientRepositoryExt, ClientWrite, Email, Expected, Field, ListFilter, Order, OrderCursor, OrderListing,
-    OrderRepositoryExt, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject, UniqueField, stream_pages,
+    ClientName, ClientRepositoryExt, ClientRow, ClientWrite, Email, Expected, Field, Invalid, ListFilter, Order,
+    OrderCursor, OrderListing, OrderRepositoryExt, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject,
+    UniqueField, stream_pages,
 };
 
 /// A client to be made.
@@ -25,10 +28,10 @@ pub struct ClientDraft {
 #[derive(Debug)]
 pub struct ClientWithOrders {
     /// The client.
-    pub client: Client,
+    pub client: Stored<Client>,
     /// A page of its orders, the latest change first; an error where the store of orders did not answer, since a client
     /// without its orders is still worth showing.
-    pub orders: Result<Page<Order, OrderCursor>, AppError>,
+    pub orders: Result<Page<Stored<Order>, OrderCursor>, AppError>,
 }
 
 /// A change of a client: what is `None` stays.
@@ -45,21 +48,18 @@ pub struct ClientChange {
 }
 
 impl ClientChange {
-    fn apply(&self, client: &Client) -> Client {
-        let mut changed = client.clone();
-        if let Some(name) = &self.name {
-            changed.name = name.clone();
-        }
-        if let Some(email) = &self.email {
-            changed.email = email.clone();
-        }
-        if let Some(phone) = &self.phone {
-            changed.phone = phone.clone();
-        }
-        if let Some(address) = &self.address {
-            changed.address = address.clone();
-        }
-        changed
+    /// The client with this change, which has to give a value for each field that breaks a rule.
+    fn apply(&self, client: &ClientRow) -> Result<Client, Invalid> {
+        let kept = |text: &Option<String>| text.clone().unwrap_or_default();
+        Ok(Client {
+            id: client.id,
+            name: self.name.clone().map_or_else(|| ClientName::parse(client.name.as_str()), Ok)?,
+            email: self.email.clone().map_or_else(|| client.email.parse(), Ok)?,
+            phone: self.phone.clone().map_or_else(|| Phone::parse_optional(kept(&client.phone)), Ok)?,
+            address: self.address.clone().map_or_else(|| Address::parse_optional(kept(&client.address)), Ok)?,
+            created_at: client.created_at,
+            updated_at: client.updated_at,
+        })
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -101,7 +101,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::ClientNotFound`], or [`AppError::Clients`].
-    pub async fn client(&self, caller: &Caller, id: ClientId) -> Result<Client, AppError> {
+    pub async fn client(&self, caller: &Caller, id: ClientId) -> Result<Stored<Client>, AppError> {
         let result = self.find_client(id).await;
         let access = Access::read(AuditAction::ClientRead);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
@@ -129,13 +129,14 @@ impl App {
         let result = match self.find_client(id).await {
             Ok(client) => {
                 let orders = self.orders.page(&OrderListing::of_client(id), &PageRequest::first(limit)).await;
-                Ok(ClientWithOrders { client, orders: orders.map_err(AppError::Orders) })
+                let orders = orders.map(stored_page).map_err(AppError::Orders);
+                Ok(ClientWithOrders { client, orders })
             }
             Err(error) => Err(error),
         };
         let subjects = |found: Option<&ClientWithOrders>| {
             let orders = found.into_iter().filter_map(|found| found.orders.as_ref().ok()).flat_map(|page| &page.items);
-            [Subject::Client(id)].into_iter().chain(orders.map(|order| Subject::Order(order.number.clone()))).collect()
+            [Subject::Client(id)].into_iter().chain(orders.map(|order| order_subject(&order.row))).collect()
         };
         let found = self.audited(caller, Access::read(AuditAction::ClientRead), subjects, result).await?;
         let orders = match found.orders {
@@ -156,7 +157,7 @@ impl App {
         caller: &Caller,
         id: ClientId,
         cursor: OrderCursor,
-    ) -> BoxStream<Result<Vec<Order>, AppError>> {
+    ) -> BoxStream<Result<Vec<Stored<Order>>, AppError>> {
         let (app, caller) = (self.clone(), caller.clone());
         stream_pages(move |after| {
             let (app, caller, after) = (app.clone(), caller.clone(), after.unwrap_or_else(|| cursor.clone()));
@@ -174,15 +175,15 @@ impl App {
         caller: &Caller,
         id: ClientId,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, AppError> {
+    ) -> Result<Page<Stored<Order>, OrderCursor>, AppError> {
         let listing = OrderListing::of_client(id);
-        let result = self.orders.page(&listing, request).await.map_err(AppError::Orders);
+        let result = self.orders.page(&listing, request).await.map(stored_page).map_err(AppError::Orders);
         if result.as_ref().is_ok_and(|page| page.items.is_empty()) {
             return result;
         }
-        let subjects = |page: Option<&Page<Order, _>>| {
+        let subjects = |page: Option<&Page<Stored<Order>, _>>| {
             let orders = page.into_iter().flat_map(|page| &page.items);
-            let orders = orders.map(|order| Subject::Order(order.number.clone()));
+            let orders = orders.map(|order| order_subject(&order.row));
             orders.chain([Subject::Client(id)]).collect()
         };
         let filter = ListFilter::from(&listing.filter);
@@ -193,8 +194,8 @@ impl App {
     /// nothing: this change is applied to what the other left.
     ///
     /// # Errors
-    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::EmailTaken`], [`AppError::Contended`] or
-    /// [`AppError::Clients`].
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Invalid`] for a field of an irregular client that
+    /// the change leaves as it is, [`AppError::EmailTaken`], [`AppError::Contended`] or [`AppError::Clients`].
     pub async fn edit_client(
         &self,
         caller: &Caller,
@@ -216,8 +217,8 @@ impl App {
     ) -> Result<Client, AppError> {
         for _ in 0..EDIT_ATTEMPTS {
             let current = self.expected_client(id, expected).await?;
-            let changed = change.apply(&current.record);
-            let Some(after) = current.record.with_content(changed, self.now()) else { return Ok(current.record) };
+            let changed = change.apply(&current.row)?;
+            let Some(after) = current.with_content(changed.clone(), self.now()) else { return Ok(changed) };
             match self.clients.commit_one(ClientWrite::replace(current, after.clone())).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(client_error(error)),
@@ -251,15 +252,14 @@ impl App {
     ) -> Result<ClientDeletion, AppError> {
         for _ in 0..EDIT_ATTEMPTS {
             let current = self.expected_client(id, expected).await?;
-            let client = current.record.clone();
-            match self.clients.commit_one(ClientWrite::delete(current)).await {
+            match self.clients.commit_one(ClientWrite::delete(current.clone())).await {
                 Err(StoreError::VersionConflict) => continue,
                 Err(error) => return Err(client_error(error)),
                 Ok(()) => {}
             }
             let detached = self.orders.detach_client(id, &self.stamp(caller)).await;
             let detached = detached.inspect_err(|error| tell("a deleted client is still on orders", error)).ok();
-            return Ok(ClientDeletion { client, detached });
+            return Ok(ClientDeletion { client: current, detached });
         }
         Err(AppError::Contended)
     }
@@ -268,14 +268,14 @@ impl App {
     async fn expected_client(&self, id: ClientId, expected: Expected) -> Result<Stored<Client>, AppError> {
         let current = self.clients.load(ClientKey::Id(id)).await.map_err(AppError::Clients)?;
         let current = current.ok_or(AppError::ClientNotFound)?;
-        if expected.allows(current.record.version()) {
+        if expected.allows(current.version()) {
             return Ok(current);
         }
-        Err(AppError::ClientChanged { current: Box::new(current.record) })
+        Err(AppError::ClientChanged { current: Box::new(current) })
     }
 
-    async fn find_client(&self, id: ClientId) -> Result<Client, AppError> {
-        self.clients.get(id).await.map_err(AppError::Clients)?.ok_or(AppError::ClientNotFound)
+    async fn find_client(&self, id: ClientId) -> Result<Stored<Client>, AppError> {
+        self.clients.load(ClientKey::Id(id)).await.map_err(AppError::Clients)?.ok_or(AppError::ClientNotFound)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a use case was not done.
 
-use crate::{Client, Field, Invalid, Order, OrderStatus, ReasonRequired, StoreError};
+use crate::{Client, Field, Invalid, Order, OrderStatus, ReasonRequired, StoreError, Stored};
 
 /// Why a use case was not done. Nothing was changed, unless the variant says so.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +39,13 @@ pub enum AppError {
     #[error("the client was changed meanwhile")]
     ClientChanged {
         /// The client as it is.
-        current: Box<Client>,
+        current: Box<Stored<Client>>,
     },
     /// The order is in another version than the caller expected.
     #[error("the order was changed meanwhile")]
     OrderChanged {
         /// The order as it is.
-        current: Box<Order>,
+        current: Box<Stored<Order>>,
     },
     /// Other writers kept changing the record; the same call may go through a little later.
     #[error("the record is being changed by too many writers at once")]

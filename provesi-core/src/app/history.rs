@@ -34,6 +34,6 @@ impl App {
             }
         }
         // An order that the Python system made has no events, and yet it is there.
-        self.find_order(number).await.map(drop)
+        self.load_order(number.into()).await.map(drop)
     }
 }

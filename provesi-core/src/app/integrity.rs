@@ -6,8 +6,9 @@ use futures_util::stream::StreamExt;
 
 use crate::app::Access;
 use crate::{
-    App, AppError, AuditAction, Caller, ClientId, ClientListing, ClientRepositoryExt, Field, OrderRepositoryExt,
-    PageLimit, PageRequest, StoreError, Subject,
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientListing, ClientRepositoryExt, Direction,
+    Field, Irregular, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, PageLimit, PageRequest, Record,
+    StoreError, Subject,
 };
 
 /// A client that does not exist, with the orders that name it.
@@ -28,6 +29,19 @@ pub struct IntegrityReport {
     pub dangling_clients: u64,
     /// How many orders name a client that does not exist.
     pub dangling_orders: u64,
+}
+
+/// How many records were looked at, and how many of them break the rules of the domain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordReport {
+    /// How many clients.
+    pub clients: u64,
+    /// How many clients that are irregular.
+    pub irregular_clients: u64,
+    /// How many orders.
+    pub orders: u64,
+    /// How many orders that are irregular.
+    pub irregular_orders: u64,
 }
 
 /// Why a change of many orders at a time stopped.
@@ -88,6 +102,37 @@ impl App {
         Ok(report)
     }
 
+    /// Reads every record of both stores, page by page, and changes nothing. Calls `found` with each one that is irregular: its
+    /// kind and id, such as `order 5`, and the rules that it breaks.
+    ///
+    /// # Errors
+    /// [`AppError::Clients`] or [`AppError::Orders`].
+    pub async fn check_records(
+        &self,
+        mut found: impl FnMut(&str, &Irregular) + Send,
+    ) -> Result<RecordReport, AppError> {
+        let mut report = RecordReport::default();
+        let listing = ClientListing::default();
+        let mut request = PageRequest::first(PageLimit::MAX);
+        loop {
+            let page = self.clients.page(&listing, &request).await.map_err(AppError::Clients)?;
+            report.clients += page.items.len() as u64;
+            report.irregular_clients += tell_irregular::<Client>(page.items, &mut found);
+            let Some(next) = page.next else { break };
+            request.after = Some(next);
+        }
+        // Nothing moves within this one.
+        let listing = OrderListing::new(OrderFilter::default(), OrderSort::CreatedAt, Direction::Ascending);
+        let mut request = PageRequest::first(PageLimit::MAX);
+        loop {
+            let page = self.orders.page(&listing, &request).await.map_err(AppError::Orders)?;
+            report.orders += page.items.len() as u64;
+            report.irregular_orders += tell_irregular::<Order>(page.items, &mut found);
+            let Some(next) = page.next else { return Ok(report) };
+            request.after = Some(next);
+        }
+    }
+
     /// Detaches the orders whose client does not exist, if their number is exactly `confirmed`. Counts them first, and
     /// looks at each client again right before its orders are detached. Takes 20 bytes of memory for each such client.
     ///
@@ -133,12 +178,12 @@ impl App {
     /// Those of `ids` that exist, if only as records that break the rules of the domain.
     pub(super) async fn existing_clients(&self, ids: &[ClientId]) -> Result<HashSet<ClientId>, AppError> {
         let found = self.find_clients(ids).await.map_err(AppError::Clients)?;
-        Ok(found.clients.into_iter().map(|client| client.id).chain(found.unreadable).collect())
+        Ok(found.clients.into_iter().map(|client| client.row.id).chain(found.unreadable).collect())
     }
 
     /// Whether the client exists, if only as a record that cannot be read.
     pub(super) async fn client_exists(&self, id: ClientId) -> Result<bool, AppError> {
-        match self.clients.get(id).await {
+        match self.clients.load(ClientKey::Id(id)).await {
             Ok(client) => Ok(client.is_some()),
             Err(StoreError::Corrupt { .. }) => Ok(true),
             Err(error) => Err(AppError::Clients(error)),
@@ -155,4 +200,16 @@ impl App {
         let access = Access::write(AuditAction::OrderDetach, &[Field::ClientId]);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
+}
+
+/// Tells the irregular ones of these rows, and returns how many there are.
+fn tell_irregular<R: Record>(rows: Vec<R::Row>, found: &mut impl FnMut(&str, &Irregular)) -> u64 {
+    let mut count = 0;
+    for row in rows {
+        if let Err(irregular) = R::check(&row) {
+            found(&R::name(&row), &irregular);
+            count += 1;
+        }
+    }
+    count
 }

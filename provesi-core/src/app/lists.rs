@@ -1,12 +1,13 @@
 //! Lists of clients and orders, each with what belongs to it from the other store: one query per page there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::app::{Access, orders::subjects, tell};
+use crate::records::skip_corrupt;
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientKey, ClientLink,
-    ClientListing, ClientRepositoryExt, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderListing,
-    OrderNumber, OrderRepositoryExt, OrderView, Page, PageLimit, PageRequest, ReasonQuery, StoreError, Subject,
+    ClientListing, ClientRow, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderKey, OrderListing,
+    OrderNumber, OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record, StoreError, Stored, Subject,
     stream_pages,
 };
 
@@ -35,7 +36,9 @@ impl App {
         let filter = ListFilter::from(&listing.filter);
         let access = Access::list(AuditAction::ClientList, &filter);
         let of_page = |page: Option<&Page<ClientView, _>>| {
-            page.map_or_else(Vec::new, |page| page.items.iter().map(|view| Subject::Client(view.client.id)).collect())
+            page.map_or_else(Vec::new, |page| {
+                page.items.iter().map(|view| Subject::Client(view.client.row.id)).collect()
+            })
         };
         self.audited(caller, access, of_page, result).await
     }
@@ -49,10 +52,10 @@ impl App {
         caller: &Caller,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, AppError> {
-        let result = self.clients.page(listing, request).await.map_err(AppError::Clients);
-        let of_page = |page: Option<&Page<Client, _>>| {
-            page.map_or_else(Vec::new, |page| page.items.iter().map(|client| Subject::Client(client.id)).collect())
+    ) -> Result<Page<Stored<Client>, ClientCursor>, AppError> {
+        let result = self.clients.page(listing, request).await.map(stored_page).map_err(AppError::Clients);
+        let of_page = |page: Option<&Page<Stored<Client>, _>>| {
+            page.map_or_else(Vec::new, |page| page.items.iter().map(|client| Subject::Client(client.row.id)).collect())
         };
         let filter = ListFilter::from(&listing.filter);
         self.audited(caller, Access::list(AuditAction::ClientList, &filter), of_page, result).await
@@ -122,7 +125,7 @@ impl App {
         listing: &OrderListing,
         reason: &ReasonQuery,
         request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<Order, OrderCursor>, StoreError> {
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
         let (mut found, mut read, mut after) = (Vec::new(), 0, request.after.clone());
         // One more than the page has tells whether another follows.
         let enough = request.limit.get() + 1;
@@ -131,7 +134,8 @@ impl App {
         loop {
             let page = self.orders.page(listing, &PageRequest { limit: slice, after }).await?;
             read += page.items.len();
-            let matches = |order: &Order| order.return_info().is_some_and(|info| reason.matches(info.reason.as_str()));
+            let matches =
+                |order: &OrderRow| order.return_info().is_some_and(|info| reason.matches(info.reason.as_str()));
             found.extend(page.items.into_iter().filter(matches));
             match page.next {
                 Some(next) if found.len() < enough => {
@@ -169,13 +173,8 @@ impl App {
     /// # Errors
     /// [`AppError::Orders`].
     pub async fn orders_by_number(&self, caller: &Caller, numbers: &[OrderNumber]) -> Result<Vec<OrderView>, AppError> {
-        let result = match self.orders.find_by_numbers(numbers).await {
-            Ok(orders) => {
-                let mut by_number: HashMap<String, Order> =
-                    orders.into_iter().map(|order| (order.number.folded(), order)).collect();
-                let asked = numbers.iter().filter_map(|number| by_number.remove(&number.folded())).collect();
-                Ok(self.views(asked).await)
-            }
+        let result = match self.find_orders(numbers).await {
+            Ok(orders) => Ok(self.views(orders).await),
             Err(error) => Err(AppError::Orders(error)),
         };
         // Where they could not be read, those that were asked for.
@@ -193,7 +192,7 @@ impl App {
     pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<ClientsById, AppError> {
         let result = self.find_clients(ids).await.map_err(AppError::Clients);
         let read = |found: Option<&ClientsById>| {
-            found.into_iter().flat_map(|found| &found.clients).map(|client| Subject::Client(client.id)).collect()
+            found.into_iter().flat_map(|found| &found.clients).map(|client| Subject::Client(client.row.id)).collect()
         };
         self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
     }
@@ -202,9 +201,10 @@ impl App {
         let ids: BTreeSet<ClientId> = ids.iter().copied().collect();
         let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
         let mut found = ClientsById::default();
-        for (key, row) in keys.iter().zip(self.clients.get_many(&keys).await) {
-            match (key, row.and_then(|row| row.map(Client::try_from).transpose())) {
-                (_, Ok(client)) => found.clients.extend(client),
+        let rows = if keys.is_empty() { Vec::new() } else { self.clients.get_many(&keys).await };
+        for (key, row) in keys.iter().zip(rows) {
+            match (key, row) {
+                (_, Ok(row)) => found.clients.extend(row.map(Stored::new)),
                 (ClientKey::Id(id), Err(StoreError::Corrupt { .. })) => found.unreadable.push(*id),
                 (_, Err(error)) => return Err(error),
             }
@@ -233,41 +233,64 @@ impl App {
         self.orders.count(&listing.filter).await.map_err(AppError::Orders)
     }
 
-    async fn count_orders(&self, page: Page<Client, ClientCursor>) -> Page<ClientView, ClientCursor> {
+    /// The orders with these numbers, each once, in the order in which they are asked for. An order that cannot be decoded
+    /// at all is left out.
+    async fn find_orders(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
+        let mut folded = HashSet::new();
+        let numbers = numbers.iter().filter(|number| folded.insert(number.folded()));
+        let keys: Vec<_> = numbers.map(OrderKey::from).collect();
+        let rows = if keys.is_empty() { Vec::new() } else { self.orders.get_many(&keys).await };
+        skip_corrupt(rows.into_iter().filter_map(Result::transpose))
+    }
+
+    async fn count_orders(&self, page: Page<ClientRow, ClientCursor>) -> Page<ClientView, ClientCursor> {
         let ids: Vec<ClientId> = page.items.iter().map(|client| client.id).collect();
         let counts = if ids.is_empty() { Ok(HashMap::new()) } else { self.orders.count_by_client(&ids).await };
         let counts = counts.inspect_err(|error| tell("clients are listed without their orders", error)).ok();
         let count = |id| counts.as_ref().map(|counts| counts.get(&id).copied().unwrap_or_default());
-        let view = |client: Client| ClientView { orders_count: count(client.id), client };
+        let view = |client: ClientRow| ClientView { orders_count: count(client.id), client: Stored::new(client) };
         page.with_items(|clients| clients.into_iter().map(view).collect())
     }
 
-    async fn viewed(&self, page: Page<Order, OrderCursor>) -> Page<OrderView, OrderCursor> {
+    async fn viewed(&self, page: Page<OrderRow, OrderCursor>) -> Page<OrderView, OrderCursor> {
         let Page { items, next, stopped_early } = page;
         Page { items: self.views(items).await, next, stopped_early }
     }
 
-    async fn views(&self, orders: Vec<Order>) -> Vec<OrderView> {
-        let mut ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let clients = if ids.is_empty() { Ok(Vec::new()) } else { self.clients.find_by_ids(&ids).await };
-        let clients = clients.inspect_err(|error| tell("orders are listed without their clients", error));
-        let clients: Option<HashMap<ClientId, _>> =
-            clients.ok().map(|clients| clients.into_iter().map(|client| (client.id, client)).collect());
-        let link = |id: ClientId| match &clients {
-            None => ClientLink::Unavailable(id),
-            Some(clients) => {
-                clients.get(&id).map_or(ClientLink::Gone(id), |client| ClientLink::Known(Box::new(client.clone())))
-            }
+    async fn views(&self, orders: Vec<OrderRow>) -> Vec<OrderView> {
+        let ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id().ok().flatten()).collect();
+        let found = self.find_clients(&ids).await;
+        let found = found.inspect_err(|error| tell("orders are listed without their clients", error)).ok();
+        let clients = found.map(|found| {
+            let known = found.clients.into_iter().map(|client| (client.row.id, Some(client)));
+            known.chain(found.unreadable.into_iter().map(|id| (id, None))).collect::<HashMap<_, _>>()
+        });
+        let link = |id: ClientId| match clients.as_ref().map(|clients| clients.get(&id)) {
+            Some(Some(Some(client))) => ClientLink::Known(Box::new(client.clone())),
+            Some(None) => ClientLink::Gone(id),
+            None | Some(Some(None)) => ClientLink::Unavailable(id),
         };
-        let view = |order: Order| OrderView {
-            client: order.client_id.map_or(ClientLink::Nobody, link),
-            next_statuses: self.next_statuses(order.status()),
-            order,
+        let view = |row: OrderRow| {
+            let client = match row.client_id() {
+                Ok(id) => id.map_or(ClientLink::Nobody, link),
+                Err(_) => ClientLink::Irregular,
+            };
+            self.view_of(Stored::new(row), client)
         };
         orders.into_iter().map(view).collect()
     }
+
+    /// The order with this client.
+    pub(super) fn view_of(&self, order: Stored<Order>, client: ClientLink) -> OrderView {
+        let next_statuses =
+            order.record.as_ref().map_or_else(|_| Vec::new(), |order| self.next_statuses(order.status()));
+        OrderView { order, client, next_statuses }
+    }
+}
+
+/// The records of a page of rows.
+pub(super) fn stored_page<R: Record, C>(page: Page<R::Row, C>) -> Page<Stored<R>, C> {
+    page.with_items(|rows| rows.into_iter().map(Stored::new).collect())
 }
 
 /// The orders of a page and their clients, for the audit.

@@ -8,9 +8,9 @@ use std::fmt;
 use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
-    App, AppError, AuditAction, Caller, Client, ClientId, ClientLink, ClientRepositoryExt, Expected, Field, NewOrder,
-    Order, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderState, OrderStatus, OrderView, OrderWrite,
-    ReasonRequired, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, Expected, Field,
+    NewOrder, Order, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState, OrderStatus, OrderView,
+    OrderWrite, ReasonRequired, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -122,42 +122,31 @@ impl App {
             Ok(checked) => checked,
             Err(error) => return Err(self.number_first(&number, None, error).await),
         };
-        let client_id = client.as_ref().map(|client| client.id);
+        let client_id = client.as_ref().map(|client| client.row.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
         let order = self.orders.insert(&order, &stamp).await.map_err(order_error)?;
         Ok(self.recheck_client(caller, order, client).await)
     }
 
-    /// The order with this number in any letter case, with its client.
+    /// The order with this number in any letter case, or with this id, with its client. By its id it stays the same one when
+    /// another writer gives it another number.
     ///
     /// # Errors
     /// [`AppError::OrderNotFound`] or [`AppError::Orders`]. A store of clients that does not answer is no error, see
     /// [`ClientLink::Unavailable`].
-    pub async fn order(&self, caller: &Caller, number: &OrderNumber) -> Result<OrderView, AppError> {
-        let result = match self.find_order(number).await {
+    pub async fn order(&self, caller: &Caller, key: impl Into<OrderKey> + Send) -> Result<OrderView, AppError> {
+        let key = key.into();
+        let tried = key_subject(&key);
+        let result = match self.load_order(key).await {
             Ok(order) => Ok(self.view(order).await),
             Err(error) => Err(error),
         };
         let access = Access::read(AuditAction::OrderRead);
-        let tried = || vec![Subject::Order(number.clone())];
-        self.audited(caller, access, |view| view.map_or_else(tried, subjects), result).await
+        self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
     }
 
-    /// The order with this id, with its client: it stays the same one when somebody gives it another number.
-    ///
-    /// # Errors
-    /// As [`order`](Self::order).
-    pub async fn order_by_id(&self, caller: &Caller, id: OrderId) -> Result<OrderView, AppError> {
-        let result = match self.orders.get(id).await {
-            Ok(Some(order)) => Ok(self.view(order).await),
-            Ok(None) => Err(AppError::OrderNotFound),
-            Err(error) => Err(AppError::Orders(error)),
-        };
-        self.audited(caller, Access::read(AuditAction::OrderRead), |view| view.map_or_else(Vec::new, subjects), result)
-            .await
-    }
-
-    /// Changes the order with this number. With [`Expected::Any`], an edit of the same order by somebody else at the
+    /// Changes the order with this number or id. Of an irregular order the change has to give a value for each field that
+    /// breaks a rule, and any status may follow one that is none. With [`Expected::Any`], an edit of the same order by somebody else at the
     /// same time loses nothing: this change is applied, with its rules, to what the other left.
     ///
     /// # Errors
@@ -168,41 +157,42 @@ impl App {
     pub async fn edit_order(
         &self,
         caller: &Caller,
-        number: &OrderNumber,
+        key: impl Into<OrderKey> + Send,
         change: &OrderChange,
         expected: Expected,
     ) -> Result<OrderView, AppError> {
-        let result = self.try_edit_order(caller, number, change, expected).await;
+        let key = key.into();
+        let tried = key_subject(&key);
+        let result = self.try_edit_order(caller, key, change, expected).await;
         let fields = change.fields();
         let access = Access::write(AuditAction::OrderUpdate, &fields);
-        let tried = || vec![Subject::Order(number.clone())];
-        self.audited(caller, access, |view| view.map_or_else(tried, subjects), result).await
+        self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
     }
 
     async fn try_edit_order(
         &self,
         caller: &Caller,
-        number: &OrderNumber,
+        key: OrderKey,
         change: &OrderChange,
         expected: Expected,
     ) -> Result<OrderView, AppError> {
-        // Who renames an order while this goes on must not turn it into "not found", so it is found once by number
-        // and from then on by id.
-        let mut current = self.load_order(OrderKey::Number(number.clone())).await?;
+        // A writer that renames the order meanwhile must not turn it into "not found", so it is found once by its number
+        // and from then on by its id.
+        let mut current = self.load_order(key).await?;
         for _ in 0..EDIT_ATTEMPTS {
-            let (order, id) = (&current.record, current.record.id);
-            if !expected.allows(order.version()) {
-                return Err(AppError::OrderChanged { current: Box::new(current.record) });
+            let id = current.row.id;
+            if !expected.allows(current.version()) {
+                return Err(AppError::OrderChanged { current: Box::new(current) });
             }
             let stamp = self.stamp(caller);
-            let (changed, attached) = self.changed_order(order, change, stamp.at).await?;
+            let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
             // Where nothing is written there is nothing to undo.
-            let Some(after) = order.with_content(changed, stamp.at) else { return Ok(self.view(current.record).await) };
+            let Some(after) = current.with_content(changed, stamp.at) else { return Ok(self.view(current).await) };
             match self.orders.commit_one(OrderWrite::replace(current, after.clone(), stamp)).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
                 Ok(_) if attached.is_some() => return Ok(self.recheck_client(caller, after, attached).await),
-                Ok(_) => return Ok(self.view(after).await),
+                Ok(_) => return Ok(self.view(after.into()).await),
             }
             current = self.load_order(OrderKey::Id(id)).await?;
         }
@@ -212,99 +202,99 @@ impl App {
     /// What `change` makes of `current` at `now`, and the client that it attaches.
     async fn changed_order(
         &self,
-        current: &Order,
+        current: &Stored<Order>,
         change: &OrderChange,
         now: Timestamp,
-    ) -> Result<(Order, Option<Client>), AppError> {
-        let mut changed = current.clone();
-        if let Some(number) = &change.number {
-            changed.number = OrderNumber::parse(number)?;
-        }
+    ) -> Result<(Order, Option<Stored<Client>>), AppError> {
+        let row = &current.row;
+        let number = OrderNumber::parse(change.number.as_deref().unwrap_or(&row.number))?;
         let checked = async {
-            let from = current.status();
-            let to = change.status.unwrap_or(from);
-            if !self.flow.allows(from, to) {
+            let from = row.status();
+            let to = change.status.map_or(from, Ok)?;
+            if let Ok(from) = from
+                && !self.flow.allows(from, to)
+            {
                 return Err(AppError::TransitionRefused { from, to });
             }
             let reason = given_reason(to, change.return_reason.as_deref())?;
-            let state = current.state.edited(to, reason, now)?;
-            let client = match &change.client {
-                ClientChoice::Attach(id) => Some(self.named_client(id).await?),
-                ClientChoice::Keep | ClientChoice::Detach => None,
+            let state = match from {
+                Ok(from) => OrderState::restore(from, row.return_info()).edited(to, reason, now)?,
+                Err(_) => OrderState::new(to, reason, now)?,
             };
-            Ok((state, client))
+            Ok(match &change.client {
+                ClientChoice::Keep => (state, row.client_id()?, None),
+                ClientChoice::Detach => (state, None, None),
+                ClientChoice::Attach(id) => {
+                    let client = self.named_client(id).await?;
+                    (state, Some(client.row.id), Some(client))
+                }
+            })
         };
-        let (state, client) = match checked.await {
+        let (state, client_id, client) = match checked.await {
             Ok(checked) => checked,
-            Err(error) => return Err(self.number_first(&changed.number, Some(current), error).await),
+            Err(error) => return Err(self.number_first(&number, Some(row), error).await),
         };
-        changed.state = state;
-        match &client {
-            Some(client) => changed.client_id = Some(client.id),
-            None if change.client == ClientChoice::Detach => changed.client_id = None,
-            None => {}
-        }
-        Ok((changed, client))
+        let (id, created_at, updated_at) = (row.id, row.created_at, row.updated_at);
+        Ok((Order { id, number, client_id, state, created_at, updated_at }, client))
     }
 
-    /// Deletes the order with this number. Its history stays.
+    /// Deletes the order with this number or id. Its history stays.
     ///
     /// # Errors
     /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`], [`AppError::Contended`] or [`AppError::Orders`].
     pub async fn delete_order(
         &self,
         caller: &Caller,
-        number: &OrderNumber,
+        key: impl Into<OrderKey> + Send,
         expected: Expected,
-    ) -> Result<Order, AppError> {
-        let result = self.try_delete_order(caller, number, expected).await;
+    ) -> Result<Stored<Order>, AppError> {
+        let key = key.into();
+        let tried = key_subject(&key);
+        let result = self.try_delete_order(caller, key, expected).await;
         let access = Access::write(AuditAction::OrderDelete, &[]);
-        self.audited(caller, access, |_| vec![Subject::Order(number.clone())], result).await
+        let subject = |order: Option<&Stored<Order>>| vec![order.map_or(tried, |order| order_subject(&order.row))];
+        self.audited(caller, access, subject, result).await
     }
 
     async fn try_delete_order(
         &self,
         caller: &Caller,
-        number: &OrderNumber,
+        key: OrderKey,
         expected: Expected,
-    ) -> Result<Order, AppError> {
-        let mut current = self.load_order(OrderKey::Number(number.clone())).await?;
+    ) -> Result<Stored<Order>, AppError> {
+        let mut current = self.load_order(key).await?;
         for _ in 0..EDIT_ATTEMPTS {
-            let order = current.record.clone();
-            if !expected.allows(order.version()) {
-                return Err(AppError::OrderChanged { current: Box::new(order) });
+            let id = current.row.id;
+            if !expected.allows(current.version()) {
+                return Err(AppError::OrderChanged { current: Box::new(current) });
             }
-            match self.orders.commit_one(OrderWrite::delete(current, self.stamp(caller))).await {
-                Err(StoreError::VersionConflict) => current = self.load_order(OrderKey::Id(order.id)).await?,
+            match self.orders.commit_one(OrderWrite::delete(current.clone(), self.stamp(caller))).await {
+                Err(StoreError::VersionConflict) => current = self.load_order(OrderKey::Id(id)).await?,
                 Err(error) => return Err(order_error(error)),
-                Ok(_) => return Ok(order),
+                Ok(_) => return Ok(current),
             }
         }
         Err(AppError::Contended)
     }
 
-    async fn load_order(&self, key: OrderKey) -> Result<Stored<Order>, AppError> {
+    pub(super) async fn load_order(&self, key: OrderKey) -> Result<Stored<Order>, AppError> {
         self.orders.load(key).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)
     }
 
-    pub(super) async fn find_order(&self, number: &OrderNumber) -> Result<Order, AppError> {
-        self.orders.find_by_number(number).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)
-    }
-
     /// The client that an order names by this text.
-    async fn named_client(&self, id: &str) -> Result<Client, AppError> {
+    async fn named_client(&self, id: &str) -> Result<Stored<Client>, AppError> {
         let id: ClientId = id.parse().map_err(|_| AppError::UnknownClient)?;
-        self.clients.get(id).await.map_err(AppError::Clients)?.ok_or(AppError::UnknownClient)
+        self.clients.load(ClientKey::Id(id)).await.map_err(AppError::Clients)?.ok_or(AppError::UnknownClient)
     }
 
     /// A taken number is told before any fault of status or client. The store tells it when it writes; where nothing
     /// will be written because of `error`, it is asked. `own` is the order that may have the number.
-    async fn number_first(&self, number: &OrderNumber, own: Option<&Order>, error: AppError) -> AppError {
-        if error.is_fault() || own.is_some_and(|own| own.number == *number) {
+    async fn number_first(&self, number: &OrderNumber, own: Option<&OrderRow>, error: AppError) -> AppError {
+        if error.is_fault() || own.is_some_and(|own| own.number == number.as_str()) {
             return error;
         }
-        match self.orders.find_by_number(number).await {
-            Ok(Some(other)) if own.is_none_or(|own| own.id != other.id) => AppError::NumberTaken,
+        match self.orders.load(number.into()).await {
+            Ok(Some(other)) if own.is_none_or(|own| own.id != other.row.id) => AppError::NumberTaken,
             _ => error,
         }
     }
@@ -313,17 +303,17 @@ impl App {
     /// its orders detached before this one was written. Undoes what this call wrote and nothing else: other orders that
     /// name the client stay as they are. The order is written whatever fails here; the integrity check reports the rest.
     /// Returns the order as this call left it, never as another writer did.
-    async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Client>) -> OrderView {
+    async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Stored<Client>>) -> OrderView {
         let (order, client) = match client {
             None => (order, ClientLink::Nobody),
-            Some(client) => match self.clients.get(client.id).await {
+            Some(client) => match self.clients.load(ClientKey::Id(client.row.id)).await {
                 Ok(Some(client)) => (order, ClientLink::Known(Box::new(client))),
-                Ok(None) => match self.detach_order(caller, &order, client.id).await {
+                Ok(None) => match self.detach_order(caller, &order, client.row.id).await {
                     Ok(Some(order)) => (order, ClientLink::Nobody),
-                    Ok(None) => (order, ClientLink::Gone(client.id)),
+                    Ok(None) => (order, ClientLink::Gone(client.row.id)),
                     Err(error) => {
                         tell("a deleted client is still on an order", &error);
-                        (order, ClientLink::Gone(client.id))
+                        (order, ClientLink::Gone(client.row.id))
                     }
                 },
                 Err(error) => {
@@ -332,9 +322,8 @@ impl App {
                 }
             },
         };
-        // Of the order as it is returned: another write may have moved it since.
-        let next_statuses = self.next_statuses(order.status());
-        OrderView { order, client, next_statuses }
+        // The statuses that follow are those of the order as it is returned: another write may have moved it since.
+        self.view_of(order.into(), client)
     }
 
     /// Detaches one order from a client. Returns the order as it is then, `None` if another writer was faster, so that it
@@ -347,7 +336,8 @@ impl App {
     ) -> Result<Option<Order>, StoreError> {
         for _ in 0..EDIT_ATTEMPTS {
             let Some(current) = self.orders.load(OrderKey::Id(order.id)).await? else { return Ok(None) };
-            let Some(after) = current.record.detached_from(client) else { return Ok(None) };
+            let after = current.record.as_ref().ok().and_then(|order| order.detached_from(client));
+            let Some(after) = after else { return Ok(None) };
             match self.orders.commit_one(OrderWrite::replace(current, after.clone(), self.stamp(caller))).await {
                 Err(StoreError::VersionConflict) => {}
                 result => return result.map(|_| Some(after)),
@@ -357,10 +347,11 @@ impl App {
     }
 
     /// The order with its client.
-    async fn view(&self, order: Order) -> OrderView {
-        let client = match order.client_id {
-            None => ClientLink::Nobody,
-            Some(id) => match self.clients.get(id).await {
+    async fn view(&self, order: Stored<Order>) -> OrderView {
+        let client = match order.row.client_id() {
+            Err(_) => ClientLink::Irregular,
+            Ok(None) => ClientLink::Nobody,
+            Ok(Some(id)) => match self.clients.load(ClientKey::Id(id)).await {
                 Ok(Some(client)) => ClientLink::Known(Box::new(client)),
                 Ok(None) => ClientLink::Gone(id),
                 Err(error) => {
@@ -369,8 +360,7 @@ impl App {
                 }
             },
         };
-        let next_statuses = self.next_statuses(order.status());
-        OrderView { order, client, next_statuses }
+        self.view_of(order, client)
     }
 }
 
@@ -387,8 +377,21 @@ fn given_reason(status: OrderStatus, reason: Option<&str>) -> Result<Option<Retu
 
 /// An order and its client, for the audit.
 pub(super) fn subjects(view: &OrderView) -> Vec<Subject> {
-    let client = view.client.client().map(|client| Subject::Client(client.id));
-    std::iter::once(Subject::Order(view.order.number.clone())).chain(client).collect()
+    let client = view.client.client().map(|client| Subject::Client(client.row.id));
+    std::iter::once(order_subject(&view.order.row)).chain(client).collect()
+}
+
+/// An order, for the audit.
+pub(super) fn order_subject(order: &OrderRow) -> Subject {
+    OrderNumber::parse(&order.number).map_or(Subject::OrderId(order.id), Subject::Order)
+}
+
+/// An order that is asked for, for the audit.
+fn key_subject(key: &OrderKey) -> Subject {
+    match key {
+        OrderKey::Id(id) => Subject::OrderId(*id),
+        OrderKey::Number(number) => Subject::Order(number.clone()),
+    }
 }
 
 fn order_error(error: StoreError) -> AppError {

@@ -133,7 +133,7 @@ impl App {
                 if swept_client(event).is_some() {
                     return Ok(Swept::Superseded);
                 }
-                changed |= matches!(event.kind, EventKind::ClientChanged { .. });
+                changed |= changes_client(&event.kind);
             }
             after = last;
         }
@@ -155,6 +155,15 @@ impl App {
         let access = Access::write(AuditAction::OrderUpdate, &[Field::ClientId]);
         let subjects = |_: Option<&bool>| vec![Subject::Order(restored.number.clone()), Subject::Client(client)];
         self.audited(caller, access, subjects, result).await
+    }
+}
+
+/// Whether the order went to another client, to one, or to none.
+fn changes_client(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::ClientChanged { .. } => true,
+        EventKind::Repaired { from, client_id, .. } => from.client_id != client_id.map(|id| id.to_string()),
+        _ => false,
     }
 }
 

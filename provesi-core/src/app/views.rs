@@ -1,6 +1,6 @@
 //! What the use cases answer: records with what belongs to them from the other store.
 
-use crate::{Client, ClientId, Order, OrderStatus};
+use crate::{Client, ClientId, Order, OrderStatus, Stored};
 
 /// The client of an order, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,17 +8,19 @@ pub enum ClientLink {
     /// The order has no client.
     Nobody,
     /// The client.
-    Known(Box<Client>),
+    Known(Box<Stored<Client>>),
     /// The order names a client that does not exist; the integrity check reports it.
     Gone(ClientId),
-    /// The store of clients could not be asked.
+    /// The store of clients could not be asked, or could not read the client.
     Unavailable(ClientId),
+    /// What the order names is no client id: the order is irregular.
+    Irregular,
 }
 
 impl ClientLink {
     /// The client, where it is known.
     #[must_use]
-    pub fn client(&self) -> Option<&Client> {
+    pub fn client(&self) -> Option<&Stored<Client>> {
         match self {
             Self::Known(client) => Some(client),
             _ => None,
@@ -36,10 +38,11 @@ impl ClientLink {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderView {
     /// The order.
-    pub order: Order,
+    pub order: Stored<Order>,
     /// Its client.
     pub client: ClientLink,
-    /// What the flow lets follow, without the status that the order is in.
+    /// What the flow lets follow, without the status that the order is in. None of an irregular order, which is repaired
+    /// first.
     pub next_statuses: Vec<OrderStatus>,
 }
 
@@ -47,7 +50,7 @@ pub struct OrderView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientView {
     /// The client.
-    pub client: Client,
+    pub client: Stored<Client>,
     /// How many orders it has; `None` where the store of orders could not be asked.
     pub orders_count: Option<u64>,
 }
@@ -56,7 +59,7 @@ pub struct ClientView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDeletion {
     /// The client as it was.
-    pub client: Client,
+    pub client: Stored<Client>,
     /// How many orders stay behind without a client; `None` where the store of orders failed meanwhile. Orders then still
     /// name the client, which the integrity check reports.
     pub detached: Option<u64>,
@@ -66,7 +69,7 @@ pub struct ClientDeletion {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientsById {
     /// The clients that exist.
-    pub clients: Vec<Client>,
-    /// The ids of those that exist and break the rules of the domain.
+    pub clients: Vec<Stored<Client>>,
+    /// The ids of those that exist and cannot be decoded.
     pub unreadable: Vec<ClientId>,
 }

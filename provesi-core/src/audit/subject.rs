@@ -5,11 +5,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
-use crate::{ClientId, Field, Invalid, OrderNumber, Rule};
+use crate::{ClientId, Field, Invalid, OrderId, OrderNumber, Rule};
 
 /// Whose record was seen or changed.
 ///
-/// The text form is what stores keep and callers ask by: `client:ID`, `order:NUMBER`, all in lower case, since a number
+/// The text form is what stores keep and callers ask by: `client:ID`, `order:NUMBER`, `order-id:ID`, all in lower case, since a number
 /// is one number in any letter case. `==`, the hash and the order go by it: `ORD-1` and `ord-1` are one subject.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -18,6 +18,8 @@ pub enum Subject {
     Client(ClientId),
     /// An order.
     Order(OrderNumber),
+    /// An order whose number breaks the rules, or is not known.
+    OrderId(OrderId),
 }
 
 impl fmt::Display for Subject {
@@ -25,6 +27,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Client(id) => write!(f, "client:{id}"),
             Self::Order(number) => write!(f, "order:{}", number.folded()),
+            Self::OrderId(id) => write!(f, "order-id:{id}"),
         }
     }
 }
@@ -38,6 +41,7 @@ impl FromStr for Subject {
         let subject = match kind {
             "client" => name.parse().map(Self::Client),
             "order" => name.parse().map(Self::Order),
+            "order-id" => name.parse().map(|id| Self::OrderId(OrderId::new(id))).map_err(|_| refused),
             _ => return Err(refused),
         };
         subject.map_err(|_| refused)
@@ -49,6 +53,7 @@ impl PartialEq for Subject {
         match (self, other) {
             (Self::Client(a), Self::Client(b)) => a == b,
             (Self::Order(a), Self::Order(b)) => a.matches(b),
+            (Self::OrderId(a), Self::OrderId(b)) => a == b,
             _ => false,
         }
     }
@@ -62,11 +67,17 @@ impl Ord for Subject {
         fn folded(number: &OrderNumber) -> impl Iterator<Item = u8> {
             number.as_str().bytes().map(|byte| byte.to_ascii_lowercase())
         }
+        // `order-` comes before `order:`.
+        let kind = |subject: &Self| match subject {
+            Self::Client(_) => 0,
+            Self::OrderId(_) => 1,
+            Self::Order(_) => 2,
+        };
         match (self, other) {
             (Self::Client(a), Self::Client(b)) => a.cmp(b),
+            (Self::OrderId(a), Self::OrderId(b)) => a.to_string().cmp(&b.to_string()),
             (Self::Order(a), Self::Order(b)) => folded(a).cmp(folded(b)),
-            (Self::Client(_), Self::Order(_)) => Ordering::Less,
-            (Self::Order(_), Self::Client(_)) => Ordering::Greater,
+            _ => kind(self).cmp(&kind(other)),
         }
     }
 }
@@ -83,6 +94,7 @@ impl Hash for Subject {
         match self {
             Self::Client(id) => id.hash(state),
             Self::Order(number) => number.folded().hash(state),
+            Self::OrderId(id) => id.hash(state),
         }
     }
 }
@@ -101,6 +113,8 @@ mod tests {
             "client:0a050af58b3059b0f61239f2",
             "order:A-",
             "order:0",
+            "order-id:10",
+            "order-id:9",
             "order:ord-0",
             "client:9b050af58b3059b0f61239f2",
             "order:Z",

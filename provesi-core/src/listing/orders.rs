@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{ClientId, NumberPart, Order, OrderId, OrderStatus, StoreError, Timestamp};
+use crate::{ClientId, NumberPart, OrderId, OrderRow, OrderStatus, StoreError, Timestamp};
 
 /// A span of time, open at the ends that it does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -51,10 +51,10 @@ pub struct OrderFilter {
 impl OrderFilter {
     /// Whether `order` passes: the rule that every store's filter must agree with.
     #[must_use]
-    pub fn matches(&self, order: &Order) -> bool {
-        (self.statuses.is_empty() || self.statuses.contains(&order.status()))
-            && self.client_id.is_none_or(|id| order.client_id == Some(id))
-            && self.number_part.as_ref().is_none_or(|part| order.number.folded().contains(part.as_str()))
+    pub fn matches(&self, order: &OrderRow) -> bool {
+        (self.statuses.is_empty() || order.status().is_ok_and(|status| self.statuses.contains(&status)))
+            && self.client_id.is_none_or(|id| order.client_id() == Ok(Some(id)))
+            && self.number_part.as_ref().is_none_or(|part| order.number.to_ascii_lowercase().contains(part.as_str()))
             && (self.returned.is_open()
                 || order.return_info().is_some_and(|info| self.returned.contains(info.returned_at)))
     }
@@ -80,14 +80,15 @@ impl OrderFilter {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderSort {
-    /// By [`Order::updated_at`].
+    /// By [`OrderRow::updated_at`].
     #[default]
     UpdatedAt,
-    /// By [`Order::created_at`].
+    /// By [`OrderRow::created_at`].
     CreatedAt,
-    /// By the date of the return, then by [`Order::updated_at`]. An order without one counts as earlier than all.
+    /// By the date of the return, then by [`OrderRow::updated_at`]. An order without one counts as earlier than all; one
+    /// whose status is none is not listed.
     ReturnedAt,
-    /// By [`OrderNumber::folded`](crate::OrderNumber::folded), byte by byte.
+    /// By the number in lower case (A to Z), byte by byte.
     Number,
 }
 
@@ -137,15 +138,21 @@ impl OrderListing {
         Self { direction: self.direction.reversed(), ..self.clone() }
     }
 
+    /// Whether the list has `order`: the rule that every store's list must agree with.
+    #[must_use]
+    pub fn has(&self, order: &OrderRow) -> bool {
+        self.filter.matches(order) && (self.sort != OrderSort::ReturnedAt || order.status().is_ok())
+    }
+
     /// The order of two orders in this listing: the rule that every store's sort must agree with.
     #[must_use]
-    pub fn compare(&self, a: &Order, b: &Order) -> Ordering {
+    pub fn compare(&self, a: &OrderRow, b: &OrderRow) -> Ordering {
         self.direction.apply(self.position_of(a).cmp(&self.position_of(b)))
     }
 
     /// Where `order` stands, whatever the direction.
     #[must_use]
-    pub fn position_of(&self, order: &Order) -> OrderPosition {
+    pub fn position_of(&self, order: &OrderRow) -> OrderPosition {
         let id = order.id;
         match self.sort {
             OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at: order.updated_at, id },
@@ -155,13 +162,13 @@ impl OrderListing {
                 updated_at: order.updated_at,
                 id,
             },
-            OrderSort::Number => OrderPosition::Number { folded: order.number.folded(), id },
+            OrderSort::Number => OrderPosition::Number { folded: order.number.to_ascii_lowercase(), id },
         }
     }
 
     /// The cursor that stands at `order`.
     #[must_use]
-    pub fn cursor_at(&self, order: &Order) -> OrderCursor {
+    pub fn cursor_at(&self, order: &OrderRow) -> OrderCursor {
         OrderCursor { listing: self.fingerprint(), position: self.position_of(order) }
     }
 
@@ -267,19 +274,19 @@ impl std::str::FromStr for OrderCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OrderState, ReturnReason};
+    use crate::{Order, OrderState, ReturnReason};
 
-    fn order(id: i64, status: OrderStatus) -> Order {
+    fn order(id: i64, status: OrderStatus) -> OrderRow {
         let at = Timestamp::from_micros(1_000).unwrap();
         let reason = ReturnReason::parse("roto").ok();
-        Order {
+        OrderRow::from(&Order {
             id: OrderId::new(id),
             number: format!("Ord-{id}").parse().unwrap(),
             client_id: None,
             state: OrderState::new(status, reason, at).unwrap(),
             created_at: at,
             updated_at: at,
-        }
+        })
     }
 
     #[test]

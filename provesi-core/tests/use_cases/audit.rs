@@ -64,7 +64,7 @@ async fn a_strict_audit_that_fails_holds_back_what_was_read_and_not_what_was_wri
         assert!(matches!(refused, Err(AppError::Audit(_))), "{refused:?}");
     }
     let lenient = world.app.clone().with_audit(sink, AuditPolicy::BestEffort);
-    assert_eq!(lenient.client(&world.caller, client.id).await.unwrap(), client);
+    assert_eq!(lenient.client(&world.caller, client.id).await.unwrap(), client.into());
 }
 
 #[tokio::test]
@@ -105,14 +105,14 @@ async fn a_client_with_its_orders_is_one_access_and_further_orders_are_one_each_
     let first = found.orders.unwrap();
     let next = first.next.unwrap();
     let further = app.further_orders_of(&world.caller, ana.id, next).try_concat().await.unwrap();
-    assert_eq!((found.client, first.items.len(), further.len()), (ana.clone(), 1, 1));
+    assert_eq!((found.client, first.items.len(), further.len()), (ana.clone().into(), 1, 1));
     let found = app.client_with_orders(&world.caller, luz.id, limit).await.unwrap();
     assert!(found.orders.unwrap().items.is_empty());
 
     let records = world.store.audit_records();
     let told: Vec<_> = records.iter().map(|record| (record.action, &record.subjects[..])).collect();
     let [of_ana, of_luz] = [ana.id, luz.id].map(Subject::Client);
-    let [first, second] = [&first.items[0], &further[0]].map(|order| Subject::Order(order.number.clone()));
+    let [first, second] = [&first.items[0], &further[0]].map(|order| Subject::Order(number(&order.row.number)));
     assert_eq!(
         told,
         [
@@ -133,7 +133,7 @@ async fn a_client_whose_orders_cannot_be_asked_is_on_record_and_so_is_that() {
     faults.fail_all();
     let found = app.client_with_orders(&world.caller, ana.id, PageLimit::MAX).await.unwrap();
     assert!(found.orders.unwrap_err().is_fault());
-    assert_eq!(found.client, ana);
+    assert_eq!(found.client, ana.into());
     let told: Vec<_> = world.store.audit_records().into_iter().map(|record| (record.action, record.outcome)).collect();
     assert_eq!(told, [(AuditAction::ClientRead, Outcome::Done), (AuditAction::OrderList, Outcome::Failed)]);
 }

@@ -6,6 +6,7 @@ mod audit;
 mod chain;
 mod clients;
 mod integrity;
+mod irregular;
 mod lists;
 mod orders;
 mod services;

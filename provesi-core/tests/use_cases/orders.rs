@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, OrderChange, OrderDraft,
-    OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
+    App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, Order, OrderChange,
+    OrderDraft, OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
 use provesi_testkit::{Fault, Faults, FaultyStore};
 
@@ -20,6 +20,11 @@ fn attach(client: &Client) -> OrderChange {
     OrderChange { client: ClientChoice::Attach(client.id.to_string()), ..OrderChange::default() }
 }
 
+/// The order of an answer, which is valid.
+fn order_of(answer: Result<OrderView, AppError>) -> Order {
+    answer.unwrap().order.valid().unwrap()
+}
+
 #[tokio::test]
 async fn an_order_is_found_with_its_client_in_any_letter_case() {
     let world = World::new();
@@ -27,7 +32,7 @@ async fn an_order_is_found_with_its_client_in_any_letter_case() {
     let made = world.order("Ord-1", Some(&client)).await;
     let found = world.app.order(&world.caller, &number("oRD-1")).await.unwrap();
     assert_eq!(found, made);
-    assert_eq!(found.client, ClientLink::Known(Box::new(client)));
+    assert_eq!(found.client, ClientLink::Known(Box::new(client.into())));
     assert_eq!(found.next_statuses.len(), 6);
 }
 
@@ -70,17 +75,17 @@ async fn a_return_needs_a_reason_whichever_way_it_comes() {
     let edit = async |change: &OrderChange| world.app.edit_order(&world.caller, &number("A-1"), change, ANY).await;
     assert!(matches!(edit(&to(OrderStatus::Returned)).await, Err(AppError::ReasonRequired(_))));
     assert!(matches!(edit(&returned(" \n")).await, Err(AppError::ReasonRequired(_))));
-    let first = edit(&returned("roto")).await.unwrap().order;
+    let first = order_of(edit(&returned("roto")).await);
     world.clock.advance_millis(5_000);
     let reason = OrderChange { return_reason: Some("mojado".to_owned()), ..OrderChange::default() };
-    let second = edit(&reason).await.unwrap().order;
+    let second = order_of(edit(&reason).await);
     let info = second.return_info().unwrap();
     assert_eq!((info.reason.as_str(), info.returned_at), ("mojado", first.return_info().unwrap().returned_at));
     let blank = OrderChange { return_reason: Some(String::new()), ..OrderChange::default() };
     assert!(matches!(edit(&blank).await, Err(AppError::ReasonRequired(_))));
-    assert_eq!(edit(&to(OrderStatus::Packing)).await.unwrap().order.return_info(), None);
+    assert_eq!(order_of(edit(&to(OrderStatus::Packing)).await).return_info(), None);
     // A reason beside any other status is not kept.
-    assert_eq!(edit(&reason).await.unwrap().order.return_info(), None);
+    assert_eq!(order_of(edit(&reason).await).return_info(), None);
 }
 
 #[tokio::test]
@@ -141,7 +146,7 @@ async fn a_status_change_beside_a_client_change_loses_neither() {
             world.app.edit_order(&world.caller, &number, &attach, ANY),
         );
         assert!(edits.0.is_ok() && edits.1.is_ok());
-        let order = world.app.order(&world.caller, &number).await.unwrap().order;
+        let order = order_of(world.app.order(&world.caller, &number).await);
         assert_eq!((order.status(), order.client_id), (OrderStatus::Shipped, Some(client.id)));
     }
 }
@@ -179,9 +184,9 @@ async fn made_while_its_client_is_deleted(world: &World, fault: Option<&'static 
 async fn an_order_made_while_its_client_is_deleted_is_taken_off_it() {
     let world = World::new();
     let made = made_while_its_client_is_deleted(&world, None).await;
-    assert_eq!((made.order.client_id, &made.client), (None, &ClientLink::Nobody));
+    assert_eq!((&made.order.row.client_id, &made.client), (&None, &ClientLink::Nobody));
     let stored = OrderRepositoryExt::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
-    assert_eq!(stored, made.order);
+    assert_eq!(stored, made.order.valid().unwrap());
 }
 
 #[tokio::test]
@@ -189,7 +194,7 @@ async fn an_order_is_told_as_made_whatever_fails_afterwards() {
     let world = World::new();
     let made = made_while_its_client_is_deleted(&world, Some("commit")).await;
     assert!(matches!(made.client, ClientLink::Gone(_)), "{made:?}");
-    assert_eq!(OrderRepositoryExt::get(&world.store, made.order.id).await.unwrap(), Some(made.order));
+    assert_eq!(OrderRepositoryExt::get(&world.store, made.order.row.id).await.unwrap(), made.order.valid().ok());
 }
 
 /// A state that the order never had is not in any answer.
@@ -208,7 +213,7 @@ async fn an_order_that_is_deleted_before_it_is_detached_is_returned_as_it_was_wr
     world.app.delete_order(&world.caller, &number("A-1"), ANY).await.unwrap();
     faults.clear();
     let made = making.await.unwrap().unwrap();
-    assert_eq!((made.order.client_id, made.client), (Some(client.id), ClientLink::Gone(client.id)));
+    assert_eq!((made.order.valid().unwrap().client_id, made.client), (Some(client.id), ClientLink::Gone(client.id)));
 }
 
 #[tokio::test]
@@ -238,7 +243,7 @@ async fn a_client_that_vanishes_during_a_create_keeps_its_other_orders() {
     let (faults, making) = stalled_create(&world, "A-2", &client).await;
     ClientRepositoryExt::delete(&world.store, client.id, ANY).await.unwrap();
     faults.clear();
-    assert_eq!(making.await.unwrap().unwrap().order.client_id, None);
+    assert_eq!(order_of(making.await.unwrap()).client_id, None);
     let other = OrderRepositoryExt::find_by_number(&world.store, &number("A-1")).await.unwrap().unwrap();
     assert_eq!(other.client_id, Some(client.id));
 }
@@ -255,8 +260,8 @@ async fn one_instant_is_told_of_a_change_by_the_order_and_its_event() {
     }
     let world = World::new();
     let app = world.app.clone().with_clock(Arc::new(Ticking::default()));
-    let made = app.create_order(&world.caller, &order_draft("A-1", None)).await.unwrap().order;
-    let returned = app.edit_order(&world.caller, &number("A-1"), &returned("roto"), ANY).await.unwrap().order;
+    let made = order_of(app.create_order(&world.caller, &order_draft("A-1", None)).await);
+    let returned = order_of(app.edit_order(&world.caller, &number("A-1"), &returned("roto"), ANY).await);
     let events = OrderRepositoryExt::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
     assert_eq!(events[0].at, made.created_at);
     let returned_at = returned.return_info().unwrap().returned_at;

@@ -19,7 +19,7 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
     }
     let app = world.app.clone().with_audit(Arc::new(world.store.clone()), AuditPolicy::Strict);
     let found = app.clients_by_id(&world.caller, &[ana.id, nobody, ana.id]).await.unwrap();
-    assert_eq!(found, ClientsById { clients: vec![ana.clone()], unreadable: Vec::new() });
+    assert_eq!(found, ClientsById { clients: vec![ana.clone().into()], unreadable: Vec::new() });
     let counts = app.order_counts(&world.caller, &[ana.id, luz.id, nobody]).await.unwrap();
     assert_eq!(counts, [(ana.id, 2), (luz.id, 0), (nobody, 0)].into());
     let request = PageRequest::first(PageLimit::new(1).unwrap());
@@ -34,7 +34,7 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
         [
             (AuditAction::ClientList, std::slice::from_ref(&of_ana)),
             (AuditAction::OrderList, &[of_ana.clone(), of_luz, of_nobody]),
-            (AuditAction::OrderList, &[of_ana.clone(), Subject::Order(number(first.items[0].number.as_str()))]),
+            (AuditAction::OrderList, &[of_ana.clone(), Subject::Order(number(&first.items[0].row.number))]),
         ]
     );
     assert!(records.iter().all(|record| record.outcome == Outcome::Done && record.caller == world.caller));
@@ -48,7 +48,7 @@ async fn a_client_that_cannot_be_read_is_not_a_missing_one() {
     let app = provesi_core::App::new(Arc::new(clients), Arc::new(world.store.clone()));
     faults.arm("get_many", Fault::CorruptFirst, 1);
     let found = app.clients_by_id(&world.caller, &[ana.id, luz.id, ClientId::from_bytes([9; 12])]).await.unwrap();
-    assert_eq!(found, ClientsById { clients: vec![luz], unreadable: vec![ana.id] });
+    assert_eq!(found, ClientsById { clients: vec![luz.into()], unreadable: vec![ana.id] });
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::wire::AuditBody;
     operation_id = "list_audit",
     tag = "audit",
     params(
-        ("subject" = Option<String>, Query, description = "Only what names this client or order: `client:ID` or `order:NUMBER`, in any letter case"),
+        ("subject" = Option<String>, Query, description = "Only what names this client or order: `client:ID`, `order:NUMBER` or `order-id:ID`, in any letter case"),
         ("since" = Option<String>, Query, description = "Only what was done at this instant or later (RFC 3339)"),
         ("until" = Option<String>, Query, description = "Only what was done before this instant (RFC 3339)"),
         ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000; 100 where it is left out"),

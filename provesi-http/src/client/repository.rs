@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepository, ClientRow,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepository, ClientRow,
     ClientWrite, Direction, Email, Page, PageRequest, StoreError,
 };
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ impl SecureServiceClient {
         listing: &ClientListing,
         limit: usize,
         after: Option<&ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, ServiceError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, ServiceError> {
         #[derive(Deserialize)]
         struct Told {
             clients: Vec<ClientRecord>,
@@ -52,17 +52,17 @@ impl SecureServiceClient {
         }
         let next = told.next_cursor.map(|next| next.parse()).transpose();
         let next = next.map_err(|_| ServiceError::Answer("the answer has no place to go on from"))?;
-        let items = told.clients.into_iter().map(Client::from).collect();
+        let items = told.clients.into_iter().map(ClientRow::from).collect();
         Ok(Page { items, next, stopped_early: told.stopped_early })
     }
 
-    /// The clients that exist, and [`StoreError::Corrupt`] for those that the service cannot read.
+    /// The clients that exist, and [`StoreError::Corrupt`] for those that the service cannot decode.
     async fn rows_by_id(
         &self,
         ids: BTreeSet<ClientId>,
     ) -> Result<HashMap<ClientId, Result<ClientRow, StoreError>>, ServiceError> {
         let Found { clients, unreadable } = self.look_up_all(ids).await?;
-        let rows = clients.iter().map(|client| (client.id, Ok(client.into())));
+        let rows = clients.into_iter().map(|client| (client.id, Ok(client)));
         Ok(rows.chain(unreadable.into_iter().map(|id| (id, Err(ServiceError::Unreadable.into())))).collect())
     }
 
@@ -77,8 +77,10 @@ impl SecureServiceClient {
         let mut after = None;
         loop {
             let page = self.part_of_page(&listing, AT_ONCE, after.as_ref()).await?;
-            if let Some(found) = page.items.iter().find(|client| client.email.folded() == email.folded()) {
-                return Ok(Some(found.into()));
+            let is_it =
+                |client: &ClientRow| client.email.parse::<Email>().is_ok_and(|other| other.folded() == email.folded());
+            if let Some(found) = page.items.into_iter().find(is_it) {
+                return Ok(Some(found));
             }
             match page.next {
                 None => return Ok(None),
@@ -120,12 +122,12 @@ impl ClientRepository for SecureServiceClient {
         &self,
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<Client, ClientCursor>, StoreError> {
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
         // Ours or not is for the service to say, and it would tell it like any other fault of the question.
         if let Some(cursor) = &request.after {
             listing.position(cursor)?;
         }
-        let mut items: Vec<Client> = Vec::new();
+        let mut items: Vec<ClientRow> = Vec::new();
         let mut after = request.after.clone();
         loop {
             let limit = (request.limit.get() - items.len()).min(AT_ONCE);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{Address, ClientDraft, ClientName, Email, Field, Phone};
+use provesi_core::{Address, ClientDraft, ClientName, Email, Field, Phone, Stored};
 
 use crate::answer::{self, Success};
 use crate::api::Api;
@@ -38,6 +38,7 @@ pub(crate) async fn create(
     Payload(draft): Payload<ClientDraft>,
 ) -> Result<Response, ApiError> {
     let client = api.run_to_completion(None, |api| async move { api.app.create_client(&caller, draft).await }).await?;
+    let client = Stored::from(client);
     let mut answer = answer::json(StatusCode::CREATED, &Success::new(ClientBody::of(&client), &[]));
     etag::tag(&mut answer, client.version());
     Ok(answer)

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future;
 use futures_util::stream::{self as streams, StreamExt};
-use provesi_core::{Client, Order, PageLimit};
+use provesi_core::{Client, Order, PageLimit, Stored};
 use serde::Serialize;
 
 use crate::answer::{self, Success, Warning};
@@ -53,7 +53,7 @@ pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathClient) 
     Ok(answer)
 }
 
-fn without_orders(client: &Client) -> Response {
+fn without_orders(client: &Stored<Client>) -> Response {
     #[derive(Serialize)]
     struct Alone<'a> {
         #[serde(flatten)]
@@ -65,7 +65,7 @@ fn without_orders(client: &Client) -> Response {
 }
 
 /// The document up to the first order: the client, with its end put off.
-fn head(client: &Client) -> Vec<u8> {
+fn head(client: &Stored<Client>) -> Vec<u8> {
     let mut head = b"{\"status\":\"success\",\"data\":".to_vec();
     stream::write(&ClientBody::of(client), &mut head);
     head.pop();
@@ -77,9 +77,9 @@ fn head(client: &Client) -> Vec<u8> {
 struct OrderRows;
 
 impl Rows for OrderRows {
-    type Item = Order;
+    type Item = Stored<Order>;
 
-    fn write(&mut self, order: &Order, into: &mut Vec<u8>) {
+    fn write(&mut self, order: &Stored<Order>, into: &mut Vec<u8>) {
         stream::write(&OrderOfClient::of(order), into);
     }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{Address, ClientChange, ClientName, Email, Field, Phone};
+use provesi_core::{Address, ClientChange, ClientName, Email, Field, Phone, Stored};
 
 use crate::answer::{self, Success};
 use crate::api::Api;
@@ -53,7 +53,7 @@ pub(crate) async fn update(
         let expected = super::expected(&api, id, &if_match).await;
         api.app.edit_client(&caller, id, &change, expected).await
     });
-    let client = edited.await?;
+    let client = Stored::from(edited.await?);
     let mut answer = answer::json(StatusCode::OK, &Success::new(ClientBody::of(&client), &[]));
     etag::tag(&mut answer, client.version());
     Ok(answer)

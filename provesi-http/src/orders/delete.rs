@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use provesi_core::{Caller, OrderKey};
 
 use crate::answer::{self, Done};
 use crate::api::Api;
@@ -37,9 +38,20 @@ pub(crate) async fn delete(
     if_match: IfMatch,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let deleted = api.run_to_completion(Some(number.to_string()), |api| async move {
-        let expected = super::expected(&api, &number, &if_match).await;
-        api.app.delete_order(&caller, &number, expected).await
+    delete_by(api, caller, Some(number.to_string()), number.into(), if_match).await
+}
+
+/// Deletes the order. `location` is where it is looked at, relative to the path of the request.
+pub(super) async fn delete_by(
+    api: Api,
+    caller: Caller,
+    location: Option<String>,
+    key: OrderKey,
+    if_match: IfMatch,
+) -> Result<Response, ApiError> {
+    let deleted = api.run_to_completion(location, |api| async move {
+        let expected = super::expected(&api, &key, &if_match).await;
+        api.app.delete_order(&caller, key, expected).await
     });
     deleted.await?;
     Ok(answer::json(StatusCode::OK, &Done::new("Orden eliminada", &[])))

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use provesi_core::{Caller, OrderKey};
 
 use crate::answer::{self, Success, Warning};
 use crate::api::Api;
@@ -27,7 +28,12 @@ use crate::wire::OrderBody;
     ),
 )]
 pub(crate) async fn get(State(api): State<Api>, By(caller): By, number: PathNumber) -> Result<Response, ApiError> {
-    let view = api.app.order(&caller, &number.get()?).await.map_err(|error| api.error(error))?;
+    answer_with(&api, &caller, number.get()?.into()).await
+}
+
+/// The order, as an answer.
+pub(super) async fn answer_with(api: &Api, caller: &Caller, key: OrderKey) -> Result<Response, ApiError> {
+    let view = api.app.order(caller, key).await.map_err(|error| api.error(error))?;
     let warnings = Warning::ClientsUnavailable.only(view.client.is_unavailable());
     let mut answer = answer::json(StatusCode::OK, &Success::new(OrderBody::of_view(&view), warnings));
     etag::tag(&mut answer, view.order.version());

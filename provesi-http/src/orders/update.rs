@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{ClientChoice, Field, OrderChange};
+use provesi_core::{Caller, ClientChoice, Field, OrderChange, OrderKey};
 
 use super::create::{reason, short};
 use crate::answer::{self, Success};
@@ -50,9 +50,21 @@ pub(crate) async fn update(
     Payload(change): Payload<OrderChange>,
 ) -> Result<Response, ApiError> {
     let number = number.get()?;
-    let edited = api.run_to_completion(Some(number.to_string()), |api| async move {
-        let expected = super::expected(&api, &number, &if_match).await;
-        api.app.edit_order(&caller, &number, &change, expected).await
+    update_by(api, caller, Some(number.to_string()), number.into(), if_match, change).await
+}
+
+/// Changes the order. `location` is where it is looked at, relative to the path of the request.
+pub(super) async fn update_by(
+    api: Api,
+    caller: Caller,
+    location: Option<String>,
+    key: OrderKey,
+    if_match: IfMatch,
+    change: OrderChange,
+) -> Result<Response, ApiError> {
+    let edited = api.run_to_completion(location, |api| async move {
+        let expected = super::expected(&api, &key, &if_match).await;
+        api.app.edit_order(&caller, key, &change, expected).await
     });
     let view = edited.await?;
     let body = OrderBody::of(&view.order, &view.next_statuses);

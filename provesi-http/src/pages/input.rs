@@ -5,7 +5,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::OrderStatus;
+use provesi_core::{OrderRow, OrderStatus};
 
 use super::failure::Failure;
 
@@ -105,8 +105,24 @@ impl Input<'_> {
 }
 
 /// A status: its words, and a colour beside them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Template)]
-#[template(source = r#"<span class="badge is-{{ self.0.as_str() }}">{{ self.0.label() }}</span>"#, ext = "html")]
-pub(crate) struct Badge(pub(crate) OrderStatus);
+#[derive(Clone, Debug, PartialEq, Eq, Template)]
+#[template(source = r#"<span class="badge is-{{ class }}">{{ text }}</span>"#, ext = "html")]
+pub(crate) struct Badge {
+    class: &'static str,
+    text: String,
+}
+
+impl From<OrderStatus> for Badge {
+    fn from(status: OrderStatus) -> Self {
+        Self { class: status.as_str(), text: status.label().to_owned() }
+    }
+}
+
+/// The status of an irregular order stands for itself.
+impl From<&OrderRow> for Badge {
+    fn from(order: &OrderRow) -> Self {
+        order.status().map_or_else(|_| Self { class: "irregular", text: order.status.clone() }, Self::from)
+    }
+}
 
 impl HtmlSafe for Badge {}

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, ClientLink, OrderStatus, OrderView};
+use provesi_core::{AppError, OrderStatus, OrderView};
 use serde::Serialize;
 
 use crate::answer;
@@ -13,6 +13,7 @@ use crate::caller::By;
 use crate::error;
 use crate::error::ApiError;
 use crate::path::{PathClient, PathNumber};
+use crate::wire::status_display;
 
 /// What nobody who is not known is shown.
 const HIDDEN: &str = "***";
@@ -79,13 +80,13 @@ pub(crate) async fn client(
         created_at: String,
     }
     let id = id.and_then(PathClient::get).map_err(|_| NoRecord::ClientId)?;
-    let client = api.app.client(&caller, id).await?;
+    let client = api.app.client(&caller, id).await?.shown();
     let is_known = boundary::service(&extensions).is_some();
     let told = Told {
         id: client.id.to_string(),
-        name: client.name.as_str(),
-        email: if is_known { client.email.as_str() } else { HIDDEN },
-        phone: if is_known { client.phone.as_ref().map_or("", |phone| phone.as_str()) } else { HIDDEN },
+        name: &client.name,
+        email: if is_known { &client.email } else { HIDDEN },
+        phone: if is_known { client.phone.as_deref().unwrap_or_default() } else { HIDDEN },
         created_at: client.created_at.to_string(),
     };
     Ok(answer::json(StatusCode::OK, &told))
@@ -100,8 +101,8 @@ pub(crate) async fn order_status(
     #[derive(Serialize)]
     struct Told<'a> {
         order_number: &'a str,
-        status: OrderStatus,
-        status_display: &'static str,
+        status: &'a str,
+        status_display: &'a str,
         /// The client's name, where there is a client and it is known.
         client: Option<&'a str>,
         client_id: Option<String>,
@@ -113,20 +114,18 @@ pub(crate) async fn order_status(
     }
     let number = number.and_then(PathNumber::get).map_err(|_| NoRecord::Order)?;
     let OrderView { order, client, .. } = api.app.order(&caller, &number).await?;
-    let returned = order.status() == OrderStatus::Returned;
-    let info = order.return_info();
+    let row = &order.row;
+    let returned = row.status == OrderStatus::Returned.as_str();
+    let info = row.return_info();
     let told = Told {
-        order_number: order.number.as_str(),
-        status: order.status(),
-        status_display: order.status().label(),
-        client: match &client {
-            ClientLink::Known(client) => Some(client.name.as_str()),
-            _ => None,
-        },
-        client_id: order.client_id.map(|id| id.to_string()),
-        last_updated: order.updated_at.to_string(),
-        return_reason: returned.then(|| info.map(|info| info.reason.as_str())),
-        returned_at: returned.then(|| info.map(|info| info.returned_at.to_string())),
+        order_number: &row.number,
+        status: &row.status,
+        status_display: status_display(&row.status),
+        client: client.client().map(|client| &*client.row.name),
+        client_id: order.shown_client_id(),
+        last_updated: row.updated_at.to_string(),
+        return_reason: returned.then(|| info.as_ref().map(|info| info.reason.as_str())),
+        returned_at: returned.then(|| info.as_ref().map(|info| info.returned_at.to_string())),
     };
     Ok(answer::json(StatusCode::OK, &told))
 }

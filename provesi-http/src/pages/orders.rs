@@ -17,7 +17,7 @@ pub(crate) mod status;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use provesi_core::{ClientId, ClientLink, Order, OrderNumber, OrderView, Timestamp};
+use provesi_core::{ClientId, ClientLink, Order, OrderKey, OrderNumber, OrderRow, OrderView, Stored, Timestamp};
 
 use super::flash::Message;
 use super::input::Badge;
@@ -25,10 +25,10 @@ use super::once::Landing;
 use super::visit::Visit;
 use super::when::When;
 use super::words;
-use crate::path::PathNumber;
+use crate::path::{ID, PathOrder};
 
 /// The order that a path names.
-pub(crate) struct Named(pub(crate) OrderNumber);
+pub(crate) struct Named(pub(crate) OrderKey);
 
 /// A path that names none leads to the list.
 impl<S: Send + Sync> FromRequestParts<S> for Named {
@@ -36,8 +36,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let visit = Visit::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        let number = PathNumber::from_request_parts(parts, state).await.and_then(PathNumber::get);
-        number.map(Self).map_err(|_| to_list(&visit, Message::refused(words::NUMBER_INVALID)))
+        let key = PathOrder::from_request_parts(parts, state).await.ok().and_then(PathOrder::get);
+        key.map(Self).ok_or_else(|| to_list(&visit, Message::refused(words::NUMBER_INVALID)))
     }
 }
 
@@ -46,8 +46,12 @@ fn to_list(visit: &Visit, message: Message) -> Response {
     visit.land(Landing { to: "/orders/".into(), message })
 }
 
-fn not_found(visit: &Visit, number: &OrderNumber) -> Response {
-    to_list(visit, words::no_order(number))
+fn not_found(visit: &Visit, key: &OrderKey) -> Response {
+    let message = match key {
+        OrderKey::Number(number) => words::no_order(number),
+        OrderKey::Id(_) => Message::stopped(words::NO_ORDER),
+    };
+    to_list(visit, message)
 }
 
 /// Paths below `/orders/` that are pages of their own, so that an order of that number is reached by looking it up.
@@ -56,6 +60,27 @@ pub(super) const TAKEN: [&str; 5] = ["create", "lookup", "returns", "health", "a
 /// The path of an order's page.
 pub(crate) fn order_path(number: &OrderNumber) -> String {
     if TAKEN.contains(&number.as_str()) { format!("/orders/lookup/?q={number}") } else { format!("/orders/{number}/") }
+}
+
+/// By what an order is asked for: its number, or its id where that cannot be one.
+fn key_of(order: &OrderRow) -> OrderKey {
+    OrderNumber::parse(&order.number).map_or(OrderKey::Id(order.id), OrderKey::Number)
+}
+
+/// The path of an order's page that its other pages are below.
+fn base_path(key: &OrderKey) -> String {
+    match key {
+        OrderKey::Number(number) => format!("/orders/{number}/"),
+        OrderKey::Id(id) => format!("/orders/{ID}{id}/"),
+    }
+}
+
+/// The path of the page of an order by what it is asked for.
+fn key_path(key: &OrderKey) -> String {
+    match key {
+        OrderKey::Number(number) => order_path(number),
+        OrderKey::Id(_) => base_path(key),
+    }
 }
 
 /// Whose an order is, as it is shown.
@@ -76,8 +101,10 @@ impl From<&ClientLink> for Owner {
     fn from(link: &ClientLink) -> Self {
         match link {
             ClientLink::Nobody => Self::Nobody,
-            ClientLink::Known(client) => Self::Known { id: client.id, name: client.name.to_string() },
-            ClientLink::Gone(_) => Self::Gone,
+            ClientLink::Known(client) => {
+                Self::Known { id: client.row.id, name: words::named(&client.row.name).to_owned() }
+            }
+            ClientLink::Gone(_) | ClientLink::Irregular => Self::Gone,
             ClientLink::Unavailable(id) => Self::Unknown(*id),
         }
     }
@@ -88,6 +115,10 @@ impl From<&ClientLink> for Owner {
 pub(crate) struct Row {
     pub(crate) number: String,
     pub(crate) version: String,
+    /// Whether it breaks rules.
+    pub(crate) is_irregular: bool,
+    /// Whether it can be chosen: its number can be asked for.
+    pub(crate) can_be_chosen: bool,
     /// Whether it is chosen in a form.
     pub(crate) chosen: bool,
     pub(crate) path: String,
@@ -105,20 +136,21 @@ impl Row {
         Self::of(order, &client, now)
     }
 
-    pub(crate) fn of(order: Order, client: &ClientLink, now: Timestamp) -> Self {
-        let version = order.version().to_string();
-        let Order { number, state, updated_at, .. } = order;
-        let info = state.return_info();
+    pub(crate) fn of(order: Stored<Order>, client: &ClientLink, now: Timestamp) -> Self {
+        let (key, version, badge) = (key_of(&order.row), order.version().to_string(), Badge::from(&order.row));
+        let info = order.row.return_info();
         Self {
-            path: order_path(&number),
-            number: number.into(),
+            path: key_path(&key),
+            is_irregular: !order.faults().is_empty(),
+            can_be_chosen: matches!(key, OrderKey::Number(_)),
+            number: words::numbered(&order.row.number).to_owned(),
             version,
             chosen: false,
-            badge: Badge(state.status()),
+            badge,
             owner: Owner::from(client),
-            updated: When::new(updated_at, now),
+            updated: When::new(order.row.updated_at, now),
+            returned: info.as_ref().map(|info| When::new(info.returned_at, now)),
             reason: info.map(|info| info.reason.to_string()),
-            returned: info.map(|info| When::new(info.returned_at, now)),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn no_next_step(status: OrderStatus) -> String {
 }
 
 /// Refuses a command that was not scanned right after the number of this order.
-pub(crate) fn scan_again(number: &OrderNumber) -> String {
+pub(crate) fn scan_again(number: &str) -> String {
     format!(
         "No se movió la orden '{number}': su código no se escaneó justo antes del comando. Mientras cargaba la página pudo \
          perderse una lectura; escanee la orden otra vez."
@@ -46,6 +46,34 @@ pub(crate) fn email_taken(email: &str) -> String {
 
 pub(crate) fn number_taken(number: &str) -> String {
     format!("Ya existe una orden con el código '{number}'.")
+}
+
+pub(crate) const NO_ORDER: &str = "No se encontró la orden.";
+pub(crate) const REPAIR_FIRST: &str = "La orden no cumple las reglas: corríjala primero.";
+
+/// A name that can be clicked and read.
+pub(crate) fn named(name: &str) -> &str {
+    if name.trim().is_empty() { "(sin nombre)" } else { name }
+}
+
+/// A number that can be clicked and read.
+pub(crate) fn numbered(number: &str) -> &str {
+    if number.trim().is_empty() { "(sin código)" } else { number }
+}
+
+/// What is wrong with an irregular record, field by field.
+pub(crate) fn irregular(faults: &[Invalid]) -> Vec<String> {
+    let told = |fault: &Invalid| match fault.field {
+        Field::OrderNumber => format!("Código: {}", refused(*fault)),
+        Field::Status => "Estado: no es uno de los estados.".to_owned(),
+        Field::ClientId => "Cliente: no es ninguno.".to_owned(),
+        Field::Name => format!("Nombre: {}", refused(*fault)),
+        Field::Email => format!("Email: {}", refused(*fault)),
+        Field::Phone => format!("Teléfono: {}", refused(*fault)),
+        Field::Address => format!("Dirección: {}", refused(*fault)),
+        _ => refused(*fault),
+    };
+    faults.iter().map(told).collect()
 }
 
 /// That there is no such order, with ways to look on.

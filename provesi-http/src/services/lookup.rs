@@ -60,7 +60,7 @@ pub(super) async fn lookup(
     let mut missing: BTreeSet<ClientId> = ids.into_iter().collect();
     missing.retain(|id| !unreadable.contains(id));
     for client in &clients {
-        missing.remove(&client.id);
+        missing.remove(&client.row.id);
     }
     let told = Told { clients: clients.iter().map(ClientBody::of).collect(), missing, unreadable };
     Ok(answer::json(StatusCode::OK, &told))

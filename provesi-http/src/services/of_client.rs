@@ -40,7 +40,11 @@ pub(super) async fn of_client(
     let request = page(asked.limit, asked.cursor.as_deref())?;
     let page = api.app.client_orders(&caller, asked.client_id, &request).await.map_err(Unanswered::App)?;
     let flow = api.app.flow();
-    let next: Vec<Vec<_>> = page.items.iter().map(|order| flow.next(order.status()).collect()).collect();
+    let next: Vec<Vec<_>> = page
+        .items
+        .iter()
+        .map(|order| order.record.iter().flat_map(|order| flow.next(order.status())).collect())
+        .collect();
     let told = Told {
         orders: page.items.iter().zip(&next).map(|(order, next)| OrderBody::of(order, next)).collect(),
         next_cursor: page.next.map(|next| next.to_string()),

@@ -1,10 +1,10 @@
 //! A client on the wire.
 
-use provesi_core::{Client, ClientId, ClientView, Timestamp};
+use provesi_core::{Address, Client, ClientId, ClientView, Phone, Stored, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::shown;
+use super::{IrregularField, irregular, shown};
 
 /// A client.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,20 +34,36 @@ pub(crate) struct ClientBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>, required = false)]
     orders_count: Option<Option<u64>>,
+    /// The rules that the client breaks, since another program wrote it: its fields are then shown as they are. Not there
+    /// of a client that breaks none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    irregular: Vec<IrregularField>,
 }
 
 impl<'a> ClientBody<'a> {
     /// A client by itself.
-    pub(crate) fn of(client: &'a Client) -> Self {
+    pub(crate) fn of(client: &'a Stored<Client>) -> Self {
+        let row = &client.row;
+        let (name, email, phone, address) = match &client.record {
+            Ok(Client { name, email, phone, address, .. }) => (
+                name.as_str(),
+                email.as_str(),
+                phone.as_ref().map(Phone::as_str),
+                address.as_ref().map(Address::as_str),
+            ),
+            Err(_) => (&*row.name, &*row.email, row.phone.as_deref(), row.address.as_deref()),
+        };
         Self {
-            id: client.id,
-            name: client.name.as_str(),
-            email: client.email.as_str(),
-            phone: client.phone.as_ref().map_or("", |phone| phone.as_str()),
-            address: client.address.as_ref().map_or("", |address| address.as_str()),
-            created_at: client.created_at,
-            updated_at: client.updated_at,
+            id: row.id,
+            name,
+            email,
+            phone: phone.unwrap_or_default(),
+            address: address.unwrap_or_default(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
             orders_count: None,
+            irregular: irregular(client.faults()),
         }
     }
 

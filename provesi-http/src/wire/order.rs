@@ -1,10 +1,10 @@
 //! An order on the wire.
 
-use provesi_core::{ClientId, ClientLink, Order, OrderStatus, OrderView, Timestamp};
+use provesi_core::{ClientLink, Order, OrderStatus, OrderView, Stored, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{ClientBody, shown, shown_if_any};
+use super::{ClientBody, IrregularField, irregular, shown};
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,14 +15,13 @@ pub(crate) struct OrderBody<'a> {
     #[schema(example = "ORD-001", max_length = 32, pattern = "^[A-Za-z0-9-]+$")]
     order_number: &'a str,
     /// The id of the client; `null` where there is none.
-    #[serde(serialize_with = "shown_if_any")]
-    #[schema(value_type = Option<String>, example = "6b050af58b3059b0f61239f2")]
-    client_id: Option<ClientId>,
+    #[schema(example = "6b050af58b3059b0f61239f2")]
+    client_id: Option<String>,
     #[schema(value_type = Status)]
-    status: OrderStatus,
+    status: &'a str,
     /// The status in Spanish.
     #[schema(example = "Recibido")]
-    status_display: &'static str,
+    status_display: &'a str,
     #[serde(serialize_with = "shown")]
     #[schema(value_type = String, format = DateTime, example = "2026-11-24T03:56:39.080Z")]
     created_at: Timestamp,
@@ -44,6 +43,11 @@ pub(crate) struct OrderBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<ClientBody<'_>>, required = false)]
     client: Option<Option<ClientBody<'a>>>,
+    /// The rules that the order breaks, since another program wrote it: its fields are then shown as they are. Not there
+    /// of an order that breaks none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    irregular: Vec<IrregularField>,
 }
 
 /// The statuses of an order.
@@ -62,22 +66,24 @@ pub(crate) enum Status {
 
 impl<'a> OrderBody<'a> {
     /// An order without its client.
-    pub(crate) fn of(order: &'a Order, next_statuses: &'a [OrderStatus]) -> Self {
-        let returned = order.status() == OrderStatus::Returned;
+    pub(crate) fn of(order: &'a Stored<Order>, next_statuses: &'a [OrderStatus]) -> Self {
+        let row = &order.row;
+        let returned = row.status == OrderStatus::Returned.as_str();
         // A return of the Python system may lack both; the keys are there all the same.
-        let info = order.return_info();
+        let has_info = row.return_info().is_some();
         Self {
-            id: order.id.get(),
-            order_number: order.number.as_str(),
-            client_id: order.client_id,
-            status: order.status(),
-            status_display: order.status().label(),
-            created_at: order.created_at,
-            updated_at: order.updated_at,
+            id: row.id.get(),
+            order_number: &row.number,
+            client_id: order.shown_client_id(),
+            status: &row.status,
+            status_display: status_display(&row.status),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
             next_statuses,
-            return_reason: returned.then(|| info.map(|info| info.reason.as_str())),
-            returned_at: returned.then(|| info.map(|info| info.returned_at.to_string())),
+            return_reason: returned.then(|| row.return_reason.as_deref().filter(|_| has_info)),
+            returned_at: returned.then(|| row.returned_at.filter(|_| has_info).map(|at| at.to_string())),
             client: None,
+            irregular: irregular(order.faults()),
         }
     }
 
@@ -86,7 +92,7 @@ impl<'a> OrderBody<'a> {
         let client = match &view.client {
             ClientLink::Known(client) => Some(Some(ClientBody::of(client))),
             ClientLink::Unavailable(_) => Some(None),
-            ClientLink::Nobody | ClientLink::Gone(_) => None,
+            ClientLink::Nobody | ClientLink::Gone(_) | ClientLink::Irregular => None,
         };
         Self { client, ..Self::of(&view.order, &view.next_statuses) }
     }
@@ -100,26 +106,37 @@ pub(crate) struct OrderOfClient<'a> {
     #[schema(example = "ORD-001")]
     order_number: &'a str,
     #[schema(value_type = Status)]
-    status: OrderStatus,
+    status: &'a str,
     #[schema(example = "Recibido")]
-    status_display: &'static str,
+    status_display: &'a str,
     #[serde(serialize_with = "shown")]
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[serde(serialize_with = "shown")]
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+    /// As in [`OrderBody`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    irregular: Vec<IrregularField>,
 }
 
 impl<'a> OrderOfClient<'a> {
-    pub(crate) fn of(order: &'a Order) -> Self {
+    pub(crate) fn of(order: &'a Stored<Order>) -> Self {
+        let row = &order.row;
         Self {
-            id: order.id.get(),
-            order_number: order.number.as_str(),
-            status: order.status(),
-            status_display: order.status().label(),
-            created_at: order.created_at,
-            updated_at: order.updated_at,
+            id: row.id.get(),
+            order_number: &row.number,
+            status: &row.status,
+            status_display: status_display(&row.status),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            irregular: irregular(order.faults()),
         }
     }
+}
+
+/// The status in Spanish; one that is none stands for itself.
+pub(crate) fn status_display(status: &str) -> &str {
+    status.parse::<OrderStatus>().map_or(status, |known| known.label())
 }

@@ -8,6 +8,7 @@ mod clients;
 mod degraded;
 mod forgery;
 mod hosts;
+mod irregular;
 mod json;
 mod lists;
 mod messages;

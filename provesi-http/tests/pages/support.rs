@@ -17,6 +17,8 @@ use tower::ServiceExt;
 pub(crate) struct Bench {
     pub(crate) clients: Faults,
     pub(crate) orders: Faults,
+    /// What both keep their records in.
+    pub(crate) memory: MemoryStore,
     pub(crate) app: App,
     pub(crate) router: Router,
 }
@@ -42,7 +44,7 @@ impl Bench {
     pub(crate) fn with(flow: StatusFlow, choose: impl Fn(&mut HttpOptions)) -> Self {
         let memory = MemoryStore::new();
         let (client_store, clients) = FaultyStore::new(memory.clone());
-        let (order_store, orders) = FaultyStore::new(memory);
+        let (order_store, orders) = FaultyStore::new(memory.clone());
         let clock = Arc::new(Ticking(AtomicI64::new(START)));
         let app = App::new(Arc::new(client_store), Arc::new(order_store)).with_clock(clock).with_flow(flow);
         let mut options = HttpOptions::default();
@@ -52,7 +54,7 @@ impl Bench {
         options.pages = Some(pages);
         choose(&mut options);
         let router = provesi_http::router_with(app.clone(), options);
-        Self { clients, orders, app, router }
+        Self { clients, orders, memory, app, router }
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -19,6 +19,8 @@ pub(crate) struct Bench {
     /// What goes wrong in the store of clients, and in that of orders.
     pub(crate) clients: Faults,
     pub(crate) orders: Faults,
+    /// What both keep their records in.
+    pub(crate) memory: MemoryStore,
     pub(crate) app: App,
     pub(crate) router: Router,
 }
@@ -86,12 +88,12 @@ impl Bench {
         log::start();
         let memory = MemoryStore::new();
         let (client_store, clients) = FaultyStore::new(memory.clone());
-        let (order_store, orders) = FaultyStore::new(memory);
+        let (order_store, orders) = FaultyStore::new(memory.clone());
         let clock = Arc::new(Ticking(AtomicI64::new(START)));
         let app = App::new(Arc::new(client_store), Arc::new(order_store)).with_clock(clock);
         let app = dress(app);
         let router = provesi_http::router_with(app.clone(), options);
-        Self { clients, orders, app, router }
+        Self { clients, orders, memory, app, router }
     }
 
     /// Sends a request, to `localhost` unless it says to which host.

@@ -8,7 +8,7 @@ use mongodb::Cursor;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientId, ClientListing, ClientPosition, Direction, MatchRank, Page,
+    ClientCursor, ClientFilter, ClientId, ClientListing, ClientPosition, ClientRow, Direction, MatchRank, Page,
     PageRequest, StoreError, name_key,
 };
 
@@ -22,7 +22,7 @@ pub(super) async fn read(
     store: &MongoStore,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
-) -> Result<Page<Client, ClientCursor>, StoreError> {
+) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let wanted = request.limit.get() + 1;
     let ClientListing { filter: ClientFilter { query }, direction: _ } = listing;
@@ -40,7 +40,7 @@ async fn walk(
     direction: Direction,
     place: Option<&ClientPosition>,
     wanted: usize,
-) -> Result<Vec<Client>, StoreError> {
+) -> Result<Vec<ClientRow>, StoreError> {
     let mut documents = walked(store, direction, place, wanted, Some(wanted)).await.map_err(store_error)?;
     let (clients, read) = take(&mut documents, wanted).await?;
     if clients.len() == wanted || read < wanted {
@@ -68,7 +68,7 @@ async fn walked(
 }
 
 /// The first `wanted` of the documents that can be read, and how many were read for them.
-async fn take(documents: &mut Cursor<RawDocumentBuf>, wanted: usize) -> Result<(Vec<Client>, usize), StoreError> {
+async fn take(documents: &mut Cursor<RawDocumentBuf>, wanted: usize) -> Result<(Vec<ClientRow>, usize), StoreError> {
     let (mut clients, mut read) = (Vec::new(), 0);
     while clients.len() < wanted {
         let Some(document) = documents.try_next().await.map_err(store_error)? else { break };
@@ -85,13 +85,13 @@ async fn sort(
     listing: &ClientListing,
     place: Option<&ClientPosition>,
     wanted: usize,
-) -> Result<Vec<Client>, StoreError> {
+) -> Result<Vec<ClientRow>, StoreError> {
     let place = place.map(|place| (place.rank, name_key(&place.name), place.id));
-    let mut first: BTreeMap<(Option<MatchRank>, Vec<u8>, ClientId), Client> = BTreeMap::new();
+    let mut first: BTreeMap<(Option<MatchRank>, Vec<u8>, ClientId), ClientRow> = BTreeMap::new();
     let mut documents = all(store, &listing.filter).await.map_err(store_error)?;
     while let Some(document) = documents.try_next().await.map_err(store_error)? {
         let Some(client) = skip_corrupt(&document).filter(|client| listing.filter.matches(client)) else { continue };
-        let key = (listing.rank_of(&client), name_key(client.name.as_str()), client.id);
+        let key = (listing.rank_of(&client), name_key(&client.name), client.id);
         if place.as_ref().is_some_and(|place| !listing.direction.apply(key.cmp(place)).is_gt()) {
             continue;
         }

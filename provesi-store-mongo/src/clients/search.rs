@@ -22,7 +22,8 @@ use mongodb::action::{Action, Find};
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::options::Hint;
 use provesi_core::{
-    Client, ClientCursor, ClientListing, ClientPosition, ClientQuery, Direction, MatchRank, Page, PageLimit, StoreError,
+    ClientCursor, ClientListing, ClientPosition, ClientQuery, ClientRow, Direction, MatchRank, Page, PageLimit,
+    StoreError,
 };
 
 pub(super) use filter::filter;
@@ -44,7 +45,7 @@ pub(super) async fn read(
     query: &ClientQuery,
     place: Option<&ClientPosition>,
     limit: PageLimit,
-) -> Result<Page<Client, ClientCursor>, StoreError> {
+) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
     let mut search = Search {
         store,
         query,
@@ -61,7 +62,7 @@ pub(super) async fn read(
         return Ok(Page::stopped_early(clients, listing.cursor(place)));
     }
     let page = Page::from_one_more(found, limit, |(rank, last)| {
-        listing.cursor(ClientPosition { rank: Some(*rank), name: last.name.as_str().to_owned(), id: last.id })
+        listing.cursor(ClientPosition { rank: Some(*rank), name: last.name.clone(), id: last.id })
     });
     Ok(page.with_items(|found| found.into_iter().map(|(_, client)| client).collect()))
 }
@@ -76,7 +77,7 @@ struct Search<'s> {
     wanted: usize,
     /// When to look no further.
     until: Instant,
-    found: Vec<(MatchRank, Client)>,
+    found: Vec<(MatchRank, ClientRow)>,
 }
 
 impl Search<'_> {
@@ -106,11 +107,11 @@ impl Search<'_> {
     }
 
     /// Among which a client is listed, if it matches.
-    fn listed(&self, document: &RawDocument, client: &Client) -> Option<MatchRank> {
+    fn listed(&self, document: &RawDocument, client: &ClientRow) -> Option<MatchRank> {
         let rank = self.query.rank(client)?;
         let leads = |text: &str| self.start.as_ref().is_some_and(|start| start.leads(text));
         let is_in_range = match rank {
-            MatchRank::NameStart => leads(client.name.as_str()),
+            MatchRank::NameStart => leads(&client.name),
             // As the index has it: somebody else may have left blanks before it.
             MatchRank::EmailStart => document.get_str("email").is_ok_and(leads),
             MatchRank::Inside => true,

@@ -1,11 +1,15 @@
 //! Documents that others wrote: what MongoEngine leaves out, and what breaks the rules.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use provesi_core::{
     Address, Client, ClientKey, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow,
-    ClientWrite, Expected, PageLimit, PageRequest, Phone, StoreError,
+    ClientWrite, EmailFault, Expected, Field, Invalid, PageLimit, PageRequest, Phone, Rule, StoreError,
 };
+use provesi_testkit::conformance::irregular;
+use provesi_testkit::data::record;
 
 use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
 
@@ -115,53 +119,94 @@ async fn a_date_is_read_whatever_its_fraction() {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded_is_not() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    let broken: Vec<(&str, Option<Bson>)> = vec![
-        ("name", Some(Bson::Int32(7))),
-        ("name", Some("  ".into())),
-        ("name", Some("x".repeat(101).into())),
-        ("name", None),
-        ("email", Some("nobody".into())),
-        ("phone", Some(Bson::Int64(3_001_234_567))),
-        ("phone", Some("1".repeat(21).into())),
-        ("address", Some(Bson::Array(vec!["Cra 7".into()]))),
-        ("created_at", Some("2026-11-24".into())),
-        ("updated_at", None),
-        ("updated_at", Some(Bson::Int64(1_700_000_000_000))),
+    let fault = |field, rule| Some(Invalid::new(field, rule));
+    let broken: Vec<(&str, Option<Bson>, Option<Invalid>)> = vec![
+        ("name", Some(Bson::Int32(7)), None),
+        ("name", Some("  ".into()), fault(Field::Name, Rule::Blank)),
+        ("name", Some("x".repeat(101).into()), fault(Field::Name, Rule::TooLong { max: 100 })),
+        ("name", None, None),
+        ("email", Some("nobody".into()), fault(Field::Email, Rule::Email(EmailFault::NoAt))),
+        ("phone", Some(Bson::Int64(3_001_234_567)), None),
+        ("phone", Some("1".repeat(21).into()), fault(Field::Phone, Rule::TooLong { max: 20 })),
+        ("address", Some(Bson::Array(vec!["Cra 7".into()])), None),
+        ("address", Some("ñ".repeat(1_001).into()), fault(Field::Address, Rule::TooLong { max: 1_000 })),
+        ("created_at", Some("2026-11-24".into()), None),
+        ("updated_at", None, None),
+        ("updated_at", Some(Bson::Int64(1_700_000_000_000)), None),
     ];
     let count = u8::try_from(broken.len()).unwrap();
-    for (n, (field, value)) in (1..).zip(broken) {
+    let mut rows = Vec::new();
+    for (n, (field, value, fault)) in (1..).zip(broken) {
         let mut document = mongoengine(n, &format!("a{n}@example.com"));
         document.remove(field);
         document.extend(value.map(|value| (field.to_owned(), value)));
         fixture.raw().insert_one(&document).await.unwrap();
         let id = client(n).id;
         assert_corrupt(store.get(id).await);
-        for expected in [Expected::Any, Expected::Version(client(n).version())] {
-            assert_corrupt(store.update(&client(n), expected, at(5)).await);
-            assert_corrupt(store.delete(id, expected).await);
+        let loaded = store.load(ClientKey::Id(id)).await;
+        if let Some(fault) = fault {
+            let loaded = loaded.unwrap().unwrap();
+            assert_eq!(loaded.faults(), [fault]);
+            rows.push(loaded.row);
+        } else {
+            assert_corrupt(loaded);
+            for expected in [Expected::Any, Expected::Version(client(n).version())] {
+                assert_corrupt(store.update(&client(n), expected, at(5)).await);
+                assert_corrupt(store.delete(id, expected).await);
+            }
         }
         assert_eq!(fixture.document(id).await, document, "nothing was changed");
     }
     assert_corrupt(store.find_by_email(&"A1@example.com".parse().unwrap()).await);
+    assert_corrupt(store.find_by_email(&"A2@example.com".parse().unwrap()).await);
     for n in [101, 102, 103] {
-        store.insert(&client(n)).await.unwrap();
+        rows.push(ClientRow::from(&store.insert(&client(n)).await.unwrap()));
     }
     let ids: Vec<_> = (1..=count).chain([101, 103]).map(|n| client(n).id).collect();
     assert_eq!(store.find_by_ids(&ids).await.unwrap().len(), 2);
     for listing in [ClientListing::default(), ClientListing::default().reversed()] {
-        let all: Vec<Client> = store.stream(&listing).try_collect().await.unwrap();
-        assert_eq!(all.len(), 3);
+        rows.sort_by(|a, b| listing.compare(a, b));
+        let valid: Vec<Client> = store.stream(&listing).try_collect().await.unwrap();
+        assert_eq!(valid, rows.iter().filter_map(|row| row.check().ok()).collect::<Vec<_>>());
         // A page has as many as it should, whatever is left out of it.
-        let limit = PageLimit::new(2).unwrap();
-        let page = store.page(&listing, &PageRequest::first(limit)).await.unwrap();
-        assert_eq!((&page.items[..], page.next.is_some()), (&all[..2], true));
-        let page = store.page(&listing, &PageRequest::after(limit, page.next.unwrap())).await.unwrap();
-        assert_eq!((&page.items[..], page.next.is_some()), (&all[2..], false));
+        for limit in [1, 2, 3] {
+            let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(limit).unwrap()));
+            loop {
+                let page = store.page(&listing, &request).await.unwrap();
+                assert!(page.next.is_none() || page.items.len() == request.limit.get());
+                all.extend(page.items);
+                let Some(next) = page.next else { break };
+                request.after = Some(next);
+            }
+            assert_eq!(all, rows, "pages of {limit}");
+        }
     }
-    assert_eq!(store.count(&filter("ana")).await.unwrap(), 3);
+    assert_eq!(rows.len(), 8);
+    assert_eq!(store.count(&filter("ana")).await.unwrap(), 6);
+}
+
+/// A store with the clients of the cases, as a program without rules would leave them.
+async fn irregular_store() -> Fixture {
+    let fixture = Fixture::new().await;
+    let documents = irregular::clients().into_iter().map(|(row, _)| {
+        let mut document = doc! { "_id": object_id(row.id), "name": row.name, "email": row.email };
+        document.extend(row.phone.map(|phone| ("phone".to_owned(), phone.into())));
+        document.extend(row.address.map(|address| ("address".to_owned(), address.into())));
+        document.extend(doc! { "created_at": date(row.created_at), "updated_at": date(row.updated_at) });
+        document
+    });
+    fixture.raw().insert_many(documents).await.unwrap();
+    fixture
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn irregular_clients_are_listed_repaired_and_deleted() {
+    let (one, other) = (irregular_store().await, irregular_store().await);
+    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
+    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
 }
 
 #[tokio::test]
@@ -239,13 +284,13 @@ async fn a_foreign_write_that_keeps_updated_at_is_a_version_conflict() {
         };
         fixture.raw().update_one(doc! { "_id": object_id(id) }, change).await.unwrap();
         let changed = fixture.document(id).await;
-        let content = Client { name: ClientName::parse("Cleo").unwrap(), ..before.record.clone() };
-        let after = before.record.with_content(content.clone(), at(5)).unwrap();
+        let content = Client { name: ClientName::parse("Cleo").unwrap(), ..record(&before) };
+        let after = before.with_content(content.clone(), at(5)).unwrap();
         for refused in [
             fixture.store.commit_one(ClientWrite::replace(before.clone(), after)).await,
             fixture.store.commit_one(ClientWrite::delete(before.clone())).await,
-            fixture.store.update(&content, before.record.version().into(), at(5)).await.map(drop),
-            fixture.store.delete(id, before.record.version().into()).await.map(drop),
+            fixture.store.update(&content, before.version().into(), at(5)).await.map(drop),
+            fixture.store.delete(id, before.version().into()).await.map(drop),
         ] {
             assert!(matches!(refused, Err(StoreError::VersionConflict)), "{field}: {refused:?}");
         }

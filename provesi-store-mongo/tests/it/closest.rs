@@ -8,8 +8,8 @@ use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use provesi_core::{
-    Client, ClientCursor, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, Direction, PageLimit,
-    PageRequest, Phone,
+    Client, ClientCursor, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow, Direction,
+    PageLimit, PageRequest, Phone,
 };
 use provesi_store_mongo::MongoStore;
 
@@ -23,7 +23,7 @@ fn sent(cursor: &ClientCursor) -> ClientCursor {
 }
 
 /// All pages of a listing, and how many of them stopped early.
-async fn pages(store: &MongoStore, listing: &ClientListing, limit: u32) -> (Vec<Client>, usize) {
+async fn pages(store: &MongoStore, listing: &ClientListing, limit: u32) -> (Vec<ClientRow>, usize) {
     let limit = PageLimit::new(limit).unwrap();
     let (mut all, mut stops, mut request) = (Vec::new(), 0, PageRequest::first(limit));
     loop {
@@ -58,7 +58,7 @@ async fn keep(fixture: &Fixture, clients: &[Client]) {
     fixture.raw().insert_many(documents).await.unwrap();
 }
 
-fn names(clients: &[Client]) -> Vec<String> {
+fn names(clients: &[ClientRow]) -> Vec<String> {
     clients.iter().map(|client| format!("{} <{}>", client.name, client.email)).collect()
 }
 
@@ -104,7 +104,7 @@ async fn every_search_is_the_list_of_the_domain_from_any_place_in_any_steps() {
                 }
                 for (at, client) in expected.iter().enumerate() {
                     // An address that no range finds is what a cursor made of a client cannot tell.
-                    if by_server && client.email.as_str().starts_with(['´', 'ñ']) {
+                    if by_server && client.email.starts_with(['´', 'ñ']) {
                         continue;
                     }
                     let request = PageRequest::after(PageLimit::MAX, sent(&listing.cursor_at(client)));
@@ -133,6 +133,7 @@ async fn a_search_that_stops_early_says_so_and_goes_on_to_the_whole_list() {
             let is_whole_walk = text != "na";
             assert_eq!(stops >= if is_whole_walk { 8 } else { 2 }, by_server, "{text}: {stops}");
             let stream: Vec<Client> = store.stream(&listing).try_collect().await.unwrap();
+            let stream: Vec<_> = stream.iter().map(ClientRow::from).collect();
             assert_eq!(names(&stream), names(&expected), "{text}");
             assert_eq!(store.count(&listing.filter).await.unwrap(), found as u64);
         }
@@ -140,7 +141,7 @@ async fn a_search_that_stops_early_says_so_and_goes_on_to_the_whole_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_nobody_can_have_stop_no_walk_and_make_no_cursor() {
+async fn names_that_no_list_goes_by_stop_no_walk_and_make_no_cursor() {
     let fixture = Fixture::new().await;
     let mut documents: Vec<Document> = Vec::new();
     for n in 0..40_u8 {
@@ -159,7 +160,8 @@ async fn names_that_nobody_can_have_stop_no_walk_and_make_no_cursor() {
         documents.push(document);
     }
     fixture.raw().insert_many(documents).await.unwrap();
-    for (text, expected) in [("ana", 5), ("na", 5), ("a0", 1), ("x.co", 5), ("nadie", 0)] {
+    // Names of control characters alone and empty ones are irregular, and listed.
+    for (text, expected) in [("ana", 5), ("na", 5), ("a0", 1), ("x.co", 15), ("nadie", 0)] {
         for direction in DIRECTIONS {
             let listing = ClientListing::new(filter(text), direction);
             for slice in [1, 2, 3, 100] {

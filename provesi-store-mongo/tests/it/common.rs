@@ -3,7 +3,7 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client as Driver, Collection, Database};
-use provesi_core::{Client, ClientFilter, ClientId, ClientListing, ClientQuery, MatchRank, Timestamp, fold};
+use provesi_core::{Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRow, MatchRank, Timestamp, fold};
 use provesi_store_mongo::{MongoStore, client_options};
 use provesi_testkit::servers::{self, TestDatabase};
 
@@ -89,19 +89,20 @@ pub(crate) fn filter(text: &str) -> ClientFilter {
 
 /// The clients that `listing` lists, in its order: that of the domain, but that a server which sorts by itself cannot
 /// find by a range who starts with the text in characters other than plain ones, and lists them among the last.
-pub(crate) fn listed(clients: &[Client], listing: &ClientListing, by_server: bool) -> Vec<Client> {
+pub(crate) fn listed(clients: &[Client], listing: &ClientListing, by_server: bool) -> Vec<ClientRow> {
     let query = listing.filter.query.as_ref();
-    let rank = |client: &Client| {
+    let rank = |client: &ClientRow| {
         let text = query?.folded();
         let is_found = match query?.rank(client)? {
-            MatchRank::NameStart => starts_plainly(client.name.as_str(), text),
-            MatchRank::EmailStart => starts_plainly(client.email.as_str(), text),
+            MatchRank::NameStart => starts_plainly(&client.name, text),
+            MatchRank::EmailStart => starts_plainly(&client.email, text),
             MatchRank::Inside => true,
         };
         if is_found || !by_server { listing.rank_of(client) } else { Some(MatchRank::Inside) }
     };
-    let key = |client: &Client| (rank(client), provesi_core::name_key(client.name.as_str()), client.id);
-    let mut clients: Vec<Client> = clients.iter().filter(|client| listing.filter.matches(client)).cloned().collect();
+    let key = |client: &ClientRow| (rank(client), provesi_core::name_key(&client.name), client.id);
+    let rows = clients.iter().map(ClientRow::from);
+    let mut clients: Vec<_> = rows.filter(|client| listing.filter.matches(client)).collect();
     clients.sort_by(|a, b| listing.direction.apply(key(a).cmp(&key(b))));
     clients
 }

@@ -1,9 +1,7 @@
 //! The order of names, by the server's collation or by ours.
 
 use futures_util::TryStreamExt;
-use provesi_core::{
-    Client, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, Direction, PageLimit, PageRequest,
-};
+use provesi_core::{Client, ClientListing, ClientName, ClientRepositoryExt, Direction, PageLimit, PageRequest};
 
 use crate::common::{Fixture, client, filter};
 
@@ -72,15 +70,15 @@ async fn names_are_in_the_order_of_the_domain_whoever_sorts_them() {
     for direction in [Direction::Ascending, Direction::Descending] {
         let listing = ClientListing::new(Default::default(), direction);
         let mut expected = clients.clone();
-        expected.sort_by(|a, b| listing.compare(a, b));
+        expected.sort_by(|a, b| listing.compare(&a.into(), &b.into()));
         let listed: Vec<Client> = fixture.store.stream(&listing).try_collect().await.unwrap();
         let names = |clients: &[Client]| clients.iter().map(|client| client.name.to_string()).collect::<Vec<_>>();
         assert_eq!(names(&listed), names(&expected));
         assert_eq!(listed, expected);
         // From every place, the rest.
         for at in 0..expected.len() {
-            let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&expected[at]));
-            assert_eq!(fixture.store.page(&listing, &request).await.unwrap().items, expected[at + 1..]);
+            let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&(&expected[at]).into()));
+            assert_eq!(fixture.store.list(&listing, &request).await.unwrap().items, expected[at + 1..]);
         }
     }
 }
@@ -90,10 +88,11 @@ async fn a_cursor_stands_where_its_client_was() {
     let fixture = Fixture::new().await;
     let clients = keep(&fixture).await;
     let listing = ClientListing::new(filter("o"), Direction::Ascending);
-    let mut expected: Vec<Client> = clients.into_iter().filter(|client| listing.filter.matches(client)).collect();
-    expected.sort_by(|a, b| listing.compare(a, b));
+    let mut expected: Vec<Client> =
+        clients.into_iter().filter(|client| listing.filter.matches(&client.into())).collect();
+    expected.sort_by(|a, b| listing.compare(&a.into(), &b.into()));
     let gone = expected.remove(4);
     fixture.store.delete(gone.id, gone.version().into()).await.unwrap();
-    let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&gone));
-    assert_eq!(fixture.store.page(&listing, &request).await.unwrap().items, expected[4..]);
+    let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&(&gone).into()));
+    assert_eq!(fixture.store.list(&listing, &request).await.unwrap().items, expected[4..]);
 }

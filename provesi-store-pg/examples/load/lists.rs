@@ -122,7 +122,7 @@ pub(crate) async fn lists(store: &PgStore, orders: u64) -> Result<(), Failure> {
         let mut of_this = [Slowest::default(), Slowest::default()];
         for (sort, direction) in SORTS.into_iter().flat_map(|sort| DIRECTIONS.map(|direction| (sort, direction))) {
             let listing = OrderListing::new(filter.clone(), sort, direction);
-            for after in [None, Some(listing.cursor_at(&middle))] {
+            for after in [None, Some(listing.cursor_at(&(&middle).into()))] {
                 for (at, limit) in LIMITS.into_iter().enumerate() {
                     let request = PageRequest { limit: PageLimit::new(limit)?, after: after.clone() };
                     let took = timed(|| async {

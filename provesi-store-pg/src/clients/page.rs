@@ -2,15 +2,15 @@
 //! page is not together by then, what matches is looked up and sorted, see [`nearby`].
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, ClientRow, Direction, MatchRank,
-    Page, PageRequest, StoreError, filled, name_key,
+    ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, ClientRow, Direction, MatchRank, Page,
+    PageRequest, StoreError, name_key, read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
-use crate::rows::Fetched;
+use crate::rows::{ClientPlace, Fetched};
 use crate::sql::{self, client_columns, client_grams};
 use crate::{grams, nearby};
 
@@ -31,18 +31,29 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
-) -> Result<Page<Client, ClientCursor>, StoreError> {
-    let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
+    let after = request.after.as_ref().map(|cursor| listing.position(cursor).map(place_at)).transpose()?;
     let connection = Mutex::new(connection);
-    let clients =
-        filled(request.limit.get() + 1, async |limit| query(listing, place, limit, *connection.lock().await).await)
-            .await?;
+    let read =
+        async |after: Option<ClientPlace>, limit| query(listing, after.as_ref(), limit, *connection.lock().await).await;
+    let place = |fetched: &Fetched<ClientRow>| match &fetched.row {
+        Ok(client) => {
+            let (name, id) = (client.name.clone(), client.id.to_string());
+            Some(ClientPlace { rank: listing.rank_of(client), name, id })
+        }
+        Err(_) => fetched.place.clone(),
+    };
+    let clients = read_full_page(request.limit.get() + 1, after, read, place).await?;
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
+}
+
+fn place_at(position: &ClientPosition) -> ClientPlace {
+    ClientPlace { rank: position.rank, name: position.name.clone(), id: position.id.to_string() }
 }
 
 async fn query(
     listing: &ClientListing,
-    place: Option<&ClientPosition>,
+    place: Option<&ClientPlace>,
     limit: usize,
     connection: &mut PgConnection,
 ) -> Result<Vec<Fetched<ClientRow>>, StoreError> {
@@ -55,7 +66,7 @@ async fn query(
     sqlx::query_as(AssertSqlSafe(text))
         .bind(sql::limit(limit))
         .bind(place.map(|place| name_key(&place.name)))
-        .bind(place.map(|place| place.id.to_string()))
+        .bind(place.map(|place| place.id.as_str()))
         .bind(query.map(|query| sql::containing(query.folded())))
         .bind(query.and_then(ClientQuery::digits).map(sql::containing))
         .bind(query.map(|query| sql::starting_with(query.folded())))

@@ -14,7 +14,9 @@
 mod search;
 mod statement;
 
-use provesi_core::{Order, OrderCursor, OrderFilter, OrderListing, OrderRow, Page, PageRequest, StoreError, filled};
+use provesi_core::{
+    OrderCursor, OrderFilter, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, read_full_page,
+};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::Mutex;
@@ -29,19 +31,22 @@ pub(super) async fn read(
     connection: &mut PgConnection,
     listing: &OrderListing,
     request: &PageRequest<OrderCursor>,
-) -> Result<Page<Order, OrderCursor>, StoreError> {
-    let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
+) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
+    let after = request.after.as_ref().map(|cursor| listing.position(cursor).cloned()).transpose()?;
     let connection = Mutex::new(connection);
-    let orders = filled(request.limit.get() + 1, async |limit| {
-        let statement = Statement::page(listing, place, limit)?;
+    let read = async |after: Option<OrderPosition>, limit| {
+        let statement = Statement::page(listing, after.as_ref(), limit)?;
         let rows: Vec<Fetched<OrderRow>> = sqlx::query_as_with(AssertSqlSafe(statement.text), statement.arguments)
             .persistent(false)
             .fetch_all(&mut **connection.lock().await)
             .await
             .map_err(store_error)?;
         Ok(rows)
-    })
-    .await?;
+    };
+    let place = |fetched: &Fetched<OrderRow>| {
+        fetched.row.as_ref().ok().or(fetched.place.as_ref()).map(|row| listing.position_of(row))
+    };
+    let orders = read_full_page(request.limit.get() + 1, after, read, place).await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 

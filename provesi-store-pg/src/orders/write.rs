@@ -177,7 +177,7 @@ impl Write for OrderWrite {
     }
 
     fn claims(&self) -> Vec<Claim> {
-        let number = Claim::Number(self.number().folded());
+        let number = Claim::Number(self.number().to_ascii_lowercase());
         match before(self) {
             Some(before) => vec![Claim::Id(before.id), Claim::Number(before.number.to_ascii_lowercase()), number],
             None => vec![number],
@@ -203,7 +203,7 @@ impl Write for OrderWrite {
 const fn before(write: &OrderWrite) -> Option<&OrderRow> {
     match write.action() {
         OrderAction::Insert(_) => None,
-        OrderAction::Replace { before, .. } | OrderAction::Delete { before, .. } => Some(before),
+        OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before),
     }
 }
 

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use provesi_core::{
-    NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderRow, OrderState, OrderStatus,
-    OrderWrite, PageLimit, StoreError, Stored,
+    NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
+    PageLimit, StoreError, Stored,
 };
 use provesi_store_pg::PgStore;
+use provesi_testkit::data::record;
 use provesi_testkit::servers::Statements;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -22,13 +23,13 @@ fn insert(number: &str) -> OrderWrite {
 }
 
 fn in_status(before: &Stored<Order>, status: OrderStatus) -> OrderWrite {
-    let content = Order { state: OrderState::new(status, None, stamp(2).at).unwrap(), ..before.record.clone() };
-    OrderWrite::replace(before.clone(), before.record.with_content(content, stamp(2).at).unwrap(), stamp(2))
+    let content = Order { state: OrderState::new(status, None, stamp(2).at).unwrap(), ..record(before) };
+    OrderWrite::replace(before.clone(), before.with_content(content, stamp(2).at).unwrap(), stamp(2))
 }
 
 fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
-    let content = Order { number: number.parse().unwrap(), ..before.record.clone() };
-    OrderWrite::replace(before.clone(), before.record.with_content(content, stamp(2).at).unwrap(), stamp(2))
+    let content = Order { number: number.parse().unwrap(), ..record(before) };
+    OrderWrite::replace(before.clone(), before.with_content(content, stamp(2).at).unwrap(), stamp(2))
 }
 
 /// Inserts orders with the numbers and so on.
@@ -41,7 +42,7 @@ async fn inserted(store: &PgStore, count: usize) -> Vec<Stored<Order>> {
 async fn load(store: &PgStore, ids: impl IntoIterator<Item = OrderId>) -> Vec<Stored<Order>> {
     let keys: Vec<_> = ids.into_iter().map(OrderKey::Id).collect();
     let rows = OrderRepository::get_many(store, &keys).await;
-    rows.into_iter().map(|row| Stored::check(row.unwrap().unwrap()).unwrap()).collect()
+    rows.into_iter().map(|row| Stored::new(row.unwrap().unwrap())).collect()
 }
 
 async fn events(store: &PgStore) -> usize {
@@ -137,7 +138,7 @@ async fn rows_that_stay_locked_are_unavailable_in_time_and_unchanged() {
     }
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     theirs.rollback().await.unwrap();
-    let after = load(store, stored[2..5].iter().map(|before| before.record.id)).await;
+    let after = load(store, stored[2..5].iter().map(|before| before.row.id)).await;
     assert_eq!(after, stored[2..5]);
     assert_eq!(events(store).await, 10 + 7);
 }
@@ -180,8 +181,8 @@ async fn a_foreign_change_that_keeps_updated_at_is_a_conflict() {
     assert!(matches!(&outcomes[..], [Err(StoreError::VersionConflict), Ok(_)]), "{outcomes:?}");
     let deleted = store.commit_one(OrderWrite::delete(stored[1].clone(), stamp(2))).await;
     assert!(matches!(deleted, Err(StoreError::VersionConflict)), "{deleted:?}");
-    let expected = stored[1].record.version().into();
-    let deleted = OrderRepositoryExt::delete(store, stored[1].record.id, expected, &stamp(2)).await;
+    let expected = stored[1].version().into();
+    let deleted = OrderRepositoryExt::delete(store, stored[1].row.id, expected, &stamp(2)).await;
     assert!(matches!(deleted, Err(StoreError::VersionConflict)), "{deleted:?}");
     assert_eq!(events(store).await, 3 + 1);
 }
@@ -193,7 +194,7 @@ async fn writes_to_one_order_or_number_keep_their_order_while_it_is_locked() {
     let stored = inserted(store, 2).await;
     let picking = in_status(&stored[0], OrderStatus::Picking);
     let provesi_core::OrderAction::Replace { after, .. } = picking.action() else { panic!("{picking:?}") };
-    let after = Stored { row: OrderRow::from(after), record: after.clone() };
+    let after = Stored::from(after.clone());
     let mut theirs = raw.begin().await.unwrap();
     theirs.execute("SELECT FROM orders_order FOR UPDATE").await.unwrap();
     let writes = vec![
@@ -223,7 +224,7 @@ async fn overlapping_batches_in_opposite_orders_do_not_deadlock() {
     const ORDERS: usize = 60;
     const ROUNDS: usize = 15;
     let fixture = Fixture::new().await;
-    let ids: Vec<_> = inserted(&fixture.store, ORDERS).await.into_iter().map(|before| before.record.id).collect();
+    let ids: Vec<_> = inserted(&fixture.store, ORDERS).await.into_iter().map(|before| before.row.id).collect();
     let mut raw = fixture.raw().await;
     let deadlocks: i64 = sqlx::query_scalar(DEADLOCKS).fetch_one(&mut raw).await.unwrap();
     // Each in a pool of its own, as processes have them.
@@ -237,7 +238,7 @@ async fn overlapping_batches_in_opposite_orders_do_not_deadlock() {
             for round in 0..ROUNDS {
                 let status = [OrderStatus::Picking, OrderStatus::Packing][(round + writer) % 2];
                 let stored = load(&store, ids.iter().copied()).await;
-                let changed = stored.iter().filter(|before| before.record.status() != status);
+                let changed = stored.iter().filter(|before| record(before).status() != status);
                 let mut writes: Vec<_> = changed.map(|before| in_status(before, status)).collect();
                 let mut numbers: Vec<_> = (0..ORDERS).map(|n| insert(&format!("R-{round}-{n}"))).collect();
                 if writer % 2 == 1 {

@@ -1,11 +1,15 @@
 //! Rows as the Python system and others leave them.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientListing, ClientRepository, ClientRepositoryExt, Direction, Expected, Order, OrderFilter, OrderListing,
-    OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, PageLimit, PageRequest, StoreError, Timestamp,
+    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Direction, EmailFault, Expected, Field, Invalid,
+    Order, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderRow, OrderSort, OrderStatus,
+    PageLimit, PageRequest, Rule, StoreError, Timestamp, fold, name_key, phone_digits,
 };
 use provesi_store_pg::PgStore;
+use provesi_testkit::conformance::irregular;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::common::{Fixture, at, client, client_id, order, stamp};
@@ -38,11 +42,12 @@ async fn find(store: &PgStore, number: &str) -> Order {
     store.find_by_number(&number.parse().unwrap()).await.unwrap().unwrap()
 }
 
-/// All orders of a listing, read two at a time.
-async fn listed(store: &PgStore, listing: &OrderListing) -> Vec<Order> {
+/// All orders of a listing, read two at a time: a page has as many as it should, whatever is left out of it.
+async fn listed(store: &PgStore, listing: &OrderListing) -> Vec<OrderRow> {
     let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(2).unwrap()));
     loop {
         let page = OrderRepository::page(store, listing, &request).await.unwrap();
+        assert!(page.next.is_none() || page.items.len() == 2);
         all.extend(page.items);
         let Some(next) = page.next else { return all };
         request.after = Some(next);
@@ -115,7 +120,7 @@ async fn what_the_python_system_leaves_is_read_as_what_it_means() {
 }
 
 #[tokio::test]
-async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded_is_not() {
     let fixture = Fixture::new().await;
     let (store, mut raw) = (&fixture.store, fixture.raw().await);
     let mut kept = Vec::new();
@@ -124,38 +129,114 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         kept.push(OrderRepositoryExt::insert(store, &given, &stamp(1)).await.unwrap());
     }
     let broken = [
-        "order_number = 'a b'",
-        "client_id = 'no hex at all, 24 chars.'",
-        "updated_at = 'infinity'",
-        "created_at = '-infinity'",
-        "created_at = '4000-01-01 BC'",
-        "returned_at = '20000-01-01'",
-        "status = 'lost'",
+        ("order_number = 'a b'", Some(Invalid::new(Field::OrderNumber, Rule::NumberCharset))),
+        ("client_id = 'no hex at all, 24 chars.'", Some(Invalid::new(Field::ClientId, Rule::ObjectId))),
+        ("updated_at = 'infinity'", None),
+        ("created_at = '-infinity'", None),
+        ("created_at = '4000-01-01 BC'", None),
+        ("returned_at = '20000-01-01'", None),
+        ("status = 'lost'", Some(Invalid::new(Field::Status, Rule::UnknownStatus))),
     ];
-    for (at, broken) in (2..10).rev().zip(broken) {
+    let mut rows: Vec<_> = kept.iter().map(OrderRow::from).collect();
+    for (at, (broken, fault)) in (2..10).rev().zip(broken) {
         let order = &kept[at];
         run(&mut raw, format!("UPDATE orders_order SET {broken} WHERE id = {}", order.id)).await;
         assert_corrupt(OrderRepositoryExt::get(store, order.id).await);
         if !broken.starts_with("order_number") {
             assert_corrupt(store.find_by_number(&order.number).await);
         }
-        assert_corrupt(OrderRepositoryExt::update(store, order, Expected::Any, &stamp(2)).await);
-        assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
+        let loaded = OrderRepositoryExt::load(store, OrderKey::Id(order.id)).await;
+        if let Some(fault) = fault {
+            let loaded = loaded.unwrap().unwrap();
+            assert_eq!(loaded.faults(), [fault]);
+            rows[at] = loaded.row;
+        } else {
+            assert_corrupt(loaded);
+            assert_corrupt(OrderRepositoryExt::update(store, order, Expected::Any, &stamp(2)).await);
+            assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
+            rows.remove(at);
+        }
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
         for sort in SORTS {
             let listing = OrderListing { sort, ..OrderListing::default() };
-            assert_eq!(listed(store, &listing).await, listed(store, &listing).await);
-            assert_eq!(listed(store, &listing).await.len(), at, "{broken} {sort:?}");
+            let mut expected: Vec<_> = rows.iter().filter(|row| listing.has(row)).cloned().collect();
+            expected.sort_by(|a, b| listing.compare(a, b));
+            assert_eq!(listed(store, &listing).await, expected, "{broken} {sort:?}");
+            let valid: Vec<_> = expected.iter().filter_map(|row| row.check().ok()).collect();
+            assert_eq!(valid.len(), at);
             let stream = OrderRepositoryExt::stream(store, &listing);
-            assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
+            assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap(), valid);
         }
         let events = store.history(&kept[at].number, None, PageLimit::MAX).await.unwrap();
         assert_eq!(events.len(), 1, "no event of what was refused");
     }
+    assert_eq!((kept.len(), rows.len()), (10, 6));
     assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
     // Orders that break the rules keep the client, and do not keep the others from losing it.
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 3);
+}
+
+/// A store with the orders and the clients of the cases, as a program without rules would leave them.
+async fn irregular_store() -> Fixture {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    let instant = |at: Timestamp| at.to_string();
+    for (row, _) in irregular::orders() {
+        let insert = "INSERT INTO orders_order (id, order_number, client_id, status, return_reason, returned_at, created_at, \
+             updated_at) VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8::timestamptz)";
+        sqlx::query(insert)
+            .bind(row.id.get())
+            .bind(row.number)
+            .bind(row.client_id)
+            .bind(row.status)
+            .bind(row.return_reason)
+            .bind(row.returned_at.map(instant))
+            .bind(instant(row.created_at))
+            .bind(instant(row.updated_at))
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    for (row, _) in irregular::clients() {
+        let insert = "INSERT INTO provesi_clients (id, name, name_key, name_search, email, email_folded, email_search, \
+             phone, phone_digits, address, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz, $12::timestamptz)";
+        sqlx::query(insert)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(name_key(&row.name))
+            .bind(fold(&row.name))
+            .bind(&row.email)
+            .bind(row.email.to_lowercase())
+            .bind(fold(&row.email))
+            .bind(&row.phone)
+            .bind(row.phone.as_deref().map(phone_digits))
+            .bind(&row.address)
+            .bind(instant(row.created_at))
+            .bind(instant(row.updated_at))
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    fixture
+}
+
+#[tokio::test]
+async fn irregular_orders_are_listed_repaired_and_deleted() {
+    let (one, other) = (irregular_store().await, irregular_store().await);
+    irregular::irregular_orders_are_listed_and_repaired(Arc::new(one.store.clone())).await;
+    irregular::irregular_orders_are_deleted(Arc::new(other.store.clone())).await;
+    // The last number of a deleted order finds its history.
+    let history = other.store.history(&"d-1".parse().unwrap(), None, PageLimit::MAX).await.unwrap();
+    assert_eq!((history.len(), history[0].number.as_str()), (1, "D-1"));
+}
+
+#[tokio::test]
+async fn irregular_clients_are_listed_repaired_and_deleted() {
+    let (one, other) = (irregular_store().await, irregular_store().await);
+    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
+    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
 }
 
 #[tokio::test]
@@ -167,13 +248,13 @@ async fn a_reason_that_is_longer_than_ours_may_be_is_shown_and_kept() {
     assert_eq!(order.return_info().unwrap().reason.as_str().chars().count(), 5_001);
     for sort in SORTS {
         let listing = OrderListing { sort, ..OrderListing::default() };
-        assert_eq!(listed(store, &listing).await, std::slice::from_ref(&order));
+        assert_eq!(listed(store, &listing).await, [OrderRow::from(&order)]);
     }
     let moved = Order { client_id: Some(client_id(3)), ..order.clone() };
     let moved = OrderRepositoryExt::update(store, &moved, order.version().into(), &stamp(1)).await.unwrap();
     assert_eq!(moved.return_info(), order.return_info());
     let deleted = OrderRepositoryExt::delete(store, order.id, moved.version().into(), &stamp(2)).await.unwrap();
-    assert_eq!(deleted.return_info(), order.return_info());
+    assert_eq!(deleted.row.return_info().as_ref(), order.return_info());
     assert_eq!(store.history(&order.number, None, PageLimit::MAX).await.unwrap().len(), 2);
 }
 
@@ -195,22 +276,44 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded_is_not() {
     let fixture = Fixture::new().await;
     let (store, mut raw) = (&fixture.store, fixture.raw().await);
     for number in 1..=4 {
         ClientRepositoryExt::insert(store, &client(number)).await.unwrap();
     }
-    for (left, broken) in [(3, "email = 'nobody'"), (2, "name = '  '"), (1, "created_at = 'infinity'")] {
-        let id = client(left + 1).id;
+    let email = Invalid::new(Field::Email, Rule::Email(EmailFault::NoAt));
+    let name = Invalid::new(Field::Name, Rule::Blank);
+    let blank: String = name_key("  ").iter().map(|byte| format!("{byte:02x}")).collect();
+    let no_name = format!("name = '  ', name_key = decode('{blank}', 'hex')");
+    for (number, broken, fault, ids) in [
+        (4, "email = 'nobody'", Some(email), &[1, 2, 3, 4][..]),
+        (3, &no_name, Some(name), &[3, 1, 2, 4]),
+        (2, "created_at = 'infinity'", None, &[3, 1, 4]),
+    ] {
+        let id = client(number).id;
         run(&mut raw, format!("UPDATE provesi_clients SET {broken} WHERE id = '{id}'")).await;
         assert_corrupt(ClientRepositoryExt::get(store, id).await);
-        assert_corrupt(ClientRepositoryExt::delete(store, id, Expected::Any).await);
-        assert_corrupt(ClientRepositoryExt::update(store, &client(left + 1), Expected::Any, at(1)).await);
+        let loaded = ClientRepositoryExt::load(store, ClientKey::Id(id)).await;
+        if let Some(fault) = fault {
+            assert_eq!(loaded.unwrap().unwrap().faults(), [fault]);
+        } else {
+            assert_corrupt(loaded);
+            assert_corrupt(ClientRepositoryExt::delete(store, id, Expected::Any).await);
+            assert_corrupt(ClientRepositoryExt::update(store, &client(number), Expected::Any, at(1)).await);
+        }
         assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
-        let request = PageRequest::first(PageLimit::new(1).unwrap());
-        let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
-        assert_eq!((page.items[0].id, page.next.is_some()), (client(1).id, left > 1));
+        let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(1).unwrap()));
+        loop {
+            let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
+            all.extend(page.items.iter().map(|client| client.id));
+            assert!(all.len() <= ids.len(), "{all:?}");
+            let Some(next) = page.next else { break };
+            request.after = Some(next);
+        }
+        assert_eq!(all, ids.iter().map(|number| client(*number).id).collect::<Vec<_>>(), "{broken}");
+        let stream = ClientRepositoryExt::stream(store, &ClientListing::default());
+        assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), usize::from(number) - 1);
     }
 }
 

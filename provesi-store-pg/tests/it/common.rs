@@ -161,8 +161,8 @@ pub(crate) async fn replace_in(
     stamp: &Stamp,
 ) -> Result<Order, StoreError> {
     let row = only(in_transaction::orders::get_many(transaction, &[OrderKey::Id(content.id)]).await)?;
-    let before = Stored::<Order>::check(row.ok_or(StoreError::NotFound)?)?;
-    let after = before.record.with_content(content.clone(), stamp.at).unwrap();
+    let before = Stored::<Order>::new(row.ok_or(StoreError::NotFound)?);
+    let after = before.with_content(content.clone(), stamp.at).unwrap();
     let write = OrderWrite::replace(before, after.clone(), stamp.clone());
     only(in_transaction::orders::commit(transaction, &[write]).await)?;
     Ok(after)

@@ -5,6 +5,7 @@ use provesi_core::{
     PageLimit, StoreError, Stored,
 };
 use provesi_store_pg::in_transaction::{clients, orders};
+use provesi_testkit::data::record;
 use sqlx::Executor;
 
 use crate::common::{Fixture, at, client, insert_in, only, order, replace_in, stamp};
@@ -56,9 +57,9 @@ async fn a_refused_write_leaves_the_transaction_usable() {
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
     let key = ClientKey::Id(client(1).id);
     let row = only(clients::get_many(&mut transaction, std::slice::from_ref(&key)).await).unwrap().unwrap();
-    let before = Stored::<Client>::check(row).unwrap();
-    let content = Client { email: "otra@ejemplo.co".parse().unwrap(), ..before.record.clone() };
-    let after = before.record.with_content(content, at(5)).unwrap();
+    let before = Stored::<Client>::new(row);
+    let content = Client { email: "otra@ejemplo.co".parse().unwrap(), ..record(&before) };
+    let after = before.with_content(content, at(5)).unwrap();
     only(clients::commit(&mut transaction, &[ClientWrite::replace(before, after.clone())]).await).unwrap();
     let row = only(clients::get_many(&mut transaction, &[ClientKey::Email(after.email)]).await).unwrap().unwrap();
     only(clients::commit(&mut transaction, &[ClientWrite::Delete { before: row }]).await).unwrap();

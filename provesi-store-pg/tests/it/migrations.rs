@@ -68,7 +68,7 @@ async fn use_it(store: &PgStore) {
     let made = OrderRepositoryExt::insert(store, &order("Use-1", OrderStatus::Received), &stamp(1)).await.unwrap();
     ClientRepositoryExt::insert(store, &client(7)).await.unwrap();
     let request = PageRequest::first(PageLimit::MAX);
-    let page = OrderRepository::page(store, &OrderListing::default(), &request).await.unwrap();
+    let page = OrderRepositoryExt::list(store, &OrderListing::default(), &request).await.unwrap();
     assert!(page.items.contains(&made));
     OrderRepository::ping(store).await.unwrap();
     ClientRepository::ping(store).await.unwrap();

@@ -26,7 +26,7 @@ async fn fixture(mode: PoolMode, pool_size: u32) -> Option<(Fixture, PgBouncer)>
 async fn list(store: &PgStore, status: OrderStatus) -> Result<Vec<Order>, StoreError> {
     let mut listing = OrderListing { filter: OrderFilter::default(), ..OrderListing::default() };
     listing.filter.statuses.insert(status);
-    let page = OrderRepository::page(store, &listing, &PageRequest::first(PageLimit::MAX)).await?;
+    let page = OrderRepositoryExt::list(store, &listing, &PageRequest::first(PageLimit::MAX)).await?;
     Ok(page.items)
 }
 

@@ -7,6 +7,7 @@ use provesi_core::{
     OrderStatus, OrderWrite, PageLimit, PageRequest, Stored,
 };
 use provesi_store_pg::PgStore;
+use provesi_testkit::data::record;
 use provesi_testkit::servers::Statements;
 use sqlx::Executor;
 
@@ -81,7 +82,7 @@ async fn a_batch_is_one_statement_for_each_kind_of_write_and_each_new_number() {
     let keys: Vec<_> = ids.iter().map(|id| OrderKey::Id(*id)).collect();
     let rows = OrderRepository::get_many(&store, &keys).await;
     assert_eq!(statements.take().len(), 1, "1,000 reads");
-    let stored: Vec<_> = rows.into_iter().map(|row| Stored::<Order>::check(row.unwrap().unwrap()).unwrap()).collect();
+    let stored: Vec<_> = rows.into_iter().map(|row| Stored::<Order>::new(row.unwrap().unwrap())).collect();
     let writes: Vec<_> = (0..).zip(&stored).map(|(n, before)| change(before, n)).chain([insert("C")]).collect();
     for outcome in OrderRepository::commit(&store, &writes[..900]).await {
         outcome.unwrap();
@@ -97,11 +98,11 @@ async fn a_batch_is_one_statement_for_each_kind_of_write_and_each_new_number() {
 /// deleted.
 fn change(before: &Stored<Order>, n: usize) -> OrderWrite {
     let content = match n {
-        n if n % 300 == 299 && n < 900 => Order { number: format!("B-{n}").parse().unwrap(), ..before.record.clone() },
-        n if n % 2 == 0 => Order { client_id: None, ..before.record.clone() },
+        n if n % 300 == 299 && n < 900 => Order { number: format!("B-{n}").parse().unwrap(), ..record(before) },
+        n if n % 2 == 0 => Order { client_id: None, ..record(before) },
         _ => return OrderWrite::delete(before.clone(), stamp(2)),
     };
-    OrderWrite::replace(before.clone(), before.record.with_content(content, at(2)).unwrap(), stamp(2))
+    OrderWrite::replace(before.clone(), before.with_content(content, at(2)).unwrap(), stamp(2))
 }
 
 #[tokio::test]

@@ -2,14 +2,14 @@
 //! it, and keeps no more than a page.
 
 use provesi_core::{
-    Client, ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, Direction, Page, PageRequest,
+    ClientCursor, ClientFilter, ClientListing, ClientPosition, ClientQuery, ClientRow, Direction, Page, PageRequest,
     StoreError, name_key,
 };
 use sqlx::AssertSqlSafe;
 
 use crate::page::{Query, read_full_page};
 use crate::readers::Readers;
-use crate::rows::{CLIENT_COLUMNS, ClientColumns};
+use crate::rows::{CLIENT_COLUMNS, ClientColumns, ListedClient};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
@@ -26,10 +26,11 @@ pub(super) async fn read(
     readers: &Readers,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
-) -> Result<Page<Client, ClientCursor>, StoreError> {
+) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let clients: Vec<Client> =
+    let clients: Vec<ListedClient> =
         read_full_page(readers, request.limit.get() + 1, |limit| Ok(query(listing, place, limit))).await?;
+    let clients = clients.into_iter().map(|ListedClient(client)| client).collect();
     Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
 }
 

@@ -14,7 +14,7 @@
 mod statement;
 
 use provesi_core::{
-    ClientId, NumberPart, Order, OrderCursor, OrderFilter, OrderListing, OrderSort, Page, PageRequest, StoreError,
+    ClientId, NumberPart, OrderCursor, OrderFilter, OrderListing, OrderRow, OrderSort, Page, PageRequest, StoreError,
 };
 use sqlx::AssertSqlSafe;
 
@@ -32,10 +32,10 @@ pub(super) async fn read(
     readers: &Readers,
     listing: &OrderListing,
     request: &PageRequest<OrderCursor>,
-) -> Result<Page<Order, OrderCursor>, StoreError> {
+) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let access = access(readers, listing).await?;
-    let orders: Vec<Order> = read_full_page(readers, request.limit.get() + 1, |limit| {
+    let orders: Vec<OrderRow> = read_full_page(readers, request.limit.get() + 1, |limit| {
         let statement = Statement::page(listing, &access, place, limit)?;
         Ok(sqlx::query_as_with::<_, OrderColumns, _>(AssertSqlSafe(statement.text), statement.arguments))
     })

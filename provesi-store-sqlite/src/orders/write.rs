@@ -21,7 +21,7 @@ pub(crate) async fn commit(
         match group[0].action() {
             OrderAction::Insert(_) => outcomes.append(&mut insert_all(connection, group).await?),
             OrderAction::Replace { before, after } => outcomes.push(replace(connection, before, after).await?),
-            OrderAction::Delete { before, .. } => outcomes.push(delete(connection, before).await?),
+            OrderAction::Delete { before } => outcomes.push(delete(connection, before).await?),
         }
     }
     let mut made = Vec::with_capacity(writes.len());

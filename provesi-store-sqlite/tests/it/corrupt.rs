@@ -1,10 +1,15 @@
 //! Rows that break the rules, written by somebody else.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientListing, ClientRepository, ClientRepositoryExt, Expected, OrderListing, OrderRepository, OrderRepositoryExt,
-    OrderSort, OrderStatus, PageLimit, PageRequest, StoreError,
+    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Direction, EmailFault, Expected, Field, Invalid,
+    OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderRow, OrderSort, OrderStatus,
+    PageLimit, PageRequest, Rule, StoreError, Timestamp, fold, name_key, phone_digits,
 };
+use provesi_store_sqlite::SqliteStore;
+use provesi_testkit::conformance::irregular;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::common::{Fixture, client, client_id, order, stamp};
@@ -18,8 +23,20 @@ async fn spoil(raw: &mut SqliteConnection, statement: String) {
     sqlx::query(AssertSqlSafe(statement)).execute(raw).await.unwrap();
 }
 
+/// All orders of a listing, read two at a time: a page has as many as it should, whatever is left out of it.
+async fn listed(store: &SqliteStore, listing: &OrderListing) -> Vec<OrderRow> {
+    let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(2).unwrap()));
+    loop {
+        let page = OrderRepository::page(store, listing, &request).await.unwrap();
+        assert!(page.next.is_none() || page.items.len() == 2);
+        all.extend(page.items);
+        let Some(next) = page.next else { return all };
+        request.after = Some(next);
+    }
+}
+
 #[tokio::test]
-async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded_is_not() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut raw = fixture.raw().await;
@@ -28,28 +45,117 @@ async fn an_order_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_lis
         let given = order(&format!("K-{number}"), OrderStatus::Received);
         kept.push(OrderRepositoryExt::insert(store, &given, &stamp(1)).await.unwrap());
     }
-    for (at, broken) in
-        [(7, "order_number = 'a b'"), (6, "client_id = 'no hex at all, 24 chars.'"), (5, "updated_at = 9e18")]
-    {
+    let listing = OrderListing::new(OrderFilter::default(), OrderSort::CreatedAt, Direction::Ascending);
+    let mut rows: Vec<_> = kept.iter().map(OrderRow::from).collect();
+    let number = Invalid::new(Field::OrderNumber, Rule::NumberCharset);
+    let client = Invalid::new(Field::ClientId, Rule::ObjectId);
+    for (at, broken, fault) in [
+        (7, "order_number = 'a b'", Some(number)),
+        (6, "client_id = 'no hex at all, 24 chars.'", Some(client)),
+        (5, "updated_at = 9e18", None),
+        (4, "created_at = -9e18", None),
+    ] {
         let order = &kept[at];
         spoil(&mut raw, format!("UPDATE orders SET {broken} WHERE id = {}", order.id)).await;
         assert_corrupt(OrderRepositoryExt::get(store, order.id).await);
         assert_corrupt(store.find_by_number(&order.number).await);
-        assert_corrupt(OrderRepositoryExt::update(store, order, Expected::Any, &stamp(2)).await);
-        assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
+        let loaded = OrderRepositoryExt::load(store, OrderKey::Id(order.id)).await;
+        if let Some(fault) = fault {
+            let loaded = loaded.unwrap().unwrap();
+            assert_eq!(loaded.faults(), [fault]);
+            rows[at] = loaded.row;
+        } else {
+            assert_corrupt(loaded);
+            assert_corrupt(OrderRepositoryExt::update(store, order, Expected::Any, &stamp(2)).await);
+            assert_corrupt(OrderRepositoryExt::delete(store, order.id, Expected::Any, &stamp(2)).await);
+            rows.remove(at);
+        }
+        assert_eq!(listed(store, &listing).await, rows, "{broken}");
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
         assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
-        let listing = OrderListing { sort: OrderSort::CreatedAt, ..OrderListing::default() };
         let stream = OrderRepositoryExt::stream(store, &listing);
-        assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), at);
-        // A page has as many as it should, whatever is left out of it.
-        let request = PageRequest::first(PageLimit::new(2).unwrap());
-        let page = OrderRepository::page(store, &listing, &request).await.unwrap();
-        assert_eq!((page.items.len(), page.next.is_some()), (2, true));
+        assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap(), kept[..at]);
     }
+    assert_eq!((rows[5].number.as_str(), rows[4].client_id.as_deref()), ("a b", Some("no hex at all, 24 chars.")));
     assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
-    // Those of the client's orders that cannot be read keep it, and do not keep the others from losing it.
-    assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 5);
+    // Those of the client's orders that break the rules keep it, and do not keep the others from losing it.
+    assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 4);
+}
+
+/// A store with the orders and the clients of the cases, as a program without rules would leave them.
+async fn irregular_store() -> Fixture {
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.raw().await;
+    spoil(&mut raw, "PRAGMA ignore_check_constraints = ON".to_owned()).await;
+    for (row, _) in irregular::orders() {
+        let insert = "INSERT INTO orders (id, order_number, number_folded, client_id, status, return_reason, returned_at, \
+             created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        sqlx::query(insert)
+            .bind(row.id.get())
+            .bind(&row.number)
+            .bind(row.number.to_ascii_lowercase())
+            .bind(row.client_id)
+            .bind(row.status)
+            .bind(row.return_reason)
+            .bind(row.returned_at.map(Timestamp::micros))
+            .bind(row.created_at.micros())
+            .bind(row.updated_at.micros())
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    for (row, _) in irregular::clients() {
+        let insert = "INSERT INTO clients (id, name, name_key, name_search, email, email_folded, email_search, phone, \
+             phone_digits, address, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        sqlx::query(insert)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(name_key(&row.name))
+            .bind(fold(&row.name))
+            .bind(&row.email)
+            .bind(row.email.to_lowercase())
+            .bind(fold(&row.email))
+            .bind(&row.phone)
+            .bind(row.phone.as_deref().map(phone_digits))
+            .bind(&row.address)
+            .bind(row.created_at.micros())
+            .bind(row.updated_at.micros())
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    fixture
+}
+
+#[tokio::test]
+async fn irregular_orders_are_listed_repaired_and_deleted() {
+    let (one, other) = (irregular_store().await, irregular_store().await);
+    irregular::irregular_orders_are_listed_and_repaired(Arc::new(one.store.clone())).await;
+    irregular::irregular_orders_are_deleted(Arc::new(other.store.clone())).await;
+    // The number that a deleted order gave up finds its history.
+    let history = other.store.history(&"d-1".parse().unwrap(), None, PageLimit::MAX).await.unwrap();
+    assert_eq!((history.len(), history[0].number.as_str()), (1, "D-1"));
+}
+
+#[tokio::test]
+async fn irregular_clients_are_listed_repaired_and_deleted() {
+    let (one, other) = (irregular_store().await, irregular_store().await);
+    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
+    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
+}
+
+#[tokio::test]
+async fn a_repaired_order_gives_its_number_up_as_a_renumbered_one_does() {
+    let fixture = irregular_store().await;
+    let store = &fixture.store;
+    let row = irregular::orders().remove(3).0;
+    let stored = OrderRepositoryExt::load(store, OrderKey::Id(row.id)).await.unwrap().unwrap();
+    let given = order("R-1", OrderStatus::Received).with_id(row.id);
+    OrderRepositoryExt::update(store, &given, stored.version().into(), &stamp(1)).await.unwrap();
+    for number in ["d-1", "r-1"] {
+        let history = store.history(&number.parse().unwrap(), None, PageLimit::MAX).await.unwrap();
+        assert_eq!(history.iter().map(|event| event.kind.name()).collect::<Vec<_>>(), ["repaired"], "{number}");
+    }
 }
 
 #[tokio::test]
@@ -71,21 +177,42 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_cannot_be_read_is_an_error_by_itself_and_missing_in_a_list() {
+async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded_is_not() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut raw = fixture.raw().await;
     for number in 1..=4 {
         ClientRepositoryExt::insert(store, &client(number)).await.unwrap();
     }
-    for (left, broken) in [(3, "email = 'nobody'"), (2, "name = '  '"), (1, "created_at = -9e18")] {
-        let id = client(left + 1).id;
+    let email = Invalid::new(Field::Email, Rule::Email(EmailFault::NoAt));
+    let name = Invalid::new(Field::Name, Rule::Blank);
+    let blank: String = name_key("  ").iter().map(|byte| format!("{byte:02x}")).collect();
+    let no_name = format!("name = '  ', name_key = x'{blank}'");
+    for (number, broken, fault, ids) in [
+        (4, "email = 'nobody'", Some(email), &[1, 2, 3, 4][..]),
+        (3, &no_name, Some(name), &[3, 1, 2, 4]),
+        (2, "created_at = -9e18", None, &[3, 1, 4]),
+    ] {
+        let id = client(number).id;
         spoil(&mut raw, format!("UPDATE clients SET {broken} WHERE id = '{id}'")).await;
         assert_corrupt(ClientRepositoryExt::get(store, id).await);
+        let loaded = ClientRepositoryExt::load(store, ClientKey::Id(id)).await;
+        match fault {
+            Some(fault) => assert_eq!(loaded.unwrap().unwrap().faults(), [fault]),
+            None => assert_corrupt(loaded),
+        }
         assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
-        let request = PageRequest::first(PageLimit::new(1).unwrap());
-        let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
-        assert_eq!((page.items[0].id, page.next.is_some()), (client(1).id, left > 1));
+        let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(1).unwrap()));
+        loop {
+            let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();
+            all.extend(page.items.iter().map(|client| client.id));
+            assert!(all.len() <= ids.len(), "{all:?}");
+            let Some(next) = page.next else { break };
+            request.after = Some(next);
+        }
+        assert_eq!(all, ids.iter().map(|number| client(*number).id).collect::<Vec<_>>(), "{broken}");
+        let stream = ClientRepositoryExt::stream(store, &ClientListing::default());
+        assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), usize::from(number) - 1);
     }
 }
 

@@ -130,7 +130,7 @@ async fn a_damaged_page_fails_what_needs_it_and_no_other_call() {
     assert_ping(&store, "corrupt").await;
 }
 
-/// More corrupt rows than any page holds, in front of those that can be read.
+/// More rows that cannot be decoded than any page holds, in front of those that can be read.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_shows_the_readable_orders_behind_fifty_thousand_corrupt_ones() {
     let fixture = Fixture::new().await;
@@ -138,7 +138,7 @@ async fn a_list_shows_the_readable_orders_behind_fifty_thousand_corrupt_ones() {
     for n in 0..5 {
         insert(store, &format!("A-{n}")).await.unwrap();
     }
-    corrupt_orders(&fixture, 50_000).await;
+    foreign_orders(&fixture, 50_000, "X-", i64::MIN).await;
     let request = PageRequest::first(PageLimit::new(3).unwrap());
     let listing = OrderListing::default();
     let begun = Instant::now();
@@ -154,24 +154,25 @@ async fn a_list_shows_the_readable_orders_behind_fifty_thousand_corrupt_ones() {
 async fn a_client_is_detached_from_all_readable_orders_whatever_lies_before_them() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    // The earliest changes come first.
-    corrupt_orders(&fixture, 1_200).await;
+    // The earliest changes come first. Some break the rules, others cannot be decoded.
+    foreign_orders(&fixture, 1_200, "no number ", 0).await;
+    foreign_orders(&fixture, 1_100, "X-", i64::MIN).await;
     sqlx::query("UPDATE orders SET updated_at = -updated_at").execute(&mut fixture.raw().await).await.unwrap();
     for n in 0..700 {
         insert(store, &format!("A-{n}")).await.unwrap();
     }
     let id = client_id(7);
     assert_eq!(store.detach_client(id, &stamp(5)).await.unwrap(), 700);
-    assert_eq!(store.count_by_client(&[id]).await.unwrap()[&id], 1_200);
+    assert_eq!(store.count_by_client(&[id]).await.unwrap()[&id], 2_300);
     assert_eq!(store.detach_client(id, &stamp(6)).await.unwrap(), 0);
 }
 
-/// Orders of client 7 whose number breaks the rules, and that were changed last.
-async fn corrupt_orders(fixture: &Fixture, count: u32) {
+/// Orders of client 7 as another program may have made them, with numbers that start so, and that were changed last.
+async fn foreign_orders(fixture: &Fixture, count: u32, number: &str, created_at: i64) {
     let statement = format!(
         "INSERT INTO orders (order_number, number_folded, client_id, status, created_at, updated_at) \
          WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) \
-         SELECT 'no number ' || n, 'no number ' || n, '{}', 'received', 0, 1800000000000000 + n FROM n",
+         SELECT '{number}' || n, lower('{number}' || n), '{}', 'received', {created_at}, 1800000000000000 + n FROM n",
         client_id(7)
     );
     sqlx::query(AssertSqlSafe(statement)).execute(&mut fixture.raw().await).await.unwrap();

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
-    Client, ClientListing, ClientRepository, ClientRepositoryExt, Order, OrderEvent, OrderListing, OrderRepository,
-    OrderRepositoryExt, Page, PageLimit, PageRequest, StoreError,
+    Client, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, Order, OrderEvent, OrderListing,
+    OrderRepository, OrderRepositoryExt, OrderRow, Page, PageLimit, PageRequest, StoreError,
 };
 
 pub(super) type Clients = Arc<dyn ClientRepository>;
@@ -44,10 +44,18 @@ pub(super) async fn a_few_at_a_time<T>(all: impl IntoIterator<Item = impl Future
 }
 
 pub(super) async fn client_pages(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<Client> {
-    pages(limit, async |request| store.page(listing, &request).await).await
+    pages(limit, async |request| store.list(listing, &request).await).await
 }
 
 pub(super) async fn order_pages(store: &Orders, listing: &OrderListing, limit: u32) -> Vec<Order> {
+    pages(limit, async |request| store.list(listing, &request).await).await
+}
+
+pub(super) async fn client_rows(store: &Clients, listing: &ClientListing, limit: u32) -> Vec<ClientRow> {
+    pages(limit, async |request| store.page(listing, &request).await).await
+}
+
+pub(super) async fn order_rows(store: &Orders, listing: &OrderListing, limit: u32) -> Vec<OrderRow> {
     pages(limit, async |request| store.page(listing, &request).await).await
 }
 

@@ -34,13 +34,27 @@ async fn the_tables_and_documents_of_the_python_system_are_taken_over_in_place()
         (&json!("returned"), &Value::Null)
     );
     assert_eq!(server.get("/api/orders/PY-005").await["data"].get("return_reason"), None);
-    // The order and the client that cannot be read do not take the others with them.
+    // The order and the client that break our rules are listed, and repaired like any other.
     let numbers: Vec<_> = list(&server, "/api/orders/", "order_number").await;
-    assert_eq!(numbers, ["PY-007", "PY-005", "PY-006", "PY-004", "PY-003", "PY-002", "Py-001"]);
+    assert_eq!(numbers, ["PY-009", "PY-007", "PY-005", "PY-006", "PY-004", "PY-003", "PY-002", "Py-001"]);
     let returns = server.get("/api/orders/returns").await;
     assert_eq!(returns["total"], 2, "{returns}");
-    assert_eq!(list(&server, "/api/clients/", "name").await, ["Bea", "Ñandú 漢 SAS"]);
-    assert_eq!(list(&server, "/api/clients/", "orders_count").await, [json!(0), json!(2)]);
+    assert_eq!(list(&server, "/api/clients/", "name").await, [" ", "Bea", "Ñandú 漢 SAS"]);
+    assert_eq!(list(&server, "/api/clients/", "orders_count").await, [json!(0), json!(0), json!(2)]);
+    let check = server.run(&["check"]).await.1;
+    assert!(check.contains("1 clients and 1 orders break rules"), "{check}");
+    for (path, change, faults) in [
+        ("/api/orders/PY-009", json!({"status": "packing"}), json!([{"field": "status", "rule": "unknown_status"}])),
+        (
+            "/api/clients/6b050cba18b8729a127048ed",
+            json!({"name": "Nadie"}),
+            json!([{"field": "name", "rule": "blank"}]),
+        ),
+    ] {
+        assert_eq!(server.get(path).await["data"]["irregular"], faults, "{path}");
+        let (status, body) = server.put(path, &change).await;
+        assert_eq!((status, &body["data"]["irregular"]), (StatusCode::OK, &Value::Null), "{body}");
+    }
     assert_eq!(list(&server, "/api/clients/?q=nandu", "phone").await, ["(+57) 300 123 4567"]);
     assert_eq!(list(&server, &format!("/api/orders/?client_id={NANDU}"), "order_number").await, ["PY-003", "Py-001"]);
     let twin = server.post("/api/orders/", &json!({"order_number": "pY-001"})).await;

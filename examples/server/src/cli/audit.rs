@@ -46,7 +46,7 @@ pub(crate) enum AuditLook {
     },
     /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
     Show {
-        /// Only those of this subject: client:ID or order:NUMBER
+        /// Only those of this subject: client:ID, order:NUMBER or order-id:ID
         #[arg(long, value_name = "SUBJECT")]
         subject: Option<String>,
         /// Only those of this instant and later, as an instant or a date in Bogotá

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    Address, AuditAction, Client, ClientId, ClientName, ClientRepositoryExt, Email, Field, IdSource, Phone, StoreError,
-    Subject, Timestamp,
+    Address, AuditAction, Client, ClientId, ClientKey, ClientName, ClientRepositoryExt, Email, Field, IdSource, Phone,
+    StoreError, Subject, Timestamp,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -96,10 +96,13 @@ impl Run<'_> {
             }
         }
         // A client that was deleted between the refusal and this look was there, and is left as it is: gone.
-        Ok(match clients.find_by_email(&client.email).await? {
+        Ok(match clients.load(ClientKey::Email(client.email.clone())).await? {
             None if self.dry_run => (Fate::New, None),
             None => (Fate::AlreadyThere { differs: true }, None),
-            Some(there) => (Fate::AlreadyThere { differs: !there.same_content(&client) }, Some(there.id)),
+            Some(there) => {
+                let differs = !there.record.is_ok_and(|there| there.same_content(&client));
+                (Fate::AlreadyThere { differs }, Some(there.row.id))
+            }
         })
     }
 }

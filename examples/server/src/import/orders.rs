@@ -5,8 +5,9 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    AuditAction, ClientId, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderNumber, OrderRepositoryExt,
-    OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Subject, Timestamp, UniqueField,
+    AuditAction, ClientId, ClientKey, ClientRepository, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderKey,
+    OrderNumber, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Stored,
+    Subject, Timestamp, UniqueField,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -135,9 +136,10 @@ impl Owners {
             emails.map(|email| (email.folded(), email)).filter(|(folded, _)| !self.0.contains_key(&**folded)).collect();
         let mut found = stream::iter(unknown)
             .map(async |(folded, email)| {
-                let client = run.app.clients().find_by_email(email).await.map_err(ImportError::Clients)?;
+                let client = run.app.clients().load(ClientKey::Email(email.clone())).await;
+                let client = client.map_err(ImportError::Clients)?;
                 let to_be_made = || (run.dry_run && run.emails.contains(&folded)).then_some(Owner::ToBeMade);
-                let owner = client.map(|client| Owner::Client(client.id)).or_else(to_be_made);
+                let owner = client.map(|client| Owner::Client(client.row.id)).or_else(to_be_made);
                 Ok::<_, ImportError>((folded, owner))
             })
             .buffer_unordered(LOOKUPS_IN_FLIGHT);
@@ -169,15 +171,18 @@ impl Run<'_> {
         owners: &mut Owners,
         tally: &mut Tally,
     ) -> Result<(), ImportError> {
-        let numbers: Vec<OrderNumber> = rows.iter().map(|(row, _)| row.number.clone()).collect();
-        let there = self.app.orders().find_by_numbers(&numbers).await.map_err(ImportError::Orders)?;
-        let there: HashMap<String, Order> = there.into_iter().map(|order| (order.number.folded(), order)).collect();
-        let seen = there.values().map(|order| Subject::Order(order.number.clone())).collect();
-        self.recorded(AuditAction::OrderList, &[], seen).await?;
+        let keys: Vec<OrderKey> = rows.iter().map(|(row, _)| OrderKey::from(&row.number)).collect();
+        let there = self.app.orders().get_many(&keys).await;
+        let there: Result<Vec<_>, _> = there.into_iter().collect();
+        let there = there.map_err(ImportError::Orders)?;
+        let is_there = |((row, _), there): (&(OrderRow, Owner), &Option<_>)| {
+            there.is_some().then(|| Subject::Order(row.number.clone()))
+        };
+        self.recorded(AuditAction::OrderList, &[], rows.iter().zip(&there).filter_map(is_there).collect()).await?;
         let mut missing = Vec::with_capacity(rows.len());
-        for (row, owner) in rows {
-            match there.get(&row.number.folded()) {
-                Some(order) => tally.count(Fate::AlreadyThere { differs: differs(&row, owner, order) }),
+        for ((row, owner), there) in rows.into_iter().zip(there) {
+            match there.map(Stored::new) {
+                Some(order) => tally.count(Fate::AlreadyThere { differs: differs(&row, owner, &order) }),
                 None if self.dry_run => tally.count(Fate::New),
                 None => missing.push((row, owner)),
             }
@@ -214,7 +219,7 @@ impl Run<'_> {
             Ok(order) => Ok((Fate::New, Some(order))),
             // Somebody else made it since the look-up.
             Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {
-                let there = self.app.orders().find_by_number(&row.number).await?;
+                let there = self.app.orders().load(OrderKey::from(&row.number)).await?;
                 Ok((Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) }, None))
             }
             Err(error) => Err(error),
@@ -228,9 +233,15 @@ impl Run<'_> {
         if named.is_empty() {
             return Ok(());
         }
-        let ids: Vec<ClientId> = named.iter().copied().collect();
-        let existing = self.app.clients().find_by_ids(&ids).await.map_err(ImportError::Clients)?;
-        let existing: BTreeSet<ClientId> = existing.into_iter().map(|client| client.id).collect();
+        let keys: Vec<ClientKey> = named.iter().copied().map(ClientKey::Id).collect();
+        let mut existing = BTreeSet::new();
+        for (id, row) in named.iter().zip(self.app.clients().get_many(&keys).await) {
+            match row {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(StoreError::Corrupt { .. }) => drop(existing.insert(*id)),
+                Err(error) => return Err(ImportError::Clients(error)),
+            }
+        }
         for &gone in named.difference(&existing) {
             owners.forget(gone);
         }
@@ -257,7 +268,8 @@ impl Run<'_> {
 
 /// Whether the order that is there says something else than the row. A date of return that the file does not give is
 /// no difference.
-fn differs(row: &OrderRow, owner: Owner, there: &Order) -> bool {
+fn differs(row: &OrderRow, owner: Owner, there: &Stored<Order>) -> bool {
+    let Ok(there) = &there.record else { return true };
     let reason = |state: &OrderState| state.return_info().map(|info| info.reason.clone());
     let returned_at = |state: &OrderState| state.return_info().map(|info| info.returned_at);
     row.number != there.number

@@ -36,7 +36,8 @@ impl AuditSink for LogAudit {
         let join = |words: Vec<String>| words.join(" ");
         let subjects = record.subjects.iter().take(self.max_subjects(&record)).map(ToString::to_string).collect();
         let different: BTreeSet<&Subject> = record.subjects.iter().collect();
-        let orders = different.iter().filter(|subject| matches!(subject, Subject::Order(_))).count();
+        let orders =
+            different.iter().filter(|subject| matches!(subject, Subject::Order(_) | Subject::OrderId(_))).count();
         // A string is quoted in the text format; what has a `Display` would stand there as it is.
         tracing::info!(
             target: AUDIT,

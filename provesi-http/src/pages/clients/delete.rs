@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, Chain, Client};
+use provesi_core::{AppError, Chain, Client, ClientRow, Stored, Version};
 
 use super::{Named, not_found, to_list};
 use crate::caller::By;
@@ -17,16 +17,17 @@ use crate::pages::{Pages, words};
 
 #[derive(Template)]
 #[template(path = "clients/delete.html")]
-struct Confirmation<'a> {
+struct Confirmation {
     l: Layout,
-    client: &'a Client,
+    client: ClientRow,
+    version: Version,
     /// What stays behind; `None` where the orders could not be counted.
     orders: Option<u64>,
     /// Whether the client changed while the question was open.
     changed: bool,
 }
 
-impl Confirmation<'_> {
+impl Confirmation {
     fn so_many(&self, count: &u64) -> String {
         words::so_many(*count, "orden", "órdenes")
     }
@@ -45,15 +46,16 @@ pub(crate) async fn form(
     }
 }
 
-async fn confirm(pages: &Pages, visit: &Visit, client: &Client, changed: bool) -> Response {
+async fn confirm(pages: &Pages, visit: &Visit, client: &Stored<Client>, changed: bool) -> Response {
+    let (client, version) = (client.shown(), client.version());
     let orders = pages.api.app.orders().count_by_client(&[client.id]).await;
     let orders = orders
         .inspect_err(|error| tracing::warn!(error = %Chain(error), "the orders of a client were not counted"))
         .ok()
         .and_then(|counts| counts.get(&client.id).copied());
-    let l = visit.layout(format!("Eliminar {}", client.name), Section::Clients);
+    let l = visit.layout(format!("Eliminar {}", words::named(&client.name)), Section::Clients);
     let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
-    visit::html(status, &Confirmation { l, client, orders, changed })
+    visit::html(status, &Confirmation { l, client, version, orders, changed })
 }
 
 pub(crate) async fn delete(
@@ -66,7 +68,8 @@ pub(crate) async fn delete(
     let expected = posted.expected()?;
     let done = pages.once(&posted, move |api| async move {
         let deletion = api.app.delete_client(&caller, id, expected).await?;
-        let message = Message::done(format!("Cliente '{}' eliminado exitosamente.", deletion.client.name));
+        let message =
+            Message::done(format!("Cliente '{}' eliminado exitosamente.", words::named(&deletion.client.row.name)));
         Ok(Landing { to: "/clients/".into(), message })
     });
     match done.await {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, Client, ClientLink};
+use provesi_core::{AppError, ClientLink, ClientRow};
 
 use super::{Named, not_found};
 use crate::caller::By;
@@ -13,13 +13,16 @@ use crate::pages::failure::Failure;
 use crate::pages::orders::Row;
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::when::When;
-use crate::pages::{Pages, paging};
+use crate::pages::{Pages, paging, words};
 
 #[derive(Template)]
 #[template(path = "clients/detail.html")]
 struct Detail {
     l: Layout,
-    client: Client,
+    client: ClientRow,
+    name: String,
+    /// What is wrong with an irregular client.
+    irregular: Vec<String>,
     created: When,
     updated: When,
     /// `None` where the store of orders did not answer.
@@ -42,8 +45,13 @@ pub(crate) async fn detail(
     let (client, orders) = (found.client, found.orders.inspect_err(error::log).ok());
     let now = visit.now();
     let link = ClientLink::Known(Box::new(client.clone()));
+    let irregular = words::irregular(client.faults());
+    let client = client.shown();
+    let name = words::named(&client.name).to_owned();
     let page = Detail {
-        l: visit.layout(client.name.as_str(), Section::Clients),
+        l: visit.layout(name.clone(), Section::Clients),
+        name,
+        irregular,
         created: When::new(client.created_at, now),
         updated: When::new(client.updated_at, now),
         client,

@@ -2,7 +2,9 @@
 
 use askama::Template;
 use axum::response::Response;
-use provesi_core::{Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Rule};
+use provesi_core::{
+    Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Rule, Stored,
+};
 
 use crate::pages::input::{Faults, Input};
 use crate::pages::posted::{Posted, same_text};
@@ -22,9 +24,9 @@ pub(super) struct Filled {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of<'a> {
     New,
-    Client(&'a Client),
+    Client(&'a Stored<Client>),
     /// One that somebody else changed while the form was filled in; as it is now.
-    Changed(&'a Client),
+    Changed(&'a Stored<Client>),
 }
 
 #[derive(Template)]
@@ -33,18 +35,21 @@ struct Form<'a> {
     l: Layout,
     inputs: [Input<'a>; 4],
     faults: &'a Faults,
+    /// What is wrong with an irregular client.
+    irregular: Vec<String>,
     /// Path of the client and the version that the form is filled in over.
     client: Option<(String, String)>,
     changed: bool,
 }
 
 impl Filled {
-    pub(super) fn of(client: &Client) -> Self {
+    pub(super) fn of(client: &Stored<Client>) -> Self {
+        let client = client.shown();
         Self {
-            name: client.name.to_string(),
-            email: client.email.to_string(),
-            phone: client.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
-            address: client.address.as_ref().map(ToString::to_string).unwrap_or_default(),
+            name: client.name,
+            email: client.email,
+            phone: client.phone.unwrap_or_default(),
+            address: client.address.unwrap_or_default(),
         }
     }
 
@@ -58,7 +63,7 @@ impl Filled {
     }
 
     /// What was filled in, with what says the same as the record put as the record has it.
-    pub(super) fn kept(mut self, client: &Client) -> Self {
+    pub(super) fn kept(mut self, client: &Stored<Client>) -> Self {
         let stored = Self::of(client);
         for (filled, stored) in [
             (&mut self.name, stored.name),
@@ -103,11 +108,13 @@ impl Filled {
 
     /// The form, filled in like this.
     pub(super) fn show(&self, visit: &Visit, of: Of<'_>, faults: &Faults) -> Response {
-        let (title, client, now) = match of {
-            Of::New => ("Nuevo cliente".to_owned(), None, None),
-            Of::Client(client) => (format!("Editar {}", client.name), Some(client), None),
-            Of::Changed(client) => (format!("Editar {}", client.name), Some(client), Some(Self::of(client))),
+        let (client, now) = match of {
+            Of::New => (None, None),
+            Of::Client(client) => (Some(client), None),
+            Of::Changed(client) => (Some(client), Some(Self::of(client))),
         };
+        let title = client
+            .map_or_else(|| "Nuevo cliente".to_owned(), |client| format!("Editar {}", words::named(&client.row.name)));
         let now = now.as_ref();
         let other = |mine: &str, theirs: fn(&Self) -> &str| now.map(theirs).filter(|theirs| *theirs != mine);
         let inputs = [
@@ -173,7 +180,8 @@ impl Filled {
             l: visit.layout(title, Section::Clients),
             inputs,
             faults,
-            client: client.map(|client| (format!("/clients/{}/", client.id), client.version().to_string())),
+            irregular: client.map(|client| words::irregular(client.faults())).unwrap_or_default(),
+            client: client.map(|client| (format!("/clients/{}/", client.row.id), client.version().to_string())),
             changed: now.is_some(),
         };
         faults.answer(form.changed, |status| visit::html(status, &form))

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, ClientFilter, ClientListing, ClientQuery, ClientView, Direction, StoreError};
+use provesi_core::{AppError, ClientFilter, ClientId, ClientListing, ClientQuery, ClientView, Direction, StoreError};
 
 use crate::caller::By;
 use crate::pages::failure::Failure;
@@ -19,7 +19,7 @@ struct List {
     l: Layout,
     q: String,
     fault: Option<String>,
-    rows: Vec<ClientView>,
+    rows: Vec<Row>,
     before: Option<String>,
     after: Option<String>,
     /// Where the search goes on, if it stopped early; and where it began, if nothing was found from here on.
@@ -29,18 +29,30 @@ struct List {
     is_first: bool,
 }
 
-impl List {
-    /// The phone, if there is one.
-    fn phone<'a>(&self, row: &'a ClientView) -> &'a str {
-        row.client.phone.as_ref().map_or("", |phone| phone.as_str())
-    }
+/// A client in the list.
+struct Row {
+    id: ClientId,
+    name: String,
+    email: String,
+    phone: String,
+    count: String,
+    unit: &'static str,
+    is_irregular: bool,
+}
 
-    fn unit(&self, row: &ClientView) -> &'static str {
-        if row.orders_count == Some(1) { "orden" } else { "órdenes" }
-    }
-
-    fn count(&self, row: &ClientView) -> String {
-        row.orders_count.map_or_else(|| "?".into(), words::thousands)
+impl From<ClientView> for Row {
+    fn from(ClientView { client, orders_count }: ClientView) -> Self {
+        let is_irregular = !client.faults().is_empty();
+        let client = client.shown();
+        Self {
+            id: client.id,
+            name: words::named(&client.name).to_owned(),
+            email: client.email,
+            phone: client.phone.unwrap_or_default(),
+            count: orders_count.map_or_else(|| "?".into(), words::thousands),
+            unit: if orders_count == Some(1) { "orden" } else { "órdenes" },
+            is_irregular,
+        }
     }
 }
 
@@ -64,7 +76,7 @@ pub(crate) async fn list(
                 Err(AppError::Clients(StoreError::InvalidCursor)) => return Ok(first()),
                 page => page?,
             };
-            match place.arrange(page, |view| listing.cursor_at(&view.client)) {
+            match place.arrange(page, |view| listing.cursor_at(&view.client.row)) {
                 Some(sheet) => (sheet, None),
                 None => return Ok(first()),
             }
@@ -78,7 +90,7 @@ pub(crate) async fn list(
     };
     let page = List {
         lacks_orders: items.iter().any(|view| view.orders_count.is_none()),
-        rows: items,
+        rows: items.into_iter().map(Row::from).collect(),
         before: link("before", before),
         after: link("after", after),
         go_on: link(place.onward(), go_on),

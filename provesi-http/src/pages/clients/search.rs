@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest};
+use provesi_core::{Client, ClientFilter, ClientListing, ClientQuery, Direction, PageLimit, PageRequest, Stored};
 use serde::Serialize;
 
 use crate::answer;
 use crate::api::Api;
 use crate::caller::By;
 use crate::pages::json::NoRecord;
+use crate::pages::words;
 use crate::query::Params;
 
 /// How many clients are offered.
@@ -31,13 +32,14 @@ pub(crate) struct Hit {
     pub(crate) phone: String,
 }
 
-impl From<&provesi_core::Client> for Hit {
-    fn from(client: &provesi_core::Client) -> Self {
+impl From<&Stored<Client>> for Hit {
+    fn from(client: &Stored<Client>) -> Self {
+        let client = client.shown();
         Self {
             id: client.id.to_string(),
-            name: client.name.to_string(),
-            email: client.email.to_string(),
-            phone: client.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
+            name: words::named(&client.name).to_owned(),
+            email: client.email,
+            phone: client.phone.unwrap_or_default(),
         }
     }
 }

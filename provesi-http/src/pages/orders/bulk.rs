@@ -107,7 +107,7 @@ impl Moved {
     }
 
     fn badge(&self) -> Option<Badge> {
-        self.status.map(Badge)
+        self.status.map(Badge::from)
     }
 }
 
@@ -188,7 +188,7 @@ async fn move_all(
             }
             Ok(_) => (Some(status), true, format!("Pasó a {}.", status.label())),
             Err(AppError::OrderChanged { current }) => {
-                (Some(current.status()), false, "Cambió mientras tanto; no se tocó.".to_owned())
+                (current.row.status().ok(), false, "Cambió mientras tanto; no se tocó.".to_owned())
             }
             Err(AppError::OrderNotFound) => (None, false, "Ya no existe.".to_owned()),
             Err(error) if is_fault && rows.is_empty() => return Err(error),

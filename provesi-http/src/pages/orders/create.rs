@@ -5,7 +5,7 @@ use axum::response::Response;
 use provesi_core::{Caller, OrderDraft, OrderStatus};
 
 use super::form::{Choice, Filled, Of, Sound};
-use super::order_path;
+use super::{key_of, key_path};
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
@@ -37,7 +37,7 @@ pub(crate) async fn create(
     By(caller): By,
     posted: Posted,
 ) -> Result<Response, Failure> {
-    let filled = Filled::read(&posted, OrderStatus::Received);
+    let filled = Filled::read(&posted, OrderStatus::Received.as_str());
     let again = async |caller: &Caller, mut faults: Faults| {
         let choice = Choice::find(&pages.api, caller, &filled.client).await;
         // Told along with the rest, and not only once all else is right.
@@ -63,9 +63,11 @@ pub(crate) async fn create(
     };
     let by = caller.clone();
     let done = pages.once(&posted, move |api| async move {
-        let number = api.app.create_order(&by, &draft).await?.order.number;
+        let order = api.app.create_order(&by, &draft).await?.order.row;
+        let path = key_path(&key_of(&order));
+        let number = order.number;
         let message = Message::done(format!("Orden '{number}' creada exitosamente."))
-            .with_link("Ver orden", order_path(&number))
+            .with_link("Ver orden", path)
             .with_link("Crear otra", "/orders/create/");
         Ok(Landing { to: "/orders/".into(), message })
     });

@@ -4,9 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, Order};
+use provesi_core::{AppError, Order, Stored, Version};
 
-use super::{Named, not_found, order_path, to_list};
+use super::{Named, key_of, key_path, not_found, to_list};
 use crate::caller::By;
 use crate::pages::Pages;
 use crate::pages::failure::Failure;
@@ -20,7 +20,8 @@ use crate::pages::visit::{self, Layout, Section, Visit};
 #[template(path = "orders/delete.html")]
 struct Confirmation<'a> {
     l: Layout,
-    order: &'a Order,
+    number: &'a str,
+    version: Version,
     badge: Badge,
     path: String,
     /// Whether the order changed while the question was open.
@@ -31,40 +32,40 @@ pub(crate) async fn form(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, &number).await {
+    match pages.api.app.order(&caller, key.clone()).await {
         Ok(view) => Ok(confirm(&visit, &view.order, false)),
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
         Err(error) => Err(error.into()),
     }
 }
 
-fn confirm(visit: &Visit, order: &Order, changed: bool) -> Response {
-    let l = visit.layout(format!("Eliminar la orden {}", order.number), Section::Orders);
+fn confirm(visit: &Visit, order: &Stored<Order>, changed: bool) -> Response {
+    let l = visit.layout(format!("Eliminar la orden {}", order.row.number), Section::Orders);
     let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
-    let (badge, path) = (Badge(order.status()), order_path(&order.number));
-    visit::html(status, &Confirmation { l, order, badge, path, changed })
+    let (number, badge, path) = (&*order.row.number, Badge::from(&order.row), key_path(&key_of(&order.row)));
+    visit::html(status, &Confirmation { l, number, version: order.version(), badge, path, changed })
 }
 
 pub(crate) async fn delete(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let named = number.clone();
+    let named = key.clone();
     let done = pages.once(&posted, move |api| async move {
-        let order = api.app.delete_order(&caller, &named, expected).await?;
-        let message = Message::done(format!("Orden '{}' eliminada exitosamente.", order.number));
+        let order = api.app.delete_order(&caller, named, expected).await?;
+        let message = Message::done(format!("Orden '{}' eliminada exitosamente.", order.row.number));
         Ok(Landing { to: "/orders/".into(), message })
     });
     match done.await {
         Ok(Landing { message, .. }) => Ok(to_list(&visit, message)),
         Err(Undone::App(AppError::OrderChanged { current })) => Ok(confirm(&visit, &current, true)),
-        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &number)),
+        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &key)),
         Err(undone) => Err(undone.into()),
     }
 }

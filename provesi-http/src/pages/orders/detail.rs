@@ -3,10 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, OrderStatus, OrderView, PageLimit};
+use provesi_core::{AppError, Caller, Order, OrderKey, OrderStatus, OrderView, PageLimit};
 
 use super::history::Entry;
-use super::{Named, Owner, not_found};
+use super::{Named, Owner, base_path, key_of, not_found};
 use crate::caller::By;
 use crate::error;
 use crate::pages::Pages;
@@ -14,6 +14,7 @@ use crate::pages::failure::Failure;
 use crate::pages::input::{Badge, Faults, Input};
 use crate::pages::visit::{self, Layout, Scans, Section, Visit};
 use crate::pages::when::When;
+use crate::pages::words;
 
 /// What a page of an order says beside the order.
 #[derive(Debug, Default)]
@@ -42,6 +43,12 @@ struct Next {
 struct Detail<'a> {
     l: Layout,
     number: String,
+    /// The number as the address of the label holds it, where there is one.
+    label: Option<String>,
+    /// The path that its other pages are below.
+    base: String,
+    /// What is wrong with an irregular order.
+    irregular: Vec<String>,
     badge: Badge,
     owner: Owner,
     created: When,
@@ -64,11 +71,11 @@ pub(crate) async fn detail(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, &number).await {
+    match pages.api.app.order(&caller, key.clone()).await {
         Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
         Err(error) => Err(error.into()),
     }
 }
@@ -83,32 +90,43 @@ pub(super) async fn show(
 ) -> Response {
     let OrderView { order, client, next_statuses } = view;
     let now = visit.now();
-    let history = pages.api.app.history(caller, &order.number, None, PageLimit::MAX).await;
-    // An order is worth showing without its history.
-    let history = history.inspect_err(error::log).ok();
+    let key = key_of(&order.row);
+    let number = match &key {
+        OrderKey::Number(number) => Some(number),
+        OrderKey::Id(_) => None,
+    };
+    // An order is worth showing without its history. One whose number is none has none under it.
+    let history = match number {
+        Some(number) => pages.api.app.history(caller, number, None, PageLimit::MAX).await.inspect_err(error::log).ok(),
+        None => Some(Vec::new()),
+    };
     let history_is_cut = history.as_ref().is_some_and(|events| events.len() >= PageLimit::MAX.get());
     let history = history.map(|events| events.into_iter().rev().map(|event| Entry::new(event, now)).collect());
-    let key = |status| OrderStatus::ALL.iter().position(|&other| other == status).map_or(0, |at| at + 1);
-    let from = order.status();
-    let is_main = |status| from.next_step() == Some(status);
+    let key_at = |status| OrderStatus::ALL.iter().position(|&other| other == status).map_or(0, |at| at + 1);
+    let next_step = order.record.as_ref().ok().map(Order::status).and_then(OrderStatus::next_step);
+    let is_main = |status| next_step == Some(status);
     let (back, next): (Vec<_>, Vec<_>) = next_statuses
         .into_iter()
-        .map(|status| Next { status, key: key(status), is_main: is_main(status) })
+        .map(|status| Next { status, key: key_at(status), is_main: is_main(status) })
         .partition(|next| next.status == OrderStatus::Returned);
-    let info = order.return_info();
+    let row = &order.row;
+    let info = row.return_info();
     let page = Detail {
-        l: visit.layout(format!("Orden {}", order.number), Section::Orders).scanning(Scans {
-            number: order.number.to_string(),
+        l: visit.layout(format!("Orden {}", words::numbered(&row.number)), Section::Orders).scanning(Scans {
+            number: row.number.clone(),
             version: order.version().to_string(),
             scanned: telling.scanned,
         }),
-        badge: Badge(order.status()),
+        label: number.map(ToString::to_string),
+        base: base_path(&key),
+        irregular: words::irregular(order.faults()),
+        badge: Badge::from(row),
         owner: Owner::from(&client),
-        created: When::new(order.created_at, now),
-        updated: When::new(order.updated_at, now),
+        created: When::new(row.created_at, now),
+        updated: When::new(row.updated_at, now),
         version: order.version().to_string(),
+        returned: info.as_ref().map(|info| When::new(info.returned_at, now)),
         reason: info.map(|info| info.reason.to_string()),
-        returned: info.map(|info| When::new(info.returned_at, now)),
         next,
         back: back.into_iter().next(),
         // Whoever scanned a return goes on with its reason.
@@ -119,7 +137,7 @@ pub(super) async fn show(
         telling,
         history,
         history_is_cut,
-        number: order.number.into(),
+        number: words::numbered(&order.row.number).to_owned(),
     };
     telling.faults.answer(telling.changed, |status| visit::html(status, &page))
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use provesi_core::{AppError, ClientChoice, OrderChange, OrderView};
 
 use super::form::{Choice, Filled, Of, Sound, choice_of};
-use super::{Named, Owner, not_found, order_path};
+use super::{Named, Owner, key_of, key_path, not_found};
 use crate::caller::By;
 use crate::pages::Pages;
 use crate::pages::failure::Failure;
@@ -19,14 +19,14 @@ pub(crate) async fn form(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, &number).await {
+    match pages.api.app.order(&caller, key.clone()).await {
         Ok(view) => {
-            let (filled, of) = (Filled::of(&view.order), Of::Order(&view.order));
+            let (filled, of) = (Filled::of(&view.order.row), Of::Order(&view.order));
             Ok(filled.show(&visit, of, &choice_of(&view), pages.api.app.flow(), &Faults::default()))
         }
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
         Err(error) => Err(error.into()),
     }
 }
@@ -35,29 +35,29 @@ pub(crate) async fn edit(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
     let found = match posted.order_id() {
-        Some(id) => pages.api.app.order_by_id(&caller, id).await,
-        None => pages.api.app.order(&caller, &number).await,
+        Some(id) => pages.api.app.order(&caller, id).await,
+        None => pages.api.app.order(&caller, key.clone()).await,
     };
     let view = match found {
         Ok(view) => view,
         // A number that this very form changed leads to where the form led.
         Err(AppError::OrderNotFound) => {
             let landing = pages.landed(&posted).await;
-            return Ok(landing.map_or_else(|| not_found(&visit, &number), |landing| visit.land(landing)));
+            return Ok(landing.map_or_else(|| not_found(&visit, &key), |landing| visit.land(landing)));
         }
         Err(error) => return Err(error.into()),
     };
-    let filled = Filled::read(&posted, view.order.status()).kept(&view.order);
+    let filled = Filled::read(&posted, &view.order.row.status).kept(&view.order.row);
     let flow = pages.api.app.flow();
     let searched = (posted.get("action") == Some("find-client")).then(|| posted.line("client_search"));
     let choice = async || {
-        let choice = match &view.order.client_id {
-            Some(id) if id.to_string() == filled.client => choice_of(&view),
+        let choice = match view.order.row.client_id() {
+            Ok(Some(id)) if id.to_string() == filled.client => choice_of(&view),
             _ => Choice::find(&pages.api, &caller, &filled.client).await,
         };
         match &searched {
@@ -79,7 +79,7 @@ pub(crate) async fn edit(
     if searched.is_some() {
         return Ok(again(&view, &Faults::default()).await);
     }
-    let Sound { status, client, reason } = match filled.checked(Some(&view.order)) {
+    let Sound { status, client, reason } = match filled.checked(Some(&view.order.row)) {
         Ok(sound) => sound,
         Err(faults) => return Ok(again(&view, &faults).await),
     };
@@ -87,7 +87,7 @@ pub(crate) async fn edit(
         number: Some(filled.number.clone()),
         client: match client {
             // Nobody has to be asked for who is there already.
-            client if client == view.order.client_id => ClientChoice::Keep,
+            client if view.order.row.client_id() == Ok(client) => ClientChoice::Keep,
             None => ClientChoice::Detach,
             Some(id) => ClientChoice::Attach(id.to_string()),
         },
@@ -95,20 +95,20 @@ pub(crate) async fn edit(
         return_reason: reason,
     };
     // Somebody may have given it another number.
-    let (named, by) = (view.order.number.clone(), caller.clone());
+    let (named, by) = (key_of(&view.order.row), caller.clone());
     let done = pages.once(&posted, move |api| async move {
-        let number = api.app.edit_order(&by, &named, &change, expected).await?.order.number;
-        let message = Message::done(format!("Orden '{number}' actualizada exitosamente."))
-            .with_link("Ver orden", order_path(&number));
+        let order = api.app.edit_order(&by, named, &change, expected).await?.order.row;
+        let message = Message::done(format!("Orden '{}' actualizada exitosamente.", order.number))
+            .with_link("Ver orden", key_path(&key_of(&order)));
         Ok(Landing { to: "/orders/".into(), message })
     });
     match done.await {
         Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &number)),
+        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &key)),
         Err(Undone::App(AppError::OrderChanged { current })) => {
-            match pages.api.app.order_by_id(&caller, current.id).await {
+            match pages.api.app.order(&caller, current.row.id).await {
                 Ok(view) => Ok(again(&view, &Faults::default()).await),
-                Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+                Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
                 Err(error) => Err(error.into()),
             }
         }

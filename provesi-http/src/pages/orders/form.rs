@@ -7,11 +7,11 @@ pub(super) use choice::Choice;
 use askama::Template;
 use axum::response::Response;
 use provesi_core::{
-    AppError, ClientId, ClientLink, Field, Order, OrderId, OrderNumber, OrderStatus, OrderView, ReturnReason,
-    StatusFlow,
+    AppError, ClientId, ClientLink, Field, Order, OrderId, OrderNumber, OrderRow, OrderStatus, OrderView, ReturnReason,
+    StatusFlow, Stored,
 };
 
-use super::{Owner, order_path};
+use super::{Owner, base_path, key_of, key_path, order_path};
 use crate::pages::input::{Faults, Input};
 use crate::pages::posted::{Posted, same_text};
 use crate::pages::visit::{self, Layout, Section, Visit};
@@ -40,13 +40,13 @@ pub(super) struct Sound {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Of<'a> {
     New,
-    Order(&'a Order),
+    Order(&'a Stored<Order>),
     /// One that somebody else changed while the form was filled in; as it is now.
-    Changed(&'a Order, &'a Owner),
+    Changed(&'a Stored<Order>, &'a Owner),
 }
 
 impl<'a> Of<'a> {
-    fn order(self) -> Option<&'a Order> {
+    fn order(self) -> Option<&'a Stored<Order>> {
         match self {
             Self::New => None,
             Self::Order(order) | Self::Changed(order, _) => Some(order),
@@ -67,39 +67,43 @@ struct Form<'a> {
     number: Input<'a>,
     reason: Input<'a>,
     statuses: Vec<StatusOption>,
+    /// Whether a status has to be chosen first: that of an irregular order is none.
+    lacks_status: bool,
+    /// What is wrong with an irregular order.
+    irregular: Vec<String>,
     /// The status as the order has it now, where somebody else changed it.
     status_now: Option<OrderStatus>,
     choice: &'a Choice,
     /// The client as the order has it now, where somebody else changed it.
     owner_now: Option<&'a Owner>,
     faults: &'a Faults,
-    /// Id, number and version of the order.
+    /// Id of the order, the path that its pages are below, and its version.
     order: Option<(OrderId, String, String)>,
     changed: bool,
     back: String,
 }
 
 impl Filled {
-    pub(super) fn of(order: &Order) -> Self {
+    pub(super) fn of(order: &OrderRow) -> Self {
         Self {
-            number: order.number.to_string(),
-            client: order.client_id.map(|id| id.to_string()).unwrap_or_default(),
-            status: order.status().as_str().to_owned(),
+            number: order.number.clone(),
+            client: order.client_id().ok().flatten().map(|id| id.to_string()).unwrap_or_default(),
+            status: order.status.clone(),
             reason: order.return_info().map(|info| info.reason.to_string()).unwrap_or_default(),
         }
     }
 
-    pub(super) fn read(posted: &Posted, status: OrderStatus) -> Self {
+    pub(super) fn read(posted: &Posted, status: &str) -> Self {
         Self {
             number: posted.line("order_number"),
             client: posted.line("client"),
-            status: posted.get("status").unwrap_or(status.as_str()).to_owned(),
+            status: posted.get("status").unwrap_or(status).to_owned(),
             reason: posted.text("return_reason"),
         }
     }
 
     /// What was filled in, with a reason that says the same as the order's put as the order has it.
-    pub(super) fn kept(mut self, order: &Order) -> Self {
+    pub(super) fn kept(mut self, order: &OrderRow) -> Self {
         if let Some(info) = order.return_info()
             && same_text(&self.reason, info.reason.as_str())
         {
@@ -110,7 +114,7 @@ impl Filled {
 
     /// What it says, or all that is wrong with it. The reason that the order has already is no new one: it may have come
     /// with an order of the Python system, and break the rules of ours.
-    pub(super) fn checked(&self, order: Option<&Order>) -> Result<Sound, Faults> {
+    pub(super) fn checked(&self, order: Option<&OrderRow>) -> Result<Sound, Faults> {
         let mut faults = Faults::default();
         if self.number.is_empty() {
             faults.add("order_number", words::NUMBER_NEEDED);
@@ -124,8 +128,9 @@ impl Filled {
         let status: Option<OrderStatus> =
             self.status.parse().map_err(|_| faults.add("status", words::UNKNOWN_STATUS)).ok();
         let mut reason = None;
-        let stored = order.and_then(Order::return_info).map(|info| info.reason.as_str());
-        if status == Some(OrderStatus::Returned) && stored != Some(&*self.reason) {
+        let stored = order.and_then(OrderRow::return_info);
+        let is_stored = stored.is_some_and(|info| info.reason.as_str() == self.reason);
+        if status == Some(OrderStatus::Returned) && !is_stored {
             match ReturnReason::parse(self.reason.as_str()) {
                 Ok(text) => reason = Some(text.into()),
                 Err(invalid) => faults.add("return_reason", words::refused(invalid)),
@@ -175,15 +180,19 @@ impl Filled {
     ) -> Response {
         let order = of.order();
         let (now, owner) = match of {
-            Of::Changed(order, owner) => (Some(Self::of(order)), Some(owner)),
+            Of::Changed(order, owner) => (Some(Self::of(&order.row)), Some(owner)),
             Of::New | Of::Order(_) => (None, None),
         };
         let now = now.as_ref();
         let chosen = self.status.parse().ok();
         let may_be = |&status: &OrderStatus| {
-            order.is_none_or(|order| flow.allows(order.status(), status)) || chosen == Some(status)
+            let from = order.and_then(|order| order.row.status().ok());
+            from.is_none_or(|from| flow.allows(from, status)) || chosen == Some(status)
         };
-        let title = order.map_or_else(|| "Nueva orden".into(), |order| format!("Editar la orden {}", order.number));
+        let title = order.map_or_else(
+            || "Nueva orden".into(),
+            |order| format!("Editar la orden {}", words::numbered(&order.row.number)),
+        );
         let is_fresh = faults.is_empty() && now.is_none() && !choice.is_searched();
         let form = Form {
             l: visit.layout(title, Section::Orders),
@@ -213,13 +222,15 @@ impl Filled {
                 .filter(may_be)
                 .map(|status| StatusOption { status, chosen: chosen == Some(status) })
                 .collect(),
+            lacks_status: chosen.is_none(),
+            irregular: order.map(|order| words::irregular(order.faults())).unwrap_or_default(),
             status_now: now.and_then(|now| now.status.parse().ok()).filter(|now| Some(*now) != chosen),
             choice,
             owner_now: owner.filter(|_| now.is_some_and(|now| now.client != self.client)),
             faults,
-            order: order.map(|order| (order.id, order.number.to_string(), order.version().to_string())),
+            order: order.map(|order| (order.row.id, base_path(&key_of(&order.row)), order.version().to_string())),
             changed: now.is_some(),
-            back: order.map_or_else(|| "/orders/".into(), |order| order_path(&order.number)),
+            back: order.map_or_else(|| "/orders/".into(), |order| key_path(&key_of(&order.row))),
         };
         faults.answer(form.changed, |status| visit::html(status, &form))
     }
@@ -246,7 +257,7 @@ pub(super) fn reason<'a>(value: &'a str, fault: Option<&'a str>, now: Option<&'a
 /// The client of an order as the form knows it.
 pub(super) fn choice_of(view: &OrderView) -> Choice {
     match &view.client {
-        ClientLink::Nobody => Choice::nobody(),
+        ClientLink::Nobody | ClientLink::Irregular => Choice::nobody(),
         ClientLink::Known(client) => Choice::of(client),
         ClientLink::Gone(id) => Choice::unnamed(*id, "Un cliente que ya no existe"),
         ClientLink::Unavailable(id) => Choice::unnamed(*id, "El cliente de antes (los clientes no responden)"),

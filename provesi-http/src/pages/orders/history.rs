@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use provesi_core::{Actor, ClientId, EventKind, OrderEvent, Timestamp};
 
 use crate::pages::when::When;
+use crate::wire::status_display;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -66,8 +67,12 @@ fn told(kind: &EventKind) -> (String, Option<String>) {
             (what.into(), None)
         }
         EventKind::Renumbered { from, to } => (format!("Cambió de código: {from} → {to}"), None),
+        EventKind::Repaired { from, status, .. } => {
+            let before = format!("decía «{}», en «{}»", from.order_number.trim(), status_display(&from.status));
+            (format!("Corregida: ahora en {}", status.label()), Some(before))
+        }
         EventKind::Deleted { status, return_info, .. } => (
-            format!("Eliminada en {}", status.label()),
+            format!("Eliminada en {}", status_display(status)),
             return_info.as_ref().map(|info| format!("Razón: {}", info.reason)),
         ),
         _ => ("Cambió".into(), None),

@@ -127,7 +127,7 @@ pub(super) async fn show(
                 Err(AppError::Orders(StoreError::InvalidCursor)) => return first(),
                 page => page?,
             };
-            match place.arrange(page, |view| listing.cursor_at(&view.order)) {
+            match place.arrange(page, |view| listing.cursor_at(&view.order.row)) {
                 Some(sheet) => (counts, sheet, None),
                 None => return first(),
             }
@@ -135,7 +135,8 @@ pub(super) async fn show(
         Err(invalid) => (pages.counts.get().await, Sheet::nothing(), Some(words::refused(invalid))),
     };
     let Sheet { items, before, after, go_on } = sheet;
-    let client_name = items.iter().find_map(|view| view.client.client()).map(|client| client.name.to_string());
+    let client_name =
+        items.iter().find_map(|view| view.client.client()).map(|client| words::named(&client.row.name).to_owned());
     let lacks_clients = items.iter().any(|view| view.client.is_unavailable());
     let row = |view| {
         let row = Row::new(view, visit.now());

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, OrderNumber};
+use provesi_core::{AppError, OrderKey, OrderNumber};
 
 use super::detail::{Telling, show};
 use super::{not_found, to_list};
@@ -24,12 +24,13 @@ pub(crate) async fn lookup(
         Scanned::Number(number) => number,
         other => return Ok(to_list(&visit, refusal(&other))),
     };
-    match pages.api.app.order(&caller, &number).await {
+    let key = OrderKey::Number(number);
+    match pages.api.app.order(&caller, key.clone()).await {
         Ok(view) => {
             let telling = Telling { scanned: true, ..Telling::default() };
             Ok(show(&pages, &visit, &caller, view, &telling).await)
         }
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &number)),
+        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
         Err(error) => Err(error.into()),
     }
 }

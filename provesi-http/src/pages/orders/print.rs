@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{Client, OrderNumber, OrderView, Timestamp};
+use provesi_core::{OrderNumber, OrderView, Stored, Timestamp};
 
 use super::{Owner, to_list};
 use crate::caller::By;
@@ -56,15 +56,15 @@ struct Slip {
 
 impl Slip {
     fn new(view: OrderView, now: Timestamp) -> Self {
-        let client = view.client.client();
+        let client = view.client.client().map(Stored::shown);
         Self {
-            barcode: Barcode::new(view.order.number.as_str()),
-            badge: Badge(view.order.status()),
+            barcode: Barcode::new(&view.order.row.number),
+            badge: Badge::from(&view.order.row),
             owner: Owner::from(&view.client),
-            phone: client.and_then(|client: &Client| client.phone.as_ref().map(ToString::to_string)),
-            address: client.and_then(|client| client.address.as_ref().map(ToString::to_string)),
-            created: When::new(view.order.created_at, now),
-            number: view.order.number.into(),
+            phone: client.as_ref().and_then(|client| client.phone.clone()),
+            address: client.and_then(|client| client.address),
+            created: When::new(view.order.row.created_at, now),
+            number: view.order.row.number,
         }
     }
 }

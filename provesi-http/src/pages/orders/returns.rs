@@ -124,7 +124,7 @@ pub(crate) async fn returns(
                 Err(AppError::Orders(StoreError::InvalidCursor)) => return first(),
                 page => page?,
             };
-            let Some(sheet) = place.arrange(page, |view| listing.cursor_at(&view.order)) else { return first() };
+            let Some(sheet) = place.arrange(page, |view| listing.cursor_at(&view.order.row)) else { return first() };
             (weeks, sheet, None, listing.filter.returned)
         }
         Err(fault) => (pages.weeks.get().await, Sheet::nothing(), Some(fault), when::days(None, None)),

@@ -3,9 +3,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use provesi_core::OrderKey;
 
 use super::status::Asked;
-use super::{Named, lookup, order_path};
+use super::{Named, key_path, lookup};
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
@@ -19,20 +20,26 @@ pub(crate) async fn scan(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
     posted: Posted,
 ) -> Result<Response, Failure> {
-    let asked = Asked { pages: &pages, visit: &visit, caller: &caller, number: &number, posted: &posted };
+    let asked = Asked { pages: &pages, visit: &visit, caller: &caller, key: &key, posted: &posted };
     let scanned = Scanned::read(&posted.line("q"));
     // A number that was scanned while a page was loading may be lost. Its command then arrives at the order before it.
-    if matches!(scanned, Scanned::Command(_)) && !posted.line("scanned").eq_ignore_ascii_case(number.as_str()) {
-        let message = Message::stopped(words::scan_again(&number));
-        return Ok(visit.land(Landing { to: order_path(&number), message }));
+    let number = match &key {
+        OrderKey::Number(number) => number.as_str(),
+        OrderKey::Id(_) => "",
+    };
+    if matches!(scanned, Scanned::Command(_))
+        && (number.is_empty() || !posted.line("scanned").eq_ignore_ascii_case(number))
+    {
+        let message = Message::stopped(words::scan_again(number));
+        return Ok(visit.land(Landing { to: key_path(&key), message }));
     }
     match scanned {
         Scanned::Command(Command::Next) => asked.move_on().await,
         Scanned::Command(Command::To(status)) => asked.move_to(Ok(status)).await,
         Scanned::Number(other) => Ok(visit.redirect(&lookup::path(&other))),
-        other => Ok(visit.land(Landing { to: order_path(&number), message: lookup::refusal(&other) })),
+        other => Ok(visit.land(Landing { to: key_path(&key), message: lookup::refusal(&other) })),
     }
 }

@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, Expected, Invalid, OrderChange, OrderNumber, OrderStatus};
+use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderStatus};
 
 use super::detail::{Telling, show};
-use super::{Named, not_found, order_path};
+use super::{Named, key_of, key_path, not_found};
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
@@ -16,19 +16,19 @@ use crate::pages::visit::Visit;
 use crate::pages::{Pages, words};
 
 /// A page that is reloaded, or gone back to, is the order's.
-pub(crate) async fn back(visit: Visit, Named(number): Named) -> Response {
-    visit.redirect(&order_path(&number))
+pub(crate) async fn back(visit: Visit, Named(key): Named) -> Response {
+    visit.redirect(&key_path(&key))
 }
 
 pub(crate) async fn change(
     State(pages): State<Pages>,
     visit: Visit,
     By(caller): By,
-    Named(number): Named,
+    Named(key): Named,
     posted: Posted,
 ) -> Result<Response, Failure> {
     let status = posted.get("status").unwrap_or_default().parse();
-    let asked = Asked { pages: &pages, visit: &visit, caller: &caller, number: &number, posted: &posted };
+    let asked = Asked { pages: &pages, visit: &visit, caller: &caller, key: &key, posted: &posted };
     asked.move_to(status).await
 }
 
@@ -46,7 +46,11 @@ pub(super) fn fault(error: &AppError) -> Option<Faults> {
     Some(match error {
         AppError::ReasonRequired(_) => Faults::only("return_reason", words::REASON_NEEDED),
         AppError::TransitionRefused { from, to } => Faults::only("status", words::no_way(*from, *to)),
-        AppError::Invalid(invalid) => Faults::only("return_reason", words::refused(*invalid)),
+        AppError::Invalid(invalid) if invalid.field == Field::ReturnReason => {
+            Faults::only("return_reason", words::refused(*invalid))
+        }
+        // What the move leaves as it is breaks a rule.
+        AppError::Invalid(_) => Faults::only("status", words::REPAIR_FIRST),
         _ => return None,
     })
 }
@@ -56,7 +60,7 @@ pub(super) struct Asked<'a> {
     pub(super) pages: &'a Pages,
     pub(super) visit: &'a Visit,
     pub(super) caller: &'a Caller,
-    pub(super) number: &'a OrderNumber,
+    pub(super) key: &'a OrderKey,
     pub(super) posted: &'a Posted,
 }
 
@@ -67,14 +71,15 @@ impl Asked<'_> {
         if let Some(landing) = self.pages.landed(self.posted).await {
             return Ok(self.visit.land(landing));
         }
-        let status = match self.pages.api.app.order(self.caller, self.number).await {
-            Ok(view) => view.order.status(),
-            Err(AppError::OrderNotFound) => return Ok(not_found(self.visit, self.number)),
+        let status = match self.pages.api.app.order(self.caller, self.key.clone()).await {
+            Ok(view) => view.order.row.status(),
+            Err(AppError::OrderNotFound) => return Ok(not_found(self.visit, self.key)),
             Err(error) => return Err(error.into()),
         };
-        match status.next_step() {
-            Some(next) => self.move_to(Ok(next)).await,
-            None => self.refused(Faults::only("status", words::no_next_step(status))).await,
+        match status.map(|status| status.next_step().ok_or(status)) {
+            Ok(Ok(next)) => self.move_to(Ok(next)).await,
+            Ok(Err(status)) => self.refused(Faults::only("status", words::no_next_step(status))).await,
+            Err(_) => self.refused(Faults::only("status", words::REPAIR_FIRST)).await,
         }
     }
 
@@ -85,19 +90,20 @@ impl Asked<'_> {
             return self.refused(Faults::only("status", words::UNKNOWN_STATUS)).await;
         };
         let change = change_to(status, &self.posted.text("return_reason"));
-        let (named, by) = (self.number.clone(), self.caller.clone());
+        let (named, by) = (self.key.clone(), self.caller.clone());
         let done = self.pages.once(self.posted, move |api| async move {
-            let order = api.app.edit_order(&by, &named, &change, expected).await?.order;
+            let order = api.app.edit_order(&by, named, &change, expected).await?.order;
+            let (number, label) = (&order.row.number, status.label());
             let message = if expected == Expected::Version(order.version()) {
-                Message::moved(format!("La orden '{}' ya estaba en {}.", order.number, status.label()))
+                Message::moved(format!("La orden '{number}' ya estaba en {label}."))
             } else {
-                Message::moved(format!("Orden '{}': {}.", order.number, status.label()))
+                Message::moved(format!("Orden '{number}': {label}."))
             };
-            Ok(Landing { to: order_path(&order.number), message })
+            Ok(Landing { to: key_path(&key_of(&order.row)), message })
         });
         match done.await {
             Ok(landing) => Ok(self.visit.land(landing)),
-            Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(self.visit, self.number)),
+            Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(self.visit, self.key)),
             Err(Undone::App(AppError::OrderChanged { .. })) => self.shown(Faults::default(), true).await,
             Err(Undone::App(error)) => {
                 let faults = fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
@@ -114,9 +120,9 @@ impl Asked<'_> {
     /// Its page as it is now: the buttons are those of the status that it is in.
     async fn shown(self, faults: Faults, changed: bool) -> Result<Response, Failure> {
         let telling = Telling { faults, reason: self.posted.text("return_reason"), changed, scanned: false };
-        match self.pages.api.app.order(self.caller, self.number).await {
+        match self.pages.api.app.order(self.caller, self.key.clone()).await {
             Ok(view) => Ok(show(self.pages, self.visit, self.caller, view, &telling).await),
-            Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.number)),
+            Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.key)),
             Err(error) => Err(error.into()),
         }
     }

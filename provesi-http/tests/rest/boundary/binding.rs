@@ -173,5 +173,5 @@ async fn a_client_and_a_service_that_take_bound_messages_alone_understand_each_o
     tokio::spawn(async move { axum::serve(listener, router).await });
     let client = SecureServiceClient::new(&base, name("orders"), name("clients"), INTERNAL[1].1, peer.keys()).unwrap();
     let found = client.with_strict_messages(true).get_client(ana.parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(found.email.as_str(), "ana@example.com");
+    assert_eq!(found.row.email, "ana@example.com");
 }

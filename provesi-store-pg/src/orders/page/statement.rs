@@ -52,7 +52,7 @@ impl Statement {
             (part, client) => {
                 let part = part.as_ref().map(|part| Part::bind(part, &mut values)).transpose()?;
                 let few = client.as_ref().map(|_| values.bind(sql::limit(search::FEW))).transpose()?;
-                let statuses = one_of(&filter.possible_statuses());
+                let statuses = statuses_of(listing);
                 let search = Search { part, client: client.zip(few), walk, statuses, came_back: conditions };
                 let bound = values.bind(sql::limit(search::bound(arms.len(), most)))?;
                 page.search(&arms, &search, &limit, &bound)
@@ -165,17 +165,26 @@ fn came_back(period: Period, values: &mut Values) -> Result<Vec<String>, StoreEr
     Ok(conditions)
 }
 
-/// That the status is one of these; none where it may be any. Statuses are part of the text, so that PostgreSQL sees which
-/// index they fit; their names are constants.
+/// That the status is one that the listing has; none where it may be any. A list by the date of the return leaves out what
+/// has no status that is one.
+fn statuses_of(listing: &OrderListing) -> Option<String> {
+    let statuses = listing.filter.possible_statuses();
+    if listing.sort == OrderSort::ReturnedAt { Some(among(&statuses)) } else { one_of(&statuses) }
+}
+
+/// That the status is one of these; none where it may be any.
 fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
-    if statuses.len() == OrderStatus::ALL.len() {
-        return None;
-    }
+    (statuses.len() < OrderStatus::ALL.len()).then(|| among(statuses))
+}
+
+/// That the status is one of these. They are part of the text, so that PostgreSQL sees which index they fit; their names are
+/// constants.
+fn among(statuses: &BTreeSet<OrderStatus>) -> String {
     if statuses.is_empty() {
-        return Some("false".to_owned());
+        return "false".to_owned();
     }
     let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
-    Some(format!("status IN ({})", names.join(", ")))
+    format!("status IN ({})", names.join(", "))
 }
 
 /// One walk.

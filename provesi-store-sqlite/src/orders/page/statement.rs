@@ -119,24 +119,28 @@ fn nothing() -> String {
     format!("SELECT {ORDER_COLUMNS}, number_folded, returned_key FROM orders WHERE false")
 }
 
-/// That the status is one of these; none where it may be any. The statuses are part of the text, so that SQLite sees which
-/// index they fit; their names are constants.
+/// That the status is one of these; none where it may be any.
 fn one_of(statuses: &BTreeSet<OrderStatus>) -> Option<String> {
-    if statuses.len() == OrderStatus::ALL.len() {
-        return None;
-    }
+    (statuses.len() < OrderStatus::ALL.len()).then(|| among(statuses))
+}
+
+/// That the status is one of these. They are part of the text, so that SQLite sees which index they fit; their names are
+/// constants.
+fn among(statuses: &BTreeSet<OrderStatus>) -> String {
     let names: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
-    Some(format!("status IN ({})", names.join(", ")))
+    format!("status IN ({})", names.join(", "))
 }
 
 /// What is read one after the other or merged: the table with its index, and the condition on the status.
 fn arms(listing: &OrderListing, access: &Access) -> Vec<(String, Option<String>)> {
     let statuses = listing.filter.possible_statuses();
+    // A list by the date of the return leaves out what has no status that is one.
+    let of_statuses = || if listing.sort == OrderSort::ReturnedAt { Some(among(&statuses)) } else { one_of(&statuses) };
     match access {
         _ if statuses.is_empty() => return Vec::new(),
-        Access::Client => return vec![("orders INDEXED BY orders_client_updated".to_owned(), one_of(&statuses))],
+        Access::Client => return vec![("orders INDEXED BY orders_client_updated".to_owned(), of_statuses())],
         // NOT INDEXED leaves the primary key.
-        Access::Ids(_) => return vec![("orders NOT INDEXED".to_owned(), one_of(&statuses))],
+        Access::Ids(_) => return vec![("orders NOT INDEXED".to_owned(), of_statuses())],
         Access::Sort => {}
     }
     let (all, by_status) = match listing.sort {

@@ -3,7 +3,7 @@
 use provesi_core::{Client, ClientKey, ClientRepositoryExt, ClientRow, ClientWrite, StoreError, Stored};
 
 use crate::conformance::support::{Clients, all_clients, assert_refused};
-use crate::data::{address, at, client, client_id, phone};
+use crate::data::{address, at, client, client_id, phone, record};
 
 async fn inserted(store: &Clients, number: u64) -> Stored<Client> {
     let given = Client { phone: phone("300 1"), address: address("Calle 1"), ..client(number, "Ana") };
@@ -12,16 +12,16 @@ async fn inserted(store: &Clients, number: u64) -> Stored<Client> {
 }
 
 fn replaced(before: &Stored<Client>, content: Client) -> ClientWrite {
-    let after = before.record.with_content(content, at(5)).expect("a change");
+    let after = before.with_content(content, at(5)).expect("a change");
     ClientWrite::replace(before.clone(), after)
 }
 
 fn renamed(before: &Stored<Client>) -> ClientWrite {
-    replaced(before, Client { name: client(0, "Bea").name, ..before.record.clone() })
+    replaced(before, Client { name: client(0, "Bea").name, ..record(before) })
 }
 
 fn moved_to(before: &Stored<Client>, email: &str) -> ClientWrite {
-    replaced(before, Client { email: email.parse().expect("an address"), ..before.record.clone() })
+    replaced(before, Client { email: email.parse().expect("an address"), ..record(before) })
 }
 
 /// Case.
@@ -44,7 +44,7 @@ pub async fn every_field_that_was_read_is_compared(store: Clients) {
             assert_refused!(store.commit_one(write).await, StoreError::VersionConflict);
         }
     }
-    assert_eq!(all_clients(&store).await, std::slice::from_ref(&stored.record));
+    assert_eq!(all_clients(&store).await, [record(&stored)]);
     store.commit_one(renamed(&stored)).await.expect("the row is as it was read");
 }
 

@@ -46,8 +46,8 @@ fn both_directions() -> [ClientListing; 2] {
 }
 
 fn in_order(mut clients: Vec<Client>, listing: &ClientListing) -> Vec<Client> {
-    clients.retain(|client| listing.filter.matches(client));
-    clients.sort_by(|a, b| listing.compare(a, b));
+    clients.retain(|client| listing.filter.matches(&client.into()));
+    clients.sort_by(|a, b| listing.compare(&a.into(), &b.into()));
     clients
 }
 
@@ -91,8 +91,8 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Client
     let listing = ClientListing::default();
     let all = client_pages(&store, &listing, 1_000).await;
     let limit = PageLimit::new(4).expect("a limit");
-    let request = PageRequest::after(limit, listing.cursor_at(&all[9]));
-    let back = store.page(&listing.reversed(), &request).await.expect("a page").items;
+    let request = PageRequest::after(limit, listing.cursor_at(&(&all[9]).into()));
+    let back = store.list(&listing.reversed(), &request).await.expect("a page").items;
     assert!(back.iter().eq(all[5..9].iter().rev()), "{back:?}");
 }
 
@@ -101,9 +101,9 @@ pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
     let kept = keep(&store, &NAMES).await;
     let mut other = ClientListing::default();
     other.filter.query = ClientQuery::parse("ana").ok();
-    let request = PageRequest::after(PageLimit::MAX, other.cursor_at(&kept[0]));
+    let request = PageRequest::after(PageLimit::MAX, other.cursor_at(&(&kept[0]).into()));
     assert_refused!(store.page(&ClientListing::default(), &request).await, StoreError::InvalidCursor);
-    let request = PageRequest::after(PageLimit::MAX, ClientListing::default().cursor_at(&kept[0]));
+    let request = PageRequest::after(PageLimit::MAX, ClientListing::default().cursor_at(&(&kept[0]).into()));
     assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
 }
 
@@ -186,9 +186,9 @@ pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
         assert_eq!(client_pages(&store, &listing.reversed(), limit).await, backwards, "pages of {limit}, backwards");
     }
     for (at, client) in listed.iter().enumerate() {
-        let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(client));
-        assert_eq!(store.page(&listing, &request).await.expect("a page").items, listed[at + 1..], "after {at}");
-        let before = store.page(&listing.reversed(), &request).await.expect("a page").items;
+        let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&client.into()));
+        assert_eq!(store.list(&listing, &request).await.expect("a page").items, listed[at + 1..], "after {at}");
+        let before = store.list(&listing.reversed(), &request).await.expect("a page").items;
         assert!(before.iter().rev().eq(&listed[..at]), "before {at}: {before:?}");
     }
 }

@@ -62,7 +62,7 @@ async fn answer(
     match command {
         Command::Insert(client) => store.insert(client).await.map(Some),
         Command::Update(client, _, now) => store.update(client, expected, at(*now)).await.map(Some),
-        Command::Delete(id, _) => store.delete(client_id(*id), expected).await.map(Some),
+        Command::Delete(id, _) => store.delete(client_id(*id), expected).await?.valid().map(Some),
         Command::Read(id) => store.get(client_id(*id)).await,
     }
 }

@@ -35,7 +35,7 @@ pub async fn any_version_may_be_expected(store: Clients) {
     let second = store.update(&named(&first, "Bea"), Expected::Any, at(5)).await.expect("changed");
     let third = store.update(&named(&first, "Clara"), Expected::Any, at(6)).await.expect("changed");
     assert_eq!((second.name.as_str(), third.name.as_str()), ("Bea", "Clara"));
-    assert_eq!(store.delete(first.id, Expected::Any).await.expect("deleted"), third);
+    assert_eq!(store.delete(first.id, Expected::Any).await.expect("deleted"), third.into());
     assert_eq!(all_clients(&store).await, []);
 }
 
@@ -53,7 +53,7 @@ pub async fn an_unknown_client_is_not_found(store: Clients) {
 pub async fn a_second_delete_finds_nothing(store: Clients) {
     let first = client(1, "Ana");
     store.insert(&first).await.expect("kept");
-    assert_eq!(store.delete(first.id, first.version().into()).await.expect("deleted"), first);
+    assert_eq!(store.delete(first.id, first.version().into()).await.expect("deleted"), first.clone().into());
     assert_refused!(store.delete(first.id, first.version().into()).await, StoreError::NotFound);
     assert_refused!(store.update(&first, Expected::Any, at(5)).await, StoreError::NotFound);
 }

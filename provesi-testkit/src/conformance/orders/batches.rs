@@ -5,7 +5,7 @@ use provesi_core::{
 };
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};
-use crate::data::{at, client_id, in_status, new_order, stamp, state};
+use crate::data::{at, client_id, in_status, new_order, record, stamp, state};
 
 async fn inserted(store: &Orders, number: &str) -> Stored<Order> {
     let given = NewOrder { client_id: Some(client_id(1)), state: state(OrderStatus::Returned), ..new_order(number) };
@@ -14,16 +14,16 @@ async fn inserted(store: &Orders, number: &str) -> Stored<Order> {
 }
 
 fn replaced(before: &Stored<Order>, content: Order) -> OrderWrite {
-    let after = before.record.with_content(content, at(5)).expect("a change");
+    let after = before.with_content(content, at(5)).expect("a change");
     OrderWrite::replace(before.clone(), after, stamp(5))
 }
 
 fn in_picking(before: &Stored<Order>) -> OrderWrite {
-    replaced(before, in_status(&before.record, OrderStatus::Picking))
+    replaced(before, in_status(&record(before), OrderStatus::Picking))
 }
 
 fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
-    replaced(before, Order { number: number.parse().expect("a number"), ..before.record.clone() })
+    replaced(before, Order { number: number.parse().expect("a number"), ..record(before) })
 }
 
 /// Case.
@@ -50,7 +50,7 @@ pub async fn every_column_that_was_read_is_compared(store: Orders) {
             assert_refused!(store.commit_one(write).await, StoreError::VersionConflict);
         }
     }
-    assert_eq!(all_orders(&store).await, std::slice::from_ref(&stored.record));
+    assert_eq!(all_orders(&store).await, [record(&stored)]);
     assert_eq!(story(&store, "A-1").await, ["created"]);
     store.commit_one(in_picking(&stored)).await.expect("the row is as it was read");
 }
@@ -74,14 +74,14 @@ pub async fn each_write_of_a_batch_stands_alone(store: Orders) {
     ];
     let outcomes = store.commit(&writes).await;
     let [changed, stale, taken, taken_too, made, deleted, renamed] = outcomes.try_into().expect("one for each write");
-    assert_eq!(changed.expect("changed"), stored[0].record.id);
+    assert_eq!(changed.expect("changed"), stored[0].row.id);
     assert_refused!(stale, StoreError::VersionConflict);
     assert_refused!(taken, StoreError::AlreadyExists { .. });
     assert_refused!(taken_too, StoreError::AlreadyExists { .. });
     let made = store.get(made.expect("inserted")).await.expect("read").expect("there");
     assert_eq!(made.number.as_str(), "B-1");
-    assert_eq!(deleted.expect("deleted"), stored[3].record.id);
-    assert_eq!(renamed.expect("renumbered"), stored[4].record.id);
+    assert_eq!(deleted.expect("deleted"), stored[3].row.id);
+    assert_eq!(renamed.expect("renumbered"), stored[4].row.id);
     assert_eq!(all_events(&store).await.len(), before + 4);
     assert_eq!(story(&store, "A-0").await, ["created", "status_changed"]);
     assert_eq!(story(&store, "A-2").await, ["created"]);
@@ -92,7 +92,7 @@ pub async fn each_write_of_a_batch_stands_alone(store: Orders) {
 /// Case.
 pub async fn one_of_two_writes_to_an_order_or_a_number_is_made(store: Orders) {
     let stored = inserted(&store, "A-1").await;
-    let shipped = replaced(&stored, in_status(&stored.record, OrderStatus::Shipped));
+    let shipped = replaced(&stored, in_status(&record(&stored), OrderStatus::Shipped));
     let insert = |number| OrderWrite::insert(new_order(number), stamp(5));
     let outcomes = store.commit(&[in_picking(&stored), shipped, insert("B-1"), insert("b-1"), insert("B-1")]).await;
     let made: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
@@ -120,8 +120,7 @@ pub async fn a_batch_of_thousands_is_committed_and_read(store: Orders) {
         assert_eq!((row.number.as_str(), row.id), (format!("A-{count}").as_str(), ids[count]));
         assert_eq!(row, same);
     }
-    let changes: Vec<_> =
-        by_id.into_iter().map(|row| in_picking(&Stored::check(row).expect("a valid order"))).collect();
+    let changes: Vec<_> = by_id.into_iter().map(|row| in_picking(&Stored::new(row))).collect();
     for outcome in store.commit(&changes).await {
         outcome.expect("changed");
     }

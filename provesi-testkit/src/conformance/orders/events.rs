@@ -81,7 +81,7 @@ pub async fn events_carry_the_stamp(store: Orders) {
         assert_eq!(events.len(), 4);
         for event in events {
             assert_eq!((event.at, &event.actor, event.address), (stamp.at, &stamp.actor, stamp.address));
-            assert_eq!(event.number, made.number);
+            assert_eq!(event.number, made.number.as_str());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The choice of a client in the form of an order. There may be a hundred thousand, so nobody lists them: without script
 //! a button looks for them and the form comes back with the matches to pick from; with script they come while one types.
 
-use provesi_core::{AppError, Caller, Client, ClientId};
+use provesi_core::{AppError, Caller, Client, ClientId, Stored};
 
 use crate::api::Api;
 use crate::error;
@@ -28,7 +28,7 @@ impl Choice {
         Self::default()
     }
 
-    pub(in crate::pages::orders) fn of(client: &Client) -> Self {
+    pub(in crate::pages::orders) fn of(client: &Stored<Client>) -> Self {
         Self { chosen: Some(Hit::from(client)), ..Self::default() }
     }
 

@@ -1,0 +1,112 @@
+//! Records that another program wrote against the rules: marked, and repaired or deleted from their pages.
+
+use provesi_core::{ClientRow, OrderId, OrderRow, Timestamp};
+use serde_json::json;
+
+use crate::support::Bench;
+
+const ID: &str = "6b050af58b3059b0f61239f2";
+
+/// An order as another program may have written it.
+fn order(id: i64, number: &str, status: &str, client: Option<&str>) -> OrderRow {
+    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
+    OrderRow {
+        id: OrderId::new(id),
+        number: number.to_owned(),
+        client_id: client.map(str::to_owned),
+        status: status.to_owned(),
+        return_reason: None,
+        returned_at: None,
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+/// A client as another program may have written it.
+fn client(name: &str, address: &str) -> ClientRow {
+    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
+    ClientRow {
+        id: ID.parse().unwrap(),
+        name: name.to_owned(),
+        email: "ana@example.com".to_owned(),
+        phone: None,
+        address: Some(address.to_owned()),
+        created_at: at,
+        updated_at: at,
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_an_unknown_status_is_marked_and_repaired() {
+    let bench = Bench::new();
+    bench.memory.plant_order(order(7, "A-7", "nonsense", None));
+    let browser = bench.browser();
+    browser.get("/orders/").await.has(">A-7</a>").has("Por corregir").has(">nonsense</span>").has("value=\"A-7 ");
+    let page = browser.get("/orders/A-7/").await;
+    page.has("Este registro no cumple las reglas")
+        .has("Estado: no es uno de los estados.")
+        .has("Corrija la orden primero.");
+    page.lacks("/orders/A-7/status/\"").has("/orders/A-7/edit/\">Corregir");
+    let form = browser.get("/orders/A-7/delete/").await;
+    let (token, version) = (form.hidden("csrfmiddlewaretoken"), form.hidden("version"));
+    let fields = [("csrfmiddlewaretoken", &*token), ("version", &version), ("status", "packing")];
+    // Any status may follow one that is none.
+    assert_eq!(browser.post("/orders/A-7/status/", &fields).await.led(), (302, "/orders/A-7/"));
+    browser.get("/orders/A-7/").await.has("Corregida: ahora en Empaque").has("decía «A-7», en «nonsense»");
+
+    bench.memory.plant_order(order(8, "A-8", "nonsense", None));
+    let form = browser.get("/orders/A-8/edit/").await;
+    form.has("Este registro no cumple las reglas").has("Elija un estado…").has("Alistamiento</option>");
+    let fields = [("id", "8"), ("order_number", "A-8"), ("client", ""), ("status", ""), ("return_reason", "")];
+    let refused = browser.refill("/orders/A-8/edit/", &form, &fields).await;
+    assert_eq!(refused.status, 422);
+    refused.has("Elija uno de los estados de la lista.");
+    let fields = [("id", "8"), ("order_number", "A-8"), ("client", ""), ("status", "picking"), ("return_reason", "")];
+    assert_eq!(browser.refill("/orders/A-8/edit/", &form, &fields).await.led(), (302, "/orders/"));
+    assert_eq!(bench.stored_order("A-8").await["status"], json!("picking"));
+}
+
+#[tokio::test]
+async fn an_order_whose_number_cannot_be_asked_for_has_pages_by_its_id() {
+    let bench = Bench::new();
+    bench.memory.plant_order(order(7, "A 7", "received", None));
+    let browser = bench.browser();
+    // It cannot be chosen: what is done with those that are chosen goes by their numbers.
+    browser.get("/orders/").await.has("href=\"/orders/id:7/\">A 7</a>").has(" disabled></label>");
+    let page = browser.get("/orders/id:7/").await;
+    page.has("Código: El código solo puede contener letras, números y guiones.").lacks("print/labels/?order=");
+    let form = browser.get("/orders/id:7/edit/").await;
+    let fields = [("id", "7"), ("order_number", "A-7"), ("client", ""), ("status", "received"), ("return_reason", "")];
+    assert_eq!(browser.refill("/orders/id:7/edit/", &form, &fields).await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has("href=\"/orders/A-7/\">Ver orden").lacks("Por corregir");
+
+    bench.memory.plant_order(order(8, "", "received", None));
+    browser.get("/orders/").await.has("href=\"/orders/id:8/\">(sin código)</a>");
+    assert_eq!(browser.fill("/orders/id:8/delete/", &[]).await.led(), (302, "/orders/"));
+    assert_eq!(bench.count("/api/orders/").await, 1);
+    assert_eq!(browser.get("/orders/id:8/").await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has("No se encontró la orden.");
+    for none in ["id:", "id:x", "id:7x", "id:99999999999999999999"] {
+        assert_eq!(browser.get(&format!("/orders/{none}/")).await.led(), (302, "/orders/"), "{none}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_name_can_be_clicked_and_repaired() {
+    let bench = Bench::new();
+    bench.memory.plant_client(client(" ", "Cra 7"));
+    let browser = bench.browser();
+    browser.get("/clients/").await.has(">(sin nombre)</a>").has("Por corregir");
+    let path = format!("/clients/{ID}/");
+    browser.get(&path).await.has("<h1>(sin nombre)</h1>").has("Nombre: El nombre es requerido.").has(">Corregir</a>");
+    browser.get("/clients/search/?q=ana").await.has("(sin nombre)");
+    let fields = [("order_number", "A-1"), ("client", ID), ("status", "received"), ("return_reason", "")];
+    assert_eq!(browser.fill("/orders/create/", &fields).await.led(), (302, "/orders/"));
+    browser.get("/orders/").await.has(">(sin nombre)</a>");
+    let fields = [("name", "Ana"), ("email", "ana@example.com"), ("phone", ""), ("address", "Cra 7")];
+    assert_eq!(browser.fill(&format!("{path}edit/"), &fields).await.led(), (302, "/clients/"));
+    browser.get("/clients/").await.has(">Ana</a>").lacks("Por corregir");
+    bench.memory.plant_client(client("", "Cra 7"));
+    browser.get(&format!("{path}delete/")).await.has("ana@example.com");
+    assert_eq!(browser.fill(&format!("{path}delete/"), &[]).await.led(), (302, "/clients/"));
+}

@@ -1,0 +1,330 @@
+//! What every store must do with rows that break the rules of the domain. No store writes such rows: its tests put those of
+//! [`orders`] and [`clients`] there, with whatever the store compares by, and then run the cases.
+
+use futures_util::TryStreamExt;
+use provesi_core::{
+    Client, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepositoryExt, ClientRow, Direction,
+    EmailFault, EventKind, Expected, Field, Invalid, NumberPart, Order, OrderBefore, OrderFilter, OrderId, OrderKey,
+    OrderListing, OrderNumber, OrderRepositoryExt, OrderRow, OrderSort, OrderState, OrderStatus, Period, Rule,
+    StoreError, Stored, Version,
+};
+
+use crate::conformance::support::{
+    Clients, Orders, all_events, assert_refused, client_rows, order_rows, streamed_clients, streamed_orders,
+};
+use crate::data::{at, client, client_id, stamp};
+
+/// A text of 24 characters that is no client id.
+const NO_ID: &str = "no hex at all, 24 chars.";
+
+/// Orders with the ids 1 to 8, two of them valid, and the rules that each breaks. None has an event.
+#[must_use]
+pub fn orders() -> Vec<(OrderRow, Vec<Invalid>)> {
+    let number = Invalid::new(Field::OrderNumber, Rule::NumberCharset);
+    let client = Invalid::new(Field::ClientId, Rule::ObjectId);
+    let status = Invalid::new(Field::Status, Rule::UnknownStatus);
+    let seven = client_id(7).to_string();
+    let rows = [
+        ("B-1", Some(&*seven), "received", false, vec![]),
+        ("A-1\n", Some(&*seven), "received", false, vec![number]),
+        ("C-1", Some(NO_ID), "picking", false, vec![client]),
+        ("D-1", Some(&*seven), "nonsense", false, vec![status]),
+        ("a b", Some(NO_ID), "", false, vec![number, client, status]),
+        ("Ñ-9", None, "returned", true, vec![number]),
+        ("e-1", None, "RETURNED", true, vec![status]),
+        ("Z-1", None, "returned", true, vec![]),
+    ];
+    let row = |(id, (number, client_id, status, is_return, faults)): (i64, (&str, Option<&str>, &str, bool, _))| {
+        let row = OrderRow {
+            id: OrderId::new(id),
+            number: number.to_owned(),
+            client_id: client_id.map(str::to_owned),
+            status: status.to_owned(),
+            return_reason: is_return.then(|| "Llegó roto".to_owned()),
+            returned_at: is_return.then(|| at(id % 2)),
+            created_at: at(id * 3 % 8),
+            updated_at: at(id * 5 % 8),
+        };
+        (row, faults)
+    };
+    (1..).zip(rows).map(row).collect()
+}
+
+fn order_listings() -> Vec<OrderListing> {
+    let part = |text: &str| OrderFilter { number_part: NumberPart::parse(text).ok(), ..OrderFilter::default() };
+    let filters = [
+        OrderFilter::default(),
+        OrderListing::of_client(client_id(7)).filter,
+        OrderListing::returns().filter,
+        OrderFilter { statuses: [OrderStatus::Received, OrderStatus::Picking].into(), ..OrderFilter::default() },
+        OrderFilter { returned: Period { from: Some(at(0)), until: Some(at(1)) }, ..OrderFilter::default() },
+        part("1"),
+        part("-9"),
+        OrderFilter { client_id: Some(client_id(7)), ..part("1") },
+    ];
+    let sorts = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
+    let ways = [Direction::Ascending, Direction::Descending];
+    let sorted = sorts.into_iter().flat_map(|sort| ways.map(|way| (sort, way)));
+    sorted.flat_map(|(sort, way)| filters.clone().map(|filter| OrderListing::new(filter, sort, way))).collect()
+}
+
+/// Every list has every order where it belongs, and what reads valid orders leaves the others out.
+async fn assert_orders(store: &Orders, rows: &[OrderRow]) {
+    for listing in order_listings() {
+        let mut expected: Vec<_> = rows.iter().filter(|row| listing.has(row)).cloned().collect();
+        expected.sort_by(|a, b| listing.compare(a, b));
+        for limit in [1, 3, 1_000] {
+            assert_eq!(order_rows(store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+        }
+        let valid: Vec<_> = expected.iter().filter_map(|row| row.check().ok()).collect();
+        assert_eq!(streamed_orders(store, &listing).await, valid, "{listing:?}");
+        let expected = rows.iter().filter(|row| listing.filter.matches(row)).count();
+        assert_eq!(store.count(&listing.filter).await.expect("counted"), expected as u64, "{listing:?}");
+    }
+    let names_seven = |row: &&OrderRow| row.client_id() == Ok(Some(client_id(7)));
+    let count = rows.iter().filter(names_seven).count() as u64;
+    assert_eq!(store.count_by_client(&[client_id(7)]).await.expect("counted")[&client_id(7)], count);
+    let ids: Vec<ClientId> = store.stream_client_ids().try_collect().await.expect("the ids");
+    assert_eq!(ids, if count > 0 { vec![client_id(7)] } else { Vec::new() });
+}
+
+async fn loaded(store: &Orders, id: OrderId) -> Stored<Order> {
+    store.load(OrderKey::Id(id)).await.expect("read").expect("there")
+}
+
+/// The order with right values for what is wrong.
+fn repaired(row: &OrderRow) -> Order {
+    let status = row.status().unwrap_or(OrderStatus::Packing);
+    Order {
+        id: row.id,
+        number: OrderNumber::parse(&row.number).unwrap_or(format!("R-{}", row.id).parse().expect("a number")),
+        client_id: row.client_id().unwrap_or_default(),
+        state: OrderState::restore(status, row.return_info()),
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+/// On a store that has [`orders`] and nothing else: they are listed, found and repaired.
+///
+/// # Panics
+/// Where the case fails.
+pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
+    let planted = orders();
+    let mut rows: Vec<OrderRow> = planted.iter().map(|(row, _)| row.clone()).collect();
+    assert_orders(&store, &rows).await;
+    for (row, faults) in &planted {
+        let stored = loaded(&store, row.id).await;
+        assert_eq!((&stored.row, stored.faults()), (row, &faults[..]));
+        match store.get(row.id).await {
+            Ok(order) => assert_eq!(order, row.check().ok()),
+            refused => assert!(!faults.is_empty() && matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}"),
+        }
+        let Ok(number) = OrderNumber::parse(&row.number.to_ascii_uppercase()) else { continue };
+        assert_eq!(store.load(number.into()).await.expect("read"), Some(stored));
+    }
+
+    // What is refused changes nothing.
+    for (row, _) in &planted {
+        let stale = Version::of_none().into();
+        assert_refused!(store.update(&repaired(row), stale, &stamp(20)).await, StoreError::VersionConflict);
+        assert_refused!(store.delete(row.id, stale, &stamp(20)).await, StoreError::VersionConflict);
+    }
+    let taken = Order { number: "b-1".parse().expect("a number"), ..repaired(&rows[3]) };
+    assert_refused!(store.update(&taken, Expected::Any, &stamp(20)).await, StoreError::AlreadyExists { .. });
+    assert_eq!(all_events(&store).await, []);
+    assert_orders(&store, &rows).await;
+
+    // Irregular orders keep the client, and do not keep the others from losing it.
+    assert_eq!(store.detach_client(client_id(7), &stamp(20)).await.expect("detached"), 1);
+    rows[0] = loaded(&store, OrderId::new(1)).await.row;
+    assert_eq!(rows[0].client_id, None);
+    assert_orders(&store, &rows).await;
+
+    for row in rows.iter_mut().filter(|row| row.check().is_err()) {
+        let version = loaded(&store, row.id).await.version();
+        let given = repaired(row);
+        let after = store.update(&given, version.into(), &stamp(30)).await.expect("repaired");
+        assert_eq!(after, Order { updated_at: row.updated_at.next(at(30)), ..given.clone() });
+        assert_refused!(store.update(&given, version.into(), &stamp(31)).await, StoreError::VersionConflict);
+        let event = all_events(&store).await.pop().expect("an event");
+        let from = OrderBefore {
+            order_number: row.number.clone(),
+            status: row.status.clone(),
+            client_id: row.client_id.clone(),
+            return_info: row.return_info(),
+        };
+        let kind = EventKind::Repaired {
+            from,
+            status: after.status(),
+            client_id: after.client_id,
+            return_info: after.return_info().cloned(),
+        };
+        assert_eq!((event.order_id, event.number.as_str(), event.kind), (row.id, after.number.as_str(), kind));
+        *row = OrderRow::from(&after);
+        assert_eq!(loaded(&store, row.id).await, after.into());
+    }
+    assert_eq!(all_events(&store).await.len(), 7);
+    assert_orders(&store, &rows).await;
+}
+
+/// On a store that has [`orders`] and nothing else: they can be deleted.
+///
+/// # Panics
+/// Where the case fails.
+pub async fn irregular_orders_are_deleted(store: Orders) {
+    let mut rows: Vec<OrderRow> = orders().into_iter().map(|(row, _)| row).collect();
+    while let Some(row) = rows.pop() {
+        let stored = loaded(&store, row.id).await;
+        assert_eq!(store.delete(row.id, stored.version().into(), &stamp(20)).await.expect("deleted"), stored);
+        assert_refused!(store.delete(row.id, Expected::Any, &stamp(20)).await, StoreError::NotFound);
+        let event = all_events(&store).await.pop().expect("an event");
+        let kind = EventKind::Deleted {
+            status: row.status.clone(),
+            client_id: row.client_id.clone(),
+            return_info: row.return_info(),
+        };
+        assert_eq!((event.order_id, &event.number, event.kind), (row.id, &row.number, kind));
+        assert_orders(&store, &rows).await;
+    }
+    assert_eq!(all_events(&store).await.len(), 8);
+}
+
+/// Clients with the ids 1 to 10, two of them valid, and the rules that each breaks. The last has a name that no list goes by.
+#[must_use]
+pub fn clients() -> Vec<(ClientRow, Vec<Invalid>)> {
+    let row = |number, name: &str| ClientRow { name: name.to_owned(), ..ClientRow::from(&client(number, "x")) };
+    let name = |rule| Invalid::new(Field::Name, rule);
+    let no_at = Invalid::new(Field::Email, Rule::Email(EmailFault::NoAt));
+    let (long_phone, long_address) = (Rule::TooLong { max: 20 }, Rule::TooLong { max: 1_000 });
+    let long_phone = Invalid::new(Field::Phone, long_phone);
+    let long_address = Invalid::new(Field::Address, long_address);
+    vec![
+        (row(1, "Ana"), vec![]),
+        (row(2, "  "), vec![name(Rule::Blank)]),
+        (row(3, ""), vec![name(Rule::Blank)]),
+        (row(4, "Ñandú\nDos"), vec![name(Rule::ControlCharacter)]),
+        (row(5, &"y".repeat(200)), vec![name(Rule::TooLong { max: 100 })]),
+        (ClientRow { email: "nobody".to_owned(), ..row(6, "Celia") }, vec![no_at]),
+        (ClientRow { phone: Some("3".repeat(21)), ..row(7, "Ana") }, vec![long_phone]),
+        (ClientRow { address: Some("ñ".repeat(1_001)), ..row(8, "Zoé") }, vec![long_address]),
+        (
+            ClientRow {
+                email: "Nadie".to_owned(),
+                phone: Some("9".repeat(30)),
+                address: Some("x".repeat(5_000)),
+                ..row(9, " ")
+            },
+            vec![name(Rule::Blank), no_at, long_phone, long_address],
+        ),
+        (row(10, &"z".repeat(201)), vec![name(Rule::TooLong { max: 100 })]),
+    ]
+}
+
+/// Every list has every client where it belongs, and what reads valid clients leaves the others out.
+async fn assert_clients(store: &Clients, rows: &[ClientRow]) {
+    for text in [None, Some("an"), Some("celia"), Some("NOB"), Some("yyy"), Some("33333"), Some("cliente-2@")] {
+        for way in [Direction::Ascending, Direction::Descending] {
+            let filter = ClientFilter { query: text.map(|text| ClientQuery::parse(text).expect("a text")) };
+            let listing = ClientListing::new(filter, way);
+            let matching = rows.iter().filter(|row| listing.filter.matches(row));
+            assert_eq!(
+                store.count(&listing.filter).await.expect("counted"),
+                matching.clone().count() as u64,
+                "{text:?}"
+            );
+            let mut expected: Vec<_> = matching.filter_map(|row| row.clone().listed().ok()).collect();
+            expected.sort_by(|a, b| listing.compare(a, b));
+            for limit in [1, 3, 1_000] {
+                assert_eq!(client_rows(store, &listing, limit).await, expected, "{text:?} by {limit}, {way:?}");
+            }
+            let valid: Vec<_> = expected.iter().filter_map(|row| row.check().ok()).collect();
+            assert_eq!(streamed_clients(store, &listing).await, valid, "{text:?}, {way:?}");
+        }
+    }
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let mut found = store.find_by_ids(&ids).await.expect("read");
+    found.sort_unstable_by_key(|client| client.id);
+    assert_eq!(found, rows.iter().filter_map(|row| row.check().ok()).collect::<Vec<_>>());
+}
+
+async fn loaded_client(store: &Clients, id: ClientId) -> Stored<Client> {
+    store.load(ClientKey::Id(id)).await.expect("read").expect("there")
+}
+
+/// The client with right values for what is wrong.
+fn repaired_client(row: &ClientRow) -> Client {
+    let right = client(u64::from(row.id.as_bytes()[11]), "Reparada");
+    Client {
+        name: provesi_core::ClientName::parse(row.name.as_str()).unwrap_or(right.name),
+        email: row.email.parse().unwrap_or(right.email),
+        created_at: row.created_at,
+        ..right
+    }
+}
+
+/// On a store that has [`clients`] and nothing else: they are listed, found and repaired.
+///
+/// # Panics
+/// Where the case fails.
+pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
+    let planted = clients();
+    let mut rows: Vec<ClientRow> = planted.iter().map(|(row, _)| row.clone()).collect();
+    assert_clients(&store, &rows).await;
+    for (row, faults) in &planted {
+        let stored = loaded_client(&store, row.id).await;
+        assert_eq!(stored.faults(), faults);
+        assert!(stored.row == *row, "every field as it is there: {row:?}");
+        let found = [
+            store.get(row.id).await,
+            match row.email.parse() {
+                Ok(email) => store.find_by_email(&email).await,
+                Err(_) => store.get(row.id).await,
+            },
+        ];
+        for found in found {
+            match found {
+                Ok(client) => assert_eq!(client, row.check().ok()),
+                Err(StoreError::Corrupt { source }) => assert!(!faults.is_empty(), "{source}"),
+                Err(refused) => panic!("{refused:?}"),
+            }
+        }
+        let Ok(email) = row.email.to_ascii_uppercase().parse() else { continue };
+        assert_eq!(store.load(ClientKey::Email(email)).await.expect("read"), Some(stored));
+    }
+
+    // What is refused changes nothing.
+    for (row, _) in &planted {
+        let stale = Version::of_none().into();
+        assert_refused!(store.update(&repaired_client(row), stale, at(20)).await, StoreError::VersionConflict);
+        assert_refused!(store.delete(row.id, stale).await, StoreError::VersionConflict);
+    }
+    let taken = Client { email: client(1, "x").email, ..repaired_client(&rows[5]) };
+    assert_refused!(store.update(&taken, Expected::Any, at(20)).await, StoreError::AlreadyExists { .. });
+    assert_clients(&store, &rows).await;
+
+    for row in rows.iter_mut().filter(|row| row.check().is_err()) {
+        let version = loaded_client(&store, row.id).await.version();
+        let given = repaired_client(row);
+        let after = store.update(&given, version.into(), at(0)).await.expect("repaired");
+        assert_eq!(after, Client { updated_at: at(1), ..given.clone() });
+        assert_refused!(store.update(&given, version.into(), at(2)).await, StoreError::VersionConflict);
+        *row = ClientRow::from(&after);
+        assert_eq!(loaded_client(&store, row.id).await, after.into());
+    }
+    assert_clients(&store, &rows).await;
+}
+
+/// On a store that has [`clients`] and nothing else: they can be deleted.
+///
+/// # Panics
+/// Where the case fails.
+pub async fn irregular_clients_are_deleted(store: Clients) {
+    let mut rows: Vec<ClientRow> = clients().into_iter().map(|(row, _)| row).collect();
+    while let Some(row) = rows.pop() {
+        let stored = loaded_client(&store, row.id).await;
+        assert_eq!(store.delete(row.id, stored.version().into()).await.expect("deleted"), stored);
+        assert_refused!(store.delete(row.id, Expected::Any).await, StoreError::NotFound);
+        assert_clients(&store, &rows).await;
+    }
+}
