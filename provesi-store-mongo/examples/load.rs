@@ -14,7 +14,7 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use provesi_core::{
-    ClientFilter, ClientListing, ClientQuery, ClientRepository, Direction, Page, PageLimit, PageRequest,
+    ClientFilter, ClientListing, ClientQuery, ClientRepository, Direction, Page, PageLimit, PageRequest, StoreAdmin,
 };
 use provesi_store_mongo::{MongoStore, client_options};
 

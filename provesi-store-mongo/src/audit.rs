@@ -12,8 +12,8 @@ use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database, IndexModel};
 use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditStore, Page, PageLimit, PageRequest, StoreError,
-    StoredAudit, Timestamp,
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditStore, Page, PageLimit, PageRequest, StoreAdmin,
+    StoreError, StoredAudit, Timestamp,
 };
 
 use crate::documents::date;
@@ -60,33 +60,6 @@ impl MongoAudit {
         Self { time_limit, ..self }
     }
 
-    /// Makes the indexes that the store needs, where they are missing. Several processes may call it at once.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where an index has a name of ours and is another.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        for index in self.missing().await? {
-            self.records.create_index(index).await.map_err(store_error)?;
-        }
-        Ok(())
-    }
-
-    /// What [`migrate`](Self::migrate) would do: the names of the indexes that the collection lacks.
-    ///
-    /// # Errors
-    /// - [`StoreError::Unavailable`] where the server does not answer.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.missing().await?.iter().filter_map(name).collect())
-    }
-
-    /// As [`MongoStore::foreign_collections`](crate::MongoStore::foreign_collections).
-    ///
-    /// # Errors
-    /// - [`StoreError::Unavailable`] where the server does not answer.
-    pub async fn foreign_collections(&self) -> Result<Vec<String>, StoreError> {
-        Deadline::after(self.time_limit).read(foreign_collections(&self.records)).await
-    }
-
     async fn missing(&self) -> Result<Vec<IndexModel>, StoreError> {
         let there = match self.records.list_index_names().await {
             Ok(names) => names,
@@ -111,6 +84,27 @@ impl MongoAudit {
             })
             .await
     }
+}
+
+#[async_trait]
+impl StoreAdmin for MongoAudit {
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.missing().await?.iter().filter_map(name).collect())
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        for index in self.missing().await? {
+            self.records.create_index(index).await.map_err(store_error)?;
+        }
+        Ok(())
+    }
+
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        Deadline::after(self.time_limit).read(foreign_collections(&self.records)).await
+    }
+
+    /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
+    async fn close(&self) {}
 }
 
 /// The last of each begins where the one before it ends, so that a walk by instant is one by place as well.

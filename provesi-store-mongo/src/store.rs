@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Collection, Database};
-use provesi_core::StoreError;
+use provesi_core::{StoreAdmin, StoreError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::AUDIT;
@@ -95,34 +96,6 @@ impl MongoStore {
         Self { search_slice: names.max(1), ..self }
     }
 
-    /// Makes the indexes that the store needs, where they are missing: that of the names in their order, and the one
-    /// that keeps e-mail addresses unique in any letter case. Documents are left as they are. Several processes may
-    /// call it at once, and others may read and write meanwhile.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where clients have one e-mail address in several letter cases: the source lists the
-    ///   first of them by their ids, and nothing was changed; also where an index has a name of ours and is another,
-    ///   or where the collection is sharded, see the crate's page.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(&self.clients).await
-    }
-
-    /// What [`migrate`](Self::migrate) would do: the names of the indexes that the collection lacks.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where an index has a name of ours and is another.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        migrations::pending(&self.clients).await
-    }
-
-    /// The first collections of another program, where the database has some, and neither `clients` nor one of ours.
-    ///
-    /// # Errors
-    /// - [`StoreError::Unavailable`] where the server does not answer.
-    pub async fn foreign_collections(&self) -> Result<Vec<String>, StoreError> {
-        self.in_time(foreign_collections(&self.clients)).await
-    }
-
     /// Whether the server brings names in their order by itself, as MongoDB does; the same asked of other servers that
     /// speak its protocol tells whether every page of clients reads all of them, see the crate's page.
     ///
@@ -181,6 +154,32 @@ impl MongoStore {
         }
         Ok(())
     }
+}
+
+#[async_trait]
+impl StoreAdmin for MongoStore {
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrations::pending(&self.clients).await
+    }
+
+    /// Makes the indexes that the store needs, where they are missing: that of the names in their order, and the one
+    /// that keeps e-mail addresses unique in any letter case. Documents are left as they are. Several processes may
+    /// call it at once, and others may read and write meanwhile.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where clients have one e-mail address in several letter cases: the source lists the
+    ///   first of them by their ids, and nothing was changed; also where an index has a name of ours and is another,
+    ///   or where the collection is sharded, see the crate's page.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::run(&self.clients).await
+    }
+
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.in_time(foreign_collections(&self.clients)).await
+    }
+
+    /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
+    async fn close(&self) {}
 }
 
 /// How many names of another program's collections are listed.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     Actor, ClientId, ClientWrite, Direction, MatchRank, NumberPart, Order, OrderFilter, OrderId, OrderListing,
-    OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, Stored, Timestamp,
+    OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, StoreAdmin, Stored, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};

@@ -5,8 +5,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
-use provesi_core::{Chain, StoreError};
+use provesi_core::{Chain, StoreAdmin, StoreError};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection, Executor};
 use tokio::sync::Mutex;
@@ -81,43 +82,6 @@ impl PgStore {
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
         &self.pool
-    }
-
-    /// Brings the database's schema up to date: on an empty database, and on one that the Python system works on at the
-    /// same time. Does nothing where it is; several processes may call it at once. Takes a connection out of the pool,
-    /// and closes it afterwards.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where two orders have numbers that differ in letter case only, which are named;
-    ///   where `orders_order` is not the table that it should be; where the user lacks a right. Nothing was changed.
-    /// - [`StoreError::Backend`] where a newer version of this crate migrated the database, which is left as it is.
-    /// - [`StoreError::Unavailable`] where the database cannot be reached, or another process has been migrating for
-    ///   too long. What was done by then stays; the next call goes on from there.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        if self.pending_migrations().await?.is_empty() {
-            return Ok(());
-        }
-        // Dropped at the end, which closes its connection.
-        let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;
-        let migrated = AssertUnwindSafe(migrations::run(&mut lease)).catch_unwind().await;
-        migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
-    }
-
-    /// What [`migrate`](Self::migrate) would do, in words: a line for each thing that the database lacks.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where a newer version of this crate migrated the database.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.read((), |connection, ()| Box::pin(migrations::pending(connection))).await
-    }
-
-    /// The first tables of another program, where the schema that [`migrate`](Self::migrate) would make tables in has some,
-    /// and neither this crate's nor Django's `orders_order`. Tables of extensions do not count.
-    ///
-    /// # Errors
-    /// - [`StoreError::Unavailable`] where the database does not answer.
-    pub async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
-        self.read((), |connection, ()| Box::pin(contents::foreign_tables(connection))).await
     }
 
     /// A connection that is ready for use. The wait for it ends with the caller.
@@ -206,10 +170,44 @@ impl PgStore {
         }
         self.health.check()
     }
+}
 
-    /// Closes the pool, for other handles too: every later call gets [`StoreError::Unavailable`]. Waits for calls that are
-    /// running, for five seconds at most.
-    pub async fn close(&self) {
+#[async_trait]
+impl StoreAdmin for PgStore {
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.read((), |connection, ()| Box::pin(migrations::pending(connection))).await
+    }
+
+    /// Brings the database's schema up to date: on an empty database, and on one that the Python system works on at the
+    /// same time. Does nothing where it is; several processes may call it at once. Takes a connection out of the pool,
+    /// and closes it afterwards.
+    ///
+    /// # Errors
+    /// - [`StoreError::Backend`] where two orders have numbers that differ in letter case only, which are named;
+    ///   where `orders_order` is not the table that it should be; where the user lacks a right. Nothing was changed.
+    /// - [`StoreError::Backend`] where a newer version of this crate migrated the database, which is left as it is.
+    /// - [`StoreError::Unavailable`] where the database cannot be reached, or another process has been migrating for
+    ///   too long. What was done by then stays; the next call goes on from there.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(());
+        }
+        // Dropped at the end, which closes its connection.
+        let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;
+        let migrated = AssertUnwindSafe(migrations::run(&mut lease)).catch_unwind().await;
+        migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
+    }
+
+    /// The first tables of another program, where the schema that [`migrate`](Self::migrate) would make tables in has some,
+    /// and neither this crate's nor Django's `orders_order`. Tables of extensions do not count.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] where the database does not answer.
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        self.read((), |connection, ()| Box::pin(contents::foreign_tables(connection))).await
+    }
+
+    async fn close(&self) {
         if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
             tracing::warn!("connections were closed while calls were running on them");
         }

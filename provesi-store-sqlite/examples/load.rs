@@ -11,7 +11,7 @@ use provesi_core::{
     Actor, Client, ClientFilter, ClientId, ClientListing, ClientName, ClientQuery, ClientRepository,
     ClientRepositoryExt, Direction, Email, NewOrder, NumberPart, OrderFilter, OrderListing, OrderRepository,
     OrderRepositoryExt, OrderSort, OrderState, OrderStatus, PageLimit, PageRequest, Phone, ReturnReason, Stamp,
-    Timestamp,
+    StoreAdmin, Timestamp,
 };
 use provesi_store_sqlite::SqliteStore;
 

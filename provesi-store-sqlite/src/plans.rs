@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use provesi_core::{
     ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
-    Timestamp,
+    StoreAdmin, Timestamp,
 };
 use sqlx::{AssertSqlSafe, Row};
 

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
-use provesi_core::StoreError;
+use async_trait::async_trait;
+use provesi_core::{StoreAdmin, StoreError};
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::is_busy;
@@ -96,22 +97,6 @@ impl SqliteStore {
         Ok(Self::over(writer, readers, file))
     }
 
-    /// Brings the file's schema up to date. Does nothing where it is; several processes may call it at once.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where a newer version of this crate migrated the file, which is left as it is.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(&self.writers).await
-    }
-
-    /// What [`migrate`](Self::migrate) would do: the names of the migrations that the file lacks.
-    ///
-    /// # Errors
-    /// - [`StoreError::Backend`] where a newer version of this crate migrated the file.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        migrations::pending(&self.writers).await
-    }
-
     /// Checks that the file is still at its path, that its tables can be read, and that it is not known to be degraded.
     /// Takes [`PING_DEADLINE`](options::PING_DEADLINE) at most.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
@@ -124,11 +109,22 @@ impl SqliteStore {
         })?;
         self.writer.check()
     }
+}
+
+#[async_trait]
+impl StoreAdmin for SqliteStore {
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrations::pending(&self.writers).await
+    }
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        migrations::run(&self.writers).await
+    }
 
     /// Waits until the writes in the queue are written or refused, also those whose caller is gone, and closes the pools,
     /// which other handles then cannot use any more either: every later call gets [`StoreError::Unavailable`]. Waits for
     /// ten seconds at most. A write that is not finished then is rolled back when the process ends.
-    pub async fn close(&self) {
+    async fn close(&self) {
         let closed = async {
             self.writer.close().await;
             self.pings.close().await;
@@ -139,6 +135,11 @@ impl SqliteStore {
         if tokio::time::timeout(options::CLOSE_DEADLINE, closed).await.is_err() {
             tracing::error!("the database file was not closed in time: a write or a read does not end");
         }
+    }
+
+    /// None: they are looked for before the file is opened, by [`foreign_tables`](crate::foreign_tables).
+    async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

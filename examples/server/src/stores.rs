@@ -1,6 +1,5 @@
 //! The stores behind their URLs: the only place that names every one of them.
 
-mod administered;
 mod announce;
 mod audited;
 mod same_file;
@@ -11,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_audit::AuditQueue;
-use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreError};
+use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError};
 use provesi_http::client::SecureServiceClient;
 use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
@@ -19,7 +18,6 @@ use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::settings::{DEFAULT_FILE, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
-use administered::Administered;
 pub(crate) use announce::Kind;
 use same_file::same_file;
 
@@ -86,7 +84,7 @@ pub(crate) enum Opening {
 struct Part {
     setting: &'static str,
     place: String,
-    store: Box<dyn Administered>,
+    store: Box<dyn StoreAdmin>,
 }
 
 /// The stores of clients, of orders and of records of access: one database, or several.
@@ -164,7 +162,7 @@ impl Stores {
     pub(crate) async fn pending(&self, shared: bool) -> Result<Vec<Migrated>, OpenError> {
         let mut all = Vec::new();
         for part in &self.parts {
-            let applied = part.store.pending().await.map_err(|source| part.failed(source))?;
+            let applied = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
             if !applied.is_empty() && !shared {
                 let tables = part.store.foreign_tables().await.map_err(|source| part.failed(source))?;
                 if !tables.is_empty() {
@@ -340,7 +338,7 @@ impl Opener<'_> {
     /// Notes an open database, where it is as the command wants it.
     async fn add(&self, part: Part, parts: &mut Vec<Part>) -> Result<(), OpenError> {
         if !matches!(self.opening, Opening::Untouched { .. } | Opening::Inspect) {
-            let pending = part.store.pending().await.map_err(|source| part.failed(source))?;
+            let pending = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
             if !pending.is_empty() {
                 return Err(OpenError::Outdated { setting: part.setting, place: part.place });
             }

@@ -4,7 +4,7 @@ use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit, verify_head,
+    PageLimit, PageRequest, StoreAdmin, StoreError, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_mongo::MongoAudit;
 

@@ -3,7 +3,9 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client as Driver, Collection, Database};
-use provesi_core::{Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRow, MatchRank, Timestamp, fold};
+use provesi_core::{
+    Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRow, MatchRank, StoreAdmin, Timestamp, fold,
+};
 use provesi_store_mongo::{MongoStore, client_options};
 use provesi_testkit::servers::{self, TestDatabase};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provesi_core::{AuditStore, ClientRepository};
+use provesi_core::{AuditStore, ClientRepository, StoreAdmin};
 use provesi_store_mongo::MongoAudit;
 
 use crate::common::Fixture;

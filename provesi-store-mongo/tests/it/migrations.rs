@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use mongodb::options::IndexOptions;
-use provesi_core::{ClientRepository, ClientRepositoryExt, StoreError};
+use provesi_core::{ClientRepository, ClientRepositoryExt, StoreAdmin, StoreError};
 use provesi_store_mongo::MongoStore;
 
 use crate::common::{Fixture, client, mongoengine};

@@ -15,7 +15,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use provesi_core::{
     Actor, ClientId, ClientRepositoryExt, NewOrder, OrderListing, OrderRepository, OrderRepositoryExt, OrderState,
-    OrderStatus, PageLimit, PageRequest, ReturnReason, Stamp, Timestamp,
+    OrderStatus, PageLimit, PageRequest, ReturnReason, Stamp, StoreAdmin, Timestamp,
 };
 use provesi_store_pg::PgStore;
 use sqlx::{AssertSqlSafe, Executor};

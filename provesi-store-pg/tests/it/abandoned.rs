@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{Expected, Order, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_core::{Expected, Order, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError};
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;

@@ -2,7 +2,7 @@
 
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, Subject, VerifyError, verify_audit, verify_head,
+    PageLimit, PageRequest, StoreAdmin, StoreError, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_pg::{PgStore, pool_options};
 use sqlx::{AssertSqlSafe, Connection, Executor};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use provesi_core::{
     NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
-    PageLimit, StoreError, Stored,
+    PageLimit, StoreAdmin, StoreError, Stored,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::data::record;

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use provesi_core::{
     ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Direction, EmailFault, Expected, Field, Invalid,
     Order, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderRow, OrderSort, OrderStatus,
-    PageLimit, PageRequest, Rule, StoreError, Timestamp, fold, name_key, phone_digits,
+    PageLimit, PageRequest, Rule, StoreAdmin, StoreError, Timestamp, fold, name_key, phone_digits,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::conformance::irregular;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use provesi_core::{
     Actor, Client, ClientId, ClientName, NewOrder, Order, OrderKey, OrderState, OrderStatus, OrderWrite, ReturnReason,
-    Stamp, StoreError, Stored, Timestamp,
+    Stamp, StoreAdmin, StoreError, Stored, Timestamp,
 };
 use provesi_store_pg::{PgStore, in_transaction};
 use sqlx::postgres::{PgConnectOptions, PgTransaction};

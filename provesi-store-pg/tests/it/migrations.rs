@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use provesi_core::{
     AuditAction, AuditChain, AuditRecord, AuditStore, Caller, ClientRepository, ClientRepositoryExt, Order,
-    OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, Outcome, PageLimit, PageRequest, StoreError,
-    Subject,
+    OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, Outcome, PageLimit, PageRequest, StoreAdmin,
+    StoreError, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use sqlx::postgres::PgConnectOptions;

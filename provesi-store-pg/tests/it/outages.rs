@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{ClientRepositoryExt, Order, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_core::{
+    ClientRepositoryExt, Order, OrderRepository, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError,
+};
 use provesi_store_pg::PgStore;
 use provesi_testkit::servers::{OwnServer, wanted};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use provesi_core::{
     Chain, Expected, Order, OrderFilter, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit,
-    PageRequest, StoreError,
+    PageRequest, StoreAdmin, StoreError,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::servers::{PgBouncer, PoolMode};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use provesi_core::{
     AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientId, ClientRepositoryExt, Expected, Order,
-    OrderRepositoryExt, OrderStatus, Outcome, Phone, Subject,
+    OrderRepositoryExt, OrderStatus, Outcome, Phone, StoreAdmin, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use provesi_testkit::servers::{OwnServer, wanted};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use provesi_core::{Chain, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_core::{Chain, OrderRepository, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError};
 use provesi_store_pg::PgStore;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

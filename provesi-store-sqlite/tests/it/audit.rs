@@ -4,7 +4,7 @@ use std::path::Path;
 
 use provesi_core::{
     AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Field, Outcome,
-    PageLimit, PageRequest, StoreError, StoredAudit, Subject, VerifyError, verify_audit, verify_head,
+    PageLimit, PageRequest, StoreAdmin, StoreError, StoredAudit, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_sqlite::SqliteStore;
 use sqlx::sqlite::SqliteConnection;

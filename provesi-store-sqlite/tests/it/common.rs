@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use provesi_core::{
-    Actor, Client, ClientId, ClientName, NewOrder, OrderState, OrderStatus, ReturnReason, Stamp, Timestamp,
+    Actor, Client, ClientId, ClientName, NewOrder, OrderState, OrderStatus, ReturnReason, Stamp, StoreAdmin, Timestamp,
 };
 use provesi_store_sqlite::{SqliteStore, writer_options};
 use sqlx::{ConnectOptions, SqliteConnection};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use provesi_core::{
     Expected, OrderId, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit, PageRequest,
-    StoreError,
+    StoreAdmin, StoreError,
 };
 use provesi_store_sqlite::{SqliteStore, reader_options, reader_pool_options, writer_options, writer_pool_options};
 use sqlx::{AssertSqlSafe, Connection};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use provesi_core::{Chain, ClientRepository, OrderRepository, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_core::{Chain, ClientRepository, OrderRepository, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError};
 use provesi_store_sqlite::SqliteStore;
 
 use crate::common::{Fixture, order, program_beside, stamp};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use provesi_core::{
     ClientRepositoryExt, Expected, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, PageLimit,
-    PageRequest, StoreError,
+    PageRequest, StoreAdmin, StoreError,
 };
 use provesi_store_sqlite::SqliteStore;
 use sqlx::Connection;

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use provesi_core::StoreError;
+use provesi_core::{StoreAdmin, StoreError};
 use provesi_store_sqlite::SqliteStore;
 
 use crate::common::Fixture;

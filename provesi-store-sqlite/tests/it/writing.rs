@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use provesi_core::{
     Client, ClientFilter, ClientRepository, ClientRepositoryExt, EventKind, Expected, NewOrder, Order, OrderFilter,
     OrderId, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
-    PageLimit, PageRequest, StoreError, UniqueField,
+    PageLimit, PageRequest, StoreAdmin, StoreError, UniqueField,
 };
 use sqlx::Connection;
 

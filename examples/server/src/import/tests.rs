@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::TryStreamExt;
 use provesi_core::{
     Client, ClientListing, ClientRepositoryExt, EventId, Order, OrderListing, OrderRepositoryExt, OrderStatus,
-    PageLimit,
+    PageLimit, StoreAdmin,
 };
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::{Fault, FaultyStore, MemoryStore};

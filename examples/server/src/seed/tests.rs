@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientListing, OrderListing, OrderStatus};
+use provesi_core::{ClientListing, OrderListing, OrderStatus, StoreAdmin};
 use provesi_store_sqlite::SqliteStore;
 
 use super::*;
