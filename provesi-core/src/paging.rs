@@ -9,7 +9,7 @@ use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Field, Invalid, Rule, StoreError};
+use crate::{Direction, Field, Invalid, Rule, StoreError};
 
 /// How many items a page may have: 1 to 1,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +93,29 @@ impl<T, C> Page<T, C> {
     pub fn with_items<U>(self, items: impl FnOnce(Vec<T>) -> Vec<U>) -> Page<U, C> {
         Page { items: items(self.items), next: self.next, stopped_early: self.stopped_early }
     }
+}
+
+/// The page of `request` out of all rows of a listing, in the order of `key`, which no two have alike. `after` is the place
+/// that the page starts after.
+pub(crate) fn page_of<T, K: Ord, C>(
+    rows: impl IntoIterator<Item = T>,
+    key: impl Fn(&T) -> K,
+    direction: Direction,
+    after: Option<&K>,
+    limit: PageLimit,
+    cursor: impl FnOnce(&T) -> C,
+) -> Page<T, C> {
+    let compare = |a: &K, b: &K| direction.apply(a.cmp(b));
+    let rows = rows.into_iter().map(|row| (key(&row), row));
+    let mut rows: Vec<_> = rows.filter(|(key, _)| after.is_none_or(|after| compare(key, after).is_gt())).collect();
+    let wanted = limit.get() + 1;
+    if rows.len() > wanted {
+        // Only what is on the page need be sorted.
+        rows.select_nth_unstable_by(wanted, |(a, _), (b, _)| compare(a, b));
+        rows.truncate(wanted);
+    }
+    rows.sort_unstable_by(|(a, _), (b, _)| compare(a, b));
+    Page::from_one_more(rows.into_iter().map(|(_, row)| row).collect(), limit, cursor)
 }
 
 /// A stream that borrows nothing.

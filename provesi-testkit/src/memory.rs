@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    Direction, Email, EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCursor, OrderEvent, OrderFilter,
-    OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
-    Stamp, StoreError, StoredAudit, UniqueField, name_key,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
+    EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
+    OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, Stamp, StoreError,
+    StoredAudit, UniqueField,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -156,30 +156,6 @@ impl State {
     }
 }
 
-/// The first of `rows` after a place, in the order of `key`, which no two have alike.
-fn page<'r, T: Clone + 'r, K: Ord, C>(
-    rows: impl Iterator<Item = &'r T>,
-    key: impl Fn(&T) -> K,
-    direction: Direction,
-    after: Option<K>,
-    limit: PageLimit,
-    cursor: impl FnOnce(&T) -> C,
-) -> Page<T, C> {
-    let compare = |a: &K, b: &K| direction.apply(a.cmp(b));
-    let mut rows: Vec<_> = rows.map(|row| (key(row), row)).collect();
-    if let Some(place) = after {
-        rows.retain(|(key, _)| compare(key, &place).is_gt());
-    }
-    let most = limit.get() + 1;
-    if rows.len() > most {
-        // Only what is on the page need be sorted.
-        rows.select_nth_unstable_by(most, |(a, _), (b, _)| compare(a, b));
-        rows.truncate(most);
-    }
-    rows.sort_by(|(a, _), (b, _)| compare(a, b));
-    Page::from_one_more(rows.into_iter().map(|(_, row)| row.clone()).collect(), limit, cursor)
-}
-
 #[async_trait]
 impl ClientRepository for MemoryStore {
     fn database(&self) -> String {
@@ -205,13 +181,7 @@ impl ClientRepository for MemoryStore {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
-        let key = |client: &ClientRow| (listing.rank_of(client), name_key(&client.name), client.id);
-        let after = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-        let after = after.map(|place| (place.rank, name_key(&place.name), place.id));
-        let state = self.lock();
-        let is_listed = |client: &ClientRow| listing.filter.matches(client) && client.clone().listed().is_ok();
-        let rows = state.clients.values().filter(|client| is_listed(client));
-        Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
+        listing.page_of(self.lock().clients.values().cloned(), request)
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
@@ -248,11 +218,7 @@ impl OrderRepository for MemoryStore {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
-        let after = request.after.as_ref().map(|cursor| listing.position(cursor).cloned()).transpose()?;
-        let key = |order: &OrderRow| listing.position_of(order);
-        let state = self.lock();
-        let rows = state.orders.values().filter(|order| listing.has(order));
-        Ok(page(rows, key, listing.direction, after, request.limit, |last| listing.cursor_at(last)))
+        listing.page_of(self.lock().orders.values().cloned(), request)
     }
 
     async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
@@ -270,9 +236,10 @@ impl OrderRepository for MemoryStore {
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-        let ids: BTreeSet<_> =
-            self.lock().orders.values().filter_map(|order| order.client_id().ok().flatten()).collect();
-        Ok(page(ids.iter(), |id| *id, Direction::Ascending, request.after, request.limit, |last| *last))
+        let state = self.lock();
+        let ids = state.orders.values().filter_map(|order| order.client_id().ok().flatten());
+        let ids: BTreeSet<_> = ids.filter(|id| Some(*id) > request.after).collect();
+        Ok(Page::from_one_more(ids.into_iter().collect(), request.limit, |last| *last))
     }
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {

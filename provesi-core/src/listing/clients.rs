@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Direction;
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
 use crate::{ClientId, ClientQuery, ClientRow, MatchRank, StoreError};
+#[cfg(feature = "collation")]
+use crate::{paging::page_of, records::skip_corrupt};
 
 /// Which clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -70,6 +72,24 @@ impl ClientListing {
     #[must_use]
     pub fn rank_of(&self, client: &ClientRow) -> Option<MatchRank> {
         self.filter.query.as_ref().map(|query| query.rank(client).unwrap_or(MatchRank::Inside))
+    }
+
+    /// A page of this listing out of all clients of a store: for stores that read everything.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidCursor`] if the cursor was made by another listing.
+    #[cfg(feature = "collation")]
+    pub fn page_of(
+        &self,
+        clients: impl IntoIterator<Item = ClientRow>,
+        request: &crate::PageRequest<ClientCursor>,
+    ) -> Result<crate::Page<ClientRow, ClientCursor>, StoreError> {
+        let after = request.after.as_ref().map(|cursor| self.position(cursor)).transpose()?;
+        let after = after.map(|place| (place.rank, crate::name_key(&place.name), place.id));
+        let clients = clients.into_iter().filter(|client| self.filter.matches(client));
+        let clients = skip_corrupt(clients.map(ClientRow::listed))?;
+        let key = |client: &ClientRow| (self.rank_of(client), crate::name_key(&client.name), client.id);
+        Ok(page_of(clients, key, self.direction, after.as_ref(), request.limit, |last| self.cursor_at(last)))
     }
 
     /// The place of a cursor of this listing, in either direction.

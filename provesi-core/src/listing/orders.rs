@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Direction;
-use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{ClientId, NumberPart, OrderId, OrderRow, OrderStatus, StoreError, Timestamp};
+use crate::paging::{decode_cursor, encode_cursor, fingerprint, page_of};
+use crate::{ClientId, NumberPart, OrderId, OrderRow, OrderStatus, Page, PageRequest, StoreError, Timestamp};
 
 /// A span of time, open at the ends that it does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -170,6 +170,21 @@ impl OrderListing {
     #[must_use]
     pub fn cursor_at(&self, order: &OrderRow) -> OrderCursor {
         OrderCursor { listing: self.fingerprint(), position: self.position_of(order) }
+    }
+
+    /// A page of this listing out of all orders of a store: for stores that read everything.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidCursor`] if the cursor was made by another listing.
+    pub fn page_of(
+        &self,
+        orders: impl IntoIterator<Item = OrderRow>,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
+        let after = request.after.as_ref().map(|cursor| self.position(cursor)).transpose()?;
+        let orders = orders.into_iter().filter(|order| self.has(order));
+        let key = |order: &_| self.position_of(order);
+        Ok(page_of(orders, key, self.direction, after, request.limit, |last| self.cursor_at(last)))
     }
 
     /// The place of a cursor of this listing, in either direction.

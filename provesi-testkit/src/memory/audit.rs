@@ -1,12 +1,14 @@
 //! Records of access.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditSink, AuditStore, Direction,
-    Page, PageLimit, PageRequest, StoreError, StoredAudit,
+    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditSink, AuditStore, Page,
+    PageLimit, PageRequest, StoreError, StoredAudit,
 };
 
-use super::{MemoryStore, State, page};
+use super::{MemoryStore, State};
 
 impl MemoryStore {
     /// The records of access so far, oldest first, as they are kept.
@@ -62,7 +64,10 @@ impl AuditStore for MemoryStore {
         let after = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
         let state = self.lock();
         let rows = state.audit.iter().filter(|stored| filter.matches(&stored.record));
-        Ok(page(rows, place, Direction::Descending, after, request.limit, |last| filter.cursor_at(last)))
+        let mut rows: Vec<_> = rows.filter(|stored| after.is_none_or(|after| place(stored) < after)).collect();
+        rows.sort_unstable_by_key(|stored| Reverse(place(stored)));
+        let rows = rows.into_iter().take(request.limit.get() + 1).cloned().collect();
+        Ok(Page::from_one_more(rows, request.limit, |last| filter.cursor_at(last)))
     }
 
     async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
