@@ -31,6 +31,9 @@ pub(crate) fn skip_corrupt<T>(records: impl Iterator<Item = Result<T, StoreError
     Ok(kept)
 }
 
+/// The most rows that are read at a time to pass over those that cannot be decoded.
+const MAX_ROWS: usize = 1_000;
+
 /// The first `wanted` records after a place, or all there are. `read` reads up to so many rows after a place, and `place` tells
 /// where a row stands, also one that cannot be decoded. Such rows are skipped and logged, and those that follow fill their
 /// places, in constant memory: fewer records than wanted means that nothing follows. A page is read as one more than its limit,
@@ -50,15 +53,18 @@ where
     F: Fn(P, usize) -> Fut,
     Fut: Future<Output = Result<Vec<R>, StoreError>>,
 {
-    let mut records = Vec::new();
+    let (mut records, mut limit) = (Vec::new(), wanted);
     loop {
-        let rows = read(after.clone(), wanted).await?;
-        let is_all = rows.len() < wanted;
+        let rows = read(after.clone(), limit).await?;
+        let is_all = rows.len() < limit;
         let last = rows.last().map(&place);
         records.append(&mut skip_corrupt(rows.into_iter().map(T::try_from))?);
         match last {
             // A row may stand beyond what a place can tell, such as an infinite instant. What follows it does so, too.
-            Some(last) if !is_all && records.len() < wanted && last != after => after = last,
+            Some(last) if !is_all && records.len() < wanted && last != after => {
+                after = last;
+                limit = limit.max((limit * 2).min(MAX_ROWS));
+            }
             _ => {
                 records.truncate(wanted);
                 return Ok(records);
@@ -105,13 +111,13 @@ mod tests {
     #[tokio::test]
     async fn rows_that_cannot_be_decoded_are_passed_from_where_they_stand() {
         assert_eq!(read(&[1, 2, 3], 2, 9).await, (vec![1, 2], vec![0]));
-        assert_eq!(read(&[-1, -2, -3, -4, 5, -6, 7, 8], 2, 9).await, (vec![5, 7], vec![0, 2, 4, 6]));
+        assert_eq!(read(&[-1, -2, -3, -4, 5, -6, 7, 8], 2, 9).await, (vec![5, 7], vec![0, 2, 6]));
         assert_eq!(read(&[-1, -2, 3], 2, 9).await, (vec![3], vec![0, 2]));
         assert_eq!(read(&[-1, -2], 2, 9).await, (vec![], vec![0, 2]));
     }
 
     #[tokio::test]
     async fn rows_beyond_every_place_are_the_end() {
-        assert_eq!(read(&[1, -10, -11, -12], 2, 9).await, (vec![1], vec![0, 9]));
+        assert_eq!(read(&[1, -10, -11, -12, -13, -14], 2, 9).await, (vec![1], vec![0, 9]));
     }
 }

@@ -70,10 +70,11 @@ impl OrderRow {
         self.status.parse()
     }
 
-    /// Why and when the order came back, if it is a return with both.
+    /// Why and when the order came back, if it is a return with both. An order of an unknown status may be one.
     #[must_use]
     pub fn return_info(&self) -> Option<ReturnInfo> {
-        let returned_at = self.returned_at.filter(|_| self.status == OrderStatus::Returned.as_str())?;
+        let may_be_return = self.status().map_or(true, |status| status == OrderStatus::Returned);
+        let returned_at = self.returned_at.filter(|_| may_be_return)?;
         let reason = ReturnReason::restore(self.return_reason.as_deref()?)?;
         Some(ReturnInfo { reason, returned_at })
     }

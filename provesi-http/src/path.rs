@@ -56,8 +56,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PathOrderId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(segment(parts, state, "id").await?.and_then(|id| id.parse().ok()).map(OrderId::new)))
+        Ok(Self(segment(parts, state, "id").await?.and_then(|id| order_id(&id))))
     }
+}
+
+/// An id as we show it.
+fn order_id(text: &str) -> Option<OrderId> {
+    text.parse().ok().map(OrderId::new).filter(|id| id.to_string() == text)
 }
 
 /// What a path of a page holds of an order: its number, or [`ID`] and its id where the number cannot be asked for.
@@ -78,7 +83,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathOrder {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let key = |text: String| match text.strip_prefix(ID) {
-            Some(id) => id.parse().ok().map(|id| OrderKey::Id(OrderId::new(id))),
+            Some(id) => order_id(id).map(OrderKey::Id),
             None => text.parse().ok().map(OrderKey::Number),
         };
         Ok(Self(segment(parts, state, "number").await?.and_then(key)))
@@ -93,6 +98,6 @@ async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Res
         Some((_, text)) if text.contains('/') => Err(ApiError::NoRoute),
         Some((_, text)) => Ok(Some(text.to_owned())),
         // A static path that is an order's number as well, see the table of routes.
-        None => Ok(parts.uri.path().rsplit('/').next().map(str::to_owned)),
+        None => Ok(parts.uri.path().trim_end_matches("/history").rsplit('/').next().map(str::to_owned)),
     }
 }

@@ -72,6 +72,8 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     }
     // An order may have the number `returns`. It cannot be read by it, as in the Python system, but it can be edited.
     routes = routes.route("/api/orders/returns", put(orders::update::update).delete(orders::delete::delete));
+    // An order may have the number `by-id`, and has a history all the same.
+    routes = routes.route("/api/orders/by-id/history", get(orders::history::history));
     routes = routes.method_not_allowed_fallback(other_method);
     for path in paths {
         routes = routes.route(&other_spelling(path), any(redirect));

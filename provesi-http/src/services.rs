@@ -15,7 +15,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use provesi_core::{AppError, PageLimit, PageRequest, StoreError};
+use provesi_core::{AppError, Client, ClientRow, PageLimit, PageRequest, StoreError, Stored};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,6 +68,15 @@ impl<T: Question, S: Send + Sync> FromRequest<S> for Asked<T> {
         let asked: Option<T> = serde_json::from_slice(&bytes).ok();
         asked.filter(Question::is_modest).map(Self).ok_or(Unanswered::Question)
     }
+}
+
+/// Whether a client fits into an answer with those beside it. One that another program wrote against the rules may have
+/// texts of any length.
+fn fits(client: &Stored<Client>) -> bool {
+    const MAX_BYTES: usize = 8_192;
+    let ClientRow { name, email, phone, address, .. } = &client.row;
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    name.len() + email.len() + optional(phone) + optional(address) <= MAX_BYTES
 }
 
 /// Which page is asked for.

@@ -62,33 +62,33 @@ fn decode_error(fault: impl Into<Source>, column: usize) -> sqlx::Error {
 /// A row of a list, whether it could be decoded or not: one that could not does not take the others with it.
 pub(crate) struct Fetched<R: Placed> {
     pub(crate) row: Result<R, StoreError>,
-    /// Where a row stands that could not be decoded.
-    pub(crate) place: Option<R::Place>,
+    pub(crate) place: R::Place,
 }
 
 /// A row that stands somewhere in a list.
 pub(crate) trait Placed: Columns {
-    /// What tells where.
+    /// What tells where, as far as the decoded row does not.
     type Place;
 
-    /// The place of a row that cannot be decoded.
-    fn place(row: &PgRow) -> Result<Self::Place, sqlx::Error>;
+    fn place(row: &PgRow, is_decoded: bool) -> Result<Self::Place, sqlx::Error>;
 }
 
 impl<R: Placed> FromRow<'_, PgRow> for Fetched<R> {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         let decoded = decode(row);
-        let place = if decoded.is_err() { Some(R::place(row)?) } else { None };
-        Ok(Self { row: decoded, place })
+        Ok(Self { place: R::place(row, decoded.is_ok())?, row: decoded })
     }
 }
 
-/// An order stands where its instants are, cut to what a place can tell.
+/// An order that cannot be decoded stands where its instants are, cut to what a place can tell.
 impl Placed for OrderRow {
-    type Place = Self;
+    type Place = Option<Self>;
 
-    fn place(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
+    fn place(row: &PgRow, is_decoded: bool) -> Result<Option<Self>, sqlx::Error> {
+        if is_decoded {
+            return Ok(None);
+        }
+        Ok(Some(Self {
             id: OrderId::new(row.try_get(0)?),
             number: row.try_get(1)?,
             client_id: row.try_get(2)?,
@@ -97,26 +97,26 @@ impl Placed for OrderRow {
             returned_at: row.try_get::<Option<Instant>, _>(5)?.map(Instant::nearest),
             created_at: row.try_get::<Instant, _>(6)?.nearest(),
             updated_at: row.try_get::<Instant, _>(7)?.nearest(),
-        })
+        }))
     }
 }
 
-/// Where a client stands: rank in a search, name, id.
+/// Where a client stands: rank in a search, the key that names are sorted by, as it is stored, and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientPlace {
     pub(crate) rank: Option<MatchRank>,
-    pub(crate) name: String,
+    pub(crate) name_key: Vec<u8>,
     pub(crate) id: String,
 }
 
 impl Placed for ClientRow {
     type Place = ClientPlace;
 
-    fn place(row: &PgRow) -> Result<ClientPlace, sqlx::Error> {
+    fn place(row: &PgRow, _: bool) -> Result<ClientPlace, sqlx::Error> {
         let rank = |rank: i32| MatchRank::ALL.get(usize::try_from(rank).ok()?).copied();
         // Only a search has the column.
         let rank = row.try_get("match_rank").ok().and_then(rank);
-        Ok(ClientPlace { rank, name: row.try_get(1)?, id: row.try_get(0)? })
+        Ok(ClientPlace { rank, name_key: row.try_get("name_key")?, id: row.try_get(0)? })
     }
 }
 

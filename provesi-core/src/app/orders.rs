@@ -10,7 +10,7 @@ use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, Expected, Field,
     NewOrder, Order, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState, OrderStatus, OrderView,
-    OrderWrite, ReasonRequired, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
+    OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -146,7 +146,7 @@ impl App {
     }
 
     /// Changes the order with this number or id. Of an irregular order the change has to give a value for each field that
-    /// breaks a rule, and any status may follow one that is none. With [`Expected::Any`], an edit of the same order by somebody else at the
+    /// breaks a rule, and any status may follow an unknown one. With [`Expected::Any`], an edit of the same order by somebody else at the
     /// same time loses nothing: this change is applied, with its rules, to what the other left.
     ///
     /// # Errors
@@ -219,7 +219,14 @@ impl App {
             let reason = given_reason(to, change.return_reason.as_deref())?;
             let state = match from {
                 Ok(from) => OrderState::restore(from, row.return_info()).edited(to, reason, now)?,
-                Err(_) => OrderState::new(to, reason, now)?,
+                // What it says of a return is kept if it becomes one.
+                Err(_) => match (to, reason, row.return_info()) {
+                    (OrderStatus::Returned, None, Some(kept)) => OrderState::restore(to, Some(kept)),
+                    (OrderStatus::Returned, Some(reason), Some(kept)) => {
+                        OrderState::restore(to, Some(ReturnInfo { reason, ..kept }))
+                    }
+                    (to, reason, _) => OrderState::new(to, reason, now)?,
+                },
             };
             Ok(match &change.client {
                 ClientChoice::Keep => (state, row.client_id()?, None),

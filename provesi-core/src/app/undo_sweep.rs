@@ -162,7 +162,10 @@ impl App {
 fn changes_client(kind: &EventKind) -> bool {
     match kind {
         EventKind::ClientChanged { .. } => true,
-        EventKind::Repaired { from, client_id, .. } => from.client_id != client_id.map(|id| id.to_string()),
+        EventKind::Repaired { from, client_id, .. } => {
+            let before = from.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse::<ClientId>).transpose();
+            before != Ok(*client_id)
+        }
         _ => false,
     }
 }

@@ -92,6 +92,32 @@ impl ClientListing {
         Ok(page_of(clients, key, self.direction, after.as_ref(), request.limit, |last| self.cursor_at(last)))
     }
 
+    /// The page, if it ends after the place where it starts. A store may sort by a key that it keeps beside the name; if
+    /// another program changed the name alone, a reader would get the same page again and again.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the id of the last client if the page does not.
+    #[cfg(feature = "collation")]
+    pub fn onward(
+        &self,
+        page: crate::Page<ClientRow, ClientCursor>,
+        request: &crate::PageRequest<ClientCursor>,
+    ) -> Result<crate::Page<ClientRow, ClientCursor>, StoreError> {
+        let key = |cursor: &ClientCursor| {
+            let ClientPosition { rank, name, id } = &cursor.position;
+            (*rank, crate::name_key(name), *id)
+        };
+        match (&request.after, &page.next) {
+            (Some(after), Some(next)) if !self.direction.apply(key(next).cmp(&key(after))).is_gt() => {
+                let id = next.position.id;
+                Err(StoreError::corrupt(format!(
+                    "client {id}: the key that names are sorted by is not that of its name"
+                )))
+            }
+            _ => Ok(page),
+        }
+    }
+
     /// The place of a cursor of this listing, in either direction.
     ///
     /// # Errors

@@ -56,7 +56,8 @@ impl OrderFilter {
             && self.client_id.is_none_or(|id| order.client_id() == Ok(Some(id)))
             && self.number_part.as_ref().is_none_or(|part| order.number.to_ascii_lowercase().contains(part.as_str()))
             && (self.returned.is_open()
-                || order.return_info().is_some_and(|info| self.returned.contains(info.returned_at)))
+                || order.status().is_ok()
+                    && order.return_info().is_some_and(|info| self.returned.contains(info.returned_at)))
     }
 
     /// The period that a store has to keep the dates of returns to. It has a first instant wherever it is not open, since
@@ -86,7 +87,7 @@ pub enum OrderSort {
     /// By [`OrderRow::created_at`].
     CreatedAt,
     /// By the date of the return, then by [`OrderRow::updated_at`]. An order without one counts as earlier than all; one
-    /// whose status is none is not listed.
+    /// of an unknown status is not listed.
     ReturnedAt,
     /// By the number in lower case (A to Z), byte by byte.
     Number,

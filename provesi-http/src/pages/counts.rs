@@ -19,7 +19,7 @@ impl Counts {
         self.by_status[status as usize]
     }
 
-    /// All orders, also those of a status that is none.
+    /// All orders, also those of an unknown status.
     pub(crate) const fn total(&self) -> u64 {
         self.total
     }

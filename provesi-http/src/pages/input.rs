@@ -8,6 +8,7 @@ use axum::response::Response;
 use provesi_core::{OrderRow, OrderStatus};
 
 use super::failure::Failure;
+use super::words;
 
 /// What is wrong with the fields of a form, in the order of the fields.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +122,7 @@ impl From<OrderStatus> for Badge {
 /// The status of an irregular order stands for itself.
 impl From<&OrderRow> for Badge {
     fn from(order: &OrderRow) -> Self {
-        order.status().map_or_else(|_| Self { class: "irregular", text: order.status.clone() }, Self::from)
+        order.status().map_or_else(|_| Self { class: "irregular", text: words::in_status(&order.status) }, Self::from)
     }
 }
 

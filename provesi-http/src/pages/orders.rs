@@ -93,6 +93,8 @@ pub(crate) enum Owner {
     },
     /// The client is gone.
     Gone,
+    /// What the order names is no client.
+    Irregular,
     /// The store of clients did not answer.
     Unknown(ClientId),
 }
@@ -101,10 +103,9 @@ impl From<&ClientLink> for Owner {
     fn from(link: &ClientLink) -> Self {
         match link {
             ClientLink::Nobody => Self::Nobody,
-            ClientLink::Known(client) => {
-                Self::Known { id: client.row.id, name: words::named(&client.row.name).to_owned() }
-            }
-            ClientLink::Gone(_) | ClientLink::Irregular => Self::Gone,
+            ClientLink::Known(client) => Self::Known { id: client.row.id, name: words::named(&client.row.name) },
+            ClientLink::Gone(_) => Self::Gone,
+            ClientLink::Irregular => Self::Irregular,
             ClientLink::Unavailable(id) => Self::Unknown(*id),
         }
     }
@@ -143,7 +144,7 @@ impl Row {
             path: key_path(&key),
             is_irregular: !order.faults().is_empty(),
             can_be_chosen: matches!(key, OrderKey::Number(_)),
-            number: words::numbered(&order.row.number).to_owned(),
+            number: words::numbered(&order.row.number),
             version,
             chosen: false,
             badge,

@@ -1,6 +1,6 @@
 //! What clerks read where something is wrong or was done. The texts of the Python system are these to the letter.
 
-use provesi_core::{EmailFault, Field, Invalid, OrderNumber, OrderStatus, Rule};
+use provesi_core::{Client, EmailFault, Field, Invalid, Order, OrderNumber, OrderStatus, Rule, Stored};
 
 use super::flash::Message;
 
@@ -51,29 +51,57 @@ pub(crate) fn number_taken(number: &str) -> String {
 pub(crate) const NO_ORDER: &str = "No se encontró la orden.";
 pub(crate) const REPAIR_FIRST: &str = "La orden no cumple las reglas: corríjala primero.";
 
-/// A name that can be clicked and read.
-pub(crate) fn named(name: &str) -> &str {
-    if name.trim().is_empty() { "(sin nombre)" } else { name }
+/// A text that another program may have written, as a link or in a message: something to see and to click, and not too
+/// long for a header.
+fn shown(text: &str, without: &str) -> String {
+    const MAX_CHARS: usize = 120;
+    let is_visible = |c: char| !c.is_whitespace() && !c.is_control() && !('\u{200B}'..='\u{200F}').contains(&c);
+    if !text.chars().any(is_visible) {
+        return without.to_owned();
+    }
+    let mut shown: String = text.chars().take(MAX_CHARS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
 }
 
-/// A number that can be clicked and read.
-pub(crate) fn numbered(number: &str) -> &str {
-    if number.trim().is_empty() { "(sin código)" } else { number }
+pub(crate) fn named(name: &str) -> String {
+    shown(name, "(sin nombre)")
 }
 
-/// What is wrong with an irregular record, field by field.
-pub(crate) fn irregular(faults: &[Invalid]) -> Vec<String> {
+pub(crate) fn numbered(number: &str) -> String {
+    shown(number, "(sin código)")
+}
+
+pub(crate) fn in_status(status: &str) -> String {
+    shown(status, "(sin estado)")
+}
+
+/// What is wrong with an irregular order, field by field, with the texts that the fields of the page do not show.
+pub(crate) fn irregular_order(order: &Stored<Order>) -> Vec<String> {
     let told = |fault: &Invalid| match fault.field {
         Field::OrderNumber => format!("Código: {}", refused(*fault)),
-        Field::Status => "Estado: no es uno de los estados.".to_owned(),
-        Field::ClientId => "Cliente: no es ninguno.".to_owned(),
+        Field::Status => format!("Estado: «{}» no es uno de los estados.", in_status(&order.row.status)),
+        Field::ClientId => {
+            let id = order.row.client_id.as_deref().unwrap_or_default();
+            format!("Cliente: «{}» no es un ID de cliente.", shown(id, "(sin texto)"))
+        }
+        _ => refused(*fault),
+    };
+    order.faults().iter().map(told).collect()
+}
+
+/// What is wrong with an irregular client, field by field.
+pub(crate) fn irregular_client(client: &Stored<Client>) -> Vec<String> {
+    let told = |fault: &Invalid| match fault.field {
         Field::Name => format!("Nombre: {}", refused(*fault)),
         Field::Email => format!("Email: {}", refused(*fault)),
         Field::Phone => format!("Teléfono: {}", refused(*fault)),
         Field::Address => format!("Dirección: {}", refused(*fault)),
         _ => refused(*fault),
     };
-    faults.iter().map(told).collect()
+    client.faults().iter().map(told).collect()
 }
 
 /// That there is no such order, with ways to look on.

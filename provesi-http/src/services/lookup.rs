@@ -1,7 +1,8 @@
 //! `POST /clients/api/v1/lookup/`: `{"ids": […]}`, at most 1,000, is answered
 //! `{"clients": […], "missing": […], "unreadable": […]}`, in which each id is once.
 //!
-//! `missing` may hold a client whose record cannot be read, unless it was asked for alone: then it is `unreadable`.
+//! A client whose texts are too long for an answer is `unreadable`. `missing` may hold a client whose record cannot be read,
+//! unless it was asked for alone: then it is `unreadable`.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use axum::response::Response;
 use provesi_core::{AppError, ClientId, StoreError};
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, MOST, Question, Unanswered};
+use super::{Asked, MOST, Question, Unanswered, fits};
 use crate::answer;
 use crate::api::Api;
 use crate::caller::By;
@@ -57,6 +58,8 @@ pub(super) async fn lookup(
             unreadable.extend(found.unreadable);
         }
     }
+    unreadable.extend(clients.iter().filter(|client| !fits(client)).map(|client| client.row.id));
+    clients.retain(fits);
     let mut missing: BTreeSet<ClientId> = ids.into_iter().collect();
     missing.retain(|id| !unreadable.contains(id));
     for client in &clients {

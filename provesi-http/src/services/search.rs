@@ -1,6 +1,6 @@
 //! `POST /clients/api/v1/search/`: `{"q", "descending", "limit", "cursor"}` is answered
 //! `{"asked": …, "clients": […], "next_cursor", "stopped_early"}`: a page of the clients by name, of all or of those that a
-//! text is found in, as `GET /api/clients/` has them. What is looked for is personal data and no matter for a URL.
+//! text is found in, as `GET /api/clients/` has them, without those whose texts are too long for an answer. What is looked for is personal data and no matter for a URL.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,7 +8,7 @@ use axum::response::Response;
 use provesi_core::{ClientFilter, ClientListing, ClientQuery, Direction, PageLimit};
 use serde::{Deserialize, Serialize};
 
-use super::{Asked, Question, Unanswered, page};
+use super::{Asked, Question, Unanswered, fits, page};
 use crate::answer;
 use crate::api::Api;
 use crate::caller::By;
@@ -48,7 +48,7 @@ pub(super) async fn search(
     let listing = ClientListing::new(filter, direction);
     let page = api.app.list_clients(&caller, &listing, &request).await.map_err(Unanswered::App)?;
     let told = Told {
-        clients: page.items.iter().map(|view| ClientBody::of(&view.client)).collect(),
+        clients: page.items.iter().map(|view| &view.client).filter(|client| fits(client)).map(ClientBody::of).collect(),
         next_cursor: page.next.map(|next| next.to_string()),
         stopped_early: page.stopped_early,
         asked: &asked,

@@ -68,9 +68,9 @@ impl<'a> OrderBody<'a> {
     /// An order without its client.
     pub(crate) fn of(order: &'a Stored<Order>, next_statuses: &'a [OrderStatus]) -> Self {
         let row = &order.row;
-        let returned = row.status == OrderStatus::Returned.as_str();
-        // A return of the Python system may lack both; the keys are there all the same.
         let has_info = row.return_info().is_some();
+        // A return of the Python system may lack both; the keys are there all the same.
+        let returned = has_info || row.status == OrderStatus::Returned.as_str();
         Self {
             id: row.id.get(),
             order_number: &row.number,
@@ -136,7 +136,7 @@ impl<'a> OrderOfClient<'a> {
     }
 }
 
-/// The status in Spanish; one that is none stands for itself.
+/// The status in Spanish; an unknown one stands for itself.
 pub(crate) fn status_display(status: &str) -> &str {
     status.parse::<OrderStatus>().map_or(status, |known| known.label())
 }

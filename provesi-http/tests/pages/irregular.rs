@@ -44,7 +44,7 @@ async fn an_order_of_an_unknown_status_is_marked_and_repaired() {
     browser.get("/orders/").await.has(">A-7</a>").has("Por corregir").has(">nonsense</span>").has("value=\"A-7 ");
     let page = browser.get("/orders/A-7/").await;
     page.has("Este registro no cumple las reglas")
-        .has("Estado: no es uno de los estados.")
+        .has("Estado: «nonsense» no es uno de los estados.")
         .has("Corrija la orden primero.");
     page.lacks("/orders/A-7/status/\"").has("/orders/A-7/edit/\">Corregir");
     let form = browser.get("/orders/A-7/delete/").await;
@@ -89,6 +89,35 @@ async fn an_order_whose_number_cannot_be_asked_for_has_pages_by_its_id() {
     for none in ["id:", "id:x", "id:7x", "id:99999999999999999999"] {
         assert_eq!(browser.get(&format!("/orders/{none}/")).await.led(), (302, "/orders/"), "{none}");
     }
+}
+
+#[tokio::test]
+async fn texts_that_nobody_sees_and_texts_without_end_can_be_clicked() {
+    let bench = Bench::new();
+    bench.memory.plant_order(order(7, "\u{200B}", "", Some("not-an-id")));
+    let browser = bench.browser();
+    browser.get("/orders/").await.has(">(sin código)</a>").has(">(sin estado)</span>").has("Cliente desconocido");
+    let page = browser.get("/orders/id:7/").await;
+    page.has("Cliente: «not-an-id» no es un ID de cliente.").has("Estado: «(sin estado)» no es").has("Se verá cuando");
+    bench.memory.plant_order(order(8, &"x".repeat(9_000), "received", None));
+    let deleted = browser.fill("/orders/id:8/delete/", &[]).await;
+    assert_eq!(deleted.led(), (302, "/orders/"));
+    assert!(deleted.headers.get_all("set-cookie").iter().all(|cookie| cookie.len() < 1_000));
+    browser.get("/orders/").await.has("xxx…&#39; eliminada exitosamente.");
+}
+
+#[tokio::test]
+async fn what_another_program_made_of_a_status_meanwhile_is_shown() {
+    let bench = Bench::new();
+    bench.order("A-1", None).await;
+    let browser = bench.browser();
+    let form = browser.get("/orders/A-1/edit/").await;
+    let id = form.hidden("id");
+    bench.memory.plant_order(order(id.parse().unwrap(), "A-1", "nonsense", None));
+    let fields = [("id", &*id), ("order_number", "A-1"), ("client", ""), ("status", "packing"), ("return_reason", "")];
+    let shown = browser.refill("/orders/A-1/edit/", &form, &fields).await;
+    assert_eq!(shown.status, 409);
+    shown.has("<span class=\"now-value\">nonsense</span>");
 }
 
 #[tokio::test]

@@ -79,6 +79,36 @@ async fn an_order_of_an_unknown_status_is_shown_repaired_and_deleted() {
 }
 
 #[tokio::test]
+async fn the_reason_of_a_return_outlives_a_status_that_is_misspelt() {
+    let bench = Bench::new();
+    let returned_at = Timestamp::from_micros(1_795_000_000_000_000).ok();
+    let reason = Some("Llegó roto".to_owned());
+    for (id, body, kept) in [(1, json!({"status": "returned"}), true), (2, json!({"status": "packing"}), false)] {
+        let row = order(id, &format!("A-{id}"), "Returned", None);
+        bench.memory.plant_order(OrderRow { return_reason: reason.clone(), returned_at, ..row });
+        let path = format!("/api/orders/A-{id}");
+        let before = bench.get(&path).await.json()["data"].clone();
+        assert_eq!((&before["return_reason"], before["returned_at"].is_string()), (&json!(reason), true));
+        let after = bench.put(&path, &body.to_string()).await;
+        assert_eq!(after.status, 200, "{:?}", after.bytes);
+        let after = after.json()["data"].clone();
+        assert_eq!(after.get("returned_at"), before.get("returned_at").filter(|_| kept));
+        assert_eq!(after.get("return_reason"), before.get("return_reason").filter(|_| kept));
+        let event = bench.get(&format!("{path}/history")).await.json()["data"][0].clone();
+        assert_eq!(event["from"]["return_info"]["reason"], json!(reason));
+    }
+}
+
+#[tokio::test]
+async fn an_order_may_have_the_number_by_id() {
+    let bench = Bench::new();
+    bench.order("by-id", None).await;
+    assert_eq!(bench.get("/api/orders/by-id").await.status, 200);
+    let events = bench.get("/api/orders/by-id/history").await.json()["data"].clone();
+    assert_eq!(events[0]["order_number"], json!("by-id"));
+}
+
+#[tokio::test]
 async fn an_order_whose_number_cannot_be_asked_for_is_reached_by_its_id() {
     let bench = Bench::new();
     bench.memory.plant_order(order(7, "A-7\n", "received", Some("nobody")));
@@ -92,7 +122,7 @@ async fn an_order_whose_number_cannot_be_asked_for_is_reached_by_its_id() {
     assert_eq!((&data["order_number"], &data["client_id"]), (&json!("A-7\n"), &json!("nobody")));
     assert_eq!(data["irregular"], broken);
     assert_eq!(bench.get("/api/orders/A-7%0A").await.status, 404);
-    for absent in ["8", "x", "007x", "9223372036854775808"] {
+    for absent in ["8", "x", "+7", "07", "9223372036854775808"] {
         let path = format!("/api/orders/by-id/{absent}");
         assert_eq!(bench.get(&path).await.error(), (404, "order.not_found".to_owned()), "{absent}");
         assert_eq!(bench.put(&path, "{}").await.status, 404, "{absent}");

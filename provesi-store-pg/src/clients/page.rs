@@ -36,19 +36,13 @@ pub(super) async fn read(
     let connection = Mutex::new(connection);
     let read =
         async |after: Option<ClientPlace>, limit| query(listing, after.as_ref(), limit, *connection.lock().await).await;
-    let place = |fetched: &Fetched<ClientRow>| match &fetched.row {
-        Ok(client) => {
-            let (name, id) = (client.name.clone(), client.id.to_string());
-            Some(ClientPlace { rank: listing.rank_of(client), name, id })
-        }
-        Err(_) => fetched.place.clone(),
-    };
+    let place = |fetched: &Fetched<ClientRow>| Some(fetched.place.clone());
     let clients = read_full_page(request.limit.get() + 1, after, read, place).await?;
-    Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
+    listing.onward(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)), request)
 }
 
 fn place_at(position: &ClientPosition) -> ClientPlace {
-    ClientPlace { rank: position.rank, name: position.name.clone(), id: position.id.to_string() }
+    ClientPlace { rank: position.rank, name_key: name_key(&position.name), id: position.id.to_string() }
 }
 
 async fn query(
@@ -65,7 +59,7 @@ async fn query(
     };
     sqlx::query_as(AssertSqlSafe(text))
         .bind(sql::limit(limit))
-        .bind(place.map(|place| name_key(&place.name)))
+        .bind(place.map(|place| place.name_key.as_slice()))
         .bind(place.map(|place| place.id.as_str()))
         .bind(query.map(|query| sql::containing(query.folded())))
         .bind(query.and_then(ClientQuery::digits).map(sql::containing))
@@ -101,7 +95,7 @@ pub(crate) fn page_text(direction: Direction, placed: bool) -> String {
     let (comparison, order) = words(direction);
     let after = if placed { format!(" WHERE (name_key, id) {comparison} ($2, $3)") } else { String::new() };
     format!(
-        concat!("SELECT ", client_columns!(), " FROM provesi_clients{} ORDER BY name_key {}, id {} LIMIT $1"),
+        concat!("SELECT ", client_columns!(), ", name_key FROM provesi_clients{} ORDER BY name_key {}, id {} LIMIT $1"),
         after, order, order
     )
 }

@@ -15,7 +15,8 @@ mod search;
 mod statement;
 
 use provesi_core::{
-    OrderCursor, OrderFilter, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, read_full_page,
+    OrderCursor, OrderFilter, OrderId, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, Timestamp,
+    read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection};
@@ -43,11 +44,32 @@ pub(super) async fn read(
             .map_err(store_error)?;
         Ok(rows)
     };
-    let place = |fetched: &Fetched<OrderRow>| {
-        fetched.row.as_ref().ok().or(fetched.place.as_ref()).map(|row| listing.position_of(row))
+    let place = |fetched: &Fetched<OrderRow>| match (&fetched.row, &fetched.place) {
+        (Ok(row), _) => Some(listing.position_of(row)),
+        (Err(_), place) => place.as_ref().map(|row| beyond(listing.position_of(row))),
     };
     let orders = read_full_page(request.limit.get() + 1, after, read, place).await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
+}
+
+/// The place of an instant that was cut: beyond every row that has the instant that it was cut to.
+fn beyond(place: OrderPosition) -> OrderPosition {
+    let end = |at: Timestamp, id| match at {
+        Timestamp::MAX => OrderId::new(i64::MAX),
+        Timestamp::MIN => OrderId::new(i64::MIN),
+        _ => id,
+    };
+    match place {
+        OrderPosition::UpdatedAt { at, id } => OrderPosition::UpdatedAt { at, id: end(at, id) },
+        OrderPosition::CreatedAt { at, id } => OrderPosition::CreatedAt { at, id: end(at, id) },
+        OrderPosition::ReturnedAt { returned_at: Some(at @ (Timestamp::MAX | Timestamp::MIN)), id, .. } => {
+            OrderPosition::ReturnedAt { returned_at: Some(at), updated_at: at, id: end(at, id) }
+        }
+        OrderPosition::ReturnedAt { returned_at, updated_at, id } => {
+            OrderPosition::ReturnedAt { returned_at, updated_at, id: end(updated_at, id) }
+        }
+        place @ OrderPosition::Number { .. } => place,
+    }
 }
 
 pub(super) async fn count(connection: &mut PgConnection, filter: &OrderFilter) -> Result<u64, StoreError> {

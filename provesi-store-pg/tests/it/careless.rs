@@ -318,6 +318,61 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
 }
 
 #[tokio::test]
+async fn the_last_instant_that_there_is_stands_beside_instants_without_end() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    run(
+        &mut raw,
+        "INSERT INTO orders_order (id, order_number, status, created_at, updated_at) VALUES \
+         (1, 'A-1', 'received', now(), 'infinity'), (2, 'A-2', 'received', now(), 'infinity'), \
+         (3, 'A-3', 'received', now(), '9999-12-31 23:59:59.999999+00'), \
+         (4, 'A-4', 'received', now(), '0001-01-01 00:00:00+00'), \
+         (5, 'A-5', 'received', now(), '-infinity'), (6, 'A-6', 'received', now(), '-infinity')",
+    )
+    .await;
+    for (direction, expected) in [(Direction::Descending, [3, 4]), (Direction::Ascending, [4, 3])] {
+        let listing = OrderListing::new(OrderFilter::default(), OrderSort::UpdatedAt, direction);
+        for limit in 1..=4 {
+            let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(limit).unwrap()));
+            loop {
+                let page = OrderRepository::page(store, &listing, &request).await.unwrap();
+                all.extend(page.items.iter().map(|order| order.id.get()));
+                let Some(next) = page.next else { break };
+                request.after = Some(next);
+            }
+            assert_eq!(all, expected, "{direction:?} {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_was_changed_without_its_key_ends_a_list_and_does_not_repeat_it() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    for number in 1..=5 {
+        ClientRepositoryExt::insert(store, &client(number)).await.unwrap();
+    }
+    let undecodable: Vec<String> = (1..=4).map(|number| format!("'{}'", client(number).id)).collect();
+    let change = format!("UPDATE provesi_clients SET created_at = 'infinity' WHERE id IN ({})", undecodable.join(", "));
+    run(&mut raw, change).await;
+    run(&mut raw, format!("UPDATE provesi_clients SET name = '  ' WHERE id = '{}'", client(4).id)).await;
+    let first = PageRequest::first(PageLimit::new(1).unwrap());
+    // A key beside an undecodable row is passed by, as it is stored.
+    let page = ClientRepository::page(store, &ClientListing::default(), &first).await.unwrap();
+    assert_eq!(page.items.iter().map(|client| client.id).collect::<Vec<_>>(), [client(5).id]);
+    run(&mut raw, "UPDATE provesi_clients SET created_at = now()").await;
+    let (mut pages, mut request) = (0, first);
+    loop {
+        match ClientRepository::page(store, &ClientListing::default(), &request).await {
+            Ok(page) => request.after = page.next,
+            Err(error) => break assert_corrupt(Err::<(), _>(error)),
+        }
+        pages += 1;
+        assert!(pages < 5 && request.after.is_some());
+    }
+}
+
+#[tokio::test]
 async fn the_history_of_an_order_that_the_python_system_deleted_is_there() {
     let fixture = Fixture::new().await;
     let (store, mut raw) = (&fixture.store, fixture.raw().await);

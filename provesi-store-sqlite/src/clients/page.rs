@@ -31,7 +31,7 @@ pub(super) async fn read(
     let clients: Vec<ListedClient> =
         read_full_page(readers, request.limit.get() + 1, |limit| Ok(query(listing, place, limit))).await?;
     let clients = clients.into_iter().map(|ListedClient(client)| client).collect();
-    Ok(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)))
+    listing.onward(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)), request)
 }
 
 fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientColumns> {

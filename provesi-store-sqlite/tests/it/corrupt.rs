@@ -1,5 +1,6 @@
 //! Rows that break the rules, written by somebody else.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
@@ -214,6 +215,25 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
         let stream = ClientRepositoryExt::stream(store, &ClientListing::default());
         assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap().len(), usize::from(number) - 1);
     }
+}
+
+#[tokio::test]
+async fn a_name_that_was_changed_without_its_key_ends_a_list_and_does_not_repeat_it() {
+    let fixture = Fixture::new().await;
+    for number in 1..=3 {
+        ClientRepositoryExt::insert(&fixture.store, &client(number)).await.unwrap();
+    }
+    spoil(&mut fixture.raw().await, format!("UPDATE clients SET name = '  ' WHERE id = '{}'", client_id(2))).await;
+    let (mut pages, mut request) = (0, PageRequest::first(PageLimit::new(1).unwrap()));
+    let refused = loop {
+        match ClientRepository::page(&fixture.store, &ClientListing::default(), &request).await {
+            Ok(page) => request.after = page.next,
+            Err(error) => break error,
+        }
+        pages += 1;
+        assert!(pages < 3 && request.after.is_some());
+    };
+    assert!(refused.source().unwrap().to_string().contains(&client_id(2).to_string()), "{refused:?}");
 }
 
 #[tokio::test]

@@ -136,8 +136,11 @@ impl Owners {
             emails.map(|email| (email.folded(), email)).filter(|(folded, _)| !self.0.contains_key(&**folded)).collect();
         let mut found = stream::iter(unknown)
             .map(async |(folded, email)| {
-                let client = run.app.clients().load(ClientKey::Email(email.clone())).await;
-                let client = client.map_err(ImportError::Clients)?;
+                let client = match run.app.clients().load(ClientKey::Email(email.clone())).await {
+                    // Whose it is cannot be told.
+                    Err(StoreError::Corrupt { .. }) => None,
+                    client => client.map_err(ImportError::Clients)?,
+                };
                 let to_be_made = || (run.dry_run && run.emails.contains(&folded)).then_some(Owner::ToBeMade);
                 let owner = client.map(|client| Owner::Client(client.row.id)).or_else(to_be_made);
                 Ok::<_, ImportError>((folded, owner))
@@ -173,14 +176,20 @@ impl Run<'_> {
     ) -> Result<(), ImportError> {
         let keys: Vec<OrderKey> = rows.iter().map(|(row, _)| OrderKey::from(&row.number)).collect();
         let there = self.app.orders().get_many(&keys).await;
-        let there: Result<Vec<_>, _> = there.into_iter().collect();
-        let there = there.map_err(ImportError::Orders)?;
-        let is_there = |((row, _), there): (&(OrderRow, Owner), &Option<_>)| {
-            there.is_some().then(|| Subject::Order(row.number.clone()))
+        let is_there = |((row, _), there): (&(OrderRow, Owner), &Result<Option<_>, StoreError>)| {
+            (!matches!(there, Ok(None))).then(|| Subject::Order(row.number.clone()))
         };
         self.recorded(AuditAction::OrderList, &[], rows.iter().zip(&there).filter_map(is_there).collect()).await?;
         let mut missing = Vec::with_capacity(rows.len());
         for ((row, owner), there) in rows.into_iter().zip(there) {
+            let there = match there {
+                // It is there, and says something else.
+                Err(StoreError::Corrupt { .. }) => {
+                    tally.count(Fate::AlreadyThere { differs: true });
+                    continue;
+                }
+                there => there.map_err(ImportError::Orders)?,
+            };
             match there.map(Stored::new) {
                 Some(order) => tally.count(Fate::AlreadyThere { differs: differs(&row, owner, &order) }),
                 None if self.dry_run => tally.count(Fate::New),

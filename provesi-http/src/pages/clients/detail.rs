@@ -45,9 +45,9 @@ pub(crate) async fn detail(
     let (client, orders) = (found.client, found.orders.inspect_err(error::log).ok());
     let now = visit.now();
     let link = ClientLink::Known(Box::new(client.clone()));
-    let irregular = words::irregular(client.faults());
+    let irregular = words::irregular_client(&client);
     let client = client.shown();
-    let name = words::named(&client.name).to_owned();
+    let name = words::named(&client.name);
     let page = Detail {
         l: visit.layout(name.clone(), Section::Clients),
         name,

@@ -180,7 +180,7 @@ impl Filled {
             l: visit.layout(title, Section::Clients),
             inputs,
             faults,
-            irregular: client.map(|client| words::irregular(client.faults())).unwrap_or_default(),
+            irregular: client.map(words::irregular_client).unwrap_or_default(),
             client: client.map(|client| (format!("/clients/{}/", client.row.id), client.version().to_string())),
             changed: now.is_some(),
         };

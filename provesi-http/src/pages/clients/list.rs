@@ -46,7 +46,7 @@ impl From<ClientView> for Row {
         let client = client.shown();
         Self {
             id: client.id,
-            name: words::named(&client.name).to_owned(),
+            name: words::named(&client.name),
             email: client.email,
             phone: client.phone.unwrap_or_default(),
             count: orders_count.map_or_else(|| "?".into(), words::thousands),

@@ -37,7 +37,7 @@ impl From<&Stored<Client>> for Hit {
         let client = client.shown();
         Self {
             id: client.id.to_string(),
-            name: words::named(&client.name).to_owned(),
+            name: words::named(&client.name),
             email: client.email,
             phone: client.phone.unwrap_or_default(),
         }

@@ -8,19 +8,19 @@ use provesi_core::{AppError, Order, Stored, Version};
 
 use super::{Named, key_of, key_path, not_found, to_list};
 use crate::caller::By;
-use crate::pages::Pages;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Badge;
 use crate::pages::once::Landing;
 use crate::pages::posted::{Posted, Undone};
 use crate::pages::visit::{self, Layout, Section, Visit};
+use crate::pages::{Pages, words};
 
 #[derive(Template)]
 #[template(path = "orders/delete.html")]
-struct Confirmation<'a> {
+struct Confirmation {
     l: Layout,
-    number: &'a str,
+    number: String,
     version: Version,
     badge: Badge,
     path: String,
@@ -42,9 +42,10 @@ pub(crate) async fn form(
 }
 
 fn confirm(visit: &Visit, order: &Stored<Order>, changed: bool) -> Response {
-    let l = visit.layout(format!("Eliminar la orden {}", order.row.number), Section::Orders);
+    let l = visit.layout(format!("Eliminar la orden {}", words::numbered(&order.row.number)), Section::Orders);
     let status = if changed { StatusCode::CONFLICT } else { StatusCode::OK };
-    let (number, badge, path) = (&*order.row.number, Badge::from(&order.row), key_path(&key_of(&order.row)));
+    let (number, badge, path) =
+        (words::numbered(&order.row.number), Badge::from(&order.row), key_path(&key_of(&order.row)));
     visit::html(status, &Confirmation { l, number, version: order.version(), badge, path, changed })
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn delete(
     let named = key.clone();
     let done = pages.once(&posted, move |api| async move {
         let order = api.app.delete_order(&caller, named, expected).await?;
-        let message = Message::done(format!("Orden '{}' eliminada exitosamente.", order.row.number));
+        let message = Message::done(format!("Orden '{}' eliminada exitosamente.", words::numbered(&order.row.number)));
         Ok(Landing { to: "/orders/".into(), message })
     });
     match done.await {

@@ -119,7 +119,7 @@ pub(super) async fn show(
         }),
         label: number.map(ToString::to_string),
         base: base_path(&key),
-        irregular: words::irregular(order.faults()),
+        irregular: words::irregular_order(&order),
         badge: Badge::from(row),
         owner: Owner::from(&client),
         created: When::new(row.created_at, now),
@@ -137,7 +137,7 @@ pub(super) async fn show(
         telling,
         history,
         history_is_cut,
-        number: words::numbered(&order.row.number).to_owned(),
+        number: words::numbered(&order.row.number),
     };
     telling.faults.answer(telling.changed, |status| visit::html(status, &page))
 }

@@ -73,6 +73,8 @@ struct Form<'a> {
     irregular: Vec<String>,
     /// The status as the order has it now, where somebody else changed it.
     status_now: Option<OrderStatus>,
+    /// The same where it is none of the statuses.
+    unknown_status_now: Option<String>,
     choice: &'a Choice,
     /// The client as the order has it now, where somebody else changed it.
     owner_now: Option<&'a Owner>,
@@ -223,8 +225,12 @@ impl Filled {
                 .map(|status| StatusOption { status, chosen: chosen == Some(status) })
                 .collect(),
             lacks_status: chosen.is_none(),
-            irregular: order.map(|order| words::irregular(order.faults())).unwrap_or_default(),
+            irregular: order.map(words::irregular_order).unwrap_or_default(),
             status_now: now.and_then(|now| now.status.parse().ok()).filter(|now| Some(*now) != chosen),
+            unknown_status_now: now
+                .map(|now| &*now.status)
+                .filter(|now| *now != self.status && now.parse::<OrderStatus>().is_err())
+                .map(words::in_status),
             choice,
             owner_now: owner.filter(|_| now.is_some_and(|now| now.client != self.client)),
             faults,

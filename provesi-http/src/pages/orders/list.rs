@@ -135,8 +135,7 @@ pub(super) async fn show(
         Err(invalid) => (pages.counts.get().await, Sheet::nothing(), Some(words::refused(invalid))),
     };
     let Sheet { items, before, after, go_on } = sheet;
-    let client_name =
-        items.iter().find_map(|view| view.client.client()).map(|client| words::named(&client.row.name).to_owned());
+    let client_name = items.iter().find_map(|view| view.client.client()).map(|client| words::named(&client.row.name));
     let lacks_clients = items.iter().any(|view| view.client.is_unavailable());
     let row = |view| {
         let row = Row::new(view, visit.now());

@@ -166,7 +166,7 @@ fn came_back(period: Period, values: &mut Values) -> Result<Vec<String>, StoreEr
 }
 
 /// That the status is one that the listing has; none where it may be any. A list by the date of the return leaves out what
-/// has no status that is one.
+/// has an unknown status.
 fn statuses_of(listing: &OrderListing) -> Option<String> {
     let statuses = listing.filter.possible_statuses();
     if listing.sort == OrderSort::ReturnedAt { Some(among(&statuses)) } else { one_of(&statuses) }

@@ -134,7 +134,7 @@ fn among(statuses: &BTreeSet<OrderStatus>) -> String {
 /// What is read one after the other or merged: the table with its index, and the condition on the status.
 fn arms(listing: &OrderListing, access: &Access) -> Vec<(String, Option<String>)> {
     let statuses = listing.filter.possible_statuses();
-    // A list by the date of the return leaves out what has no status that is one.
+    // A list by the date of the return leaves out what has an unknown status.
     let of_statuses = || if listing.sort == OrderSort::ReturnedAt { Some(among(&statuses)) } else { one_of(&statuses) };
     match access {
         _ if statuses.is_empty() => return Vec::new(),
