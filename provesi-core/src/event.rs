@@ -56,7 +56,7 @@ pub enum EventKind {
     StatusChanged {
         /// The status before.
         from: OrderStatus,
-        /// The status since.
+        /// The new status.
         to: OrderStatus,
         /// Reason and date that the order lost by leaving a return.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,39 +73,39 @@ pub enum EventKind {
     ReasonChanged {
         /// The reason before; a return of the Python system may have none.
         from: Option<ReturnReason>,
-        /// The reason since.
+        /// The new reason.
         to: ReturnReason,
     },
     /// Reason or date of a return changed otherwise, which no use case does: by a program that has the store.
     ReturnChanged {
         /// Reason and date before.
         from: Option<ReturnInfo>,
-        /// Reason and date since.
+        /// The new reason and date.
         to: Option<ReturnInfo>,
     },
     /// The order went to another client, to one, or to none.
     ClientChanged {
         /// The client before.
         from: Option<ClientId>,
-        /// The client since.
+        /// The new client.
         to: Option<ClientId>,
     },
     /// The number changed, if only its letter case.
     Renumbered {
         /// The number before.
         from: OrderNumber,
-        /// The number since.
+        /// The new number.
         to: OrderNumber,
     },
-    /// The order was irregular ([`Stored`]) and is valid since.
+    /// An irregular order ([`Stored`]) became valid.
     Repaired {
-        /// What it said before, unchecked.
+        /// The fields before, unchecked.
         from: OrderBefore,
-        /// The status since.
+        /// The new status.
         status: OrderStatus,
-        /// The client since.
+        /// The new client.
         client_id: Option<ClientId>,
-        /// The reason and date of its return since.
+        /// The new reason and date of its return.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         return_info: Option<ReturnInfo>,
     },
@@ -121,7 +121,7 @@ pub enum EventKind {
     },
 }
 
-/// What an irregular order said.
+/// The fields of an irregular order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderBefore {
     /// Its number.

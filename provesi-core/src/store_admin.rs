@@ -1,4 +1,4 @@
-//! The set-up and the end of a store.
+//! Migrating and closing a store.
 
 use std::fmt::Debug;
 
@@ -6,36 +6,36 @@ use async_trait::async_trait;
 
 use crate::StoreError;
 
-/// What a store offers to who runs it, whatever ports it has. Whether it answers is [`ping`](crate::OrderRepository::ping) of
-/// each port.
+/// Migrates and closes a store, whatever ports it has. For whether it answers, each port has a
+/// [`ping`](crate::OrderRepository::ping).
 #[async_trait]
 pub trait StoreAdmin: Debug + Send + Sync + 'static {
-    /// What [`migrate`](Self::migrate) would do, in words: a line for each thing that the database lacks.
+    /// What [`migrate`](Self::migrate) would do, in words: a line for each table, column or index that is missing.
     ///
     /// # Errors
-    /// - [`StoreError::Backend`] if a newer version migrated the database, or something has a name of the store's and is
-    ///   another.
+    /// - [`StoreError::Backend`] if a newer version migrated the database, or it has an index with a name of the store's and
+    ///   another definition.
     /// - [`StoreError::Unavailable`] if it does not answer.
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Brings tables and indexes up to date. Does nothing if they are; several processes may call it at once, and others may
-    /// read and write meanwhile. Records are left as they are.
+    /// Creates missing tables, columns and indexes. Records are left as they are. Several processes may call this at the
+    /// same time, while others read and write.
     ///
     /// # Errors
     /// - [`StoreError::Backend`] as [`pending_migrations`](Self::pending_migrations), or if records have one unique value
     ///   in several letter cases: the source names the first of them.
-    /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What was
-    ///   done by then stays; the next call continues.
+    /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What is
+    ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError>;
 
-    /// The first tables or collections of another program, if the database has some and none that the store knows. A store
-    /// in such a place is more likely a wrong setting than meant.
+    /// The names of some tables or collections, if the database has any and none is the store's. Such a database is more
+    /// likely a wrong setting than the right place for records.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] if the database does not answer.
     async fn foreign_tables(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Waits for the calls that are running, some seconds at most, and closes the store, for other handles too: every later
-    /// call gets [`StoreError::Unavailable`].
+    /// Waits some seconds for running calls, then closes the store and every clone of it: later calls return
+    /// [`StoreError::Unavailable`].
     async fn close(&self);
 }

@@ -162,9 +162,9 @@ impl StoreAdmin for MongoStore {
         migrations::pending(&self.clients).await
     }
 
-    /// Makes the indexes that the store needs, where they are missing: that of the names in their order, and the one
-    /// that keeps e-mail addresses unique in any letter case. Documents are left as they are. Several processes may
-    /// call it at once, and others may read and write meanwhile.
+    /// Creates the indexes that are missing: that of the names in their order, and the one that keeps e-mail addresses
+    /// unique in any letter case. Documents are left as they are. Several processes may call this at the same time, while
+    /// others read and write.
     ///
     /// # Errors
     /// - [`StoreError::Backend`] where clients have one e-mail address in several letter cases: the source lists the

@@ -178,16 +178,15 @@ impl StoreAdmin for PgStore {
         self.read((), |connection, ()| Box::pin(migrations::pending(connection))).await
     }
 
-    /// Brings the database's schema up to date: on an empty database, and on one that the Python system works on at the
-    /// same time. Does nothing where it is; several processes may call it at once. Takes a connection out of the pool,
-    /// and closes it afterwards.
+    /// Creates missing tables, columns and indexes, in an empty database or in one that the Python system uses at the same
+    /// time. Several processes may call this at once. Takes a connection out of the pool and closes it.
     ///
     /// # Errors
-    /// - [`StoreError::Backend`] where two orders have numbers that differ in letter case only, which are named;
-    ///   where `orders_order` is not the table that it should be; where the user lacks a right. Nothing was changed.
-    /// - [`StoreError::Backend`] where a newer version of this crate migrated the database, which is left as it is.
-    /// - [`StoreError::Unavailable`] where the database cannot be reached, or another process has been migrating for
-    ///   too long. What was done by then stays; the next call goes on from there.
+    /// - [`StoreError::Backend`] if two orders have numbers that differ in letter case only, which the source names; if
+    ///   `orders_order` is not the table that it should be; if the user lacks a right. Nothing was changed.
+    /// - [`StoreError::Backend`] if a newer version of this crate migrated the database. Nothing was changed.
+    /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What is
+    ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError> {
         if self.pending_migrations().await?.is_empty() {
             return Ok(());
@@ -198,11 +197,11 @@ impl StoreAdmin for PgStore {
         migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
     }
 
-    /// The first tables of another program, where the schema that [`migrate`](Self::migrate) would make tables in has some,
-    /// and neither this crate's nor Django's `orders_order`. Tables of extensions do not count.
+    /// The names of some tables, if the schema that [`migrate`](Self::migrate) would create tables in has any, and neither
+    /// this crate's nor Django's `orders_order`. Tables of extensions do not count.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] where the database does not answer.
+    /// - [`StoreError::Unavailable`] if the database does not answer.
     async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
         self.read((), |connection, ()| Box::pin(contents::foreign_tables(connection))).await
     }

@@ -9,8 +9,8 @@ use crate::{ClientId, Field, Invalid, OrderId, OrderNumber, Rule};
 
 /// Whose record was seen or changed.
 ///
-/// The text form is what stores keep and callers ask by: `client:ID`, `order:NUMBER`, `order-id:ID`, all in lower case, since a number
-/// is one number in any letter case. `==`, the hash and the order go by it: `ORD-1` and `ord-1` are one subject.
+/// The text form is what stores keep and callers ask by: `client:ID`, `order:NUMBER`, `order-id:ID`, all in lower case, since
+/// a number is one number in any letter case. `==`, the hash and the order go by it: `ORD-1` and `ord-1` are one subject.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Subject {

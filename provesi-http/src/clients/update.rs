@@ -30,7 +30,7 @@ use crate::wire::ClientBody;
     ),
     request_body = ClientEdit,
     responses(
-        (status = 200, description = "The client as it is since", body = OneClient, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The client after the change", body = OneClient, headers(("ETag" = String, description = "Its version"))),
         (status = 400, description = "`ID de cliente inválido`, `El email ya existe`, or a body that cannot be read", body = Problem),
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),

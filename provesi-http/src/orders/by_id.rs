@@ -47,7 +47,7 @@ pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathOrderId)
     ),
     request_body = OrderEdit,
     responses(
-        (status = 200, description = "The order as it is since, without its client", body = OneOrder, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The order after the change, without its client", body = OneOrder, headers(("ETag" = String, description = "Its version"))),
         (status = 400, description = "As by its number", body = Problem),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),

@@ -31,7 +31,7 @@ use crate::wire::OrderBody;
     ),
     request_body = OrderEdit,
     responses(
-        (status = 200, description = "The order as it is since, without its client", body = OneOrder, headers(("ETag" = String, description = "Its version"))),
+        (status = 200, description = "The order after the change, without its client", body = OneOrder, headers(("ETag" = String, description = "Its version"))),
         (status = 400, description = "`El código solo puede contener letras, números y guiones`, `El número de orden ya existe`, `return_reason es requerido para estado devuelto`, a change of status that the flow refuses, `Cliente no encontrado`, or a body that cannot be read", body = Problem),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),
