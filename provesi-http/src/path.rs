@@ -97,7 +97,10 @@ async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Res
     match params.iter().find(|(name, _)| *name == key) {
         Some((_, text)) if text.contains('/') => Err(ApiError::NoRoute),
         Some((_, text)) => Ok(Some(text.to_owned())),
-        // A static path that is an order's number as well, see the table of routes.
-        None => Ok(parts.uri.path().trim_end_matches("/history").rsplit('/').next().map(str::to_owned)),
+        // A static path that is an order's number as well, see the table of routes; its history may follow.
+        None => {
+            let path = parts.uri.path();
+            Ok(path.strip_suffix("/history").unwrap_or(path).rsplit('/').next().map(str::to_owned))
+        }
     }
 }
