@@ -56,7 +56,7 @@ pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
 pub use order_repository::{OrderRepository, OrderRepositoryExt};
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
-pub use records::{read_full_page, readable};
+pub use records::{read_full_page, skip_corrupt};
 pub use row::{ClientRow, Irregular, OrderRow};
 pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};

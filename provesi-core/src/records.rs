@@ -4,20 +4,12 @@ use std::future::Future;
 
 use crate::{Chain, StoreError};
 
-/// The records of rows. A row that breaks the rules of the domain ([`StoreError::Corrupt`]) is skipped and logged, so that
-/// it does not take the others with it.
-///
-/// # Errors
-/// Any other error.
-pub fn readable<R, T: TryFrom<R, Error = StoreError>>(rows: Vec<R>) -> Result<Vec<T>, StoreError> {
-    skip_corrupt(rows.into_iter().map(T::try_from))
-}
-
-/// The records that are not [`StoreError::Corrupt`]. The others are logged.
+/// The records that could be decoded. [`StoreError::Corrupt`] is logged and skipped, so that one row does not cost the others.
 ///
 /// # Errors
 /// The first other error.
-pub(crate) fn skip_corrupt<T>(records: impl Iterator<Item = Result<T, StoreError>>) -> Result<Vec<T>, StoreError> {
+pub fn skip_corrupt<T>(records: impl IntoIterator<Item = Result<T, StoreError>>) -> Result<Vec<T>, StoreError> {
+    let records = records.into_iter();
     let mut kept = Vec::with_capacity(records.size_hint().0);
     for record in records {
         match record {

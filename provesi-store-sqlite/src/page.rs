@@ -1,7 +1,7 @@
 //! Full pages out of rows of which some cannot be read.
 
 use futures_util::TryStreamExt;
-use provesi_core::{Chain, StoreError, readable};
+use provesi_core::{Chain, StoreError, skip_corrupt};
 use sqlx::FromRow;
 use sqlx::query::QueryAs;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
@@ -28,7 +28,7 @@ where
 {
     let rows = query(wanted)?.fetch_all(&readers.pool).await.map_err(|error| readers.failed(error))?;
     let is_all = rows.len() < wanted;
-    let records = readable(rows)?;
+    let records = skip_corrupt(rows.into_iter().map(T::try_from))?;
     if is_all || records.len() == wanted {
         return Ok(records);
     }
