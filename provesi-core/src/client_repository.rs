@@ -117,6 +117,22 @@ pub trait ClientRepositoryExt: ClientRepository {
         if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
     }
 
+    /// Those of `ids` that clients have, irregular ones and rows that cannot be decoded among them.
+    ///
+    /// # Errors
+    /// As [`get_many`](ClientRepository::get_many), but for [`StoreError::Corrupt`].
+    async fn existing(&self, ids: &[ClientId]) -> Result<BTreeSet<ClientId>, StoreError> {
+        let ids: BTreeSet<_> = ids.iter().copied().collect();
+        let keys: Vec<_> = ids.iter().copied().map(ClientKey::Id).collect();
+        let rows = if keys.is_empty() { Vec::new() } else { self.get_many(&keys).await };
+        let existing = ids.into_iter().zip(rows).filter_map(|(id, row)| match row {
+            Ok(row) => row.map(|_| Ok(id)),
+            Err(StoreError::Corrupt { .. }) => Some(Ok(id)),
+            Err(error) => Some(Err(error)),
+        });
+        existing.collect()
+    }
+
     /// A page of the valid clients of a listing. Irregular ones are skipped and logged.
     ///
     /// # Errors

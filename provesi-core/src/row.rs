@@ -59,7 +59,7 @@ impl OrderRow {
     /// # Errors
     /// [`Rule::ObjectId`](crate::Rule::ObjectId).
     pub fn client_id(&self) -> Result<Option<ClientId>, Invalid> {
-        self.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse).transpose()
+        stored_client_id(self.client_id.as_deref())
     }
 
     /// Where the order stands.
@@ -94,6 +94,11 @@ impl OrderRow {
             ],
         )
     }
+}
+
+/// The client's id in a column; an empty text is none.
+pub(crate) fn stored_client_id(text: Option<&str>) -> Result<Option<ClientId>, Invalid> {
+    text.filter(|id| !id.is_empty()).map(str::parse).transpose()
 }
 
 impl From<&Order> for OrderRow {
@@ -165,6 +170,13 @@ impl ClientRow {
         };
         let (created_at, updated_at) = (self.created_at, self.updated_at);
         Ok(Client { id: self.id, name, email, phone, address, created_at, updated_at })
+    }
+
+    /// The e-mail address as addresses are compared ([`Email::folded`]): the key of a store's unique index. A text that is no
+    /// address stands for itself.
+    #[must_use]
+    pub fn folded_email(&self) -> String {
+        self.email.parse::<Email>().map_or_else(|_| self.email.clone(), |email| email.folded())
     }
 
     /// The most characters of a name by which a client is listed. A longer one may not fit into a cursor.

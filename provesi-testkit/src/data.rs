@@ -1,8 +1,8 @@
 //! Records to test with.
 
 use provesi_core::{
-    Actor, ActorName, Address, Client, ClientId, ClientName, Expected, NewOrder, Order, OrderState, OrderStatus, Phone,
-    Record, ReturnReason, Stamp, Stored, Timestamp,
+    Actor, ActorName, Address, Client, ClientId, ClientName, ClientRow, Expected, NewOrder, Order, OrderId, OrderRow,
+    OrderState, OrderStatus, Phone, Record, ReturnReason, Stamp, Stored, Timestamp,
 };
 
 /// The instant `millis` milliseconds into 2026.
@@ -46,6 +46,12 @@ pub fn client(number: u64, name: &str) -> Client {
     }
 }
 
+/// [`client`] with a name that another program may have written.
+#[must_use]
+pub fn client_row(number: u64, name: &str) -> ClientRow {
+    ClientRow { name: name.to_owned(), ..ClientRow::from(&client(number, "Ana")) }
+}
+
 /// A phone.
 ///
 /// # Panics
@@ -74,6 +80,21 @@ pub fn new_order(number: &str) -> NewOrder {
         number: number.parse().expect("a number"),
         client_id: None,
         state: state(OrderStatus::Received),
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+/// An order as another program may have written it: these texts, no client, made at [`at`]`(0)`.
+#[must_use]
+pub fn order_row(id: i64, number: &str, status: &str) -> OrderRow {
+    OrderRow {
+        id: OrderId::new(id),
+        number: number.to_owned(),
+        client_id: None,
+        status: status.to_owned(),
+        return_reason: None,
+        returned_at: None,
         created_at: at(0),
         updated_at: at(0),
     }

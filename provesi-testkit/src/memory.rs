@@ -65,13 +65,13 @@ impl State {
 
     fn put_client(&mut self, client: ClientRow) {
         self.remove_client(client.id);
-        self.by_email.insert(folded_email(&client), client.id);
+        self.by_email.insert(client.folded_email(), client.id);
         self.clients.insert(client.id, client);
     }
 
     fn remove_client(&mut self, id: ClientId) {
         if let Some(client) = self.clients.remove(&id) {
-            self.by_email.remove(&folded_email(&client));
+            self.by_email.remove(&client.folded_email());
         }
     }
 
@@ -258,11 +258,6 @@ impl OrderRepository for MemoryStore {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
-}
-
-/// An address as addresses are compared; one that is none stands for itself.
-fn folded_email(client: &ClientRow) -> String {
-    client.email.parse::<Email>().map_or_else(|_| client.email.clone(), |email| email.folded())
 }
 
 fn had_number(event: &OrderEvent, number: &OrderNumber) -> bool {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email, Page,
-    PageRequest, StoreError, UniqueField,
+    ClientCursor, ClientFilter, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Page, PageRequest,
+    StoreError, UniqueField,
 };
 use redb::{ReadTransaction, TableDefinition};
 
@@ -15,9 +15,7 @@ impl Row for ClientRow {
     const UNIQUE: UniqueField = UniqueField::Email;
 
     fn keys(&self) -> (String, String) {
-        // Nobody looks for an address that is none, but it must not take the place of another.
-        let key = Email::parse(&self.email).map_or_else(|_| self.email.clone(), |email| email.folded());
-        (self.id.to_string(), key)
+        (self.id.to_string(), self.folded_email())
     }
 
     fn encode(&self) -> Result<String, redb::Error> {

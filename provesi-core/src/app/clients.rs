@@ -218,7 +218,9 @@ impl App {
         for _ in 0..EDIT_ATTEMPTS {
             let current = self.expected_client(id, expected).await?;
             let changed = change.apply(&current.row)?;
-            let Some(after) = current.with_content(changed.clone(), self.now()) else { return Ok(changed) };
+            let Some(after) = current.with_content(changed, self.now()) else {
+                return current.valid().map_err(AppError::Clients);
+            };
             match self.clients.commit_one(ClientWrite::replace(current, after.clone())).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(client_error(error)),

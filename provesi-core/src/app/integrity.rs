@@ -1,14 +1,14 @@
 //! The integrity check: which orders name a client that does not exist, and how an operator detaches them.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use futures_util::stream::StreamExt;
 
 use crate::app::Access;
 use crate::{
-    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientListing, ClientRepositoryExt, Direction,
-    Field, Irregular, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, PageLimit, PageRequest, Record,
-    StoreError, Subject,
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientListing, ClientRepositoryExt, Direction, Field,
+    Irregular, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, PageLimit, PageRequest, Record,
+    Subject,
 };
 
 /// A client that does not exist, with the orders that name it.
@@ -151,7 +151,7 @@ impl App {
         (report.dangling_clients, report.dangling_orders) = (0, 0);
         for DanglingClient { id, orders } in dangling {
             // The clients that were missing may be restored at any moment.
-            if self.client_exists(id).await? {
+            if self.existing_clients(&[id]).await?.contains(&id) {
                 continue;
             }
             let now = self.count_naming(id).await?;
@@ -175,19 +175,9 @@ impl App {
         if page.items.is_empty() { Err(RepairError::NoClients) } else { Ok(()) }
     }
 
-    /// Those of `ids` that exist, if only as records that break the rules of the domain.
-    pub(super) async fn existing_clients(&self, ids: &[ClientId]) -> Result<HashSet<ClientId>, AppError> {
-        let found = self.find_clients(ids).await.map_err(AppError::Clients)?;
-        Ok(found.clients.into_iter().map(|client| client.row.id).chain(found.unreadable).collect())
-    }
-
-    /// Whether the client exists, if only as a record that cannot be read.
-    pub(super) async fn client_exists(&self, id: ClientId) -> Result<bool, AppError> {
-        match self.clients.load(ClientKey::Id(id)).await {
-            Ok(client) => Ok(client.is_some()),
-            Err(StoreError::Corrupt { .. }) => Ok(true),
-            Err(error) => Err(AppError::Clients(error)),
-        }
+    /// [`ClientRepositoryExt::existing`].
+    pub(super) async fn existing_clients(&self, ids: &[ClientId]) -> Result<BTreeSet<ClientId>, AppError> {
+        self.clients.existing(ids).await.map_err(AppError::Clients)
     }
 
     async fn count_naming(&self, id: ClientId) -> Result<u64, AppError> {

@@ -1,6 +1,7 @@
 //! Lists of clients and orders, each with what belongs to it from the other store: one query per page there.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::app::{Access, orders::subjects, tell};
 use crate::records::skip_corrupt;
@@ -262,11 +263,11 @@ impl App {
         let found = self.find_clients(&ids).await;
         let found = found.inspect_err(|error| tell("orders are listed without their clients", error)).ok();
         let clients = found.map(|found| {
-            let known = found.clients.into_iter().map(|client| (client.row.id, Some(client)));
+            let known = found.clients.into_iter().map(|client| (client.row.id, Some(Arc::new(client))));
             known.chain(found.unreadable.into_iter().map(|id| (id, None))).collect::<HashMap<_, _>>()
         });
         let link = |id: ClientId| match clients.as_ref().map(|clients| clients.get(&id)) {
-            Some(Some(Some(client))) => ClientLink::Known(Box::new(client.clone())),
+            Some(Some(Some(client))) => ClientLink::Known(Arc::clone(client)),
             Some(None) => ClientLink::Gone(id),
             None | Some(Some(None)) => ClientLink::Unavailable(id),
         };

@@ -4,6 +4,7 @@
 //! status, client), so they are parsed here and in that order.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
@@ -314,7 +315,7 @@ impl App {
         let (order, client) = match client {
             None => (order, ClientLink::Nobody),
             Some(client) => match self.clients.load(ClientKey::Id(client.row.id)).await {
-                Ok(Some(client)) => (order, ClientLink::Known(Box::new(client))),
+                Ok(Some(client)) => (order, ClientLink::Known(Arc::new(client))),
                 Ok(None) => match self.detach_order(caller, &order, client.row.id).await {
                     Ok(Some(order)) => (order, ClientLink::Nobody),
                     Ok(None) => (order, ClientLink::Gone(client.row.id)),
@@ -325,7 +326,7 @@ impl App {
                 },
                 Err(error) => {
                     tell("whether an order's client still exists is unknown", &error);
-                    (order, ClientLink::Known(Box::new(client)))
+                    (order, ClientLink::Known(Arc::new(client)))
                 }
             },
         };
@@ -359,7 +360,7 @@ impl App {
             Err(_) => ClientLink::Irregular,
             Ok(None) => ClientLink::Nobody,
             Ok(Some(id)) => match self.clients.load(ClientKey::Id(id)).await {
-                Ok(Some(client)) => ClientLink::Known(Box::new(client)),
+                Ok(Some(client)) => ClientLink::Known(Arc::new(client)),
                 Ok(None) => ClientLink::Gone(id),
                 Err(error) => {
                     tell("an order is shown without its client", &error);

@@ -5,6 +5,7 @@
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::app::Access;
+use crate::row::stored_client_id;
 use crate::{
     Actor, App, AppError, AuditAction, Caller, ClientId, EventId, EventKind, Field, Order, OrderEvent,
     OrderRepositoryExt, PageLimit, RepairError, StoreError, Subject,
@@ -142,7 +143,7 @@ impl App {
 
     /// Gives the order its client back. False where the order or the client changed since they were read.
     async fn restore_client(&self, caller: &Caller, order: Order, client: ClientId) -> Result<bool, AppError> {
-        if !self.client_exists(client).await? {
+        if !self.existing_clients(&[client]).await?.contains(&client) {
             return Ok(false);
         }
         let expected = order.version().into();
@@ -162,10 +163,7 @@ impl App {
 fn changes_client(kind: &EventKind) -> bool {
     match kind {
         EventKind::ClientChanged { .. } => true,
-        EventKind::Repaired { from, client_id, .. } => {
-            let before = from.client_id.as_deref().filter(|id| !id.is_empty()).map(str::parse::<ClientId>).transpose();
-            before != Ok(*client_id)
-        }
+        EventKind::Repaired { from, client_id, .. } => stored_client_id(from.client_id.as_deref()) != Ok(*client_id),
         _ => false,
     }
 }

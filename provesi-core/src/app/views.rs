@@ -1,5 +1,7 @@
 //! What the use cases answer: records with what belongs to them from the other store.
 
+use std::sync::Arc;
+
 use crate::{Client, ClientId, Order, OrderStatus, Stored};
 
 /// The client of an order, as far as it is known.
@@ -8,7 +10,7 @@ pub enum ClientLink {
     /// The order has no client.
     Nobody,
     /// The client.
-    Known(Box<Stored<Client>>),
+    Known(Arc<Stored<Client>>),
     /// The order names a client that does not exist; the integrity check reports it.
     Gone(ClientId),
     /// The store of clients could not be asked, or could not read the client.

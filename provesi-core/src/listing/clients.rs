@@ -8,7 +8,7 @@ use super::Direction;
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
 use crate::{ClientId, ClientQuery, ClientRow, MatchRank, StoreError};
 #[cfg(feature = "collation")]
-use crate::{paging::page_of, records::skip_corrupt};
+use crate::{Page, PageRequest, name_key, paging::page_of, records::skip_corrupt};
 
 /// Which clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -52,8 +52,12 @@ impl ClientListing {
     #[cfg(feature = "collation")]
     #[must_use]
     pub fn compare(&self, a: &ClientRow, b: &ClientRow) -> std::cmp::Ordering {
-        let key = |client: &ClientRow| (self.rank_of(client), crate::name_key(&client.name), client.id);
-        self.direction.apply(key(a).cmp(&key(b)))
+        self.direction.apply(self.sort_key(a).cmp(&self.sort_key(b)))
+    }
+
+    #[cfg(feature = "collation")]
+    fn sort_key(&self, client: &ClientRow) -> SortKey {
+        (self.rank_of(client), name_key(&client.name), client.id)
     }
 
     /// The cursor that stands at `client`.
@@ -82,13 +86,13 @@ impl ClientListing {
     pub fn page_of(
         &self,
         clients: impl IntoIterator<Item = ClientRow>,
-        request: &crate::PageRequest<ClientCursor>,
-    ) -> Result<crate::Page<ClientRow, ClientCursor>, StoreError> {
-        let after = request.after.as_ref().map(|cursor| self.position(cursor)).transpose()?;
-        let after = after.map(|place| (place.rank, crate::name_key(&place.name), place.id));
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
+        let after =
+            request.after.as_ref().map(|cursor| self.position(cursor).map(ClientPosition::sort_key)).transpose()?;
         let clients = clients.into_iter().filter(|client| self.filter.matches(client));
         let clients = skip_corrupt(clients.map(ClientRow::listed))?;
-        let key = |client: &ClientRow| (self.rank_of(client), crate::name_key(&client.name), client.id);
+        let key = |client: &ClientRow| self.sort_key(client);
         Ok(page_of(clients, key, self.direction, after.as_ref(), request.limit, |last| self.cursor_at(last)))
     }
 
@@ -100,13 +104,10 @@ impl ClientListing {
     #[cfg(feature = "collation")]
     pub fn onward(
         &self,
-        page: crate::Page<ClientRow, ClientCursor>,
-        request: &crate::PageRequest<ClientCursor>,
-    ) -> Result<crate::Page<ClientRow, ClientCursor>, StoreError> {
-        let key = |cursor: &ClientCursor| {
-            let ClientPosition { rank, name, id } = &cursor.position;
-            (*rank, crate::name_key(name), *id)
-        };
+        page: Page<ClientRow, ClientCursor>,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
+        let key = |cursor: &ClientCursor| cursor.position.sort_key();
         match (&request.after, &page.next) {
             (Some(after), Some(next)) if !self.direction.apply(key(next).cmp(&key(after))).is_gt() => {
                 let id = next.position.id;
@@ -132,6 +133,17 @@ impl ClientListing {
 
     fn fingerprint(&self) -> u64 {
         fingerprint(&("clients", &self.filter))
+    }
+}
+
+/// What a list is sorted by: rank, sort key of the name, id.
+#[cfg(feature = "collation")]
+type SortKey = (Option<MatchRank>, Vec<u8>, ClientId);
+
+#[cfg(feature = "collation")]
+impl ClientPosition {
+    fn sort_key(&self) -> SortKey {
+        (self.rank, name_key(&self.name), self.id)
     }
 }
 

@@ -7,7 +7,7 @@ use provesi_core::{
     EventKind, Expected, Field, Invalid, OrderChange, OrderEvent, OrderId, OrderKey, OrderListing, OrderRepositoryExt,
     OrderRow, OrderStatus, OrderView, PageLimit, PageRequest, Rule, StatusFlow, Stored, Subject, SweptOrders, Version,
 };
-use provesi_testkit::data::{at, client_id};
+use provesi_testkit::data::{at, client_id, client_row, order_row};
 
 use crate::{ANY, World, draft, number, order_draft};
 
@@ -24,14 +24,8 @@ const NO_CLIENT: OrderId = OrderId::new(3);
 /// Orders, the latest change first, each with one fault; they name no client but that of [`NO_CLIENT`], which is none.
 fn orders() -> [(OrderRow, Invalid); 3] {
     let row = |id: OrderId, number: &str| OrderRow {
-        id,
-        number: number.to_owned(),
-        client_id: None,
-        status: "received".to_owned(),
-        return_reason: None,
-        returned_at: None,
-        created_at: at(0),
         updated_at: at(9 - id.get()),
+        ..order_row(id.get(), number, "received")
     };
     [
         (OrderRow { status: "nonsense".to_owned(), ..row(NO_STATUS, "S-1") }, BAD_STATUS),
@@ -42,15 +36,7 @@ fn orders() -> [(OrderRow, Invalid); 3] {
 
 /// Clients in the order of their names, each with one fault.
 fn clients() -> [(ClientRow, Invalid); 2] {
-    let row = |number, name: &str, address: String| ClientRow {
-        id: client_id(number),
-        name: name.to_owned(),
-        email: format!("c{number}@example.com"),
-        phone: None,
-        address: Some(address),
-        created_at: at(0),
-        updated_at: at(0),
-    };
+    let row = |number, name: &str, address: String| ClientRow { address: Some(address), ..client_row(number, name) };
     [(row(101, "  ", "Calle 1".to_owned()), BLANK_NAME), (row(102, "Bea", "x".repeat(1_001)), LONG_ADDRESS)]
 }
 
@@ -285,7 +271,7 @@ async fn an_irregular_client_has_orders_is_repaired_and_deleted() {
         let mut order = order_draft(&format!("O-{}", row.email.replace(['@', '.'], "-")), None);
         order.client_id = Some(row.id.to_string());
         let made = world.app.create_order(&world.caller, &order).await.unwrap();
-        assert_eq!(made.client, ClientLink::Known(Box::new(client.clone())));
+        assert_eq!(made.client, ClientLink::Known(Arc::new(client.clone())));
         assert_eq!(world.app.order(&world.caller, made.order.row.id).await.unwrap(), made);
         assert!(world.orders().await.contains(&made));
         let found = world.app.client_with_orders(&world.caller, row.id, PageLimit::MAX).await.unwrap();

@@ -32,7 +32,7 @@ async fn an_order_is_found_with_its_client_in_any_letter_case() {
     let made = world.order("Ord-1", Some(&client)).await;
     let found = world.app.order(&world.caller, &number("oRD-1")).await.unwrap();
     assert_eq!(found, made);
-    assert_eq!(found.client, ClientLink::Known(Box::new(client.into())));
+    assert_eq!(found.client, ClientLink::Known(Arc::new(client.into())));
     assert_eq!(found.next_statuses.len(), 6);
 }
 

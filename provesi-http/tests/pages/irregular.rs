@@ -1,39 +1,19 @@
 //! Records that another program wrote against the rules: marked, and repaired or deleted from their pages.
 
-use provesi_core::{ClientRow, OrderId, OrderRow, Timestamp};
+use provesi_core::{ClientRow, OrderRow};
+use provesi_testkit::data::{client_row, order_row};
 use serde_json::json;
 
 use crate::support::Bench;
 
-const ID: &str = "6b050af58b3059b0f61239f2";
+const ID: &str = "000000000000000000000007";
 
-/// An order as another program may have written it.
 fn order(id: i64, number: &str, status: &str, client: Option<&str>) -> OrderRow {
-    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
-    OrderRow {
-        id: OrderId::new(id),
-        number: number.to_owned(),
-        client_id: client.map(str::to_owned),
-        status: status.to_owned(),
-        return_reason: None,
-        returned_at: None,
-        created_at: at,
-        updated_at: at,
-    }
+    OrderRow { client_id: client.map(str::to_owned), ..order_row(id, number, status) }
 }
 
-/// A client as another program may have written it.
 fn client(name: &str, address: &str) -> ClientRow {
-    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
-    ClientRow {
-        id: ID.parse().unwrap(),
-        name: name.to_owned(),
-        email: "ana@example.com".to_owned(),
-        phone: None,
-        address: Some(address.to_owned()),
-        created_at: at,
-        updated_at: at,
-    }
+    ClientRow { address: Some(address.to_owned()), ..client_row(7, name) }
 }
 
 #[tokio::test]
@@ -128,14 +108,14 @@ async fn a_client_without_a_name_can_be_clicked_and_repaired() {
     browser.get("/clients/").await.has(">(sin nombre)</a>").has("Por corregir");
     let path = format!("/clients/{ID}/");
     browser.get(&path).await.has("<h1>(sin nombre)</h1>").has("Nombre: El nombre es requerido.").has(">Corregir</a>");
-    browser.get("/clients/search/?q=ana").await.has("(sin nombre)");
+    browser.get("/clients/search/?q=cliente-7").await.has("(sin nombre)");
     let fields = [("order_number", "A-1"), ("client", ID), ("status", "received"), ("return_reason", "")];
     assert_eq!(browser.fill("/orders/create/", &fields).await.led(), (302, "/orders/"));
     browser.get("/orders/").await.has(">(sin nombre)</a>");
-    let fields = [("name", "Ana"), ("email", "ana@example.com"), ("phone", ""), ("address", "Cra 7")];
+    let fields = [("name", "Ana"), ("email", "cliente-7@example.com"), ("phone", ""), ("address", "Cra 7")];
     assert_eq!(browser.fill(&format!("{path}edit/"), &fields).await.led(), (302, "/clients/"));
     browser.get("/clients/").await.has(">Ana</a>").lacks("Por corregir");
     bench.memory.plant_client(client("", "Cra 7"));
-    browser.get(&format!("{path}delete/")).await.has("ana@example.com");
+    browser.get(&format!("{path}delete/")).await.has("cliente-7@example.com");
     assert_eq!(browser.fill(&format!("{path}delete/"), &[]).await.led(), (302, "/clients/"));
 }

@@ -1,40 +1,20 @@
 //! Records that another program wrote against the rules: shown as they are, with the rules that they break, and repaired or
 //! deleted like any other.
 
-use provesi_core::{ClientRow, OrderId, OrderRow, Timestamp};
+use provesi_core::{ClientRow, OrderRow, Timestamp};
+use provesi_testkit::data::{client_row, order_row};
 use serde_json::json;
 
 use crate::support::Bench;
 
-const ID: &str = "6b050af58b3059b0f61239f2";
+const ID: &str = "000000000000000000000007";
 
-/// An order as another program may have written it.
 fn order(id: i64, number: &str, status: &str, client: Option<&str>) -> OrderRow {
-    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
-    OrderRow {
-        id: OrderId::new(id),
-        number: number.to_owned(),
-        client_id: client.map(str::to_owned),
-        status: status.to_owned(),
-        return_reason: None,
-        returned_at: None,
-        created_at: at,
-        updated_at: at,
-    }
+    OrderRow { client_id: client.map(str::to_owned), ..order_row(id, number, status) }
 }
 
-/// A client as another program may have written it.
 fn client(name: &str, address: &str) -> ClientRow {
-    let at = Timestamp::from_micros(1_795_000_000_000_000).unwrap();
-    ClientRow {
-        id: ID.parse().unwrap(),
-        name: name.to_owned(),
-        email: "ana@example.com".to_owned(),
-        phone: None,
-        address: Some(address.to_owned()),
-        created_at: at,
-        updated_at: at,
-    }
+    ClientRow { address: Some(address.to_owned()), ..client_row(7, name) }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The statements that write clients, see [`orders`](crate::orders::write) for how rows are compared and locked.
 
-use provesi_core::{ClientId, ClientRow, ClientWrite, Email, StoreError, UniqueField, fold, name_key, phone_digits};
+use provesi_core::{ClientId, ClientRow, ClientWrite, StoreError, UniqueField, fold, name_key, phone_digits};
 
 use crate::commit::{Kind, Statement, Texts, Write};
 use crate::instant::Instant;
@@ -155,7 +155,7 @@ impl Write for ClientWrite {
 
     fn claims(&self) -> Vec<Claim> {
         let rows = before(self).cloned().into_iter().chain(after(self));
-        rows.flat_map(|row| [Claim::Id(row.id), Claim::Email(folded(&row))]).collect()
+        rows.flat_map(|row| [Claim::Id(row.id), Claim::Email(row.folded_email())]).collect()
     }
 
     fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError> {
@@ -190,10 +190,6 @@ fn after(write: &ClientWrite) -> Option<ClientRow> {
 }
 
 /// The address of a row as addresses are compared; one that is none stands for itself.
-fn folded(row: &ClientRow) -> String {
-    row.email.parse::<Email>().map_or_else(|_| row.email.clone(), |email| email.folded())
-}
-
 /// Binds the columns of rows, in the order of `client_columns`.
 fn bind_rows(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreError> {
     statement.bind(rows, |row| row.id.to_string())?;
@@ -208,7 +204,7 @@ fn bind_rows(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreE
 fn bind_computed(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreError> {
     statement.bind(rows, |row| name_key(&row.name))?;
     statement.bind(rows, |row| fold(&row.name))?;
-    statement.bind(rows, folded)?;
+    statement.bind(rows, ClientRow::folded_email)?;
     statement.bind(rows, |row| fold(&row.email))?;
     statement.bind(rows, |row| row.phone.as_deref().map(phone_digits))
 }

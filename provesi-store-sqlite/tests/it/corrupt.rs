@@ -203,6 +203,7 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
             None => assert_corrupt(loaded),
         }
         assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
+        assert_eq!(store.existing(&[id, client(1).id]).await.unwrap().len(), 2);
         let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(1).unwrap()));
         loop {
             let page = ClientRepository::page(store, &ClientListing::default(), &request).await.unwrap();

@@ -12,7 +12,7 @@ use provesi_core::{
 use crate::conformance::support::{
     Clients, Orders, all_events, assert_refused, client_rows, order_rows, streamed_clients, streamed_orders,
 };
-use crate::data::{at, client, client_id, stamp};
+use crate::data::{at, client, client_id, client_row, order_row, stamp};
 
 /// A text of 24 characters that is no client id.
 const NO_ID: &str = "no hex at all, 24 chars.";
@@ -36,14 +36,12 @@ pub fn orders() -> Vec<(OrderRow, Vec<Invalid>)> {
     ];
     let row = |(id, (number, client_id, status, is_return, faults)): (i64, (&str, Option<&str>, &str, bool, _))| {
         let row = OrderRow {
-            id: OrderId::new(id),
-            number: number.to_owned(),
             client_id: client_id.map(str::to_owned),
-            status: status.to_owned(),
             return_reason: is_return.then(|| "Llegó roto".to_owned()),
             returned_at: is_return.then(|| at(id % 2)),
             created_at: at(id * 3 % 8),
             updated_at: at(id * 5 % 8),
+            ..order_row(id, number, status)
         };
         (row, faults)
     };
@@ -193,31 +191,30 @@ pub async fn irregular_orders_are_deleted(store: Orders) {
 /// Clients with the ids 1 to 10, two of them valid, and the rules that each breaks. The last has a name that no list goes by.
 #[must_use]
 pub fn clients() -> Vec<(ClientRow, Vec<Invalid>)> {
-    let row = |number, name: &str| ClientRow { name: name.to_owned(), ..ClientRow::from(&client(number, "x")) };
     let name = |rule| Invalid::new(Field::Name, rule);
     let no_at = Invalid::new(Field::Email, Rule::Email(EmailFault::NoAt));
     let (long_phone, long_address) = (Rule::TooLong { max: 20 }, Rule::TooLong { max: 1_000 });
     let long_phone = Invalid::new(Field::Phone, long_phone);
     let long_address = Invalid::new(Field::Address, long_address);
     vec![
-        (row(1, "Ana"), vec![]),
-        (row(2, "  "), vec![name(Rule::Blank)]),
-        (row(3, ""), vec![name(Rule::Blank)]),
-        (row(4, "Ñandú\nDos"), vec![name(Rule::ControlCharacter)]),
-        (row(5, &"y".repeat(200)), vec![name(Rule::TooLong { max: 100 })]),
-        (ClientRow { email: "nobody".to_owned(), ..row(6, "Celia") }, vec![no_at]),
-        (ClientRow { phone: Some("3".repeat(21)), ..row(7, "Ana") }, vec![long_phone]),
-        (ClientRow { address: Some("ñ".repeat(1_001)), ..row(8, "Zoé") }, vec![long_address]),
+        (client_row(1, "Ana"), vec![]),
+        (client_row(2, "  "), vec![name(Rule::Blank)]),
+        (client_row(3, ""), vec![name(Rule::Blank)]),
+        (client_row(4, "Ñandú\nDos"), vec![name(Rule::ControlCharacter)]),
+        (client_row(5, &"y".repeat(200)), vec![name(Rule::TooLong { max: 100 })]),
+        (ClientRow { email: "nobody".to_owned(), ..client_row(6, "Celia") }, vec![no_at]),
+        (ClientRow { phone: Some("3".repeat(21)), ..client_row(7, "Ana") }, vec![long_phone]),
+        (ClientRow { address: Some("ñ".repeat(1_001)), ..client_row(8, "Zoé") }, vec![long_address]),
         (
             ClientRow {
                 email: "Nadie".to_owned(),
                 phone: Some("9".repeat(30)),
                 address: Some("x".repeat(5_000)),
-                ..row(9, " ")
+                ..client_row(9, " ")
             },
             vec![name(Rule::Blank), no_at, long_phone, long_address],
         ),
-        (row(10, &"z".repeat(201)), vec![name(Rule::TooLong { max: 100 })]),
+        (client_row(10, &"z".repeat(201)), vec![name(Rule::TooLong { max: 100 })]),
     ]
 }
 

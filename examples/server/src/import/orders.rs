@@ -1,13 +1,13 @@
 //! The file of orders.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    AuditAction, ClientId, ClientKey, ClientRepository, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderKey,
-    OrderNumber, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Stored,
-    Subject, Timestamp, UniqueField,
+    AuditAction, ClientId, ClientKey, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderKey, OrderNumber,
+    OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Stored, Subject,
+    Timestamp, UniqueField,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -238,21 +238,10 @@ impl Run<'_> {
     /// Looks at the clients of the inserted orders again: a client may have been deleted since the lookup. Its inserted
     /// orders are detached; orders that this import did not insert stay as they are.
     async fn recheck_clients(&self, inserted: Vec<Order>, owners: &mut Owners) -> Result<(), ImportError> {
-        let named: BTreeSet<ClientId> = inserted.iter().filter_map(|order| order.client_id).collect();
-        if named.is_empty() {
-            return Ok(());
-        }
-        let keys: Vec<ClientKey> = named.iter().copied().map(ClientKey::Id).collect();
-        let mut existing = BTreeSet::new();
-        for (id, row) in named.iter().zip(self.app.clients().get_many(&keys).await) {
-            match row {
-                Ok(None) => {}
-                Ok(Some(_)) | Err(StoreError::Corrupt { .. }) => drop(existing.insert(*id)),
-                Err(error) => return Err(ImportError::Clients(error)),
-            }
-        }
-        for &gone in named.difference(&existing) {
-            owners.forget(gone);
+        let named: Vec<ClientId> = inserted.iter().filter_map(|order| order.client_id).collect();
+        let existing = self.app.clients().existing(&named).await.map_err(ImportError::Clients)?;
+        for id in named.iter().filter(|id| !existing.contains(id)) {
+            owners.forget(*id);
         }
         for order in inserted {
             if order.client_id.is_none_or(|id| existing.contains(&id)) {

@@ -1,5 +1,7 @@
 //! `/clients/{id}/`: a client with its latest orders.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -44,7 +46,7 @@ pub(crate) async fn detail(
     };
     let (client, orders) = (found.client, found.orders.inspect_err(error::log).ok());
     let now = visit.now();
-    let link = ClientLink::Known(Box::new(client.clone()));
+    let link = ClientLink::Known(Arc::new(client.clone()));
     let irregular = words::irregular_client(&client);
     let client = client.shown();
     let name = words::named(&client.name);

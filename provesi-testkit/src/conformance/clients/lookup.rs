@@ -24,6 +24,7 @@ pub async fn get_many_gives_each_known_client_once(store: Clients) {
     let asked = [2, 0, 99, 2, 2, 98, 0].map(client_id);
     let found = sorted(store.find_by_ids(&asked).await.expect("read"));
     assert_eq!(found, [kept[0].clone(), kept[2].clone()]);
+    assert_eq!(store.existing(&asked).await.expect("read"), [0, 2].map(client_id).into());
 }
 
 /// Case.
@@ -31,6 +32,7 @@ pub async fn get_many_of_none_is_empty(store: Clients) {
     keep(&store, 1).await;
     assert_eq!(store.find_by_ids(&[]).await.expect("read"), []);
     assert_eq!(store.find_by_ids(&[client_id(7)]).await.expect("read"), []);
+    assert_eq!(store.existing(&[]).await.expect("read"), [].into());
 }
 
 /// Case.
