@@ -8,6 +8,7 @@ mod history;
 mod integrity;
 mod lists;
 mod orders;
+mod retirement;
 mod undo_sweep;
 mod views;
 
@@ -16,6 +17,7 @@ pub use error::AppError;
 pub use health::Health;
 pub use integrity::{DanglingClient, IntegrityReport, RecordReport, RepairError};
 pub use orders::{ClientChoice, OrderChange, OrderDraft};
+pub use retirement::SettledRetirements;
 pub use undo_sweep::SweptOrders;
 pub use views::{ClientDeletion, ClientLink, ClientView, ClientsById, OrderView};
 

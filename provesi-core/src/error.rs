@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::EntryKind;
+
 /// The source of an error, kept for logs. Never part of an answer to a caller.
 pub type Source = Box<dyn StdError + Send + Sync>;
 
@@ -79,6 +81,13 @@ pub enum StoreError {
     /// The record is not as it was read, or not in the expected version: it was changed or deleted. Nothing was changed.
     #[error("the record was changed meanwhile")]
     VersionConflict,
+    /// An entry is not as the write requires: its value is another one, or it exists although it must not, or the other way
+    /// round. Nothing was changed.
+    #[error("an entry ({}) is not as the write requires", kind.as_str())]
+    EntryConflict {
+        /// The kind of the entry.
+        kind: EntryKind,
+    },
     /// The cursor belongs to another listing, or to none.
     #[error("the cursor does not belong to this listing")]
     InvalidCursor,

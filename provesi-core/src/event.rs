@@ -109,6 +109,16 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         return_info: Option<ReturnInfo>,
     },
+    /// The order was deleted before, and was restored as this, with its id.
+    Restored {
+        /// In which status.
+        status: OrderStatus,
+        /// For whom.
+        client_id: Option<ClientId>,
+        /// The reason and date of its return.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        return_info: Option<ReturnInfo>,
+    },
     /// The order was deleted, as this.
     Deleted {
         /// Its last status, unchecked.
@@ -148,6 +158,7 @@ impl EventKind {
             Self::ClientChanged { .. } => "client_changed",
             Self::Renumbered { .. } => "renumbered",
             Self::Repaired { .. } => "repaired",
+            Self::Restored { .. } => "restored",
             Self::Deleted { .. } => "deleted",
         }
     }
@@ -187,6 +198,12 @@ impl EventKind {
             client_id: after.client_id,
             return_info: after.return_info().cloned(),
         }
+    }
+
+    /// The event of restoring `order`.
+    #[must_use]
+    pub fn restored(order: &Order) -> Self {
+        Self::Restored { status: order.status(), client_id: order.client_id, return_info: order.return_info().cloned() }
     }
 
     /// The event of deleting `order`.

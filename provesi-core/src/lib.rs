@@ -9,6 +9,7 @@ mod clock;
 #[cfg(feature = "collation")]
 mod collation;
 mod email;
+mod entry;
 mod error;
 mod event;
 mod invalid;
@@ -31,7 +32,7 @@ mod write;
 pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
     ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RecordReport,
-    RepairError, SweptOrders,
+    RepairError, SettledRetirements, SweptOrders,
 };
 pub use audit::{
     AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
@@ -45,6 +46,7 @@ pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 #[cfg(feature = "collation")]
 pub use collation::name_key;
 pub use email::Email;
+pub use entry::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, EntryWrite};
 pub use error::{Chain, Source, StoreError, UniqueField};
 pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderBefore, OrderEvent};
 pub use invalid::{EmailFault, Field, Invalid, Rule};

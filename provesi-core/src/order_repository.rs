@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
 use crate::{
-    BoxStream, ClientId, EventId, EventQuery, EventsOf, Expected, NewOrder, Order, OrderCursor, OrderEvent,
-    OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest,
-    Stamp, StoreError, Stored, stream_items,
+    BoxStream, ClientId, Entry, EntryCondition, EntryKey, EntryQuery, EventId, EventQuery, EventsOf, Expected,
+    NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRow,
+    OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, Stored, stream_items,
 };
 
 /// A store of orders.
@@ -45,15 +45,20 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// position that it concerns.
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>>;
 
-    /// Makes these writes, position by position, and returns the id of each order. Each write stands alone: one that is
-    /// refused or waits for a lock does not disturb the others, whose order is free unless they concern the same order or
-    /// number.
+    /// Makes these writes, position by position, and returns the id of each order; `None` for a write that concerns none.
+    /// Each write stands alone: one that is refused or waits for a lock does not disturb the others, whose order is free
+    /// unless they concern the same order, number or entry.
+    ///
+    /// A write that requires something of an entry, and one that changes it, are made one after the other: once a change of an
+    /// entry has returned, every read sees what was written while the entry was as before.
     ///
     /// # Errors
     /// At the position of the write:
-    /// - [`StoreError::VersionConflict`] if a column does not have the value of `before`, or the row does not exist.
+    /// - [`StoreError::EntryConflict`] if a condition does not hold, or an entry does not have the value that was read.
+    /// - [`StoreError::VersionConflict`] if a column does not have the value of `before`, or the row does not exist; if an
+    ///   order to be restored exists.
     /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>>;
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>>;
 
     /// A page of a listing, in its order ([`OrderListing`]). Reading page after page covers each order that exists and
     /// does not change meanwhile exactly once, irregular ones too ([`OrderListing::has`]). Rows that cannot be decoded are
@@ -93,6 +98,12 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// # Errors
     /// Those of every method, see above.
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError>;
+
+    /// The entries that the query asks for ([`EntryQuery`]).
+    ///
+    /// # Errors
+    /// Those of every method, see above.
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError>;
 
     /// Whether the store answers and takes writes.
     ///
@@ -208,7 +219,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     ///
     /// # Errors
     /// As [`commit`](OrderRepository::commit).
-    async fn commit_one(&self, write: OrderWrite) -> Result<OrderId, StoreError> {
+    async fn commit_one(&self, write: OrderWrite) -> Result<Option<OrderId>, StoreError> {
         only(self.commit(&[write]).await)
     }
 
@@ -218,6 +229,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
     async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
         let id = self.commit_one(OrderWrite::insert(order.clone(), stamp.clone())).await?;
+        let id = id.ok_or_else(|| StoreError::backend("an inserted order has no id"))?;
         Ok(order.clone().with_id(id))
     }
 
@@ -279,47 +291,67 @@ pub trait OrderRepositoryExt: OrderRepository {
     ///
     /// The orders that were detached before stay detached; another call continues.
     async fn detach_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
-        let (listing, mut request) = (OrderListing::of_client(id), PageRequest::first(PageLimit::MAX));
-        let (mut detached, mut attempts) = (0, 0);
-        while attempts < EDIT_ATTEMPTS {
-            // The same page again: orders that were detached have left the listing.
-            let page = self.page(&listing, &request).await?;
-            let writes = page.items.into_iter().filter_map(|row| {
-                let before = Stored::<Order>::new(row);
-                let after = before.record.as_ref().ok()?.detached_from(id)?;
-                Some(OrderWrite::replace(before, after, stamp.clone()))
-            });
-            let writes: Vec<_> = writes.collect();
-            let mut is_complete = page.next.is_none();
-            if writes.is_empty() && !is_complete {
-                // A page of irregular orders alone, which stay.
-                request.after = page.next;
-                continue;
-            }
-            attempts += 1;
-            for outcome in self.commit(&writes).await {
-                match outcome {
-                    Ok(_) => {
-                        detached += 1;
-                        attempts = 0;
-                    }
-                    Err(StoreError::VersionConflict) => {
-                        // Another writer may have moved the order to another page.
-                        request.after = None;
-                        is_complete = false;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            if is_complete {
-                return Ok(detached);
-            }
-        }
-        Err(StoreError::VersionConflict)
+        detach(self, id, None, stamp).await
+    }
+
+    /// As [`detach_client`](Self::detach_client), as long as the client is retired ([`EntryKey::retirement`]).
+    ///
+    /// # Errors
+    /// - [`StoreError::EntryConflict`] if it is not.
+    /// - As [`detach_client`](Self::detach_client).
+    async fn detach_retired_client(&self, id: ClientId, stamp: &Stamp) -> Result<u64, StoreError> {
+        detach(self, id, Some(EntryCondition::Exists(EntryKey::retirement(id))), stamp).await
     }
 }
 
 impl<R: OrderRepository + ?Sized> OrderRepositoryExt for R {}
+
+/// Detaches a client from all its valid orders, each time only if the condition holds.
+async fn detach<R: OrderRepository + ?Sized>(
+    store: &R,
+    id: ClientId,
+    condition: Option<EntryCondition>,
+    stamp: &Stamp,
+) -> Result<u64, StoreError> {
+    let (listing, mut request) = (OrderListing::of_client(id), PageRequest::first(PageLimit::MAX));
+    let (mut detached, mut attempts) = (0, 0);
+    while attempts < EDIT_ATTEMPTS {
+        // The same page again: orders that were detached have left the listing.
+        let page = store.page(&listing, &request).await?;
+        let writes = page.items.into_iter().filter_map(|row| {
+            let before = Stored::<Order>::new(row);
+            let after = before.record.as_ref().ok()?.detached_from(id)?;
+            let write = OrderWrite::replace(before, after, stamp.clone());
+            Some(condition.iter().cloned().fold(write, OrderWrite::with_condition))
+        });
+        let writes: Vec<_> = writes.collect();
+        let mut is_complete = page.next.is_none();
+        if writes.is_empty() && !is_complete {
+            // A page of irregular orders alone, which stay.
+            request.after = page.next;
+            continue;
+        }
+        attempts += 1;
+        for outcome in store.commit(&writes).await {
+            match outcome {
+                Ok(_) => {
+                    detached += 1;
+                    attempts = 0;
+                }
+                Err(StoreError::VersionConflict) => {
+                    // Another writer may have moved the order to another page.
+                    request.after = None;
+                    is_complete = false;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if is_complete {
+            return Ok(detached);
+        }
+    }
+    Err(StoreError::VersionConflict)
+}
 
 #[async_trait]
 impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
@@ -331,7 +363,7 @@ impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
         (**self).get_many(keys).await
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         (**self).commit(writes).await
     }
 
@@ -357,6 +389,10 @@ impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
         (**self).events(query).await
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        (**self).entries(query).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

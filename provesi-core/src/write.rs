@@ -1,8 +1,8 @@
 //! Writes that were decided: what a store makes durable, without rules of its own.
 
 use crate::{
-    Client, ClientId, ClientRow, Email, EventKind, Irregular, NewOrder, Order, OrderId, OrderNumber, OrderRow, Stamp,
-    StoreError, Timestamp, Version,
+    Client, ClientId, ClientRow, Email, EntryCondition, EntryKey, EntryWrite, EventId, EventKind, Irregular, NewOrder,
+    Order, OrderId, OrderNumber, OrderRow, Stamp, StoreError, Timestamp, Version,
 };
 
 /// By what an order is looked up.
@@ -41,7 +41,7 @@ pub enum ClientKey {
     Email(Email),
 }
 
-/// A change of an order with its events.
+/// A change of an order with its events, and of entries ([`Entry`](crate::Entry)) in the same transaction.
 ///
 /// `before` is the row as it was read: the store makes the change only if every column still has that value, since other
 /// programs change rows without a new `updated_at`.
@@ -49,6 +49,9 @@ pub enum ClientKey {
 pub struct OrderWrite {
     action: OrderAction,
     events: Vec<EventKind>,
+    rewritten: Vec<(EventId, EventKind)>,
+    conditions: Vec<EntryCondition>,
+    entries: Vec<EntryWrite>,
     stamp: Stamp,
 }
 
@@ -69,32 +72,96 @@ pub enum OrderAction {
         /// The row as it was read.
         before: OrderRow,
     },
+    /// Inserts an order that was deleted, under the id that it had.
+    Restore(Order),
+    /// Leaves the row as it is, whatever it is, and if it exists: events alone.
+    Keep {
+        /// The order.
+        id: OrderId,
+        /// Its number, or the last one that it had.
+        number: String,
+    },
+    /// Concerns no order: entries alone.
+    None,
 }
 
 impl OrderWrite {
-    /// Inserts `order`, with the event `created`.
+    /// Inserts `order`, with the event `created`. Its client must not be retired.
     #[must_use]
     pub fn insert(order: NewOrder, stamp: Stamp) -> Self {
-        let events = vec![EventKind::created(&order)];
-        Self { action: OrderAction::Insert(order), events, stamp }
+        let (events, client) = (vec![EventKind::created(&order)], order.client_id);
+        Self::new(OrderAction::Insert(order), events, stamp).attaching(client)
     }
 
     /// Replaces `before` by `after`, which [`Stored::with_content`] returned for it, with the events of the change
-    /// ([`EventKind::changes`]), or of the repair if the row was irregular.
+    /// ([`EventKind::changes`]), or of the repair if the row was irregular. A client that the order did not have must not be
+    /// retired.
     #[must_use]
     pub fn replace(before: Stored<Order>, after: Order, stamp: Stamp) -> Self {
         let events = match &before.record {
             Ok(order) => EventKind::changes(order, &after),
             Err(_) => vec![EventKind::repaired(&before.row, &after)],
         };
-        Self { action: OrderAction::Replace { before: before.row, after }, events, stamp }
+        let attached = after.client_id.filter(|client| before.row.client_id() != Ok(Some(*client)));
+        Self::new(OrderAction::Replace { before: before.row, after }, events, stamp).attaching(attached)
     }
 
     /// Deletes `before`, with the event `deleted`.
     #[must_use]
     pub fn delete(before: Stored<Order>, stamp: Stamp) -> Self {
         let events = vec![EventKind::deleted(&before)];
-        Self { action: OrderAction::Delete { before: before.row }, events, stamp }
+        Self::new(OrderAction::Delete { before: before.row }, events, stamp)
+    }
+
+    /// Restores an order that was deleted, with its id and the event `restored`. Its client must not be retired.
+    #[must_use]
+    pub fn restore(order: Order, stamp: Stamp) -> Self {
+        let (events, client) = (vec![EventKind::restored(&order)], order.client_id);
+        Self::new(OrderAction::Restore(order), events, stamp).attaching(client)
+    }
+
+    /// Appends events to the history of an order, without a change of its row.
+    #[must_use]
+    pub fn append(id: OrderId, number: String, events: Vec<EventKind>, stamp: Stamp) -> Self {
+        Self::new(OrderAction::Keep { id, number }, events, stamp)
+    }
+
+    /// Rewrites events of an order, such as to erase what they say of a person. Their ids, times and actors stay. Ids of no
+    /// event of this order do nothing.
+    #[must_use]
+    pub fn rewrite(id: OrderId, number: String, rewritten: Vec<(EventId, EventKind)>, stamp: Stamp) -> Self {
+        Self { rewritten, ..Self::append(id, number, Vec::new(), stamp) }
+    }
+
+    /// Changes entries alone.
+    #[must_use]
+    pub fn entries_alone(entries: Vec<EntryWrite>, stamp: Stamp) -> Self {
+        Self { entries, ..Self::new(OrderAction::None, Vec::new(), stamp) }
+    }
+
+    /// This write, made only if the condition holds.
+    #[must_use]
+    pub fn with_condition(mut self, condition: EntryCondition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// This write, with a change of an entry in the same transaction. An entry is changed at most once by a write.
+    #[must_use]
+    pub fn with_entry(mut self, entry: EntryWrite) -> Self {
+        self.entries.push(entry);
+        self
+    }
+
+    const fn new(action: OrderAction, events: Vec<EventKind>, stamp: Stamp) -> Self {
+        Self { action, events, rewritten: Vec::new(), conditions: Vec::new(), entries: Vec::new(), stamp }
+    }
+
+    fn attaching(self, client: Option<ClientId>) -> Self {
+        match client {
+            Some(client) => self.with_condition(EntryCondition::Missing(EntryKey::retirement(client))),
+            None => self,
+        }
     }
 
     /// What is done to the row.
@@ -109,19 +176,70 @@ impl OrderWrite {
         &self.events
     }
 
+    /// The events of the order that say something else from now on.
+    #[must_use]
+    pub fn rewritten(&self) -> &[(EventId, EventKind)] {
+        &self.rewritten
+    }
+
+    /// What has to hold for the write to be made.
+    #[must_use]
+    pub fn conditions(&self) -> &[EntryCondition] {
+        &self.conditions
+    }
+
+    /// The changes of entries.
+    #[must_use]
+    pub fn entries(&self) -> &[EntryWrite] {
+        &self.entries
+    }
+
+    /// The entries on which it depends whether the write is made.
+    pub fn entry_keys(&self) -> impl Iterator<Item = &EntryKey> {
+        let conditions = self.conditions.iter().map(EntryCondition::key);
+        conditions.chain(self.entries.iter().map(|entry| &entry.key))
+    }
+
+    /// Whether the entries are as the write requires. `value` gives the value of an entry that exists.
+    ///
+    /// # Errors
+    /// [`StoreError::EntryConflict`] if one is not.
+    pub fn check_entries<'v>(&self, value: impl Fn(&EntryKey) -> Option<&'v str>) -> Result<(), StoreError> {
+        let holds = |condition: &&EntryCondition| condition.holds(value(condition.key()).is_some());
+        let is_as_read = |entry: &&EntryWrite| value(&entry.key) == entry.before.as_deref();
+        let broken = self.conditions.iter().find(|condition| !holds(condition)).map(EntryCondition::key);
+        let changed = || self.entries.iter().find(|entry| !is_as_read(entry)).map(|entry| &entry.key);
+        match broken.or_else(changed) {
+            Some(key) => Err(StoreError::EntryConflict { kind: key.kind }),
+            None => Ok(()),
+        }
+    }
+
     /// When the change is made, and by whom: part of each event.
     #[must_use]
     pub const fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// The number of the order after the write, or the last one of an order that is deleted: part of each event.
+    /// The number of the order after the write, or the last one of an order that is deleted: part of each event. Empty if
+    /// the write concerns no order.
     #[must_use]
     pub fn number(&self) -> &str {
         match &self.action {
             OrderAction::Insert(order) => order.number.as_str(),
-            OrderAction::Replace { after, .. } => after.number.as_str(),
+            OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => order.number.as_str(),
             OrderAction::Delete { before } => &before.number,
+            OrderAction::Keep { number, .. } => number,
+            OrderAction::None => "",
+        }
+    }
+
+    /// The row that has to be as it was read.
+    #[must_use]
+    pub const fn before(&self) -> Option<&OrderRow> {
+        match &self.action {
+            OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before),
+            OrderAction::Insert(_) | OrderAction::Restore(_) | OrderAction::Keep { .. } | OrderAction::None => None,
         }
     }
 }

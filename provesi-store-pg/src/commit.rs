@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 use std::time::Duration;
 
-use provesi_core::{StoreError, UniqueField};
+use provesi_core::{EntryKind, StoreError, UniqueField};
+use serde::Serialize;
 use sqlx::postgres::{PgArguments, PgConnection, PgHasArrayType};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, SqlSafeStr, Type};
 use tokio::time::Instant;
@@ -40,50 +41,14 @@ const INCONCLUSIVE: &str = "inserts are refused, but no row has their number: th
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Insert,
+    /// Inserts a record under an id that it had before.
+    Restore,
     Replace,
     /// Replaces a record and changes a unique value of it. Never joined: a value that is taken fails the statement.
     Rename,
     Delete,
-}
-
-/// The statements of a table. Each returns an [`Answer`] for each write. Those that are named so skip rows that another
-/// transaction has locked.
-pub(crate) struct Texts {
-    pub(crate) insert: &'static str,
-    pub(crate) insert_one: &'static str,
-    pub(crate) replace: &'static str,
-    pub(crate) replace_one: &'static str,
-    pub(crate) replace_unlocked: &'static str,
-    pub(crate) delete: &'static str,
-    pub(crate) delete_unlocked: &'static str,
-}
-
-impl Texts {
-    const fn of(&self, kind: Kind, count: usize, skips_locked: bool) -> &'static str {
-        match (kind, skips_locked) {
-            (Kind::Insert, _) if count == 1 => self.insert_one,
-            (Kind::Insert, _) => self.insert,
-            (Kind::Replace | Kind::Rename, false) if count == 1 => self.replace_one,
-            (Kind::Replace | Kind::Rename, false) => self.replace,
-            (Kind::Replace | Kind::Rename, true) => self.replace_unlocked,
-            (Kind::Delete, false) => self.delete,
-            (Kind::Delete, true) => self.delete_unlocked,
-        }
-    }
-
-    /// The statements whose plans a test looks at.
-    #[cfg(test)]
-    pub(crate) const fn all(&self) -> [&'static str; 7] {
-        [
-            self.insert,
-            self.insert_one,
-            self.replace,
-            self.replace_one,
-            self.replace_unlocked,
-            self.delete,
-            self.delete_unlocked,
-        ]
-    }
+    /// Leaves every record as it is.
+    Keep,
 }
 
 /// A write as this module sees it.
@@ -92,17 +57,24 @@ pub(crate) trait Write: Sync + 'static {
     type Done: Clone + Send;
     /// A record or a unique value that the write changes.
     type Claim: Eq + Hash + Send;
-    const TEXTS: Texts;
     /// The constraints and indexes that keep a field unique, by the start of their names.
     const UNIQUE: &'static [(&'static str, UniqueField)];
+
+    /// The statements, whose plans a test looks at.
+    #[cfg(test)]
+    const TEXTS: &'static [&'static str];
 
     fn kind(&self) -> Kind;
 
     /// What no other write of the same statement may claim.
     fn claims(&self) -> Vec<Self::Claim>;
 
-    /// Binds the arguments of these writes, all of this kind.
-    fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError>;
+    /// The statement that makes these writes, all of this kind, and returns an [`Answer`] for each. It skips rows that another
+    /// transaction has locked, or waits for them.
+    fn text(kind: Kind, writes: &[&Self], skips_locked: bool) -> &'static str;
+
+    /// Binds its arguments.
+    fn bind(kind: Kind, writes: &[&Self], skips_locked: bool, statement: &mut Statement) -> Result<(), StoreError>;
 
     fn done(id: Option<i64>) -> Self::Done;
 }
@@ -110,11 +82,12 @@ pub(crate) trait Write: Sync + 'static {
 /// What a statement returns for a write:
 /// - its place among the writes, from 1;
 /// - its outcome: `done`; `stale`, if the row was not as it was read; `locked`, if the row was as it was read and was not
-///   changed; the name of a unique field whose value is taken; anything else is inconclusive, and is tried again;
+///   changed; the name of a unique field whose value is taken; the kind of an entry that is not as the write requires; anything
+///   else is inconclusive, and is tried again;
 /// - the id of the order.
 type Answer = (i64, String, Option<i64>);
 
-/// A statement with its arguments, of which each is an array with a value for each row. It has one more parameter, its last:
+/// A statement with its arguments, most of them arrays with a value for each row. It has one more parameter, its last:
 /// how long it waits for a lock.
 #[derive(Clone)]
 pub(crate) struct Statement {
@@ -126,9 +99,8 @@ impl Statement {
     /// The statement that makes these writes, all of one kind.
     pub(crate) fn of<W: Write>(writes: &[&W], skips_locked: bool) -> Result<Self, StoreError> {
         let kind = writes[0].kind();
-        let mut statement =
-            Self { text: W::TEXTS.of(kind, writes.len(), skips_locked), arguments: PgArguments::default() };
-        W::bind(kind, writes, &mut statement)?;
+        let mut statement = Self { text: W::text(kind, writes, skips_locked), arguments: PgArguments::default() };
+        W::bind(kind, writes, skips_locked, &mut statement)?;
         Ok(statement)
     }
 
@@ -139,6 +111,21 @@ impl Statement {
     {
         let values: Vec<T> = rows.iter().map(value).collect();
         self.arguments.add(values).map_err(StoreError::backend)
+    }
+
+    /// Binds one value for all rows.
+    pub(crate) fn bind_value<'q, T: Encode<'q, Postgres> + Type<Postgres>>(
+        &mut self,
+        value: T,
+    ) -> Result<(), StoreError> {
+        self.arguments.add(value).map_err(StoreError::backend)
+    }
+
+    /// Binds an array of objects; NULL if it is empty.
+    pub(crate) fn bind_json<T: Serialize>(&mut self, values: &[T]) -> Result<(), StoreError> {
+        let json =
+            (!values.is_empty()).then(|| serde_json::to_string(values)).transpose().map_err(StoreError::backend)?;
+        self.bind_value(json)
     }
 }
 
@@ -335,7 +322,10 @@ impl<W: Write> Batch<'_, '_, '_, W> {
                 // A statement that waited for the lock found a row that was changed meanwhile.
                 ("stale" | "locked", _) => State::Ended(Err(StoreError::VersionConflict)),
                 (_, Some(&(_, field))) => State::Ended(Err(StoreError::AlreadyExists { field })),
-                _ => continue,
+                (outcome, None) => match EntryKind::from_text(outcome) {
+                    Some(kind) => State::Ended(Err(StoreError::EntryConflict { kind })),
+                    None => continue,
+                },
             };
         }
         let is_conclusive = |at: &usize| match self.states[*at] {

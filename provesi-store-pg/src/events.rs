@@ -18,6 +18,7 @@ use std::time::Duration;
 use provesi_core::{
     EventId, EventQuery, EventsOf, OrderEvent, OrderNumber, OrderWrite, PageLimit, StoreError, read_full_page,
 };
+use serde::Serialize;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
@@ -89,6 +90,27 @@ pub(crate) fn bind(writes: &[&OrderWrite], statement: &mut Statement) -> Result<
     statement.bind(&events, |event| event.write.stamp().actor.to_string())?;
     statement.bind(&events, |event| event.write.stamp().address.as_ref().map(IpAddr::to_string))?;
     statement.bind(&events, |event| event.detail.as_str())
+}
+
+/// An event that says something else from now on.
+#[derive(Serialize)]
+pub(crate) struct Rewritten {
+    /// The place of its write, from 1.
+    n: usize,
+    event_id: i64,
+    detail: String,
+}
+
+/// The events that these writes rewrite.
+pub(crate) fn rewritten(writes: &[&OrderWrite]) -> Result<Vec<Rewritten>, StoreError> {
+    let mut all = Vec::new();
+    for (n, write) in (1..).zip(writes) {
+        for (id, kind) in write.rewritten() {
+            let detail = serde_json::to_string(kind).map_err(StoreError::backend)?;
+            all.push(Rewritten { n, event_id: id.get(), detail });
+        }
+    }
+    Ok(all)
 }
 
 /// The order that has the number, else the one that had it last: events tell the number that the order had since, so

@@ -2,13 +2,13 @@
 //! caller's own.
 //!
 //! ```no_run
-//! use provesi_core::{NewOrder, OrderWrite, Stamp};
+//! use provesi_core::{NewOrder, OrderId, OrderWrite, Stamp};
 //! use provesi_store_pg::in_transaction::orders;
 //!
 //! # async fn receive(pool: sqlx::PgPool, new: NewOrder, stamp: Stamp) -> Result<(), Box<dyn std::error::Error>> {
 //! let mut transaction = pool.begin().await?;
 //! for id in orders::commit(&mut transaction, &[OrderWrite::insert(new, stamp)]).await {
-//!     sqlx::query("INSERT INTO shelves (order_id) VALUES ($1)").bind(id?.get()).execute(&mut *transaction).await?;
+//!     sqlx::query("INSERT INTO shelves (order_id) VALUES ($1)").bind(id?.map(OrderId::get)).execute(&mut *transaction).await?;
 //! }
 //! transaction.commit().await?;
 //! # Ok(())
@@ -54,7 +54,7 @@ pub mod orders {
     pub async fn commit(
         transaction: &mut PgTransaction<'_>,
         writes: &[OrderWrite],
-    ) -> Vec<Result<OrderId, StoreError>> {
+    ) -> Vec<Result<Option<OrderId>, StoreError>> {
         commit::commit(&mut Session::Transaction(transaction), writes).await
     }
 }

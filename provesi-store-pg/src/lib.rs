@@ -4,6 +4,7 @@ mod audit;
 mod clients;
 mod commit;
 mod contents;
+mod entries;
 mod error;
 mod events;
 mod executor;

@@ -36,7 +36,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// How a connection to the database at `url` (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`) is to be set up:
-/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, no just-in-time compilation, a marker by
+/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, the isolation level `read committed`, no just-in-time compilation, a marker by
 /// which a pooler is noticed, and an `application_name` when the URL has none.
 ///
 /// # Errors
@@ -53,6 +53,8 @@ pub fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("lock_timeout", lock_timeout.as_str()),
         ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS),
+        // A write that waited for a lock has to see what was committed meanwhile.
+        ("default_transaction_isolation", "read committed"),
         // Compiling a statement takes longer than any of ours does.
         ("jit", "off"),
         pooler::MARKER,

@@ -7,19 +7,19 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
-    OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
+    ClientId, Entry, EntryQuery, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
+    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::commit::commit;
 use crate::error::store_error;
-use crate::events;
 use crate::rows::{ClientIdRow, Lookup, look_up};
 use crate::session::Session;
 use crate::sql::{self, client, folded, is_writable, order_columns};
 use crate::store::{PgStore, writable};
+use crate::{entries, events};
 
 #[cfg(test)]
 pub(crate) use page::Statement;
@@ -62,7 +62,8 @@ const PING: &str = concat!(
     "SELECT ",
     is_writable!(),
     " FROM (SELECT count(*) FROM (SELECT 1 FROM orders_order LIMIT 1) AS one) AS orders, \
-     (SELECT count(*) FROM (SELECT 1 FROM provesi_order_events LIMIT 1) AS one) AS events"
+     (SELECT count(*) FROM (SELECT 1 FROM provesi_order_events LIMIT 1) AS one) AS events, \
+     (SELECT count(*) FROM (SELECT 1 FROM provesi_entries LIMIT 1) AS one) AS entries"
 );
 
 /// The statements whose plans a test looks at.
@@ -79,7 +80,7 @@ impl OrderRepository for PgStore {
         get_many(&mut Session::Pool(self), keys).await
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         commit(&mut Session::Pool(self), writes).await
     }
 
@@ -121,6 +122,10 @@ impl OrderRepository for PgStore {
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
         self.read(query.clone(), |connection, query| Box::pin(events::read(connection, query))).await
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        self.read(query.clone(), |connection, query| Box::pin(entries::read(connection, query))).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

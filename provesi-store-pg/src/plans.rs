@@ -47,6 +47,8 @@ async fn filled() -> Option<Database> {
              FROM generate_series(1, 20000) AS n; \
              INSERT INTO provesi_order_events (order_id, order_number, at, actor, detail) \
              SELECT id, order_number, now(), 'anonymous', '{}' FROM orders_order; \
+             INSERT INTO provesi_entries (kind, name, value, due_at) \
+             SELECT 'answer', n, '{}', now() + n * interval '1 s' FROM generate_series(1, 20000) AS n; \
              INSERT INTO provesi_audit (sequence, at, actor, action, outcome, fields, hash) \
              SELECT n, now() + n * interval '1 s', 'anonymous', 'order_read', 'done', '{}', decode(repeat('00', 32), 'hex') \
              FROM generate_series(1, 20000) AS n; \
@@ -272,9 +274,10 @@ async fn every_other_statement_is_a_lookup() {
     let Some(mut planner) = Planner::new().await else { return };
     // Whatever the values are: that is how a statement is planned that is kept prepared for long.
     planner.connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
-    let reads = [crate::orders::READS, crate::clients::READS, crate::events::READS, crate::audit::READS];
-    let writes = [OrderWrite::TEXTS.all(), ClientWrite::TEXTS.all()];
-    for text in reads.into_iter().flatten().chain(writes.iter().flatten()) {
+    let reads =
+        [crate::entries::READS, crate::orders::READS, crate::clients::READS, crate::events::READS, crate::audit::READS];
+    let writes = [OrderWrite::TEXTS, ClientWrite::TEXTS];
+    for text in reads.into_iter().flatten().chain(writes.into_iter().flatten()) {
         planner.connection.execute(AssertSqlSafe(format!("PREPARE asked AS {text}"))).await.unwrap();
         let nulls = vec!["NULL"; text.matches('$').count().min(3)];
         // Names of parameters may be there twice: as many NULLs as PostgreSQL counts.

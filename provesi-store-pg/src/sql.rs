@@ -137,13 +137,16 @@ macro_rules! lock_timeout {
 
 /// The statement that changes rows only if they are as they were read. `$before` selects the rows as they were read, with
 /// their place `n`. Locks those that still are so, in the order of their ids (`held`); makes the change (`done`); and tells a
-/// row that was passed over because it is locked from one that is not as it was read.
+/// row that was passed over because it is locked from one that is not as it was read. `$first` and `$then` are further parts of
+/// the WITH, `$others` adds the answers of writes that are not in `$before`.
 ///
 /// The coalesce hides the comparisons from the planner, which would expect one row of a thousand to be as it was read.
 macro_rules! compare_and_swap {
-    ($table:literal, $id:literal, $fields:ident, $before:expr, $locked:literal, $change:expr, $then:expr) => {
+    ($table:literal, $id:literal, $fields:ident, $first:expr, $before:expr, $locked:literal, $change:expr, $then:expr, $others:expr) => {
         concat!(
-            "WITH before AS MATERIALIZED (",
+            "WITH ",
+            $first,
+            "before AS MATERIALIZED (",
             $before,
             "), held AS MATERIALIZED (SELECT before.n, stored.id FROM before JOIN ",
             $table,
@@ -172,7 +175,8 @@ macro_rules! compare_and_swap {
             ")) THEN 'locked' \
                 ELSE 'stale' END, ",
             $id,
-            " FROM before LEFT JOIN done USING (n)"
+            " FROM before LEFT JOIN done USING (n)",
+            $others
         )
     };
 }

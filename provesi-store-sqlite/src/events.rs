@@ -47,6 +47,22 @@ pub(crate) async fn insert_all(connection: &mut SqliteConnection, events: &[NewE
     Ok(())
 }
 
+const REWRITE: &str = "UPDATE order_events SET detail = ?3 WHERE id = ?1 AND order_id = ?2";
+
+/// Lets events of an order say something else. `number_released` stays: which number an order gave up is no text of a person.
+pub(crate) async fn rewrite(
+    connection: &mut SqliteConnection,
+    order_id: OrderId,
+    events: &[(EventId, EventKind)],
+) -> Result<(), StoreError> {
+    for (id, kind) in events {
+        let detail = serde_json::to_string(kind).map_err(StoreError::backend)?;
+        let query = sqlx::query(REWRITE).bind(id.get()).bind(order_id.get()).bind(detail);
+        query.execute(&mut *connection).await.map_err(store_error)?;
+    }
+    Ok(())
+}
+
 /// The folded number that the order gives up with this event.
 fn released(number: &str, kind: &EventKind) -> Option<String> {
     let given_up = match kind {

@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod contents;
+mod entries;
 mod error;
 mod events;
 mod file;

@@ -19,6 +19,7 @@ fn migrations() -> Vec<Migration> {
     let first = include_str!("../migrations/0001_clients_orders_history_audit.sql");
     let second = include_str!("../migrations/0002_audit_chain.sql");
     let third = include_str!("../migrations/0003_audit_subjects_beside_the_record.sql");
+    let fourth = include_str!("../migrations/0004_entries.sql");
     vec![
         Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false),
         Migration::new(2, "audit chain".into(), MigrationType::Simple, second.into_sql_str(), false),
@@ -29,6 +30,7 @@ fn migrations() -> Vec<Migration> {
             third.into_sql_str(),
             false,
         ),
+        Migration::new(4, "entries".into(), MigrationType::Simple, fourth.into_sql_str(), false),
     ]
 }
 

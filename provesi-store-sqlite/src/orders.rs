@@ -7,15 +7,15 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, EventQuery, EventsOf, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
-    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
+    ClientId, Entry, EntryQuery, EventQuery, EventsOf, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
+    OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
 use crate::look_up::{Lookup, look_up};
 use crate::page::read_full_page;
 use crate::rows::{ClientIdRow, OrderColumns};
 use crate::store::SqliteStore;
-use crate::{events, sql};
+use crate::{entries, events, sql};
 
 #[cfg(test)]
 pub(crate) use page::{Access, Statement};
@@ -79,7 +79,7 @@ impl OrderRepository for SqliteStore {
         keys.iter().map(row).collect()
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         self.writer.commit_orders(writes).await
     }
 
@@ -126,6 +126,10 @@ impl OrderRepository for SqliteStore {
             EventsOf::All => events::feed(&self.readers, *after, *limit).await,
             EventsOf::Number(number) => events::history(&self.readers, number, *after, *limit).await,
         }
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        entries::read(&self.readers, query).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

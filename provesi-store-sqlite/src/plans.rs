@@ -162,12 +162,17 @@ async fn clients_are_a_walk_along_their_names() {
 #[tokio::test]
 async fn every_other_read_is_a_lookup() {
     let planner = Planner::new().await;
-    for text in
-        crate::orders::READS.iter().chain(crate::clients::READS).chain(crate::events::READS).chain(crate::audit::READS)
+    for text in crate::orders::READS
+        .iter()
+        .chain(crate::entries::READS)
+        .chain(crate::clients::READS)
+        .chain(crate::events::READS)
+        .chain(crate::audit::READS)
     {
         let plan = planner.plan(text).await;
         for step in &plan {
             assert!(!step.starts_with("SCAN orders") && !step.starts_with("SCAN clients"), "{text}: {plan:?}");
+            assert!(!step.starts_with("SCAN entries"), "{text}: {plan:?}");
             assert!(!step.starts_with("SCAN order_events") && !step.starts_with("SCAN audit"), "{text}: {plan:?}");
             assert!(!step.contains("TEMP B-TREE"), "{text}: {plan:?}");
         }

@@ -170,4 +170,5 @@ async fn connect(path: &Path) -> Result<SqlitePool, StoreError> {
 
 /// Reads a row of each table: that a connection is open says nothing about the tables.
 const PING: &str = "SELECT (SELECT count(*) FROM (SELECT 1 FROM clients LIMIT 1)) + \
-    (SELECT count(*) FROM (SELECT 1 FROM orders LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM order_events LIMIT 1))";
+    (SELECT count(*) FROM (SELECT 1 FROM orders LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM order_events LIMIT 1)) + \
+    (SELECT count(*) FROM (SELECT 1 FROM entries LIMIT 1))";

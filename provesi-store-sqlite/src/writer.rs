@@ -74,7 +74,7 @@ impl Writer {
 
     /// Makes these writes of orders, 1,000 in a transaction at most. If a transaction was rolled back because of one of its
     /// writes, each is made on its own, so that the others succeed.
-    pub(crate) async fn commit_orders(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    pub(crate) async fn commit_orders(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for chunk in writes.chunks(sql::CHUNK) {
             let made = self.submit_orders(chunk).await;
@@ -89,7 +89,7 @@ impl Writer {
         outcomes
     }
 
-    async fn submit_orders(&self, writes: &[OrderWrite]) -> Outcomes<OrderId> {
+    async fn submit_orders(&self, writes: &[OrderWrite]) -> Outcomes<Option<OrderId>> {
         let claim = Claim::default();
         let (ticket, answer) = Ticket::new(writes.to_vec(), claim.clone());
         self.submit(Job::Orders(Box::new(ticket)), claim, answer).await

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite,
-    EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow,
-    OrderWrite, Page, PageRequest, StoreError,
+    ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Entry,
+    EntryQuery, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// A store around another that does what its [`Faults`] say: methods fail before or after the inner call took effect,
 /// or wait until they are let go. Without faults it does what the inner store does.
@@ -46,6 +46,8 @@ pub enum Fault {
     Panic,
     /// Waits, before the inner store is asked, until [`Faults::clear`].
     Stall,
+    /// Waits, before the inner store is asked, for a [`Faults::step`].
+    Step,
     /// The first outcome of a call with many keys is [`StoreError::Corrupt`]; the others do their work.
     CorruptFirst,
     /// A page of clients has its first item alone and says that the store stopped early; what else there is does its
@@ -66,6 +68,17 @@ struct Shared {
     stalled: Notify,
     /// Nobody is to stall any more.
     released: Arc<Notify>,
+    steps: Steps,
+}
+
+/// How many calls may go on.
+#[derive(Debug)]
+struct Steps(Semaphore);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Semaphore::new(0))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +88,8 @@ struct Armed {
     /// What single methods do.
     methods: HashMap<&'static str, Plan>,
     stalling: usize,
+    steps_asked: usize,
+    steps_granted: usize,
     /// How often each method was called.
     calls: BTreeMap<&'static str, usize>,
 }
@@ -141,6 +156,18 @@ impl Faults {
         }
     }
 
+    /// Lets one call go on that waits under [`Fault::Step`], or the next one.
+    pub fn step(&self) {
+        self.with(|armed| armed.steps_granted += 1);
+        self.shared.steps.0.add_permits(1);
+    }
+
+    /// Whether a call waits for a [`step`](Self::step).
+    #[must_use]
+    pub fn wants_step(&self) -> bool {
+        self.with(|armed| armed.steps_asked > armed.steps_granted)
+    }
+
     /// How often each method was called since this was last asked, faults or not.
     #[must_use]
     pub fn take_calls(&self) -> BTreeMap<&'static str, usize> {
@@ -185,6 +212,11 @@ impl Faults {
             Some(Fault::Panic) => panic!("{}", Self::CAUSE),
             Some(Fault::Stall) => {
                 self.stall_here().await;
+                Ok(None)
+            }
+            Some(Fault::Step) => {
+                self.with(|armed| armed.steps_asked += 1);
+                self.shared.steps.0.acquire().await.map_err(StoreError::backend)?.forget();
                 Ok(None)
             }
         }
@@ -308,7 +340,7 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         self.faults.around_each("get_many", keys.len(), unavailable, self.inner.get_many(keys)).await
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         self.faults.around_each("commit", writes.len(), outcome_unknown, self.inner.commit(writes)).await
     }
 
@@ -334,6 +366,10 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
         self.faults.around("events", unavailable, self.inner.events(query)).await
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        self.faults.around("entries", unavailable, self.inner.entries(query)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
-    EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
-    OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, Stamp, StoreError,
-    StoredAudit, UniqueField,
+    Entry, EntryKey, EntryQuery, EntryWrite, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCursor,
+    OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page,
+    PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -31,6 +31,7 @@ struct State {
     by_number: HashMap<String, OrderId>,
     events: Vec<OrderEvent>,
     last_order_id: i64,
+    entries: BTreeMap<EntryKey, Entry>,
     audit: Vec<StoredAudit>,
 }
 
@@ -127,7 +128,19 @@ impl State {
         Ok(())
     }
 
-    fn commit_order(&mut self, write: &OrderWrite) -> Result<OrderId, StoreError> {
+    fn put_entries(&mut self, order_id: Option<OrderId>, write: &OrderWrite) {
+        for EntryWrite { key, after, .. } in write.entries() {
+            match after.clone() {
+                None => self.entries.remove(key),
+                Some((value, due_at)) => {
+                    self.entries.insert(key.clone(), Entry { key: key.clone(), value, due_at, order_id })
+                }
+            };
+        }
+    }
+
+    fn commit_order(&mut self, write: &OrderWrite) -> Result<Option<OrderId>, StoreError> {
+        write.check_entries(|key| self.entries.get(key).map(|entry| entry.value.as_str()))?;
         let as_read = |before: &OrderRow| {
             let stored = self.orders.get(&before.id).filter(|order| *order == before);
             stored.map(|order| order.id).ok_or(StoreError::VersionConflict)
@@ -135,24 +148,38 @@ impl State {
         let id = match write.action() {
             OrderAction::Insert(_) => OrderId::new(self.last_order_id + 1),
             OrderAction::Replace { before, .. } | OrderAction::Delete { before } => as_read(before)?,
+            OrderAction::Restore(order) if self.orders.contains_key(&order.id) => {
+                return Err(StoreError::VersionConflict);
+            }
+            OrderAction::Restore(Order { id, .. }) | OrderAction::Keep { id, .. } => *id,
+            OrderAction::None => {
+                self.put_entries(None, write);
+                return Ok(None);
+            }
         };
         let after = match write.action() {
             OrderAction::Insert(order) => Some(order.clone().with_id(id)),
-            OrderAction::Replace { after, .. } => Some(after.clone()),
-            OrderAction::Delete { .. } => None,
+            OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => Some(order.clone()),
+            OrderAction::Delete { .. } | OrderAction::Keep { .. } | OrderAction::None => None,
         };
         if let Some(after) = after {
             if self.order_with(&after.number).is_some_and(|other| other.id != id) {
                 return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
             }
             self.put_order(OrderRow::from(&after));
-        } else {
+        } else if let OrderAction::Delete { .. } = write.action() {
             self.remove_order(id);
         }
         for kind in write.events() {
             self.push_event(id, write.number(), write.stamp(), kind.clone());
         }
-        Ok(id)
+        for event in self.events.iter_mut().filter(|event| event.order_id == id) {
+            if let Some((_, kind)) = write.rewritten().iter().find(|(rewritten, _)| *rewritten == event.id) {
+                event.kind = kind.clone();
+            }
+        }
+        self.put_entries(Some(id), write);
+        Ok(Some(id))
     }
 }
 
@@ -208,7 +235,7 @@ impl OrderRepository for MemoryStore {
         keys.iter().map(|key| Ok(find(key).cloned())).collect()
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         let mut state = self.lock();
         writes.iter().map(|write| state.commit_order(write)).collect()
     }
@@ -253,6 +280,10 @@ impl OrderRepository for MemoryStore {
         };
         let of_order = state.events.iter().filter(|event| id.is_none_or(|id| event.order_id == id));
         Ok(of_order.filter(|event| Some(event.id) > query.after).take(query.limit.get()).cloned().collect())
+    }
+
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        Ok(query.select(self.lock().entries.values().cloned()))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -14,6 +14,10 @@ impl Row for ClientRow {
     const INDEX: TextTable = TableDefinition::new("client_emails");
     const UNIQUE: UniqueField = UniqueField::Email;
 
+    fn id_taken() -> StoreError {
+        StoreError::AlreadyExists { field: UniqueField::ClientId }
+    }
+
     fn keys(&self) -> (String, String) {
         (self.id.to_string(), self.folded_email())
     }

@@ -38,6 +38,9 @@ trait Row: Clone + PartialEq + Send + 'static {
     const INDEX: TextTable;
     const UNIQUE: UniqueField;
 
+    /// What a write is told that inserts a row whose id exists.
+    fn id_taken() -> StoreError;
+
     /// The id, and the key of the index.
     fn keys(&self) -> (String, String);
     fn encode(&self) -> Result<String, redb::Error>;
@@ -73,7 +76,14 @@ impl RedbStore {
         let store = Self { database: Arc::new(database), writer: Arc::default() };
         let create_tables = |transaction: &WriteTransaction| {
             // Opened for writing, a table is made if it does not exist.
-            for table in [ClientRow::ROWS, ClientRow::INDEX, OrderRow::ROWS, OrderRow::INDEX, orders::FORMER_NUMBERS] {
+            for table in [
+                ClientRow::ROWS,
+                ClientRow::INDEX,
+                OrderRow::ROWS,
+                OrderRow::INDEX,
+                orders::FORMER_NUMBERS,
+                orders::ENTRIES,
+            ] {
                 transaction.open_table(table)?;
             }
             transaction.open_table(orders::EVENTS)?;
@@ -198,7 +208,7 @@ fn change<R: Row>(transaction: &WriteTransaction, before: Option<&R>, after: Opt
     }
     if let Some((id, key)) = &new {
         if old.is_none() && rows.get(&**id)?.is_some() {
-            return Ok(Err(StoreError::AlreadyExists { field: UniqueField::ClientId }));
+            return Ok(Err(R::id_taken()));
         }
         if index.get(&**key)?.is_some_and(|holder| holder.value() != id) {
             return Ok(Err(StoreError::AlreadyExists { field: R::UNIQUE }));

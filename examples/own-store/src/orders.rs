@@ -5,15 +5,18 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, ClientRepository, EventId, EventQuery, EventsOf, OrderAction, OrderCursor, OrderEvent, OrderFilter,
-    OrderId, OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, UniqueField,
+    ClientId, ClientRepository, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, EventId, EventQuery, EventsOf,
+    OrderAction, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow,
+    OrderWrite, Page, PageRequest, StoreError, UniqueField,
 };
-use redb::{ReadTransaction, TableDefinition, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::{Key, Outcome, RedbStore, Row, TextTable, change, encode, next, rows};
 
 /// Which order had a number last, of those that have it no more.
 pub(crate) const FORMER_NUMBERS: TextTable = TableDefinition::new("former_order_numbers");
+/// `KIND:NAME`, and value, due instant and order as a JSON array.
+pub(crate) const ENTRIES: TextTable = TableDefinition::new("entries");
 /// The id of the order, and the event as a JSON array.
 pub(crate) const EVENTS: TableDefinition<'_, i64, (&str, &str)> = TableDefinition::new("order_events");
 
@@ -21,6 +24,10 @@ impl Row for OrderRow {
     const ROWS: TextTable = TableDefinition::new("orders");
     const INDEX: TextTable = TableDefinition::new("order_numbers");
     const UNIQUE: UniqueField = UniqueField::OrderNumber;
+
+    fn id_taken() -> StoreError {
+        StoreError::VersionConflict
+    }
 
     fn keys(&self) -> (String, String) {
         (self.id.to_string(), self.number.to_ascii_lowercase())
@@ -52,7 +59,7 @@ impl OrderRepository for RedbStore {
         self.get_rows(keys.iter().map(key).collect()).await
     }
 
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<OrderId, StoreError>> {
+    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         self.make_all(writes, make).await
     }
 
@@ -111,6 +118,24 @@ impl OrderRepository for RedbStore {
         self.read(read).await?
     }
 
+    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+        let query = query.clone();
+        let read = move |snapshot: &ReadTransaction| {
+            let mut entries = Vec::new();
+            for entry in snapshot.open_table(ENTRIES)?.iter()? {
+                let (key, json) = entry?;
+                // A kind of a later version is none of those that are asked for.
+                let key =
+                    key.value().split_once(':').and_then(|(kind, name)| Some((EntryKind::from_text(kind)?, name)));
+                if let Some((kind, name)) = key {
+                    entries.push(decode_entry(EntryKey::new(kind, name), json.value())?);
+                }
+            }
+            Ok(query.select(entries))
+        };
+        self.read(read).await
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         ClientRepository::ping(self).await
     }
@@ -139,27 +164,74 @@ fn decode_event(id: i64, json: &str) -> Result<OrderEvent, StoreError> {
     Ok(OrderEvent { id, order_id, number, at, actor, address, kind })
 }
 
-fn make(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<OrderId> {
-    let (id, before, after) = match write.action() {
-        OrderAction::Insert(order) => {
-            let order = order.clone().with_id(OrderId::new(next(transaction, "orders")?));
-            (order.id, None, Some(OrderRow::from(&order)))
+/// Refuses the write if an entry is not as it requires.
+fn check_entries(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<()> {
+    let (table, mut values) = (transaction.open_table(ENTRIES)?, HashMap::new());
+    for key in write.entry_keys() {
+        if let Some(json) = table.get(&*entry_key(key))? {
+            values.insert(key, decode_entry(key.clone(), json.value())?.value);
         }
-        OrderAction::Replace { before, after } => (before.id, Some(before), Some(after.into())),
-        OrderAction::Delete { before } => (before.id, Some(before), None),
-    };
-    if let Err(refused) = change(transaction, before, after.as_ref())? {
+    }
+    Ok(write.check_entries(|key| values.get(key).map(String::as_str)))
+}
+
+fn make(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<Option<OrderId>> {
+    if let Err(refused) = check_entries(transaction, write)? {
         return Ok(Err(refused));
     }
-    if let Some((id, number)) = before.map(Row::keys) {
+    let (id, after) = match write.action() {
+        OrderAction::Insert(order) => {
+            let order = order.clone().with_id(OrderId::new(next(transaction, "orders")?));
+            (Some(order.id), Some(OrderRow::from(&order)))
+        }
+        OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => (Some(order.id), Some(order.into())),
+        OrderAction::Delete { before } => (Some(before.id), None),
+        OrderAction::Keep { id, .. } => (Some(*id), None),
+        OrderAction::None => (None, None),
+    };
+    if let Err(refused) = change(transaction, write.before(), after.as_ref())? {
+        return Ok(Err(refused));
+    }
+    if let Some((id, number)) = write.before().map(Row::keys) {
         transaction.open_table(FORMER_NUMBERS)?.insert(&*number, &*id)?;
     }
-    for kind in write.events() {
-        let event_id = EventId::new(next(transaction, "events")?);
-        let event = OrderEvent::new(event_id, id, write.number(), write.stamp(), kind.clone());
-        let OrderEvent { id, order_id, number, at, actor, address, kind } = &event;
-        let json = encode(&(id, order_id, number, at, actor, address, kind))?;
-        transaction.open_table(EVENTS)?.insert(id.get(), (&*order_id.to_string(), &*json))?;
+    if let Some(id) = id {
+        append_events(transaction, id, write)?;
+    }
+    let mut entries = transaction.open_table(ENTRIES)?;
+    for EntryWrite { key, after, .. } in write.entries() {
+        match after {
+            Some((value, due_at)) => entries.insert(&*entry_key(key), &*encode(&(value, due_at, id))?)?,
+            None => entries.remove(&*entry_key(key))?,
+        };
     }
     Ok(Ok(id))
+}
+
+fn append_events(transaction: &WriteTransaction, order: OrderId, write: &OrderWrite) -> Result<(), redb::Error> {
+    let mut events = Vec::new();
+    for kind in write.events() {
+        let id = EventId::new(next(transaction, "events")?);
+        events.push(OrderEvent::new(id, order, write.number(), write.stamp(), kind.clone()));
+    }
+    let mut table = transaction.open_table(EVENTS)?;
+    for (id, kind) in write.rewritten() {
+        let stored = table.get(id.get())?.map(|event| decode_event(id.get(), event.value().1));
+        let event = stored.transpose().ok().flatten().filter(|event| event.order_id == order);
+        events.extend(event.map(|event| OrderEvent { kind: kind.clone(), ..event }));
+    }
+    for OrderEvent { id, order_id, number, at, actor, address, kind } in &events {
+        let json = encode(&(id, order_id, number, at, actor, address, kind))?;
+        table.insert(id.get(), (&*order_id.to_string(), &*json))?;
+    }
+    Ok(())
+}
+
+fn entry_key(key: &EntryKey) -> String {
+    format!("{}:{}", key.kind.as_str(), key.name)
+}
+
+fn decode_entry(key: EntryKey, json: &str) -> Result<Entry, redb::Error> {
+    let (value, due_at, order_id) = serde_json::from_str(json).map_err(std::io::Error::from)?;
+    Ok(Entry { key, value, due_at, order_id })
 }

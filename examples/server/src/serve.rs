@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use provesi_core::{App, Chain, IntegrityReport};
+use provesi_core::{App, Chain, IntegrityReport, SettledRetirements};
 use provesi_http::{HttpOptions, Lifecycle, PageOptions, router_with, starting_router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -73,7 +73,7 @@ pub(crate) async fn serve(
             let _ = replaced.send_replace(router_with(app.clone(), options));
             lifecycle.set_ready();
             background.spawn(async move {
-                tokio::join!(sweep(&app), clock::watch(app.clone()));
+                tokio::join!(sweep(&app), settle(&app), clock::watch(app.clone()));
             });
             future::pending::<Result<(), OpenError>>().await
         };
@@ -158,6 +158,22 @@ async fn sweep(app: &App) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }
+
+/// Ends the deletions of clients that a process began and did not end, at the start and every [`SETTLE_INTERVAL`].
+async fn settle(app: &App) {
+    loop {
+        match app.settle_retirements().await {
+            Ok(SettledRetirements { finished: 0, lifted: 0, .. }) => {}
+            Ok(SettledRetirements { finished, detached_orders, lifted, .. }) => {
+                tracing::info!(finished, detached_orders, lifted, "ended deletions of clients that were broken off");
+            }
+            Err(error) => tracing::warn!(error = %Chain(&error), "deletions of clients that were broken off stay so"),
+        }
+        tokio::time::sleep(SETTLE_INTERVAL).await;
+    }
+}
+
+const SETTLE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A sweep reads one index entry for each client with orders, which is cheap.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);

@@ -1,14 +1,15 @@
 //! Make, read, edit and delete a client.
 
+use crate::app::Access;
 use crate::app::lists::stored_page;
 use crate::app::orders::order_subject;
-use crate::app::{Access, tell};
+use crate::app::retirement::Retirement;
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientKey,
     ClientName, ClientRepositoryExt, ClientRow, ClientWrite, Email, Expected, Field, Invalid, ListFilter, Order,
-    OrderCursor, OrderListing, OrderRepositoryExt, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject,
-    UniqueField, stream_pages,
+    OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject, UniqueField,
+    stream_pages,
 };
 
 /// A client to be made.
@@ -230,11 +231,13 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// Deletes a client; its orders stay, without a client. The client goes first: if the process ends in between,
-    /// the orders still name it, and [`check_integrity`](Self::check_integrity) reports them.
+    /// Deletes a client; its orders stay, without a client. That it is being deleted is on record in the store of orders first:
+    /// from then on no order can be attached to it. If the process ends in between,
+    /// [`settle_retirements`](Self::settle_retirements) does the rest.
     ///
     /// # Errors
-    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Contended`] or [`AppError::Clients`].
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Contended`], [`AppError::Orders`] or
+    /// [`AppError::Clients`].
     pub async fn delete_client(
         &self,
         caller: &Caller,
@@ -252,16 +255,44 @@ impl App {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
+        let mut retirement: Option<Retirement> = None;
         for _ in 0..EDIT_ATTEMPTS {
-            let current = self.expected_client(id, expected).await?;
+            let current = match (self.expected_client(id, expected).await, retirement.take()) {
+                (Ok(current), held) => {
+                    retirement = held.filter(|held| held.lasts(self.now()));
+                    current
+                }
+                (Err(error), None) => return Err(error),
+                // Somebody else deleted it meanwhile, and may rely on this record of it.
+                (Err(AppError::ClientNotFound), Some(held)) => {
+                    self.finish_now(caller, held).await;
+                    return Err(AppError::ClientNotFound);
+                }
+                (Err(error), Some(held)) => {
+                    self.lift(caller, held).await;
+                    return Err(error);
+                }
+            };
+            let held = match retirement.take() {
+                Some(held) => held,
+                None => self.retire(caller, id).await?,
+            };
             match self.clients.commit_one(ClientWrite::delete(current.clone())).await {
-                Err(StoreError::VersionConflict) => continue,
-                Err(error) => return Err(client_error(error)),
-                Ok(()) => {}
+                Ok(()) => {
+                    let detached = self.finish_now(caller, held).await;
+                    return Ok(ClientDeletion { client: current, detached });
+                }
+                Err(StoreError::VersionConflict) => retirement = Some(held),
+                // It may still be deleted.
+                Err(error @ StoreError::OutcomeUnknown { .. }) => return Err(client_error(error)),
+                Err(error) => {
+                    self.lift(caller, held).await;
+                    return Err(client_error(error));
+                }
             }
-            let detached = self.orders.detach_client(id, &self.stamp(caller)).await;
-            let detached = detached.inspect_err(|error| tell("a deleted client is still on orders", error)).ok();
-            return Ok(ClientDeletion { client: current, detached });
+        }
+        if let Some(held) = retirement {
+            self.lift(caller, held).await;
         }
         Err(AppError::Contended)
     }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
-    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, Expected, Field,
-    NewOrder, Order, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState, OrderStatus, OrderView,
-    OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject, Timestamp, UniqueField,
+    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, EntryKind,
+    Expected, Field, NewOrder, Order, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState, OrderStatus,
+    OrderView, OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject, Timestamp,
+    UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -126,7 +127,7 @@ impl App {
         let client_id = client.as_ref().map(|client| client.row.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
         let order = self.orders.insert(&order, &stamp).await.map_err(order_error)?;
-        Ok(self.recheck_client(caller, order, client).await)
+        Ok(self.view_of(order.into(), client.map_or(ClientLink::Nobody, |client| ClientLink::Known(Arc::new(client)))))
     }
 
     /// The order with this number in any letter case, or with this id, with its client. By its id it stays the same one when
@@ -192,8 +193,12 @@ impl App {
             match self.orders.commit_one(OrderWrite::replace(current, after.clone(), stamp)).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
-                Ok(_) if attached.is_some() => return Ok(self.recheck_client(caller, after, attached).await),
-                Ok(_) => return Ok(self.view(after.into()).await),
+                Ok(_) => {
+                    return Ok(match attached {
+                        Some(client) => self.view_of(after.into(), ClientLink::Known(Arc::new(client))),
+                        None => self.view(after.into()).await,
+                    });
+                }
             }
             current = self.load_order(OrderKey::Id(id)).await?;
         }
@@ -307,53 +312,6 @@ impl App {
         }
     }
 
-    /// Looks at the client again after a write attached an order to it: the client may have been deleted in between, and
-    /// its orders detached before this one was written. Undoes what this call wrote and nothing else: other orders that
-    /// name the client stay as they are. The order is written whatever fails here; the integrity check reports the rest.
-    /// Returns the order as this call left it, never as another writer did.
-    async fn recheck_client(&self, caller: &Caller, order: Order, client: Option<Stored<Client>>) -> OrderView {
-        let (order, client) = match client {
-            None => (order, ClientLink::Nobody),
-            Some(client) => match self.clients.load(ClientKey::Id(client.row.id)).await {
-                Ok(Some(client)) => (order, ClientLink::Known(Arc::new(client))),
-                Ok(None) => match self.detach_order(caller, &order, client.row.id).await {
-                    Ok(Some(order)) => (order, ClientLink::Nobody),
-                    Ok(None) => (order, ClientLink::Gone(client.row.id)),
-                    Err(error) => {
-                        tell("a deleted client is still on an order", &error);
-                        (order, ClientLink::Gone(client.row.id))
-                    }
-                },
-                Err(error) => {
-                    tell("whether an order's client still exists is unknown", &error);
-                    (order, ClientLink::Known(Arc::new(client)))
-                }
-            },
-        };
-        // The statuses that follow are those of the order as it is returned: another write may have moved it since.
-        self.view_of(order.into(), client)
-    }
-
-    /// Detaches one order from a client. Returns the order as it is then, `None` if another writer was faster, so that it
-    /// does not name the client any more or was deleted.
-    async fn detach_order(
-        &self,
-        caller: &Caller,
-        order: &Order,
-        client: ClientId,
-    ) -> Result<Option<Order>, StoreError> {
-        for _ in 0..EDIT_ATTEMPTS {
-            let Some(current) = self.orders.load(OrderKey::Id(order.id)).await? else { return Ok(None) };
-            let after = current.record.as_ref().ok().and_then(|order| order.detached_from(client));
-            let Some(after) = after else { return Ok(None) };
-            match self.orders.commit_one(OrderWrite::replace(current, after.clone(), self.stamp(caller))).await {
-                Err(StoreError::VersionConflict) => {}
-                result => return result.map(|_| Some(after)),
-            }
-        }
-        Err(StoreError::VersionConflict)
-    }
-
     /// The order with its client.
     async fn view(&self, order: Stored<Order>) -> OrderView {
         let client = match order.row.client_id() {
@@ -406,6 +364,7 @@ fn order_error(error: StoreError) -> AppError {
     match error {
         StoreError::NotFound => AppError::OrderNotFound,
         StoreError::AlreadyExists { field: UniqueField::OrderNumber } => AppError::NumberTaken,
+        StoreError::EntryConflict { kind: EntryKind::Retirement } => AppError::UnknownClient,
         other => AppError::Orders(other),
     }
 }

@@ -9,6 +9,7 @@ mod integrity;
 mod irregular;
 mod lists;
 mod orders;
+mod retirements;
 mod services;
 
 use std::sync::Arc;

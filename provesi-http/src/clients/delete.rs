@@ -23,11 +23,11 @@ use crate::path::PathClient;
         ("If-Match" = Option<String>, Header, description = "Only if the client is in this version: the `ETag` it was read with"),
     ),
     responses(
-        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it, until an operator runs `check --repair`", body = Deleted),
+        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it for some minutes", body = Deleted),
         (status = 400, description = "`ID de cliente inválido`", body = Problem),
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),
-        (status = 503, description = "The store of clients does not answer", body = Problem),
+        (status = 503, description = "A store does not answer; the client is not deleted", body = Problem),
         (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),
 )]

@@ -2,7 +2,7 @@
 
 use provesi_core::{ClientId, ClientRow, ClientWrite, StoreError, UniqueField, fold, name_key, phone_digits};
 
-use crate::commit::{Kind, Statement, Texts, Write};
+use crate::commit::{Kind, Statement, Write};
 use crate::instant::Instant;
 use crate::sql::{client_columns, client_fields, compare_and_swap, lock_timeout};
 
@@ -73,6 +73,7 @@ macro_rules! swap {
             "provesi_clients",
             "NULL::bigint",
             client_fields,
+            "",
             concat!(
                 "SELECT before.* FROM ",
                 lock_timeout!($lock_timeout),
@@ -84,6 +85,7 @@ macro_rules! swap {
             ),
             $locked,
             $change,
+            "",
             ""
         )
     };
@@ -119,15 +121,10 @@ macro_rules! delete {
     };
 }
 
-const TEXTS: Texts = Texts {
-    insert: INSERT,
-    insert_one: INSERT,
-    replace: replace!(""),
-    replace_one: replace!(""),
-    replace_unlocked: replace!(" SKIP LOCKED"),
-    delete: delete!(""),
-    delete_unlocked: delete!(" SKIP LOCKED"),
-};
+const REPLACE: &str = replace!("");
+const REPLACE_UNLOCKED: &str = replace!(" SKIP LOCKED");
+const DELETE: &str = delete!("");
+const DELETE_UNLOCKED: &str = delete!(" SKIP LOCKED");
 
 /// What a write of clients claims.
 #[derive(PartialEq, Eq, Hash)]
@@ -140,9 +137,11 @@ pub(crate) enum Claim {
 impl Write for ClientWrite {
     type Done = ();
     type Claim = Claim;
-    const TEXTS: Texts = TEXTS;
     const UNIQUE: &'static [(&'static str, UniqueField)] =
         &[("provesi_clients_email", UniqueField::Email), ("provesi_clients_pkey", UniqueField::ClientId)];
+
+    #[cfg(test)]
+    const TEXTS: &'static [&'static str] = &[INSERT, REPLACE, REPLACE_UNLOCKED, DELETE, DELETE_UNLOCKED];
 
     fn kind(&self) -> Kind {
         match self {
@@ -158,7 +157,17 @@ impl Write for ClientWrite {
         rows.flat_map(|row| [Claim::Id(row.id), Claim::Email(row.folded_email())]).collect()
     }
 
-    fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError> {
+    fn text(kind: Kind, _: &[&Self], skips_locked: bool) -> &'static str {
+        match (kind, skips_locked) {
+            (Kind::Insert | Kind::Restore | Kind::Keep, _) => INSERT,
+            (Kind::Replace | Kind::Rename, false) => REPLACE,
+            (Kind::Replace | Kind::Rename, true) => REPLACE_UNLOCKED,
+            (Kind::Delete, false) => DELETE,
+            (Kind::Delete, true) => DELETE_UNLOCKED,
+        }
+    }
+
+    fn bind(kind: Kind, writes: &[&Self], _: bool, statement: &mut Statement) -> Result<(), StoreError> {
         let before: Vec<_> = writes.iter().filter_map(|write| before(write).cloned()).collect();
         let after: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
         bind_rows(if kind == Kind::Insert { &after } else { &before }, statement)?;
@@ -189,7 +198,6 @@ fn after(write: &ClientWrite) -> Option<ClientRow> {
     }
 }
 
-/// The address of a row as addresses are compared; one that is none stands for itself.
 /// Binds the columns of rows, in the order of `client_columns`.
 fn bind_rows(rows: &[ClientRow], statement: &mut Statement) -> Result<(), StoreError> {
     statement.bind(rows, |row| row.id.to_string())?;

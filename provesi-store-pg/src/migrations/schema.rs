@@ -39,6 +39,7 @@ pub(super) static SCRIPTS: &[Script] = &[
         description: "the tables of the chain of records of access",
         text: include_str!("../../migrations/0003_audit_chain.sql"),
     },
+    Script { version: 4, description: "the table of entries", text: include_str!("../../migrations/0004_entries.sql") },
 ];
 
 /// An index of a table that others write to meanwhile.

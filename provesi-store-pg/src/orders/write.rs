@@ -1,13 +1,14 @@
-//! The statements that write orders, each with its events.
+//! The statements that write orders, each with its events and entries.
 //!
 //! A row is replaced or deleted only if every column still has the value that was read, whether or not `updated_at` moved.
 //! Rows are locked in the order of their ids and numbers are inserted in their order, so that two statements do not wait for
 //! each other. A statement has its snapshot before its locks: PostgreSQL checks the columns again on the row as it is once
-//! it is locked.
+//! it is locked. Entries are locked first of all, see [`entries`].
 
-use provesi_core::{OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
+use provesi_core::{EntryKey, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 
-use crate::commit::{Kind, Statement, Texts, Write};
+use crate::commit::{Kind, Statement, Write};
+use crate::entries::{self, put_entries, refused, refused_writes};
 use crate::events::{self, append_event, append_events};
 use crate::instant::Instant;
 use crate::sql::{compare_and_swap, folded, lock_timeout, order_columns, order_fields};
@@ -56,100 +57,174 @@ macro_rules! rows_after {
     };
 }
 
-/// Without a target for the conflict: two indexes and the primary key may be in the way, and a violation would fail the
-/// statement.
-const INSERT: &str = concat!(
-    "WITH given AS MATERIALIZED (SELECT given.*, ",
-    folded!(),
-    " AS folded FROM ",
-    lock_timeout!("$15"),
-    ", ",
-    rows!(many "given"),
-    "), \
-     inserted AS (\
-        INSERT INTO orders_order (",
-    order_fields!(""),
-    ") SELECT ",
-    order_fields!(""),
-    " FROM given ORDER BY folded ON CONFLICT DO NOTHING RETURNING id, order_number), \
-     done AS MATERIALIZED (SELECT given.n, inserted.id FROM inserted JOIN given USING (order_number)), ",
-    append_events!(),
-    " SELECT given.n, CASE \
-        WHEN done.id IS NOT NULL THEN 'done' \
-        WHEN EXISTS (SELECT 1 FROM orders_order WHERE ",
-    folded!(),
-    " = given.folded) THEN 'order_number' \
-        ELSE 'inconclusive' END, done.id \
-     FROM given LEFT JOIN done USING (n)"
+/// Inserts the columns `$columns`. Without a target for the conflict: two indexes and the primary key may be in the way, and a
+/// violation would fail the statement.
+macro_rules! insert {
+    ($columns:expr, $id_taken:literal) => {
+        concat!(
+            "WITH ",
+            refused!("$15", "$16", "$17"),
+            ", given AS MATERIALIZED (SELECT given.*, ",
+            folded!(),
+            " AS folded FROM ",
+            lock_timeout!("$17"),
+            ", ",
+            rows!(many "given"),
+            " WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.n = given.n)), \
+             inserted AS (\
+                INSERT INTO orders_order (",
+            $columns,
+            ") SELECT ",
+            $columns,
+            " FROM given ORDER BY folded ON CONFLICT DO NOTHING RETURNING id, order_number), \
+             done AS MATERIALIZED (SELECT given.n, inserted.id FROM inserted JOIN given USING (order_number)), ",
+            append_events!(),
+            ", ",
+            put_entries!("$15"),
+            " SELECT given.n, CASE \
+                WHEN done.id IS NOT NULL THEN 'done' ",
+            $id_taken,
+            "WHEN EXISTS (SELECT 1 FROM orders_order WHERE ",
+            folded!(),
+            " = given.folded) THEN 'order_number' \
+                ELSE 'inconclusive' END, done.id \
+             FROM given LEFT JOIN done USING (n)",
+            refused_writes!()
+        )
+    };
+}
+
+const INSERT: &str = insert!(order_fields!(""), "");
+
+const RESTORE: &str = insert!(
+    order_columns!(),
+    "WHEN EXISTS (SELECT 1 FROM orders_order AS stored WHERE stored.id = given.id) THEN 'stale' "
 );
 
-/// The same for one order, which has one event: without arrays to join, which cost more than the insert itself.
-const INSERT_ONE: &str = concat!(
-    "WITH done AS (\
-        INSERT INTO orders_order (",
-    order_fields!(""),
-    ") SELECT ($8::text[])[1], ($9::text[])[1], ($10::text[])[1], ($11::text[])[1], ($12::timestamptz[])[1], \
-            ($13::timestamptz[])[1], ($14::timestamptz[])[1] FROM ",
-    lock_timeout!("$15"),
-    " ON CONFLICT DO NOTHING RETURNING id), ",
-    append_event!(),
-    " SELECT 1::bigint, CASE \
-        WHEN done.id IS NOT NULL THEN 'done' \
-        WHEN EXISTS (SELECT 1 FROM orders_order WHERE ",
-    folded!(),
-    " = lower(($8::text[])[1] COLLATE \"C\")) THEN 'order_number' \
-        ELSE 'inconclusive' END, done.id \
-     FROM (SELECT $1::bigint[], $7::bigint[]) AS given LEFT JOIN done ON true"
+/// Inserts one order, which has one event: without arrays to join, which cost more than the insert itself.
+macro_rules! insert_one {
+    ($refused:expr, $lock_timeout:literal, $condition:literal, $entries:expr, $refused_write:literal) => {
+        concat!(
+            "WITH ",
+            $refused,
+            "done AS (\
+                INSERT INTO orders_order (",
+            order_fields!(""),
+            ") SELECT ($8::text[])[1], ($9::text[])[1], ($10::text[])[1], ($11::text[])[1], ($12::timestamptz[])[1], \
+                    ($13::timestamptz[])[1], ($14::timestamptz[])[1] FROM ",
+            lock_timeout!($lock_timeout),
+            $condition,
+            " ON CONFLICT DO NOTHING RETURNING 1::bigint AS n, id), ",
+            append_event!(),
+            $entries,
+            " SELECT 1::bigint, CASE \
+                WHEN done.id IS NOT NULL THEN 'done' ",
+            $refused_write,
+            "WHEN EXISTS (SELECT 1 FROM orders_order WHERE ",
+            folded!(),
+            " = lower(($8::text[])[1] COLLATE \"C\")) THEN 'order_number' \
+                ELSE 'inconclusive' END, done.id \
+             FROM (SELECT $1::bigint[], $7::bigint[]) AS given LEFT JOIN done ON true"
+        )
+    };
+}
+
+const INSERT_ONE_WITHOUT_ENTRIES: &str = insert_one!("", "$15", "", "", "");
+
+const INSERT_ONE: &str = insert_one!(
+    concat!(refused!("$15", "$16", "$17"), ", "),
+    "$17",
+    " WHERE NOT EXISTS (SELECT 1 FROM refused)",
+    concat!(", ", put_entries!("$15")),
+    "WHEN EXISTS (SELECT 1 FROM refused) THEN (SELECT reason FROM refused) "
 );
 
+/// A compare-and-swap of rows that are not refused because of their entries.
 macro_rules! swap {
-    ($lock_timeout:literal, $count:ident, $locked:literal, $change:expr) => {
+    ($entries:literal, $waits:literal, $lock_timeout:literal, $count:ident, $locked:literal, $change:expr) => {
         compare_and_swap!(
             "orders_order",
             "before.id",
             order_fields,
-            concat!("SELECT before.* FROM ", lock_timeout!($lock_timeout), ", ", rows!($count "before")),
+            concat!(refused!($entries, $waits, $lock_timeout), ", "),
+            concat!(
+                "SELECT before.* FROM ",
+                lock_timeout!($lock_timeout),
+                ", ",
+                rows!($count "before"),
+                " WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.n = before.n)"
+            ),
             $locked,
             $change,
-            concat!(", ", append_events!(), " ")
+            concat!(", ", append_events!(), ", ", put_entries!($entries), " "),
+            refused_writes!()
+        )
+    };
+}
+
+macro_rules! update {
+    ($count:ident) => {
+        concat!(
+            "UPDATE orders_order SET (",
+            order_fields!(""),
+            ") = (",
+            order_fields!("after."),
+            ") FROM held JOIN ",
+            rows_after!($count),
+            " USING (n)"
         )
     };
 }
 
 macro_rules! replace {
     ($count:ident, $locked:literal) => {
-        swap!(
-            "$23",
-            $count,
-            $locked,
-            concat!(
-                "UPDATE orders_order SET (",
-                order_fields!(""),
-                ") = (",
-                order_fields!("after."),
-                ") FROM held JOIN ",
-                rows_after!($count),
-                " USING (n)"
-            )
-        )
+        swap!("$23", "$24", "$25", $count, $locked, update!($count))
     };
 }
+
+const REPLACE: &str = replace!(many, "");
+const REPLACE_UNLOCKED: &str = replace!(many, " SKIP LOCKED");
+const REPLACE_ONE: &str = replace!(one, "");
+
+const REPLACE_ONE_WITHOUT_ENTRIES: &str = compare_and_swap!(
+    "orders_order",
+    "before.id",
+    order_fields,
+    "",
+    concat!("SELECT before.* FROM ", lock_timeout!("$23"), ", ", rows!(one "before")),
+    "",
+    update!(one),
+    concat!(", ", append_events!(), " "),
+    ""
+);
 
 macro_rules! delete {
     ($locked:literal) => {
-        swap!("$15", many, $locked, "DELETE FROM orders_order USING held")
+        swap!("$15", "$16", "$17", many, $locked, "DELETE FROM orders_order USING held")
     };
 }
 
-const TEXTS: Texts = Texts {
-    insert: INSERT,
-    insert_one: INSERT_ONE,
-    replace: replace!(many, ""),
-    replace_one: replace!(one, ""),
-    replace_unlocked: replace!(many, " SKIP LOCKED"),
-    delete: delete!(""),
-    delete_unlocked: delete!(" SKIP LOCKED"),
-};
+const DELETE: &str = delete!("");
+const DELETE_UNLOCKED: &str = delete!(" SKIP LOCKED");
+
+/// Leaves all rows as they are: events, those that are rewritten ($8), and entries. The order of each write is in $7, NULL for a
+/// write that concerns none.
+const KEEP: &str = concat!(
+    "WITH ",
+    refused!("$9", "$10", "$11"),
+    ", done AS MATERIALIZED (SELECT given.n, given.id FROM ",
+    lock_timeout!("$11"),
+    ", unnest($7::bigint[]) WITH ORDINALITY AS given (id, n) \
+        WHERE NOT EXISTS (SELECT 1 FROM refused WHERE refused.n = given.n)), ",
+    append_events!(),
+    ", rewritten AS (\
+        UPDATE provesi_order_events AS event SET detail = changed.detail::jsonb \
+        FROM done JOIN jsonb_to_recordset($8::jsonb) AS changed (n bigint, event_id bigint, detail text) USING (n) \
+        WHERE event.id = changed.event_id AND event.order_id = done.id), ",
+    put_entries!("$9"),
+    " SELECT done.n, 'done', done.id FROM done",
+    refused_writes!()
+);
 
 /// What a write of orders claims.
 #[derive(PartialEq, Eq, Hash)]
@@ -157,53 +232,101 @@ pub(crate) enum Claim {
     Id(OrderId),
     /// A number in lower case.
     Number(String),
+    Entry(EntryKey),
 }
 
 impl Write for OrderWrite {
-    type Done = OrderId;
+    type Done = Option<OrderId>;
     type Claim = Claim;
-    const TEXTS: Texts = TEXTS;
     /// Our index, in any letter case, and Django's constraint, to the letter.
     const UNIQUE: &'static [(&'static str, UniqueField)] =
         &[("provesi_orders_number", UniqueField::OrderNumber), ("orders_order_order_number", UniqueField::OrderNumber)];
+    #[cfg(test)]
+    const TEXTS: &'static [&'static str] = &[
+        INSERT,
+        INSERT_ONE,
+        INSERT_ONE_WITHOUT_ENTRIES,
+        RESTORE,
+        REPLACE,
+        REPLACE_ONE,
+        REPLACE_ONE_WITHOUT_ENTRIES,
+        REPLACE_UNLOCKED,
+        DELETE,
+        DELETE_UNLOCKED,
+        KEEP,
+    ];
 
     fn kind(&self) -> Kind {
         match self.action() {
             OrderAction::Insert(_) => Kind::Insert,
+            OrderAction::Restore(_) => Kind::Restore,
             OrderAction::Replace { before, after } if before.number != after.number.as_str() => Kind::Rename,
             OrderAction::Replace { .. } => Kind::Replace,
             OrderAction::Delete { .. } => Kind::Delete,
+            OrderAction::Keep { .. } | OrderAction::None => Kind::Keep,
         }
     }
 
     fn claims(&self) -> Vec<Claim> {
-        let number = Claim::Number(self.number().to_ascii_lowercase());
-        match before(self) {
-            Some(before) => vec![Claim::Id(before.id), Claim::Number(before.number.to_ascii_lowercase()), number],
-            None => vec![number],
+        let mut claims: Vec<_> = self.entries().iter().map(|entry| Claim::Entry(entry.key.clone())).collect();
+        claims.extend(id(self).map(Claim::Id));
+        if *self.action() != OrderAction::None {
+            claims.push(Claim::Number(self.number().to_ascii_lowercase()));
+        }
+        claims.extend(self.before().map(|before| Claim::Number(before.number.to_ascii_lowercase())));
+        claims
+    }
+
+    fn text(kind: Kind, writes: &[&Self], skips_locked: bool) -> &'static str {
+        let is_one = writes.len() == 1;
+        match (kind, skips_locked) {
+            (Kind::Insert, _) if is_one && has_no_entries(writes) => INSERT_ONE_WITHOUT_ENTRIES,
+            (Kind::Insert, _) if is_one => INSERT_ONE,
+            (Kind::Insert, _) => INSERT,
+            (Kind::Restore, _) => RESTORE,
+            (Kind::Replace | Kind::Rename, false) if is_one && has_no_entries(writes) => REPLACE_ONE_WITHOUT_ENTRIES,
+            (Kind::Replace | Kind::Rename, false) if is_one => REPLACE_ONE,
+            (Kind::Replace | Kind::Rename, false) => REPLACE,
+            (Kind::Replace | Kind::Rename, true) => REPLACE_UNLOCKED,
+            (Kind::Delete, false) => DELETE,
+            (Kind::Delete, true) => DELETE_UNLOCKED,
+            (Kind::Keep, _) => KEEP,
         }
     }
 
-    fn bind(kind: Kind, writes: &[&Self], statement: &mut Statement) -> Result<(), StoreError> {
+    fn bind(kind: Kind, writes: &[&Self], skips_locked: bool, statement: &mut Statement) -> Result<(), StoreError> {
         events::bind(writes, statement)?;
-        let rows: Vec<_> = writes.iter().filter_map(|write| before(write).cloned().or_else(|| after(write))).collect();
-        bind_rows(&rows, statement)?;
+        if kind == Kind::Keep {
+            statement.bind(writes, |write| id(write).map(OrderId::get))?;
+            statement.bind_json(&events::rewritten(writes)?)?;
+        } else {
+            let row = |write: &&Self| write.before().cloned().or_else(|| after(write));
+            bind_rows(&writes.iter().filter_map(row).collect::<Vec<_>>(), statement)?;
+        }
         if matches!(kind, Kind::Replace | Kind::Rename) {
             let rows: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
             bind_rows(&rows, statement)?;
         }
-        Ok(())
+        let is_without = [INSERT_ONE_WITHOUT_ENTRIES, REPLACE_ONE_WITHOUT_ENTRIES].contains(&statement.text);
+        if is_without { Ok(()) } else { entries::bind(writes, skips_locked, statement) }
     }
 
-    fn done(id: Option<i64>) -> OrderId {
-        OrderId::new(id.unwrap_or_default())
+    fn done(id: Option<i64>) -> Option<OrderId> {
+        id.map(OrderId::new)
     }
 }
 
-const fn before(write: &OrderWrite) -> Option<&OrderRow> {
+fn has_no_entries(writes: &[&OrderWrite]) -> bool {
+    writes.iter().all(|write| write.entry_keys().next().is_none())
+}
+
+/// The id of the order, if it has one before the write.
+fn id(write: &OrderWrite) -> Option<OrderId> {
     match write.action() {
-        OrderAction::Insert(_) => None,
-        OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before),
+        OrderAction::Insert(_) | OrderAction::None => None,
+        OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before.id),
+        OrderAction::Restore(order) => Some(order.id),
+        OrderAction::Keep { id, .. } => Some(*id),
     }
 }
 
@@ -211,8 +334,8 @@ const fn before(write: &OrderWrite) -> Option<&OrderRow> {
 fn after(write: &OrderWrite) -> Option<OrderRow> {
     match write.action() {
         OrderAction::Insert(order) => Some(OrderRow::from(&order.clone().with_id(OrderId::new(0)))),
-        OrderAction::Replace { after, .. } => Some(OrderRow::from(after)),
-        OrderAction::Delete { .. } => None,
+        OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => Some(OrderRow::from(order)),
+        OrderAction::Delete { .. } | OrderAction::Keep { .. } | OrderAction::None => None,
     }
 }
 

@@ -35,7 +35,7 @@ fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
 /// Inserts orders with the numbers and so on.
 async fn inserted(store: &PgStore, count: usize) -> Vec<Stored<Order>> {
     let inserts: Vec<_> = (0..count).map(|n| insert(&format!("A-{n}"))).collect();
-    let ids = OrderRepository::commit(store, &inserts).await.into_iter().map(Result::unwrap);
+    let ids = OrderRepository::commit(store, &inserts).await.into_iter().map(|id| id.unwrap().unwrap());
     load(store, ids).await
 }
 
@@ -63,7 +63,10 @@ async fn wait_for(raw: &mut PgConnection, condition: &'static str, count: i64) {
     }
 }
 
-fn commit(store: &PgStore, writes: Vec<OrderWrite>) -> tokio::task::JoinHandle<Vec<Result<OrderId, StoreError>>> {
+fn commit(
+    store: &PgStore,
+    writes: Vec<OrderWrite>,
+) -> tokio::task::JoinHandle<Vec<Result<Option<OrderId>, StoreError>>> {
     let store = store.clone();
     tokio::spawn(async move { OrderRepository::commit(&store, &writes).await })
 }

@@ -64,6 +64,7 @@ impl Fixture {
 const EMPTY: &str = "
     DELETE FROM orders_order; ALTER TABLE orders_order ALTER COLUMN id RESTART;
     DELETE FROM provesi_order_events; ALTER TABLE provesi_order_events ALTER COLUMN id RESTART;
+    DELETE FROM provesi_entries;
     DELETE FROM provesi_clients;
     DELETE FROM provesi_audit_subjects;
     DELETE FROM provesi_audit;
@@ -151,7 +152,7 @@ pub(crate) async fn insert_in(
 ) -> Result<Order, StoreError> {
     let write = OrderWrite::insert(new.clone(), stamp.clone());
     let id = only(in_transaction::orders::commit(transaction, &[write]).await)?;
-    Ok(new.clone().with_id(id))
+    Ok(new.clone().with_id(id.unwrap()))
 }
 
 /// Reads an order in a transaction of the caller's, and replaces its content.

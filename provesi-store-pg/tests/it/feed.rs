@@ -78,7 +78,8 @@ async fn the_lock_is_taken_before_an_id_is_assigned() {
     let mut transaction = fixture.store.pool().begin().await.unwrap();
     insert_in(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
     let held: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND pid = pg_backend_pid()",
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND objsubid = 2 \
+         AND pid = pg_backend_pid()",
     )
     .fetch_one(&mut *transaction)
     .await

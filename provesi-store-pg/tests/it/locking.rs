@@ -113,7 +113,9 @@ async fn what_the_isolation_of_the_database_refuses_is_tried_again() {
     let options =
         connect_options(fixture.database.url()).unwrap().options([("default_transaction_isolation", "serializable")]);
     let store = PgStore::new(pool_options(8).connect_lazy_with(options));
-    let made = insert(&store, "A").await;
+    // With a client it would be refused.
+    let given = NewOrder { client_id: None, ..order("A", OrderStatus::Received) };
+    let made = OrderRepositoryExt::insert(&store, &given, &stamp(1)).await.unwrap();
     let changes = (0..12).map(|n| {
         let (store, given) = (store.clone(), Order { number: format!("A-{n}").parse().unwrap(), ..made.clone() });
         tokio::spawn(async move { OrderRepositoryExt::update(&store, &given, Expected::Any, &stamp(2)).await })

@@ -75,7 +75,8 @@ async fn a_batch_is_one_statement_for_each_kind_of_write_and_each_new_number() {
     let (store, statements) = counted(&fixture).await;
     let insert = |number: &str| OrderWrite::insert(order(number, OrderStatus::Received), stamp(1));
     let inserts: Vec<_> = (0..1_000).map(|n| insert(&format!("A-{n}"))).collect();
-    let ids: Vec<_> = OrderRepository::commit(&store, &inserts).await.into_iter().map(Result::unwrap).collect();
+    let ids: Vec<_> =
+        OrderRepository::commit(&store, &inserts).await.into_iter().map(|id| id.unwrap().unwrap()).collect();
     assert_eq!(statements.take().len(), 1, "1,000 inserts");
     assert!(OrderRepository::commit(&store, &inserts).await.iter().all(Result::is_err));
     assert_eq!(statements.take().len(), 1, "1,000 numbers that are taken");

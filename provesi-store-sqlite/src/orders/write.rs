@@ -5,33 +5,68 @@ use std::collections::HashMap;
 use provesi_core::{NewOrder, Order, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 use sqlx::sqlite::SqliteConnection;
 
+use crate::entries::Entries;
 use crate::error::{is_unique_violation, store_error};
 use crate::events::{self, NewEvent};
 use crate::sql;
 
-/// Makes `writes` in their order and returns their outcomes. Those that follow each other and insert become one statement,
-/// and all events another.
+/// Makes `writes` in their order and returns their outcomes. Those that follow each other and insert, without a change of an
+/// entry, become one statement, and all events another.
 pub(crate) async fn commit(
     connection: &mut SqliteConnection,
     writes: &[&OrderWrite],
-) -> Result<Vec<Result<OrderId, StoreError>>, StoreError> {
+) -> Result<Vec<Result<Option<OrderId>, StoreError>>, StoreError> {
+    let mut entries = if writes.iter().any(|write| write.entry_keys().next().is_some()) {
+        Entries::read(connection, writes).await?
+    } else {
+        Entries::default()
+    };
     let mut outcomes = Vec::with_capacity(writes.len());
-    let is_insert = |write: &OrderWrite| matches!(write.action(), OrderAction::Insert(_));
+    let is_insert = |write: &OrderWrite| matches!(write.action(), OrderAction::Insert(_)) && write.entries().is_empty();
     for group in writes.chunk_by(|one, other| is_insert(one) && is_insert(other)) {
-        match group[0].action() {
-            OrderAction::Insert(_) => outcomes.append(&mut insert_all(connection, group).await?),
-            OrderAction::Replace { before, after } => outcomes.push(replace(connection, before, after).await?),
-            OrderAction::Delete { before } => outcomes.push(delete(connection, before).await?),
+        let checked: Vec<_> = group.iter().map(|write| entries.check(write)).collect();
+        let allowed = group.iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
+        let allowed: Vec<&OrderWrite> = allowed.map(|(write, _)| *write).collect();
+        let mut made = make(connection, &allowed).await?.into_iter();
+        for (write, checked) in group.iter().zip(checked) {
+            let outcome = match checked {
+                Err(refused) => Err(refused),
+                Ok(()) => made.next().unwrap_or_else(|| Err(StoreError::backend("a write has no outcome"))),
+            };
+            if let Ok(order_id) = outcome {
+                entries.put(connection, write, order_id).await?;
+            }
+            outcomes.push(outcome);
         }
     }
-    let mut made = Vec::with_capacity(writes.len());
+    let mut appended = Vec::with_capacity(writes.len());
     for (write, outcome) in writes.iter().zip(&outcomes) {
-        let Ok(order_id) = *outcome else { continue };
+        let Ok(Some(order_id)) = *outcome else { continue };
         let (number, stamp) = (write.number(), write.stamp());
-        made.extend(write.events().iter().map(|kind| NewEvent { order_id, number, stamp, kind }));
+        appended.extend(write.events().iter().map(|kind| NewEvent { order_id, number, stamp, kind }));
+        events::rewrite(connection, order_id, write.rewritten()).await?;
     }
-    events::insert_all(connection, &made).await?;
+    events::insert_all(connection, &appended).await?;
     Ok(outcomes)
+}
+
+/// Makes the changes of the rows of one write, or of several that insert.
+async fn make(
+    connection: &mut SqliteConnection,
+    group: &[&OrderWrite],
+) -> Result<Vec<Result<Option<OrderId>, StoreError>>, StoreError> {
+    let Some(first) = group.first() else { return Ok(Vec::new()) };
+    let made = match first.action() {
+        OrderAction::Insert(_) => {
+            return Ok(insert_all(connection, group).await?.into_iter().map(|id| id.map(Some)).collect());
+        }
+        OrderAction::Replace { before, after } => replace(connection, before, after).await?.map(Some),
+        OrderAction::Delete { before } => delete(connection, before).await?.map(Some),
+        OrderAction::Restore(order) => restore(connection, order).await?.map(Some),
+        OrderAction::Keep { id, .. } => Ok(Some(*id)),
+        OrderAction::None => Ok(None),
+    };
+    Ok(vec![made])
 }
 
 /// Any number of orders in one statement. A number that is taken, in the table or earlier in the statement, leaves
@@ -51,7 +86,7 @@ async fn insert_all<'w>(
 ) -> Result<Vec<Result<OrderId, StoreError>>, StoreError> {
     let orders = inserts.iter().filter_map(|write| match write.action() {
         OrderAction::Insert(order) => Some(order),
-        OrderAction::Replace { .. } | OrderAction::Delete { .. } => None,
+        _ => None,
     });
     let row = |order: &'w NewOrder| {
         let info = order.state.return_info();
@@ -73,6 +108,39 @@ async fn insert_all<'w>(
     // The first of those that want a number has it.
     let outcome = |folded| ids.remove(folded).map(OrderId::new).ok_or_else(number_taken);
     Ok(rows.iter().map(|row| &row.1).map(outcome).collect())
+}
+
+const RESTORE: &str = "\
+    INSERT INTO orders \
+        (id, order_number, number_folded, client_id, status, return_reason, returned_at, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+const EXISTS: &str = "SELECT count(*) FROM orders WHERE id = ?1";
+
+async fn restore(connection: &mut SqliteConnection, order: &Order) -> Result<Result<OrderId, StoreError>, StoreError> {
+    let id = order.id.get();
+    let existing: i64 = sqlx::query_scalar(EXISTS).bind(id).fetch_one(&mut *connection).await.map_err(store_error)?;
+    if existing > 0 {
+        return Ok(Err(StoreError::VersionConflict));
+    }
+    let info = order.return_info();
+    let restored = sqlx::query(RESTORE)
+        .bind(id)
+        .bind(order.number.as_str())
+        .bind(order.number.folded())
+        .bind(order.client_id.map(|id| id.to_string()))
+        .bind(order.status().as_str())
+        .bind(info.map(|info| info.reason.as_str()))
+        .bind(info.map(|info| info.returned_at.micros()))
+        .bind(order.created_at.micros())
+        .bind(order.updated_at.micros())
+        .execute(connection)
+        .await;
+    match restored {
+        Ok(_) => Ok(Ok(order.id)),
+        Err(error) if is_unique_violation(&error) => Ok(Err(number_taken())),
+        Err(error) => Err(store_error(error)),
+    }
 }
 
 /// The condition that a row is as it was read, with the parameters 1 to 8.

@@ -46,7 +46,7 @@ impl<W, T> Ticket<W, T> {
 }
 
 /// Writes of orders.
-pub(super) type OrdersTicket = Ticket<Vec<OrderWrite>, Vec<Result<OrderId, StoreError>>>;
+pub(super) type OrdersTicket = Ticket<Vec<OrderWrite>, Vec<Result<Option<OrderId>, StoreError>>>;
 
 impl OrdersTicket {
     fn only_inserts(&self) -> bool {

@@ -13,7 +13,7 @@ async fn migrating_twice_or_at_once_is_migrating_once() {
     let path = dir.path().join("new.db");
     let stores: Vec<SqliteStore> =
         futures_util::future::try_join_all((0..4).map(|_| SqliteStore::open_or_create(&path, 1))).await.unwrap();
-    let all = ["clients orders history audit", "audit chain", "audit subjects beside the record"];
+    let all = ["clients orders history audit", "audit chain", "audit subjects beside the record", "entries"];
     assert_eq!(stores[0].pending_migrations().await.unwrap(), all);
     futures_util::future::try_join_all(stores.iter().map(SqliteStore::migrate)).await.unwrap();
     stores[0].migrate().await.unwrap();

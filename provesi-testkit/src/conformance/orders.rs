@@ -2,6 +2,7 @@
 
 pub mod batches;
 pub mod detach;
+pub mod entries;
 pub mod events;
 pub mod history;
 pub mod listing;
@@ -47,6 +48,19 @@ macro_rules! __order_cases {
                 one_of_two_writes_to_an_order_or_a_number_is_made,
                 a_batch_of_thousands_is_committed_and_read,
                 an_empty_batch_does_nothing;
+            entries:
+                an_entry_is_put_replaced_and_removed,
+                an_entry_that_is_not_as_it_was_read_is_not_changed,
+                an_order_and_its_entries_are_written_together_or_not_at_all,
+                each_write_of_a_batch_has_its_own_entries,
+                one_of_many_writes_of_an_entry_is_made,
+                due_entries_come_in_pages,
+                no_order_is_attached_to_a_retired_client,
+                orders_are_detached_from_a_retired_client_only,
+                no_order_is_attached_behind_a_retirement,
+                a_deleted_order_is_restored_with_its_id,
+                events_are_appended_without_a_change_and_rewritten,
+                a_condition_is_required_whatever_the_write_is;
             races:
                 conditional_updates_at_once_are_all_counted,
                 unconditional_updates_at_once_follow_each_other,

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use provesi_core::{
-    AuditAction, ClientId, ClientKey, ClientRepositoryExt, Email, Field, NewOrder, Order, OrderKey, OrderNumber,
-    OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Stored, Subject,
-    Timestamp, UniqueField,
+    AuditAction, ClientId, ClientKey, ClientRepositoryExt, Email, EntryKind, Field, NewOrder, Order, OrderKey,
+    OrderNumber, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, ReturnReason, Stamp, StoreError, Stored,
+    Subject, Timestamp, UniqueField,
 };
 
 use super::csv::{Columns, CsvFile, Record};
@@ -51,7 +51,7 @@ pub(super) async fn import(run: &mut Run<'_>, file: CsvFile, columns: Columns<7>
             }
         }
         run.report.bad_rows(&path, rows.bad, &mut tally)?;
-        run.keep_orders(owned, &mut owners, &mut tally).await?;
+        run.keep_orders(owned, &mut tally).await?;
     }
     run.report.file_done(size);
     Ok(tally)
@@ -161,19 +161,10 @@ impl Owners {
             Some(email) => self.0.get(&*email.folded()).copied().flatten(),
         }
     }
-
-    fn forget(&mut self, gone: ClientId) {
-        self.0.retain(|_, owner| *owner != Some(Owner::Client(gone)));
-    }
 }
 
 impl Run<'_> {
-    async fn keep_orders(
-        &self,
-        rows: Vec<(OrderRow, Owner)>,
-        owners: &mut Owners,
-        tally: &mut Tally,
-    ) -> Result<(), ImportError> {
+    async fn keep_orders(&self, rows: Vec<(OrderRow, Owner)>, tally: &mut Tally) -> Result<(), ImportError> {
         let keys: Vec<OrderKey> = rows.iter().map(|(row, _)| OrderKey::from(&row.number)).collect();
         let there = self.app.orders().get_many(&keys).await;
         let is_there = |((row, _), there): (&(OrderRow, Owner), &Result<Option<_>, StoreError>)| {
@@ -198,25 +189,22 @@ impl Run<'_> {
         }
         let insert = async |(row, owner): (OrderRow, Owner)| {
             let subjects = [Some(Subject::Order(row.number.clone())), owner.id().map(Subject::Client)];
-            let (fate, order) = self.insert_order(row, owner).await?;
-            Ok((fate, order, subjects))
+            Ok((self.insert_order(row, owner).await?, subjects))
         };
         let mut fates = stream::iter(missing).map(insert).buffered(INSERTS_IN_FLIGHT);
-        let (mut inserted, mut recorded) = (Vec::new(), Vec::new());
-        while let Some((fate, order, subjects)) = fates.try_next().await.map_err(ImportError::Orders)? {
-            tally.count(fate);
-            if order.is_some() {
+        let mut recorded = Vec::new();
+        while let Some((fate, subjects)) = fates.try_next().await.map_err(ImportError::Orders)? {
+            if matches!(fate, Fate::New) {
                 recorded.extend(subjects.into_iter().flatten());
             }
-            inserted.extend(order);
+            tally.count(fate);
         }
-        self.recorded(AuditAction::OrderCreate, &CREATED, recorded).await?;
-        self.recheck_clients(inserted, owners).await
+        self.recorded(AuditAction::OrderCreate, &CREATED, recorded).await
     }
 
-    /// Inserts the order of a row, and returns it unless it exists already.
-    async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<(Fate, Option<Order>), StoreError> {
-        let order = NewOrder {
+    /// Inserts the order of a row, unless it exists already. Without its client, if that was deleted since the lookup.
+    async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<Fate, StoreError> {
+        let mut order = NewOrder {
             number: row.number.clone(),
             client_id: owner.id(),
             state: row.state.clone(),
@@ -224,38 +212,20 @@ impl Run<'_> {
             updated_at: row.updated_at,
         };
         let stamp = self.stamp();
-        match patiently(|| self.app.orders().insert(&order, &stamp)).await {
-            Ok(order) => Ok((Fate::New, Some(order))),
+        let mut inserted = patiently(|| self.app.orders().insert(&order, &stamp)).await;
+        if let Err(StoreError::EntryConflict { kind: EntryKind::Retirement }) = inserted {
+            order.client_id = None;
+            inserted = patiently(|| self.app.orders().insert(&order, &stamp)).await;
+        }
+        match inserted {
+            Ok(_) => Ok(Fate::New),
             // Somebody else made it since the look-up.
             Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber }) => {
                 let there = self.app.orders().load(OrderKey::from(&row.number)).await?;
-                Ok((Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) }, None))
+                Ok(Fate::AlreadyThere { differs: there.is_none_or(|there| differs(&row, owner, &there)) })
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Looks at the clients of the inserted orders again: a client may have been deleted since the lookup. Its inserted
-    /// orders are detached; orders that this import did not insert stay as they are.
-    async fn recheck_clients(&self, inserted: Vec<Order>, owners: &mut Owners) -> Result<(), ImportError> {
-        let named: Vec<ClientId> = inserted.iter().filter_map(|order| order.client_id).collect();
-        let existing = self.app.clients().existing(&named).await.map_err(ImportError::Clients)?;
-        for id in named.iter().filter(|id| !existing.contains(id)) {
-            owners.forget(*id);
-        }
-        for order in inserted {
-            if order.client_id.is_none_or(|id| existing.contains(&id)) {
-                continue;
-            }
-            let expected = order.version().into();
-            let detached = Order { client_id: None, ..order };
-            match self.app.orders().update(&detached, expected, &self.stamp()).await {
-                // Another writer changed it since.
-                Ok(_) | Err(StoreError::VersionConflict | StoreError::NotFound) => {}
-                Err(error) => return Err(ImportError::Orders(error)),
-            }
-        }
-        Ok(())
     }
 
     /// The events tell who made the orders here and when: this import, now.

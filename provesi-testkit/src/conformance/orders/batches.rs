@@ -74,14 +74,14 @@ pub async fn each_write_of_a_batch_stands_alone(store: Orders) {
     ];
     let outcomes = store.commit(&writes).await;
     let [changed, stale, taken, taken_too, made, deleted, renamed] = outcomes.try_into().expect("one for each write");
-    assert_eq!(changed.expect("changed"), stored[0].row.id);
+    assert_eq!(changed.expect("changed"), Some(stored[0].row.id));
     assert_refused!(stale, StoreError::VersionConflict);
     assert_refused!(taken, StoreError::AlreadyExists { .. });
     assert_refused!(taken_too, StoreError::AlreadyExists { .. });
-    let made = store.get(made.expect("inserted")).await.expect("read").expect("there");
+    let made = store.get(made.expect("inserted").expect("an id")).await.expect("read").expect("there");
     assert_eq!(made.number.as_str(), "B-1");
-    assert_eq!(deleted.expect("deleted"), stored[3].row.id);
-    assert_eq!(renamed.expect("renumbered"), stored[4].row.id);
+    assert_eq!(deleted.expect("deleted"), Some(stored[3].row.id));
+    assert_eq!(renamed.expect("renumbered"), Some(stored[4].row.id));
     assert_eq!(all_events(&store).await.len(), before + 4);
     assert_eq!(story(&store, "A-0").await, ["created", "status_changed"]);
     assert_eq!(story(&store, "A-2").await, ["created"]);
@@ -107,7 +107,8 @@ pub async fn a_batch_of_thousands_is_committed_and_read(store: Orders) {
     const COUNT: usize = 2_500;
     let inserts: Vec<_> =
         (0..COUNT).map(|count| OrderWrite::insert(new_order(&format!("A-{count}")), stamp(0))).collect();
-    let ids: Vec<_> = store.commit(&inserts).await.into_iter().map(|made| made.expect("inserted")).collect();
+    let ids: Vec<_> =
+        store.commit(&inserts).await.into_iter().map(|made| made.expect("inserted").expect("an id")).collect();
     let mut keys: Vec<_> = ids.iter().map(|id| OrderKey::Id(*id)).collect();
     keys.extend((0..COUNT).map(|count| OrderKey::Number(format!("a-{count}").parse().expect("a number"))));
     keys.push(OrderKey::Number("Z-1".parse().expect("a number")));

@@ -1,0 +1,150 @@
+//! Entries: small records of the application's own, changed together with orders.
+//!
+//! Before a statement writes anything, the function `provesi_refused` locks each entry that one of its writes changes or
+//! requires something of, and says which writes must not be made. What it sees was committed before it had the lock; the
+//! statement itself has an older snapshot.
+
+use provesi_core::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, OrderId, OrderWrite, StoreError};
+use serde::Serialize;
+use sqlx::postgres::PgConnection;
+
+use crate::commit::Statement;
+use crate::error::store_error;
+use crate::instant::Instant;
+use crate::sql;
+
+/// The writes that must not be made (`n`), each with a reason. The parameters: the entries, whether to wait for their locks,
+/// and for how long.
+macro_rules! refused {
+    ($entries:literal, $waits:literal, $lock_timeout:literal) => {
+        concat!(
+            "refused AS MATERIALIZED (SELECT n, min(reason) AS reason FROM provesi_refused(",
+            $entries,
+            "::jsonb, ",
+            $waits,
+            "::boolean, coalesce(",
+            $lock_timeout,
+            "::text, '')) GROUP BY n)"
+        )
+    };
+}
+
+/// Their answers, after those of the others.
+macro_rules! refused_writes {
+    () => {
+        " UNION ALL SELECT n, reason, NULL::bigint FROM refused"
+    };
+}
+
+/// Puts and removes the entries of the rows of `done` (`n`, `id`). Each is locked.
+macro_rules! put_entries {
+    ($entries:literal) => {
+        concat!(
+            "entry AS MATERIALIZED (SELECT entry.*, done.id FROM done JOIN jsonb_to_recordset(",
+            $entries,
+            "::jsonb) AS entry (n bigint, kind text, name text, writes boolean, value text, due_at timestamptz) USING (n) \
+                WHERE entry.writes), \
+             put AS (\
+                INSERT INTO provesi_entries (kind, name, value, due_at, order_id) \
+                SELECT kind, name, value, due_at, id FROM entry WHERE value IS NOT NULL \
+                ON CONFLICT (kind, name) DO UPDATE \
+                SET value = excluded.value, due_at = excluded.due_at, order_id = excluded.order_id), \
+             removed AS (\
+                DELETE FROM provesi_entries AS stored USING entry \
+                WHERE stored.kind = entry.kind AND stored.name = entry.name AND entry.value IS NULL)"
+        )
+    };
+}
+
+pub(crate) use {put_entries, refused, refused_writes};
+
+/// What a write requires of an entry, or changes.
+#[derive(Serialize)]
+struct Required<'w> {
+    /// The place of the write, from 1.
+    n: usize,
+    kind: &'static str,
+    name: &'w str,
+    writes: bool,
+    exists: Option<bool>,
+    before: Option<&'w str>,
+    value: Option<&'w str>,
+    due_at: Option<String>,
+}
+
+/// Binds the entries of these writes, NULL if they have none, and whether to wait for the locks.
+pub(crate) fn bind(writes: &[&OrderWrite], skips_locked: bool, statement: &mut Statement) -> Result<(), StoreError> {
+    let mut all = Vec::new();
+    for (n, write) in (1..).zip(writes) {
+        for condition in write.conditions() {
+            let EntryKey { kind, name } = condition.key();
+            let exists = Some(matches!(condition, EntryCondition::Exists(_)));
+            let (kind, writes) = (kind.as_str(), false);
+            all.push(Required { n, kind, name, writes, exists, before: None, value: None, due_at: None });
+        }
+        for entry in write.entries() {
+            let EntryKey { kind, name } = &entry.key;
+            let (value, due_at) = entry.after.as_ref().map(|(value, due_at)| (value.as_str(), due_at)).unzip();
+            all.push(Required {
+                n,
+                kind: kind.as_str(),
+                name,
+                writes: true,
+                exists: None,
+                before: entry.before.as_deref(),
+                value,
+                due_at: due_at.copied().flatten().map(|due_at| due_at.to_string()),
+            });
+        }
+    }
+    statement.bind_json(&all)?;
+    statement.bind_value(!skips_locked)
+}
+
+/// An entry as the table has it.
+type EntryRow = (String, String, String, Option<Instant>, Option<i64>);
+
+const BY_KEYS: &str = "\
+    SELECT kind, name, value, due_at, order_id FROM provesi_entries WHERE (kind, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+
+const DUE: &str = "\
+    SELECT kind, name, value, due_at, order_id FROM provesi_entries \
+    WHERE kind = $1 AND due_at <= $2 AND (due_at, name) > ($3, $4) ORDER BY due_at, name LIMIT $5";
+
+/// The statements whose plans a test looks at.
+#[cfg(test)]
+pub(crate) const READS: &[&str] = &[BY_KEYS, DUE];
+
+pub(crate) async fn read(connection: &mut PgConnection, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
+    let mut found = Vec::new();
+    match query {
+        EntryQuery::Keys(keys) => {
+            for keys in keys.chunks(sql::CHUNK) {
+                let kinds: Vec<_> = keys.iter().map(|key| key.kind.as_str()).collect();
+                let names: Vec<_> = keys.iter().map(|key| key.name.as_str()).collect();
+                let rows = sqlx::query_as(BY_KEYS).bind(kinds).bind(names).fetch_all(&mut *connection).await;
+                found.extend(rows.map_err(store_error)?);
+            }
+        }
+        EntryQuery::Due { kind, at, after, limit } => {
+            let after = after.clone().unwrap_or((provesi_core::Timestamp::MIN, String::new()));
+            let rows = sqlx::query_as(DUE)
+                .bind(kind.as_str())
+                .bind(Instant::from(*at))
+                .bind(Instant::from(after.0))
+                .bind(after.1)
+                .bind(sql::limit(limit.get()))
+                .fetch_all(connection)
+                .await;
+            found = rows.map_err(store_error)?;
+        }
+    }
+    found.into_iter().map(entry).collect()
+}
+
+fn entry((kind, name, value, due_at, order_id): EntryRow) -> Result<Entry, StoreError> {
+    let corrupt = || StoreError::corrupt(format!("the entry {kind} {name} cannot be read"));
+    let due_at = due_at.map(TryInto::try_into).transpose().map_err(|_: provesi_core::Invalid| corrupt())?;
+    let kind = EntryKind::from_text(&kind).ok_or_else(corrupt)?;
+    Ok(Entry { key: EntryKey::new(kind, name), value, due_at, order_id: order_id.map(OrderId::new) })
+}
