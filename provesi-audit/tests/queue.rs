@@ -10,11 +10,10 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{
-    AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, Caller, Outcome,
-    Page, PageLimit, PageRequest, StoreError, StoredAudit, Subject,
+    AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
-use provesi_testkit::data::{at, client_id};
-use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore};
+use provesi_testkit::data::at;
+use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore, audit};
 use tokio::time::{Instant, sleep};
 
 struct Bench {
@@ -61,15 +60,7 @@ impl Bench {
 }
 
 fn record(number: u64, action: AuditAction) -> AuditRecord {
-    AuditRecord {
-        at: at(i64::try_from(number).unwrap()),
-        caller: Caller::default(),
-        action,
-        subjects: vec![Subject::Client(client_id(number))],
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-        list: None,
-    }
+    AuditRecord { action, ..audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)]) }
 }
 
 fn numbers(store: &MemoryStore) -> Vec<u64> {
@@ -107,7 +98,7 @@ async fn queued_records_are_written_at_once_where_they_take_half_of_the_places()
     assert_eq!(bench.stored(), (0..6).collect::<Vec<_>>());
     // One that is too large for the places that are left waits for a write, and not for the others to gather.
     bench.read(6).await.unwrap();
-    let subjects = (0..19).map(|number| Subject::Client(client_id(number))).collect();
+    let subjects = (0..19).map(audit::client).collect();
     let start = Instant::now();
     bench.queue.record(AuditRecord { subjects, ..record(7, AuditAction::ClientList) }).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(10));
@@ -200,16 +191,8 @@ impl AuditStore for Slow {
         self.0.head().await
     }
 
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        AuditStore::page(&self.0, filter, request).await
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        AuditStore::after(&self.0, sequence, limit).await
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
+        self.0.records(query).await
     }
 }
 
@@ -282,7 +265,7 @@ async fn without_an_overflow_the_caller_is_told() {
 #[tokio::test(start_paused = true)]
 async fn a_record_of_more_subjects_than_there_are_places_is_taken() {
     let bench = Bench::with(|options| options.capacity = 3);
-    let subjects = (0..10).map(|number| Subject::Client(client_id(number))).collect();
+    let subjects = (0..10).map(audit::client).collect();
     bench.queue.record(AuditRecord { subjects, ..record(1, AuditAction::ClientList) }).await.unwrap();
     bench.read(2).await.unwrap();
     bench.close().await;

@@ -7,25 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
-use provesi_core::{
-    AuditAction, AuditChain, AuditHead, AuditRecord, AuditSink, AuditStore, Caller, Outcome, StoredAudit, Subject,
-    verify_audit,
-};
-use provesi_testkit::data::{at, client_id};
-use provesi_testkit::{Fault, FaultyStore, MemoryStore};
+use provesi_core::{AuditChain, AuditHead, AuditRecord, AuditSink, AuditStore, Outcome, StoredAudit};
+use provesi_testkit::{Fault, FaultyStore, MemoryStore, audit};
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
 fn record(number: u64) -> AuditRecord {
-    AuditRecord {
-        at: at(i64::try_from(number).unwrap()),
-        caller: Caller::default(),
-        action: AuditAction::ClientUpdate,
-        subjects: vec![Subject::Client(client_id(number))],
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-        list: None,
-    }
+    audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)])
 }
 
 /// What this thread logged.
@@ -136,7 +124,7 @@ async fn a_cut_is_found_after_the_store_could_not_be_asked_for_a_while() {
     let queue = spawn(faulty, &AuditChain::plain());
     give(&queue, 0..10).await;
     store.tamper_with_audit(|records| records.truncate(8));
-    faults.arm("after", Fault::FailBefore, 3);
+    faults.arm("records", Fault::FailBefore, 3);
     give(&queue, 10..13).await;
     assert_eq!(logged.take(ALARM), [""; 0]);
     give(&queue, 13..14).await;
@@ -185,5 +173,5 @@ async fn the_head_is_logged_at_the_start_each_hour_and_at_the_stop() {
     let of = |when: &str| heads.iter().filter(|(at, _)| at == when).map(|(_, head)| *head).collect::<Vec<_>>();
     assert_eq!((of("start"), of("hour"), of("stop")), (vec![first], vec![second, second], vec![last]));
     let expected: Vec<_> = heads.iter().map(|(_, head)| *head).collect();
-    assert_eq!(verify_audit(&store, &chain, AuditHead::START, &expected).await.unwrap(), last);
+    assert_eq!(audit::verify(&store, &expected).await.unwrap(), last);
 }

@@ -90,7 +90,7 @@ impl App {
         self
     }
 
-    /// This application with an audit: every use case leaves a record with `sink`.
+    /// This application with an audit: every use case hands a record to `sink`.
     #[must_use]
     pub fn with_audit(mut self, sink: Arc<dyn AuditSink>, policy: AuditPolicy) -> Self {
         self.audit = Some(sink);
@@ -98,7 +98,7 @@ impl App {
         self
     }
 
-    /// This application with the store in which its records of access can be read.
+    /// This application with the store from which its audit records are read.
     #[must_use]
     pub fn with_audit_store(mut self, store: Arc<dyn AuditStore>) -> Self {
         self.audit_store = Some(store);
@@ -137,9 +137,8 @@ impl App {
         self.flow.next(from).collect()
     }
 
-    /// Leaves a record of what `result` tells, and hands the result on. Under [`AuditPolicy::Strict`] a read whose
-    /// record cannot be kept is not handed out, nor the record that a refused write shows; a write that is done stays
-    /// done.
+    /// Records the access and returns `result`. If that fails under [`AuditPolicy::Strict`], withholds what a read returns,
+    /// and the current record that a refused write returns. A write that succeeded is not undone.
     async fn audited<T>(
         &self,
         caller: &Caller,
@@ -165,7 +164,7 @@ impl App {
                 Err(AppError::Audit(error))
             }
             Err(error) => {
-                tell("a record of access was not kept", &error);
+                tell("an audit record was not stored", &error);
                 result
             }
             Ok(()) => result,
@@ -196,7 +195,7 @@ fn tell(what: &str, error: &StoreError) {
     tracing::warn!(error = %Chain(error), transient = error.is_transient(), "{what}");
 }
 
-/// What [`App::audited`] is told of an access.
+/// What [`App::audited`] records of an access.
 #[derive(Clone, Copy)]
 struct Access<'a> {
     action: AuditAction,

@@ -1,16 +1,18 @@
-//! Who saw or changed what: records of access, the port that takes them, and the port that keeps them.
+//! Audit records: who read or changed what. The sink that takes them, the store that keeps them, and the hash chain.
 
 mod chain;
 mod list_filter;
+mod row;
 mod store;
 mod subject;
 mod verify;
 
 pub use chain::{AuditChain, AuditHash, AuditHead};
 pub use list_filter::ListFilter;
+pub use row::{AuditRow, StoredAudit};
 #[cfg(feature = "mock")]
 pub use store::MockAuditStore;
-pub use store::{AuditCursor, AuditFilter, AuditPosition, AuditRow, AuditStore, StoredAudit};
+pub use store::{AuditCursor, AuditFilter, AuditPosition, AuditQuery, AuditStore, AuditStoreExt};
 pub use subject::Subject;
 pub use verify::{BrokenChain, VerifyError, verify_audit, verify_head};
 
@@ -22,12 +24,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Caller, Field, Invalid, Rule, StoreError, Timestamp};
 
-/// What was done or tried.
+/// What a caller did or tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AuditAction {
-    /// A client was made.
+    /// A client was created.
     ClientCreate,
     /// One client was read.
     ClientRead,
@@ -37,7 +39,7 @@ pub enum AuditAction {
     ClientUpdate,
     /// A client was deleted.
     ClientDelete,
-    /// An order was made.
+    /// An order was created.
     OrderCreate,
     /// One order was read, with its client.
     OrderRead,
@@ -49,9 +51,9 @@ pub enum AuditAction {
     OrderUpdate,
     /// An order was deleted.
     OrderDelete,
-    /// Orders of a client that is gone were taken off it.
+    /// Orders of a deleted client were detached from it.
     OrderDetach,
-    /// Records of access were read; the subject is the one that was asked for.
+    /// Audit records were read; the subject is that of the filter.
     AuditRead,
 }
 
@@ -73,7 +75,7 @@ impl AuditAction {
         Self::AuditRead,
     ];
 
-    /// Whether it changes nothing.
+    /// Whether the action only reads.
     #[must_use]
     pub const fn is_read(self) -> bool {
         matches!(
@@ -87,7 +89,7 @@ impl AuditAction {
         )
     }
 
-    /// The name that stores keep.
+    /// The name in stores and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -116,20 +118,20 @@ impl FromStr for AuditAction {
     }
 }
 
-/// How it went.
+/// How an access ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Done,
-    /// The caller was told no: not found, a rule, a conflict.
+    /// It was refused: not found, a rule, a conflict.
     Refused,
     /// A store failed.
     Failed,
 }
 
 impl Outcome {
-    /// The name that stores keep.
+    /// The name in stores and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -148,29 +150,28 @@ impl FromStr for Outcome {
     }
 }
 
-/// One access. Holds the names of fields and never their values.
+/// One access. Contains the names of fields, never their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// When.
+    /// The instant of the access.
     pub at: Timestamp,
-    /// Who, from where, in which request.
+    /// The actor, its address and the request.
     pub caller: Caller,
-    /// What.
+    /// What the actor did or tried.
     pub action: AuditAction,
-    /// Of whom: at most 2,000, an order and a client for each row of a page. Stores keep them as a set, see
-    /// [`normalized`](Self::normalized).
+    /// The clients and orders concerned: at most 2,000, an order and a client for each row of a page.
     pub subjects: Vec<Subject>,
-    /// How it went.
+    /// How the access ended.
     pub outcome: Outcome,
-    /// The fields that a write names, in the order of the record.
+    /// The fields that a write sets.
     pub fields: Vec<Field>,
-    /// Which records a list asked for; `None` for other accesses. For logs: stores keep the subjects, and not this.
+    /// The filter of a list; `None` for other accesses. Only logs contain it: stores keep the subjects instead.
     pub list: Option<Box<ListFilter>>,
 }
 
 impl AuditRecord {
-    /// The record as stores keep it and give it back: the subjects in the order of their texts, each once; the instant in
-    /// whole milliseconds, which is what every store keeps; no filter.
+    /// The stored form: subjects in the order of their texts and without duplicates, the instant in whole milliseconds, no
+    /// filter.
     #[must_use]
     pub fn normalized(&self) -> Self {
         let mut record = Self { at: self.at.to_millis(), list: None, ..self.clone() };
@@ -180,24 +181,24 @@ impl AuditRecord {
     }
 }
 
-/// Where records of access go.
+/// Takes audit records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AuditSink: Debug + Send + Sync + 'static {
-    /// Takes a record. It is safe once the sink says so; a sink may gather records first, and then MUST slow the
-    /// caller down rather than drop one. No call waits without end.
+    /// Takes a record, and returns once the sink is responsible for it. A sink that buffers records MUST apply backpressure
+    /// and MUST NOT drop any. Every call has a deadline.
     ///
     /// # Errors
-    /// Those of [`StoreError`]; the use cases go by [`AuditPolicy`].
+    /// Those of [`StoreError`]. [`AuditPolicy`] says what the use cases do then.
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError>;
 }
 
-/// What happens when the sink fails.
+/// What the use cases do if the sink fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuditPolicy {
-    /// The answer is given all the same. A sink should say in a log that it failed.
+    /// Answer nevertheless. The failure is logged.
     #[default]
     BestEffort,
-    /// What was read is not handed out; a write that is done stays done.
+    /// Refuse a read. A write that succeeded is not undone.
     Strict,
 }

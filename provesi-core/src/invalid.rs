@@ -32,11 +32,11 @@ pub enum Field {
     Limit,
     /// A text to search for.
     Query,
-    /// Whose records of access are meant.
+    /// The subject of audit records.
     Subject,
-    /// The head of a chain of records of access.
+    /// The head of the audit chain.
     AuditHead,
-    /// The name of a part of a record of access.
+    /// A name in an audit record.
     AuditName,
 }
 

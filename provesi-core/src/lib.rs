@@ -35,9 +35,9 @@ pub use app::{
     RepairError, SettledRetirements, SweptOrders,
 };
 pub use audit::{
-    AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditRecord,
-    AuditRow, AuditSink, AuditStore, BrokenChain, ListFilter, Outcome, StoredAudit, Subject, VerifyError, verify_audit,
-    verify_head,
+    AuditAction, AuditChain, AuditCursor, AuditFilter, AuditHash, AuditHead, AuditPolicy, AuditPosition, AuditQuery,
+    AuditRecord, AuditRow, AuditSink, AuditStore, AuditStoreExt, BrokenChain, ListFilter, Outcome, StoredAudit,
+    Subject, VerifyError, verify_audit, verify_head,
 };
 pub use caller::{Actor, ActorName, Caller, Stamp};
 pub use client::{Client, ClientId};

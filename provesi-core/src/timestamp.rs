@@ -44,6 +44,13 @@ impl Timestamp {
         Self(self.0 - self.0.rem_euclid(1_000))
     }
 
+    /// The first whole millisecond that is not earlier.
+    #[must_use]
+    pub(crate) const fn ceil_to_millis(self) -> Self {
+        let millis = self.to_millis();
+        if millis.0 == self.0 { self } else { millis.next(millis) }
+    }
+
     /// The `updated_at` of a change at `now` to a row that was last changed at `self`: `now`, or the first whole
     /// millisecond after `self` where `now` is not later.
     ///

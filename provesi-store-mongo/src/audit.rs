@@ -1,4 +1,4 @@
-//! Records of access, in a collection of their own.
+//! Audit records, in a collection of their own.
 
 mod append;
 mod documents;
@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database, IndexModel};
 use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditStore, Page, PageLimit, PageRequest, StoreAdmin,
-    StoreError, StoredAudit, Timestamp,
+    AuditChain, AuditHead, AuditPosition, AuditQuery, AuditRecord, AuditStore, StoreAdmin, StoreError, StoredAudit,
 };
 
 use crate::documents::date;
@@ -21,16 +20,16 @@ use crate::error::{server_code, store_error};
 use crate::options;
 use crate::store::{Deadline, InFlight, foreign_collections, write_concern};
 
-/// The collection.
+/// The name of the collection.
 pub(crate) const AUDIT: &str = "provesi_audit";
 
-/// `NamespaceNotFound`: there is no collection yet.
+/// `NamespaceNotFound`: the collection does not exist yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// Records of access in the collection `provesi_audit` of a MongoDB database. A standalone server will do: the place of a
-/// record is its `_id`, so that two processes cannot both have it, and who comes second takes the next one.
+/// Audit records in the collection `provesi_audit` of a MongoDB database. A standalone server suffices: the sequence number of a
+/// record is its `_id`, so that two processes cannot both take it, and the slower one takes the next.
 ///
-/// Handles are cheap to clone and share the caller's client, which they neither make nor close.
+/// Handles are cheap to clone and share the client of the caller, which they neither create nor close.
 #[derive(Clone)]
 pub struct MongoAudit {
     records: Collection<RawDocumentBuf>,
@@ -38,11 +37,11 @@ pub struct MongoAudit {
 }
 
 impl MongoAudit {
-    /// A store over the caller's database, whose client is to be set up as
-    /// [`client_options`](crate::client_options) does. Nothing is read or written yet.
+    /// A store over the database of the caller, whose client needs the settings of
+    /// [`client_options`](crate::client_options). Reads and writes nothing yet.
     ///
-    /// Whatever the client is set to, writes are acknowledged by a majority that has them in its journal, and reads ask
-    /// the primary for what a majority has.
+    /// Independently of those settings, writes wait for the journals of a majority, and reads ask the primary for what a
+    /// majority has.
     #[must_use]
     pub fn new(database: &Database) -> Self {
         let options = CollectionOptions::builder()
@@ -69,21 +68,6 @@ impl MongoAudit {
         let is_missing = |index: &IndexModel| name(index).is_none_or(|name| !there.contains(&name));
         Ok(needed().into_iter().filter(is_missing).collect())
     }
-
-    /// The records that `filter` finds, in the order `sort`.
-    async fn find(&self, filter: Document, sort: Document, limit: usize) -> Result<Vec<StoredAudit>, StoreError> {
-        Deadline::after(self.time_limit)
-            .read(async {
-                let found = self.records.find(filter).sort(sort).limit(i64::try_from(limit).unwrap_or(i64::MAX));
-                let mut found = found.max_time(self.time_limit).await.map_err(store_error)?;
-                let mut records = Vec::new();
-                while let Some(document) = found.try_next().await.map_err(store_error)? {
-                    records.push(documents::stored(&document)?);
-                }
-                Ok(records)
-            })
-            .await
-    }
 }
 
 #[async_trait]
@@ -103,11 +87,11 @@ impl StoreAdmin for MongoAudit {
         Deadline::after(self.time_limit).read(foreign_collections(&self.records)).await
     }
 
-    /// The driver ends its connections when its last handle is dropped; nothing waits to be written.
+    /// Does nothing: no write is pending, and the driver closes its connections when its last handle is dropped.
     async fn close(&self) {}
 }
 
-/// The last of each begins where the one before it ends, so that a walk by instant is one by place as well.
+/// `_id` comes last, so that a scan by instant is also one by sequence number.
 fn needed() -> [IndexModel; 2] {
     let index = |name: &str, keys: Document| {
         let options = IndexOptions::builder().name(name.to_owned()).build();
@@ -131,51 +115,50 @@ impl AuditStore for MongoAudit {
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        // As the records are read: a tail that no majority has would look like one that was cut.
+        // With the read concern of the records: a tail that no majority has yet would look truncated.
         Deadline::after(self.time_limit).read(append::head(self, ReadConcern::majority())).await
     }
 
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        let AuditFilter { subject, since, until } = filter;
-        let mut asked = Document::new();
-        if let Some(subject) = subject {
-            asked.insert("subjects", subject.to_string());
-        }
-        // Records have whole milliseconds: from, and up to, the first one that is not earlier.
-        let mut range = Document::new();
-        since.map(|since| range.insert("$gte", date(up(since))));
-        until.map(|until| range.insert("$lt", date(up(until))));
-        if !range.is_empty() {
-            asked.insert("at", range);
-        }
-        if let Some(cursor) = &request.after {
-            let place = filter.position(cursor)?;
-            let at = Bson::DateTime(date(place.at));
-            asked.insert(
-                "$or",
-                [doc! { "at": { "$lt": at.clone() } }, doc! { "at": at, "_id": { "$lt": place.sequence } }].to_vec(),
-            );
-        }
-        let found = self.find(asked, doc! { "at": -1, "_id": -1 }, request.limit.get() + 1).await?;
-        Ok(Page::from_one_more(found, request.limit, |last| filter.cursor_at(last)))
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.find(doc! { "_id": { "$gt": sequence } }, doc! { "_id": 1 }, limit.get()).await
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
+        let (filter, sort, limit) = match query {
+            AuditQuery::Chain { after, limit } => (doc! { "_id": { "$gt": *after } }, doc! { "_id": 1 }, *limit),
+            AuditQuery::Latest { subject, since, before, limit } => {
+                let (mut filter, mut range) = (Document::new(), Document::new());
+                if let Some(subject) = subject {
+                    filter.insert("subjects", subject.to_string());
+                }
+                if let Some(since) = since {
+                    range.insert("$gte", date(*since));
+                }
+                if let Some(AuditPosition { at, sequence }) = before {
+                    let at = date(*at);
+                    // Bounds the scan, which `$or` alone would not.
+                    range.insert("$lte", at);
+                    filter.insert(
+                        "$or",
+                        vec![doc! { "at": { "$lt": at } }, doc! { "at": at, "_id": { "$lt": sequence } }],
+                    );
+                }
+                if !range.is_empty() {
+                    filter.insert("at", range);
+                }
+                (filter, doc! { "at": -1, "_id": -1 }, *limit)
+            }
+        };
+        let found = self.records.find(filter).sort(sort).limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let read = async {
+            let mut found = found.max_time(self.time_limit).await.map_err(store_error)?;
+            let mut records = Vec::new();
+            while let Some(document) = found.try_next().await.map_err(store_error)? {
+                records.push(documents::stored(&document)?);
+            }
+            Ok(records)
+        };
+        Deadline::after(self.time_limit).read(read).await
     }
 }
 
-/// The first whole millisecond that is not earlier.
-fn up(at: Timestamp) -> Timestamp {
-    let cut = at.to_millis();
-    if cut == at { at } else { Timestamp::from_micros(cut.micros() + 1_000).unwrap_or(Timestamp::MAX) }
-}
-
-/// The client knows credentials, so not even its name is shown.
+/// Omits the client, which has credentials.
 impl fmt::Debug for MongoAudit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MongoAudit").field("time_limit", &self.time_limit).finish_non_exhaustive()

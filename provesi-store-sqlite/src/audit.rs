@@ -1,4 +1,4 @@
-//! Records of access.
+//! Audit records.
 
 mod append;
 mod moment;
@@ -6,20 +6,18 @@ mod old;
 mod rows;
 
 use async_trait::async_trait;
-use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditStore, Page, PageLimit,
-    PageRequest, StoreError, StoredAudit,
-};
+use provesi_core::{AuditChain, AuditHead, AuditQuery, AuditRecord, AuditStore, StoreError, StoredAudit};
 
 use crate::error::is_damage;
 use crate::{SqliteStore, sql};
 use append::Append;
 pub(crate) use old::link_old;
-use rows::{Indexed, Row, audit_columns};
+use rows::audit_columns;
 
-/// With whether who looks for the record finds it: by all its subjects, and in its place in the list, which the count in
-/// its moment says and no hash. What is no list of subjects would be no query either.
-const AFTER: &str = concat!(
+/// Also checks what the hashes do not cover: that the moment of each record has its place among those of its millisecond, and
+/// that the full-text index finds the record by all its subjects. Text that is not a list of subjects would not be a valid
+/// query of that index.
+const CHAIN: &str = concat!(
     "SELECT ",
     audit_columns!(),
     ", CASE \
@@ -32,41 +30,38 @@ const AFTER: &str = concat!(
          ELSE EXISTS \
              (SELECT 1 FROM audit_subjects AS named \
               WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
-              AND named.rowid = audit.moment) END AS found \
+              AND named.rowid = audit.moment) END \
      FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
 );
 
-/// ?3 is where a page goes on whose last record is no longer there.
-const PAGE: &str = concat!(
+/// The record at the position ?2, ?3 tells its moment. If it was deleted, the page continues with the millisecond before it.
+const LATEST: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    " FROM audit WHERE moment >= ?1 \
-         AND moment < min(?2, coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?4), ?3)) \
-     ORDER BY moment DESC LIMIT ?5"
+    ", true FROM audit \
+     WHERE moment >= ?1 AND moment < coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?3), ?2) \
+     ORDER BY moment DESC LIMIT ?4"
 );
 
-/// The same of one subject. What the index has too much is left out.
-const PAGE_OF_SUBJECT: &str = concat!(
+/// Compares the subject again, because somebody may have added rows to the index.
+const LATEST_OF_SUBJECT: &str = concat!(
     "SELECT ",
     audit_columns!(),
-    " FROM audit_subjects AS named CROSS JOIN audit ON audit.moment = named.rowid \
-     WHERE named.audit_subjects MATCH '\"' || ?6 || '\"' AND named.rowid >= ?1 \
-         AND named.rowid < min(?2, coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?4), ?3)) \
-         AND instr(' ' || audit.subjects || ' ', ' ' || ?6 || ' ') > 0 \
-     ORDER BY named.rowid DESC LIMIT ?5"
+    ", true FROM audit_subjects AS named CROSS JOIN audit ON audit.moment = named.rowid \
+     WHERE named.audit_subjects MATCH '\"' || ?5 || '\"' AND named.rowid >= ?1 \
+         AND named.rowid < coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?3), ?2) \
+         AND instr(' ' || audit.subjects || ' ', ' ' || ?5 || ' ') > 0 \
+     ORDER BY named.rowid DESC LIMIT ?4"
 );
 
-/// The statements whose plans a test looks at.
+/// The statements whose plans a test checks.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[append::HEAD, moment::LAST, AFTER, PAGE, PAGE_OF_SUBJECT];
+pub(crate) const READS: &[&str] = &[append::HEAD, moment::LAST, CHAIN, LATEST, LATEST_OF_SUBJECT];
 
-/// Records share a transaction with whatever else is written at their moment.
+/// An append shares its transaction with other writes that wait at the same time.
 #[async_trait]
 impl AuditStore for SqliteStore {
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError> {
-        if records.is_empty() {
-            return AuditStore::head(self).await;
-        }
         self.writer.write(Append { chain: chain.clone(), records: records.to_vec() }).await
     }
 
@@ -75,38 +70,23 @@ impl AuditStore for SqliteStore {
         append::head(&mut connection).await
     }
 
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        let place = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
-        let (before, last) =
-            place.map_or((i64::MAX, None), |AuditPosition { at, sequence }| (moment::start(at), Some(sequence)));
-        let AuditFilter { subject, since, until } = filter;
-        let text = if subject.is_some() { PAGE_OF_SUBJECT } else { PAGE };
-        let mut page = sqlx::query_as(text)
-            .bind(since.map_or(i64::MIN, moment::start))
-            .bind(until.map_or(i64::MAX, moment::start))
-            .bind(before)
-            .bind(last)
-            .bind(sql::limit(request.limit.get() + 1));
-        if let Some(subject) = subject {
-            page = page.bind(subject.to_string());
-        }
-        let rows: Vec<Row> = page.fetch_all(&self.readers.pool).await.map_err(|error| self.readers.failed(error))?;
-        let records = rows.into_iter().map(StoredAudit::try_from).collect::<Result<_, _>>()?;
-        Ok(Page::from_one_more(records, request.limit, |last| filter.cursor_at(last)))
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        let rows: Vec<Indexed> = sqlx::query_as(AFTER)
-            .bind(sequence)
-            .bind(sql::limit(limit.get()))
-            .fetch_all(&self.readers.pool)
-            .await
-            // The index, of which a query like this one reads much.
-            .map_err(|error| if is_damage(&error) { StoreError::corrupt(error) } else { self.readers.failed(error) })?;
-        rows.into_iter().map(StoredAudit::try_from).collect()
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
+        let rows = match query {
+            AuditQuery::Chain { after, limit } => sqlx::query_as(CHAIN).bind(after).bind(sql::limit(*limit)),
+            AuditQuery::Latest { subject, since, before, limit } => {
+                let latest = sqlx::query_as(if subject.is_some() { LATEST_OF_SUBJECT } else { LATEST })
+                    .bind(since.map_or(i64::MIN, moment::start))
+                    .bind(before.map_or(i64::MAX, |before| moment::start(before.at)))
+                    .bind(before.map(|before| before.sequence))
+                    .bind(sql::limit(*limit));
+                if let Some(subject) = subject { latest.bind(subject.to_string()) } else { latest }
+            }
+        };
+        let rows = rows.fetch_all(&self.readers.pool).await.map_err(|error| match query {
+            // Checking the chain reads the index at random: damage there is a finding, and no reason to refuse writes.
+            AuditQuery::Chain { .. } if is_damage(&error) => StoreError::corrupt(error),
+            _ => self.readers.failed(error),
+        });
+        rows?.into_iter().map(rows::stored).collect()
     }
 }

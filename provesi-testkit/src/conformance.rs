@@ -96,7 +96,7 @@ macro_rules! order_repository_suite {
     };
 }
 
-/// Makes a test of each case of the suite for stores of records of access.
+/// Makes a test of each case of the suite for stores of audit records.
 ///
 /// The argument is the path of an `async fn` without arguments that gives an empty store, as
 /// `(Arc<dyn AuditStore>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a

@@ -1,4 +1,4 @@
-//! Looking at the records of access: whether they are whole, and who saw what.
+//! `audit verify` and `audit show`.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::cli::{AuditLook, StoreArgs};
 use crate::settings::{Audit, AuditSettings, SettingError, instant};
 use crate::stores::Stores;
 
-/// What is to be looked at.
+/// What to do.
 #[derive(Debug)]
 pub(crate) enum Look {
     Verify { expected: Vec<AuditHead>, from: AuditHead },
@@ -20,7 +20,7 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    /// What the command line asks for, and its stores.
+    /// Parses the arguments of the command.
     pub(crate) fn read(args: AuditLook) -> Result<(Self, StoreArgs), SettingError> {
         match args {
             AuditLook::Verify { expect, from, stores } => {
@@ -34,18 +34,17 @@ impl Look {
                 Ok((Self::Verify { expected, from }, stores))
             }
             AuditLook::Show { subject, since, until, stores } => {
-                let mut filter = AuditFilter::default();
                 let subject = subject.map(|text| text.trim().parse::<Subject>()).transpose();
-                filter.subject = subject.map_err(|invalid| SettingError::new("--subject", invalid.rule.to_string()))?;
-                filter.since = since.map(|text| instant("--since", &text)).transpose()?;
-                filter.until = until.map(|text| instant("--until", &text)).transpose()?;
-                Ok((Self::Show(filter), stores))
+                let subject = subject.map_err(|invalid| SettingError::new("--subject", invalid.rule.to_string()))?;
+                let since = since.map(|text| instant("--since", &text)).transpose()?;
+                let until = until.map(|text| instant("--until", &text)).transpose()?;
+                Ok((Self::Show(AuditFilter { subject, since, until }), stores))
             }
         }
     }
 }
 
-/// Looks, and hands back whether all is well.
+/// Runs the command, and returns whether the chain is valid.
 pub(crate) async fn look(mut stores: Stores, settings: &AuditSettings, look: Look) -> Result<bool, Failure> {
     let looked = match look {
         Look::Verify { expected, from } => verify(&**stores.audit(), settings, from, &expected).await,
@@ -61,7 +60,7 @@ async fn verify(
     from: AuditHead,
     expected: &[AuditHead],
 ) -> Result<bool, Failure> {
-    // Whoever closed standard output does not want to read; the exit code still tells.
+    // If standard output is closed, the exit code still tells the result.
     match verify_audit(store, &settings.chain, from, expected).await {
         Ok(head) => {
             let records = head.sequence - from.sequence;
@@ -76,16 +75,16 @@ async fn verify(
     }
 }
 
-/// How many records are read at once: each may have 2,000 subjects.
-const AT_ONCE: u32 = 100;
+/// How many records are read at a time. Each may have 2,000 subjects.
+const CHUNK: u32 = 100;
 
-/// Prints the records. Who looks is on record as well, in the store that they look into.
+/// Prints the records. The command is itself recorded, in the same store.
 async fn show(stores: &mut Stores, settings: &AuditSettings, filter: &AuditFilter) -> Result<bool, Failure> {
     let recorded = AuditSettings { mode: Audit::Strict, ..settings.clone() };
     let app = stores.app();
     let app = stores.audited(app, &recorded);
     let caller = Caller::system("audit")?;
-    let mut request = PageRequest::first(PageLimit::new(AT_ONCE)?);
+    let mut request = PageRequest::first(PageLimit::new(CHUNK)?);
     loop {
         let page = app.audit_page(&caller, true, filter, &request).await?;
         for stored in &page.items {
@@ -98,7 +97,7 @@ async fn show(stores: &mut Stores, settings: &AuditSettings, filter: &AuditFilte
     }
 }
 
-/// A record as a line of fields that are separated by tabs, of which none holds a control character.
+/// A record as tab-separated fields. No field contains a control character.
 fn line(StoredAudit { record, .. }: &StoredAudit) -> String {
     let words = |words: Vec<String>| words.join(" ");
     [

@@ -1,18 +1,19 @@
-//! Reading the records of access, and leaving some for what is done past the use cases.
+//! Reading audit records, and recording what a program does without the use cases.
 
 use crate::app::Access;
 use crate::{
-    Actor, App, AppError, AuditAction, AuditCursor, AuditFilter, Caller, Field, Outcome, Page, PageRequest, StoreError,
-    StoredAudit, Subject,
+    Actor, App, AppError, AuditAction, AuditCursor, AuditFilter, AuditStoreExt, Caller, Field, Outcome, Page,
+    PageRequest, StoreError, StoredAudit, Subject,
 };
 
 impl App {
-    /// A page of the records of access, the latest first. Reading them leaves a record of its own, with the subject that
-    /// was asked for, whether or not `may_read` says that the caller is allowed to.
+    /// A page of the audit records, the latest first. The call is itself recorded, with the subject of the filter, also if
+    /// the caller may not read.
     ///
     /// # Errors
-    /// [`AppError::AuditForbidden`] where the caller may not, or [`AppError::AuditAnonymous`]; [`AppError::AuditNotKept`] where there is no store of
-    /// records; [`AppError::Audit`], with [`StoreError::InvalidCursor`] for a cursor of another filter.
+    /// - [`AppError::AuditAnonymous`] or [`AppError::AuditForbidden`] if `may_read` is false.
+    /// - [`AppError::AuditNotKept`] if the application has no audit store.
+    /// - [`AppError::Audit`], with [`StoreError::InvalidCursor`] for a cursor of another filter.
     pub async fn audit_page(
         &self,
         caller: &Caller,
@@ -30,12 +31,11 @@ impl App {
         self.audited(caller, Access::read(AuditAction::AuditRead), subjects, result).await
     }
 
-    /// Leaves a record of what a program did to these subjects by the ports themselves ([`App::clients`],
-    /// [`App::orders`]), as an import does that keeps many records at a time. At most 2,000 subjects; none leave no
-    /// record.
+    /// Records an action that a program performed directly on the ports ([`App::clients`], [`App::orders`]), such as the
+    /// batches of an import. Takes at most 2,000 subjects; without any, nothing is recorded.
     ///
     /// # Errors
-    /// The sink's: what was done stays done.
+    /// Those of the sink. The action itself is not undone.
     pub async fn record_access(
         &self,
         caller: &Caller,

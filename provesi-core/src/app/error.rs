@@ -59,14 +59,14 @@ pub enum AppError {
     /// The audit failed, and nothing is handed out without it.
     #[error("the audit failed")]
     Audit(#[source] StoreError),
-    /// Nobody said who asks for records of access.
-    #[error("nobody said who asks for records of access")]
+    /// Nobody said who asks for audit records.
+    #[error("nobody said who asks for audit records")]
     AuditAnonymous,
-    /// The caller may not read the records of access.
-    #[error("the caller may not read the records of access")]
+    /// The caller may not read the audit records.
+    #[error("the caller may not read the audit records")]
     AuditForbidden,
-    /// Records of access are not kept where they could be read.
-    #[error("records of access are not kept where they could be read")]
+    /// The application has no audit store.
+    #[error("audit records are not stored")]
     AuditNotKept,
 }
 

@@ -1,15 +1,15 @@
-//! The chain of hashes over the records of access: what makes a change of them visible.
+//! The hash chain over the audit records, which makes tampering visible.
 //!
-//! Each record's hash covers the record, its place, and the hash of the one before it. Whoever changes, removes, inserts
-//! or moves a record somewhere in the middle has to compute all hashes after it anew. With a key ([`AuditChain::keyed`])
-//! nobody can who does not have it; without one, whoever may write the table can. A tail that is cut off leaves a whole
-//! chain behind: only who kept a later head ([`AuditHead`]) sees that.
+//! The hash of a record covers the record, its sequence number and the hash of the record before it. Changing, removing,
+//! inserting or moving a record invalidates every hash after it. With a key ([`AuditChain::keyed`]), only its holder can
+//! compute them again; without one, anybody can who may write the table. A chain whose tail was cut off is still valid:
+//! only comparing it with a head from before ([`AuditHead`]) shows the cut.
 //!
-//! The bytes that are hashed: the text `provesi-audit-1`, the previous hash (32 bytes), the place (8 bytes), then
+//! The hashed bytes: the text `provesi-audit-1`, the previous hash (32 bytes), the sequence number (8 bytes), then
 //! instant, actor, address, request id, action, outcome, fields, subjects. Numbers are big-endian; the instant is
-//! microseconds since 1970 (8 bytes); a text is its length in bytes (4 bytes) and its UTF-8; what may be missing is
-//! preceded by a byte 0 (and is not there) or 1; a list is its length (4 bytes) and its texts. Subjects are in the order
-//! of their bytes, each once.
+//! microseconds since 1970 (8 bytes); a text is its length in bytes (4 bytes) and its UTF-8; an optional value is a byte 0,
+//! or a byte 1 and the value; a list is its length (4 bytes) and its texts. Subjects are in the order of their bytes,
+//! without duplicates.
 
 use std::fmt::{self, Display};
 use std::io::Write as _;
@@ -19,23 +19,23 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::{AuditRecord, StoredAudit, Subject};
-use crate::{Field, Invalid, Rule};
+use crate::{Field, Invalid, Rule, StoreError};
 
-/// What the hashed bytes start with: the name of their form.
+/// The name and version of the hashed form.
 const FORM: &[u8] = b"provesi-audit-1";
 
-/// The hash of a record of access: SHA-256, or HMAC-SHA-256 under a key. The text form is 64 hexadecimal digits.
+/// The hash of an audit record: SHA-256, or HMAC-SHA-256 with a key. The text form is 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AuditHash([u8; 32]);
 
 impl AuditHash {
-    /// The hash of these bytes.
+    /// The hash with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the hash.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -54,18 +54,27 @@ impl fmt::Debug for AuditHash {
     }
 }
 
-/// The end of a chain: how many records it has, and the hash of the last one. The text form is `N:HASH`.
+/// The last record of a chain. The text form is `N:HASH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AuditHead {
-    /// The place of the last record, from 1; 0 where there is none.
+    /// The sequence number of the last record, from 1; 0 if there is none.
     pub sequence: i64,
-    /// Its hash; all zeros where there is none.
+    /// The hash of the last record; all zeros if there is none.
     pub hash: AuditHash,
 }
 
 impl AuditHead {
-    /// The end of a chain without records.
+    /// The head of a chain without records.
     pub const START: Self = Self { sequence: 0, hash: AuditHash([0; 32]) };
+
+    /// The head that a store has in these columns.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if `hash` does not have 32 bytes.
+    pub fn from_row(sequence: i64, hash: Vec<u8>) -> Result<Self, StoreError> {
+        let hash = hash.try_into().map_err(|_| StoreError::corrupt(format!("the hash of audit record {sequence}")))?;
+        Ok(Self { sequence, hash: AuditHash(hash) })
+    }
 }
 
 impl Display for AuditHead {
@@ -92,33 +101,33 @@ impl FromStr for AuditHead {
     }
 }
 
-/// How records are linked: with a key or without.
+/// Computes the hashes of a chain, with a key or without.
 #[derive(Clone, Default)]
 pub struct AuditChain {
     key: Option<Hmac<Sha256>>,
 }
 
 impl AuditChain {
-    /// A chain without a key: whoever may write where the records are kept can make another one.
+    /// A chain without a key: anybody who may write to the store can compute another one.
     #[must_use]
     pub const fn plain() -> Self {
         Self { key: None }
     }
 
-    /// A chain under a key: random, 32 bytes or more, and kept from whoever may write where the records are kept.
+    /// A chain with a key: 32 random bytes or more, which nobody may know who may write to the store.
     #[must_use]
     pub fn keyed(key: &[u8]) -> Self {
         let key = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
         Self { key: Some(key) }
     }
 
-    /// Whether records are linked under a key.
+    /// Whether the chain has a key.
     #[must_use]
     pub const fn is_keyed(&self) -> bool {
         self.key.is_some()
     }
 
-    /// The hash of `record` at the place `sequence`, after a record with the hash `previous`.
+    /// The hash of `record` with the sequence number `sequence`, after a record with the hash `previous`.
     #[must_use]
     pub fn link(&self, previous: &AuditHash, sequence: i64, record: &AuditRecord) -> AuditHash {
         let bytes = canonical(previous, sequence, record);
@@ -128,23 +137,21 @@ impl AuditChain {
         })
     }
 
-    /// These records as they are to be kept after `head`: in the form that stores keep
-    /// ([`AuditRecord::normalized`]), each with its place and hash.
-    pub fn after<'r>(
-        &'r self,
-        head: AuditHead,
-        records: &'r [AuditRecord],
-    ) -> impl Iterator<Item = StoredAudit> + use<'r> {
-        records.iter().scan(head, |head, record| {
+    /// The records that a store appends after `head`: in their stored form ([`AuditRecord::normalized`]), with sequence
+    /// number and hash.
+    #[must_use]
+    pub fn link_all(&self, mut head: AuditHead, records: &[AuditRecord]) -> Vec<StoredAudit> {
+        let link = |record: &AuditRecord| {
             let (sequence, record) = (head.sequence + 1, record.normalized());
-            let hash = self.link(&head.hash, sequence, &record);
-            *head = AuditHead { sequence, hash };
-            Some(StoredAudit { sequence, record, hash })
-        })
+            let stored = StoredAudit { sequence, hash: self.link(&head.hash, sequence, &record), record };
+            head = stored.head();
+            stored
+        };
+        records.iter().map(link).collect()
     }
 }
 
-/// Says whether there is a key, and nothing of it.
+/// Does not show the key.
 impl fmt::Debug for AuditChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_keyed() { "AuditChain(keyed)" } else { "AuditChain(plain)" })
@@ -156,7 +163,7 @@ fn canonical(previous: &AuditHash, sequence: i64, record: &AuditRecord) -> Vec<u
     bytes.extend_from_slice(FORM);
     bytes.extend_from_slice(&previous.0);
     bytes.extend_from_slice(&sequence.to_be_bytes());
-    // Stores do not keep the filter of a list.
+    // `list` is for logs and is not stored.
     let AuditRecord { at, caller, action, subjects, outcome, fields, list: _ } = record;
     bytes.extend_from_slice(&at.micros().to_be_bytes());
     text(&mut bytes, &caller.actor);
@@ -175,13 +182,13 @@ fn canonical(previous: &AuditHash, sequence: i64, record: &AuditRecord) -> Vec<u
 }
 
 fn length(length: usize) -> [u8; 4] {
-    u32::try_from(length).expect("no text and no list of a record is that long").to_be_bytes()
+    u32::try_from(length).expect("texts and lists of a record are shorter than 4 GiB").to_be_bytes()
 }
 
 fn text(bytes: &mut Vec<u8>, text: impl Display) {
     let start = bytes.len() + 4;
     bytes.extend_from_slice(&[0; 4]);
-    write!(bytes, "{text}").expect("a Vec takes all");
+    write!(bytes, "{text}").expect("writing to a Vec does not fail");
     let length = length(bytes.len() - start);
     bytes[start - 4..start].copy_from_slice(&length);
 }
@@ -214,8 +221,7 @@ mod tests {
         }
     }
 
-    /// Hashes that are kept must never come out otherwise: these were computed from the form in the module's page by a
-    /// few lines of Python.
+    /// Stored hashes depend on this form. The expected ones were computed in Python from the description of the module.
     #[test]
     fn the_form_is_fixed() {
         let first = AuditChain::plain().link(&AuditHead::START.hash, 1, &record());

@@ -1,205 +1,189 @@
-//! The port of what keeps records of access, and what it is asked.
+//! The port that keeps audit records, and its queries.
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use super::{AuditChain, AuditHash, AuditHead, AuditRecord};
+use super::{AuditChain, AuditHead, AuditRecord, StoredAudit, Subject};
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{Caller, Page, PageLimit, PageRequest, StoreError, Subject, Timestamp};
+use crate::{Page, PageLimit, PageRequest, StoreError, Timestamp};
 
-/// A store of records of access.
+/// A store of audit records.
 ///
-/// What every implementation MUST keep to, besides what each method says:
-/// - The records are one chain: the places 1, 2, 3 … without a gap, each record with the hash that
-///   [`AuditChain::after`] gives it after the one before it. Processes that append at the same time get places after
-///   each other; the chain never forks.
-/// - A record is kept in the form of [`AuditRecord::normalized`], and never changed or removed by this port.
-/// - What was appended is there for whoever asks next, and survives the end of the process.
-/// - A future that is dropped leaves its records there as a whole chain: all, none, or a first part of them.
-/// - No method waits without end. After a time of the store's choice, a few seconds, a read fails with
-///   [`StoreError::Unavailable`], and so does a write that was not sent, which the store then never sends. A write that
-///   was sent and not answered is [`StoreError::OutcomeUnknown`].
-/// - A record that somebody changed so that it cannot be read is [`StoreError::Corrupt`], also where many are asked for:
-///   an answer with a hole would be taken for whole.
+/// Rules for every implementation:
+/// - The records MUST form one chain: sequence numbers 1, 2, 3, … without a gap, and the hashes of
+///   [`AuditChain::link_all`]. Concurrent appends, also of several processes, MUST NOT fork it.
+/// - A record is stored in the form of [`AuditRecord::normalized`]. This port never changes or removes a record.
+/// - Appended records are durable, and visible to every read that starts afterwards.
+/// - If the future of an append is dropped, all, none or the first of its records are stored. The chain stays valid.
+/// - Every method has a deadline, of a few seconds. A read that exceeds it fails with [`StoreError::Unavailable`], and so
+///   does a write that was not sent, which is then never sent. A write that was sent and not answered is
+///   [`StoreError::OutcomeUnknown`].
+/// - A record that cannot be decoded fails the whole read with [`StoreError::Corrupt`]. Skipping it, as pages of orders
+///   do, would hide that somebody tampered with it.
+///
+/// `provesi-testkit` tests an implementation. [`AuditStoreExt`] has pages with cursors.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait AuditStore: Debug + Send + Sync + 'static {
-    /// Appends the records in their order, all of them, and returns the head after the last one. Other appenders'
-    /// records may come between only where the store has no transactions. No records change nothing.
+    /// Appends all records in their order and returns the head after the last one. Without records, nothing changes.
+    /// Records of other writers may stand between them only if the store has no transactions.
     ///
     /// # Errors
-    /// After [`StoreError::OutcomeUnknown`] it is not known whether they are there; where the store has no transactions,
-    /// after any error a first part of them may be. Who appends them again may have them there twice.
+    /// - [`StoreError::OutcomeUnknown`] if the records may have been stored. A retry may store them twice.
+    /// - After another error none is stored, or, if the store has no transactions, only the first of them.
     async fn append(&self, chain: &AuditChain, records: &[AuditRecord]) -> Result<AuditHead, StoreError>;
 
-    /// The place and hash of the last record, as far as the store knows without looking at the others;
-    /// [`AuditHead::START`] where there is none.
+    /// Sequence number and hash of the last record, as the store knows them without reading the others;
+    /// [`AuditHead::START`] if there is no record.
     ///
     /// # Errors
     /// Those of every method, see above.
     async fn head(&self) -> Result<AuditHead, StoreError>;
 
-    /// A page of the records that pass `filter`, the latest first: by [`AuditRecord::at`], then by their place.
+    /// The records of a query, in its order.
     ///
     /// # Errors
-    /// - [`StoreError::InvalidCursor`] where the cursor was made for another filter.
+    /// Those of every method, see above.
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError>;
+}
+
+/// Conveniences over [`AuditStore`].
+#[async_trait]
+pub trait AuditStoreExt: AuditStore {
+    /// A page of the records that pass `filter`, the latest first.
+    ///
+    /// # Errors
+    /// - [`StoreError::InvalidCursor`] if the cursor belongs to another filter.
     async fn page(
         &self,
         filter: &AuditFilter,
         request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError>;
+    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
+        let after = request.after.as_ref().map(|cursor| cursor.position_in(filter)).transpose()?;
+        let AuditFilter { subject, since, until } = filter.clone();
+        // Instants of records are whole milliseconds.
+        let [since, until] = [since, until].map(|at| at.map(Timestamp::ceil_to_millis));
+        let until = until.map(|at| AuditPosition { at, sequence: 0 });
+        let before = after.into_iter().chain(until).min();
+        let query = AuditQuery::Latest { subject, since, before, limit: request.limit.get() + 1 };
+        let cursor = |last: &StoredAudit| AuditCursor { filter: filter.fingerprint(), position: last.position() };
+        Ok(Page::from_one_more(self.records(&query).await?, request.limit, cursor))
+    }
 
-    /// The first `limit` records whose place is after `sequence`, in the order of the chain.
+    /// The first `limit` records after the sequence number `after`, in the order of the chain.
     ///
     /// # Errors
-    /// Those of every method, see above.
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError>;
-}
-
-/// A record as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredAudit {
-    /// Its place in the chain, from 1.
-    pub sequence: i64,
-    /// The record.
-    pub record: AuditRecord,
-    /// Its link to all before it.
-    pub hash: AuditHash,
-}
-
-/// A record as a store has it, before anybody looked at it.
-#[derive(Clone, Debug)]
-pub struct AuditRow {
-    /// [`StoredAudit::sequence`].
-    pub sequence: i64,
-    /// [`AuditRecord::at`] in microseconds since 1970.
-    pub at: i64,
-    /// [`Caller::actor`].
-    pub actor: String,
-    /// [`Caller::address`].
-    pub address: Option<String>,
-    /// [`Caller::request_id`].
-    pub request_id: Option<String>,
-    /// [`AuditRecord::action`].
-    pub action: String,
-    /// [`AuditRecord::outcome`].
-    pub outcome: String,
-    /// [`AuditRecord::fields`].
-    pub fields: Vec<String>,
-    /// [`AuditRecord::subjects`].
-    pub subjects: Vec<String>,
-    /// [`StoredAudit::hash`].
-    pub hash: Vec<u8>,
-}
-
-impl TryFrom<AuditRow> for StoredAudit {
-    type Error = StoreError;
-
-    /// # Errors
-    /// [`StoreError::Corrupt`] where a part of it is nothing that this crate would have kept.
-    fn try_from(row: AuditRow) -> Result<Self, StoreError> {
-        let sequence = row.sequence;
-        let corrupt = |part: &str| StoreError::corrupt(format!("record of access {sequence}: {part} cannot be read"));
-        let subject = |text: &String| {
-            let subject: Option<Subject> = text.parse().ok();
-            // In another spelling it would not be found by those who look for it.
-            subject.filter(|subject| subject.to_string() == *text).ok_or_else(|| corrupt("a subject"))
-        };
-        let address = row.address.map(|address| address.parse().map_err(|_| corrupt("the address"))).transpose()?;
-        let record = AuditRecord {
-            at: Timestamp::from_micros(row.at).map_err(|_| corrupt("the instant"))?,
-            caller: Caller {
-                actor: row.actor.parse().map_err(|_| corrupt("the actor"))?,
-                address,
-                request_id: row.request_id.map(Into::into),
-            },
-            action: row.action.parse().map_err(|_| corrupt("the action"))?,
-            subjects: row.subjects.iter().map(subject).collect::<Result<_, _>>()?,
-            outcome: row.outcome.parse().map_err(|_| corrupt("the outcome"))?,
-            fields: row
-                .fields
-                .iter()
-                .map(|field| field.parse().map_err(|_| corrupt("a field")))
-                .collect::<Result<_, _>>()?,
-            list: None,
-        };
-        let hash = row.hash.try_into().map_err(|_| corrupt("the hash"))?;
-        Ok(Self { sequence, record: record.normalized(), hash: AuditHash::from_bytes(hash) })
+    /// Those of the store.
+    async fn chain_after(&self, after: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
+        self.records(&AuditQuery::Chain { after, limit: limit.get() }).await
     }
 }
 
-/// Which records of access.
+impl<S: AuditStore + ?Sized> AuditStoreExt for S {}
+
+/// Which records a store returns, and in which order. Exhaustive: a new query or filter does not compile until every store
+/// handles it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditQuery {
+    /// The latest records first, by descending [`AuditPosition`].
+    Latest {
+        /// Only records that name this subject.
+        subject: Option<Subject>,
+        /// Only records of this instant, a whole millisecond, and later.
+        since: Option<Timestamp>,
+        /// Only records with a smaller position. There need not be a record with this one.
+        before: Option<AuditPosition>,
+        /// The most records: 1 to 1,001, one more than a page has.
+        limit: usize,
+    },
+    /// All records in the order of the chain.
+    Chain {
+        /// Only records with a greater sequence number.
+        after: i64,
+        /// The most records: 1 to 1,000.
+        limit: usize,
+    },
+}
+
+/// Which audit records a list has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AuditFilter {
-    /// Only those that name this subject.
+    /// Only records that name this subject.
     pub subject: Option<Subject>,
-    /// Only those of this instant and later.
+    /// Only records of this instant and later.
     pub since: Option<Timestamp>,
-    /// Only those before this instant.
+    /// Only records before this instant.
     pub until: Option<Timestamp>,
 }
 
 impl AuditFilter {
-    /// Whether `record` passes: the rule that every store's filter must agree with.
-    #[must_use]
-    pub fn matches(&self, record: &AuditRecord) -> bool {
-        self.subject.as_ref().is_none_or(|subject| record.subjects.contains(subject))
-            && self.since.is_none_or(|since| record.at >= since)
-            && self.until.is_none_or(|until| record.at < until)
-    }
-
-    /// The cursor that stands at `stored`.
-    #[must_use]
-    pub fn cursor_at(&self, stored: &StoredAudit) -> AuditCursor {
-        let position = AuditPosition { at: stored.record.at, sequence: stored.sequence };
-        AuditCursor { filter: self.fingerprint(), position }
-    }
-
-    /// The place of a cursor of this filter.
-    ///
-    /// # Errors
-    /// [`StoreError::InvalidCursor`] where the cursor was made for another filter.
-    pub fn position(&self, cursor: &AuditCursor) -> Result<AuditPosition, StoreError> {
-        if cursor.filter == self.fingerprint() { Ok(cursor.position) } else { Err(StoreError::InvalidCursor) }
-    }
-
     fn fingerprint(&self) -> u64 {
         fingerprint(&("audit", self.subject.as_ref().map(ToString::to_string), self.since, self.until))
     }
 }
 
-/// A place among records, the latest first. In the order of the derived comparison, earlier ones come later in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The position of a record in lists, which have the greatest position first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AuditPosition {
-    /// The record's instant.
-    #[serde(rename = "a")]
+    /// [`AuditRecord::at`].
     pub at: Timestamp,
-    /// Its place in the chain.
-    #[serde(rename = "s")]
+    /// [`StoredAudit::sequence`].
     pub sequence: i64,
 }
 
-/// A place in one list of records. The text form is opaque to callers and fit for a URL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The version of the text form of [`AuditCursor`].
+const CURSOR_VERSION: u8 = 1;
+
+/// A position in the list of one filter. The text form is opaque and fit for a URL. It holds a version, a hash of the
+/// filter, an instant and a sequence number: no subject and no actor.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditCursor {
-    #[serde(rename = "l")]
     filter: u64,
-    #[serde(rename = "p")]
     position: AuditPosition,
+}
+
+impl AuditCursor {
+    fn position_in(&self, filter: &AuditFilter) -> Result<AuditPosition, StoreError> {
+        if self.filter == filter.fingerprint() { Ok(self.position) } else { Err(StoreError::InvalidCursor) }
+    }
 }
 
 impl fmt::Display for AuditCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&encode_cursor(self))
+        let Self { filter, position: AuditPosition { at, sequence } } = self;
+        f.write_str(&encode_cursor(&(CURSOR_VERSION, filter, at, sequence)))
     }
 }
 
 impl FromStr for AuditCursor {
     type Err = StoreError;
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        decode_cursor(text)
+        match decode_cursor(text)? {
+            (CURSOR_VERSION, filter, at, sequence) => Ok(Self { filter, position: AuditPosition { at, sequence } }),
+            _ => Err(StoreError::InvalidCursor),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_of_another_version_or_form_are_invalid() {
+        let position = AuditPosition { at: Timestamp::MAX, sequence: i64::MAX };
+        let cursor = AuditCursor { filter: u64::MAX, position };
+        assert_eq!(cursor.to_string().parse::<AuditCursor>().unwrap(), cursor);
+        for text in [
+            encode_cursor(&(CURSOR_VERSION + 1, u64::MAX, position.at, 1)),
+            encode_cursor(&(CURSOR_VERSION, u64::MAX, position.at)),
+            // The form before there was a version.
+            encode_cursor(&serde_json::json!({ "l": 1, "p": { "a": position.at, "s": 1 } })),
+            String::new(),
+        ] {
+            assert!(matches!(text.parse::<AuditCursor>(), Err(StoreError::InvalidCursor)), "{text}");
+        }
     }
 }

@@ -1,22 +1,14 @@
-//! Each kind of tampering with the records of access is seen, and where.
+//! Every kind of tampering with the audit records is found, and where.
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditHead, AuditRecord, AuditStore, BrokenChain, Caller, Outcome, StoredAudit, Subject,
+    AuditChain, AuditHead, AuditRecord, AuditStore, AuditStoreExt, BrokenChain, Outcome, PageLimit, StoredAudit,
     VerifyError, verify_audit, verify_head,
 };
-use provesi_testkit::data::{at, client_id};
-use provesi_testkit::{Faults, FaultyStore, MemoryStore};
+use provesi_testkit::audit::{self, client, verify};
+use provesi_testkit::{Fault, FaultyStore, MemoryStore};
 
 fn record(number: u64) -> AuditRecord {
-    AuditRecord {
-        at: at(0),
-        caller: Caller::system("test").unwrap(),
-        action: AuditAction::ClientRead,
-        subjects: vec![Subject::Client(client_id(number))],
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-        list: None,
-    }
+    audit::record(0, vec![client(number)])
 }
 
 const RECORDS: u64 = 250;
@@ -30,35 +22,33 @@ async fn filled() -> (MemoryStore, AuditHead) {
 async fn broken_by(change: impl FnOnce(&mut Vec<StoredAudit>), expected: &[AuditHead]) -> BrokenChain {
     let (store, _) = filled().await;
     store.tamper_with_audit(change);
-    match verify_audit(&store, &AuditChain::plain(), AuditHead::START, expected).await {
+    match verify(&store, expected).await {
         Err(VerifyError::Broken(broken)) => broken,
         other => panic!("{other:?}"),
     }
 }
 
-/// The records from the place `at` on, linked anew: what somebody does who may write the table and knows this crate.
-fn relinked(records: &mut Vec<StoredAudit>, at: usize) {
-    let head = AuditHead { sequence: records[at - 1].sequence, hash: records[at - 1].hash };
+/// Computes the hashes again from the index `at` on, as somebody could who may write the table and knows this crate.
+fn relink(records: &mut Vec<StoredAudit>, at: usize) {
     let rest: Vec<_> = records.drain(at..).map(|stored| stored.record).collect();
-    records.extend(AuditChain::plain().after(head, &rest));
+    records.extend(AuditChain::plain().link_all(records[at - 1].head(), &rest));
 }
 
 #[tokio::test]
-async fn a_chain_that_nobody_touched_is_whole_from_any_head() {
+async fn an_unchanged_chain_is_valid_from_any_head() {
     let (store, head) = filled().await;
     let chain = AuditChain::plain();
-    let part = store.after(99, provesi_core::PageLimit::new(1).unwrap()).await.unwrap().remove(0);
-    let middle = AuditHead { sequence: part.sequence, hash: part.hash };
+    let middle = store.chain_after(99, PageLimit::new(1).unwrap()).await.unwrap()[0].head();
     for from in [AuditHead::START, middle, head] {
         assert_eq!(verify_audit(&store, &chain, from, &[middle, head]).await.unwrap(), head);
     }
-    // With what comes later, the heads that were noted before are still those of this chain.
+    // Earlier heads stay valid when records are appended.
     store.append(&chain, &[record(7)]).await.unwrap();
-    assert_eq!(verify_audit(&store, &chain, AuditHead::START, &[middle, head]).await.unwrap().sequence, 251);
+    assert_eq!(verify(&store, &[middle, head]).await.unwrap().sequence, 251);
 }
 
 #[tokio::test]
-async fn changes_removals_insertions_and_moves_are_seen_where_they_are() {
+async fn changes_removals_insertions_and_moves_are_found_where_they_are() {
     let changed = broken_by(|records| records[119].record.outcome = Outcome::Failed, &[]).await;
     assert!(matches!(changed, BrokenChain::Changed { sequence: 120 }), "{changed:?}");
     let removed = broken_by(|records| drop(records.remove(119)), &[]).await;
@@ -75,47 +65,48 @@ async fn changes_removals_insertions_and_moves_are_seen_where_they_are() {
         (120..).zip(&mut records[119..]).for_each(|(sequence, stored)| stored.sequence = sequence);
     };
     assert_eq!(broken_by(inserted, &[]).await.sequence(), 120);
-    // Also where the record is given a hash that is right for itself.
-    let relinked_one = |records: &mut Vec<StoredAudit>| {
-        let head = AuditHead { sequence: 119, hash: records[118].hash };
-        records[119] = AuditChain::plain().after(head, &[record(9_999)]).next().unwrap();
+    // A changed record with its own right hash is found at the next one.
+    let relink_one = |records: &mut Vec<StoredAudit>| {
+        records[119] = AuditChain::plain().link_all(records[118].head(), &[record(9_999)]).remove(0);
     };
-    assert_eq!(broken_by(relinked_one, &[]).await.sequence(), 121);
+    assert_eq!(broken_by(relink_one, &[]).await.sequence(), 121);
 }
 
 #[tokio::test]
-async fn a_cut_tail_and_a_chain_made_anew_are_seen_by_who_kept_the_head() {
+async fn a_cut_tail_and_a_recomputed_chain_are_found_by_an_expected_head() {
     let (_, head) = filled().await;
     let cut = broken_by(|records| records.truncate(200), &[head]).await;
-    assert!(matches!(cut, BrokenChain::CutOff { last: 200, .. }), "{cut:?}");
-    let made_anew = |records: &mut Vec<StoredAudit>| {
+    assert!(matches!(cut, BrokenChain::Truncated { last: 200, .. }), "{cut:?}");
+    let recompute = |records: &mut Vec<StoredAudit>| {
         records.remove(119);
-        relinked(records, 119);
+        relink(records, 119);
     };
-    let anew = broken_by(
-        |records| {
-            made_anew(records);
-            let last = records[248].clone();
-            records.extend(AuditChain::plain().after(AuditHead { sequence: 249, hash: last.hash }, &[record(1)]));
-        },
-        &[head],
-    )
-    .await;
-    assert!(matches!(anew, BrokenChain::MadeAnew { expected } if expected == head), "{anew:?}");
-    // Without a head and without a key, nobody sees it.
+    let recompute_and_append = |records: &mut Vec<StoredAudit>| {
+        recompute(records);
+        records.extend(AuditChain::plain().link_all(records[248].head(), &[record(1)]));
+    };
+    let recomputed = broken_by(recompute_and_append, &[head]).await;
+    assert!(matches!(recomputed, BrokenChain::Recomputed { expected } if expected == head), "{recomputed:?}");
+    // Of two expected heads with one sequence number, one is wrong.
+    let other = AuditHead { hash: AuditHead::START.hash, ..head };
+    for expected in [[head, other], [other, head]] {
+        let found = broken_by(|_| {}, &expected).await;
+        assert!(matches!(found, BrokenChain::Recomputed { expected } if expected == other), "{found:?}");
+    }
+    // Without a head and without a key, it is not found.
     let (store, _) = filled().await;
-    store.tamper_with_audit(made_anew);
-    verify_audit(&store, &AuditChain::plain(), AuditHead::START, &[]).await.unwrap();
+    store.tamper_with_audit(recompute);
+    verify(&store, &[]).await.unwrap();
 }
 
 #[tokio::test]
-async fn under_a_key_a_chain_cannot_be_made_anew_without_it() {
+async fn a_chain_with_a_key_cannot_be_recomputed_without_it() {
     let store = MemoryStore::new();
     let chain = AuditChain::keyed(b"0123456789abcdef0123456789abcdef");
     store.append(&chain, &(0..10).map(record).collect::<Vec<_>>()).await.unwrap();
     store.tamper_with_audit(|records| {
         records.remove(4);
-        relinked(records, 4);
+        relink(records, 4);
     });
     match verify_audit(&store, &chain, AuditHead::START, &[]).await {
         Err(VerifyError::Broken(BrokenChain::Changed { sequence: 5 })) => {}
@@ -124,25 +115,24 @@ async fn under_a_key_a_chain_cannot_be_made_anew_without_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_says_nothing_of_the_chain() {
+async fn a_store_that_fails_says_nothing_about_the_chain() {
     let (store, _) = filled().await;
-    let (store, faults): (FaultyStore<MemoryStore>, Faults) = FaultyStore::new(store);
-    for method in ["head", "after"] {
-        faults.arm(method, provesi_testkit::Fault::FailBefore, 1);
-        let failed = verify_audit(&store, &AuditChain::plain(), AuditHead::START, &[]).await;
+    let (store, faults) = FaultyStore::new(store);
+    for method in ["head", "records"] {
+        faults.arm(method, Fault::FailBefore, 1);
+        let failed = verify(&store, &[]).await;
         assert!(matches!(failed, Err(VerifyError::Store(_))), "{failed:?}");
     }
 }
 
 #[tokio::test]
-async fn a_known_head_is_found_as_long_as_its_record_is_there_as_it_was() {
+async fn a_known_head_is_found_as_long_as_its_record_is_unchanged() {
     let chain = AuditChain::plain();
-    let first =
-        AuditHead { sequence: 1, hash: filled().await.0.after(0, provesi_core::PageLimit::MAX).await.unwrap()[0].hash };
+    let first = AuditChain::plain().link_all(AuditHead::START, &[record(0)])[0].head();
     for known in [AuditHead::START, first, filled().await.1] {
         let (store, _) = filled().await;
         verify_head(&store, Some(&chain), known).await.unwrap();
-        // Whatever follows, and where the records before it were archived.
+        // Also after more appends, and if the records before it were archived.
         store.append(&chain, &[record(7), record(8)]).await.unwrap();
         verify_head(&store, Some(&chain), known).await.unwrap();
         store.tamper_with_audit(|records| records.retain(|stored| stored.sequence >= known.sequence));
@@ -151,21 +141,21 @@ async fn a_known_head_is_found_as_long_as_its_record_is_there_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_known_head_is_missed_once_its_record_is_gone_or_changed() {
+async fn a_known_head_is_missed_once_its_record_was_removed_or_changed() {
     const LAST: usize = 249;
     type Change = fn(&mut Vec<StoredAudit>);
     let cut = |records: &mut Vec<StoredAudit>| records.truncate(200);
     let changed = |records: &mut Vec<StoredAudit>| records[LAST].record.outcome = Outcome::Failed;
     let changed_and_hashed = |records: &mut Vec<StoredAudit>| {
         records[LAST].record.outcome = Outcome::Failed;
-        relinked(records, LAST);
+        relink(records, LAST);
     };
     let relinked_before = |records: &mut Vec<StoredAudit>| {
         records[10].record.outcome = Outcome::Failed;
-        relinked(records, 10);
+        relink(records, 10);
     };
     let changes: [(Change, i64); 4] = [(cut, 201), (changed, 250), (changed_and_hashed, 250), (relinked_before, 250)];
-    // Found at once, after one more append, and after so many that the place is taken again.
+    // Also after one append, and after so many that the sequence number is taken again.
     for appended in [0, 1, 100] {
         for (number, (change, at)) in changes.into_iter().enumerate() {
             let (store, known) = filled().await;

@@ -3,38 +3,34 @@
 use mongodb::bson::raw::RawBsonRef;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Document, RawDocument, doc};
-use provesi_core::{AuditRow, Field, StoreError, StoredAudit};
+use provesi_core::{AuditRow, StoreError, StoredAudit, Timestamp};
 
 use crate::documents::date;
 
-/// The document of a record. What a caller has not is not there.
-pub(super) fn document(stored: &StoredAudit) -> Document {
-    let record = &stored.record;
+/// The document of a record. Optional values that are missing have no field.
+pub(super) fn document(stored: StoredAudit) -> Document {
+    let row = AuditRow::from(stored);
     let mut document = doc! {
-        "_id": stored.sequence,
-        "at": date(record.at),
-        "actor": record.caller.actor.to_string(),
-        "action": record.action.as_str(),
-        "outcome": record.outcome.as_str(),
-        "fields": record.fields.iter().copied().map(Field::as_str).collect::<Vec<_>>(),
-        "subjects": record.subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "hash": Binary { subtype: BinarySubtype::Generic, bytes: stored.hash.as_bytes().to_vec() },
+        "_id": row.sequence,
+        "at": date(row.at),
+        "actor": row.actor,
+        "action": row.action,
+        "outcome": row.outcome,
+        "fields": row.fields,
+        "subjects": row.subjects,
+        "hash": Binary { subtype: BinarySubtype::Generic, bytes: row.hash },
     };
-    if let Some(address) = record.caller.address {
-        document.insert("address", address.to_string());
-    }
-    if let Some(id) = &record.caller.request_id {
-        document.insert("request_id", &**id);
-    }
+    let optional = [("address", row.address), ("request_id", row.request_id)];
+    document.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))));
     document
 }
 
-/// The record that a document is.
+/// The record of a document.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] where it is none.
+/// [`StoreError::Corrupt`] if it cannot be decoded.
 pub(super) fn stored(document: &RawDocument) -> Result<StoredAudit, StoreError> {
-    let row = row(document).ok_or_else(|| StoreError::corrupt("a document of the audit is no record"))?;
+    let row = row(document).ok_or_else(|| StoreError::corrupt("a document of the audit is not a record"))?;
     row.try_into()
 }
 
@@ -63,7 +59,7 @@ fn row(document: &RawDocument) -> Option<AuditRow> {
     };
     Some(AuditRow {
         sequence: sequence(document)?,
-        at: document.get_datetime("at").ok()?.timestamp_millis().checked_mul(1_000)?,
+        at: Timestamp::from_micros(document.get_datetime("at").ok()?.timestamp_millis().checked_mul(1_000)?).ok()?,
         actor: text("actor")?,
         address: optional("address")?,
         request_id: optional("request_id")?,

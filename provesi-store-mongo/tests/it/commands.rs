@@ -8,10 +8,11 @@ use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ReadConcern, WriteConcern};
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientFilter, ClientId, ClientKey, ClientListing,
-    ClientRepository, ClientRepositoryExt, Expected, Outcome, PageLimit, PageRequest,
+    AuditChain, AuditStore, AuditStoreExt, Client, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository,
+    ClientRepositoryExt, Expected, PageLimit, PageRequest,
 };
 use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
+use provesi_testkit::audit::record;
 
 use crate::common::{Fixture, at, client, filter};
 
@@ -51,18 +52,6 @@ async fn watched_database(fixture: &Fixture) -> (mongodb::Database, Sent) {
     }));
     let client = mongodb::Client::with_options(options).unwrap();
     (client.database(fixture.database.name()), sent)
-}
-
-fn record() -> AuditRecord {
-    AuditRecord {
-        at: at(1),
-        caller: Caller::default(),
-        action: AuditAction::OrderUpdate,
-        subjects: Vec::new(),
-        list: None,
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-    }
 }
 
 #[tokio::test]
@@ -224,10 +213,10 @@ async fn the_head_and_the_records_of_the_audit_are_read_from_a_majority() {
     let fixture = Fixture::new().await;
     let (database, sent) = watched_database(&fixture).await;
     let store = MongoAudit::new(&database);
-    store.append(&AuditChain::plain(), &[record()]).await.unwrap();
+    store.append(&AuditChain::plain(), &[record(1, Vec::new())]).await.unwrap();
     sent.take();
     store.head().await.unwrap();
-    store.after(0, PageLimit::MAX).await.unwrap();
+    store.chain_after(0, PageLimit::MAX).await.unwrap();
     let reads = sent.take();
     assert_eq!(reads.len(), 2);
     for command in reads {
@@ -246,7 +235,7 @@ async fn writes_wait_for_a_majority_no_longer_than_the_stores_time_limit() {
     store.update(&changed, Expected::Any, at(5)).await.unwrap();
     store.delete(changed.id, Expected::Any).await.unwrap();
     let audit = MongoAudit::new(&database).with_time_limit(limit);
-    audit.append(&AuditChain::plain(), &[record()]).await.unwrap();
+    audit.append(&AuditChain::plain(), &[record(1, Vec::new())]).await.unwrap();
     let mut concerns = sent.take();
     concerns.retain(|command| command.contains_key("insert") || command.contains_key("findAndModify"));
     assert_eq!(concerns.len(), 4);

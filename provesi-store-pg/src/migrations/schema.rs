@@ -20,7 +20,7 @@ pub(super) struct Script {
     pub(super) text: &'static str,
 }
 
-/// The script after which the records of access from before it are linked in.
+/// The script after which audit records of versions without a chain are added to it.
 pub(super) const AUDIT_CHAIN: i32 = 3;
 
 pub(super) static SCRIPTS: &[Script] = &[

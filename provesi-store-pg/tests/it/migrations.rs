@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, ClientRepository, ClientRepositoryExt, Order,
-    OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus, Outcome, PageLimit, PageRequest, StoreAdmin,
-    StoreError, Subject,
+    AuditChain, AuditStore, ClientRepository, ClientRepositoryExt, Order, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderStatus, PageLimit, PageRequest, StoreAdmin, StoreError, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
+use provesi_testkit::audit::record;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
@@ -72,15 +72,7 @@ async fn use_it(store: &PgStore) {
     assert!(page.items.contains(&made));
     OrderRepository::ping(store).await.unwrap();
     ClientRepository::ping(store).await.unwrap();
-    let record = AuditRecord {
-        at: made.created_at,
-        caller: Caller::default(),
-        action: AuditAction::OrderCreate,
-        subjects: vec![Subject::Order(made.number)],
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-        list: None,
-    };
+    let record = record(1, vec![Subject::Order(made.number)]);
     store.append(&AuditChain::plain(), &[record]).await.unwrap();
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    AuditAction, AuditChain, AuditRecord, AuditStore, Caller, Client, ClientId, ClientRepositoryExt, Expected, Order,
-    OrderRepositoryExt, OrderStatus, Outcome, Phone, StoreAdmin, Subject,
+    AuditChain, AuditRecord, AuditStore, Client, ClientId, ClientRepositoryExt, Expected, Order, OrderRepositoryExt,
+    OrderStatus, Phone, StoreAdmin,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
+use provesi_testkit::audit;
 use provesi_testkit::servers::{OwnServer, wanted};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
@@ -28,23 +29,17 @@ const STALLS: [Duration; 2] = [Duration::from_millis(4_000), Duration::from_mill
 /// How long PostgreSQL keeps an open transaction that nobody continues. The default is 10 s, which is long for a test.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(4);
 
-fn record(n: usize) -> AuditRecord {
-    AuditRecord {
-        at: at(1),
-        caller: Caller { request_id: Some(format!("late-{n}").into()), ..Caller::system("test").unwrap() },
-        action: AuditAction::OrderRead,
-        subjects: vec![Subject::Order(format!("Late-{n}").parse().unwrap())],
-        outcome: Outcome::Done,
-        fields: Vec::new(),
-        list: None,
-    }
+fn late(n: usize) -> AuditRecord {
+    let mut late = audit::record(1, vec![audit::order(&format!("Late-{n}"))]);
+    late.caller.request_id = Some(format!("late-{n}").into());
+    late
 }
 
 /// One write of a kind that depends on `n`, by every path that writes. Whether it succeeds is of no interest.
 async fn write(store: &PgStore, n: usize, mine: &Order, my_client: &Client) {
     match n {
         // Few, because they wait for each other, and a call that waits for a lock has its BEGIN behind it.
-        0..3 => drop(store.append(&AuditChain::plain(), &[record(10_000 + n)]).await),
+        0..3 => drop(store.append(&AuditChain::plain(), &[late(10_000 + n)]).await),
         n if n % 3 == 0 => drop(OrderRepositoryExt::update(store, &toggled(mine, n), Expected::Any, &stamp(2)).await),
         n if n % 3 == 1 => {
             let mut changed = my_client.clone();
@@ -100,7 +95,7 @@ impl Path {
                 insert_in(&mut transaction, &new, &stamp(3)).await.ok()?;
                 transaction.commit().await.ok().map(|()| number)
             }
-            Self::Audit => store.append(&AuditChain::plain(), &[record(n)]).await.ok().map(|_| format!("late-{n}")),
+            Self::Audit => store.append(&AuditChain::plain(), &[late(n)]).await.ok().map(|_| format!("late-{n}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Moments: the order of the list of records as one number, see the table `audit`.
+//! Moments: the position of a record in lists as one number, see the table `audit`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,30 +9,26 @@ use sqlx::sqlite::SqliteConnection;
 use crate::error::store_error;
 use crate::sql;
 
-/// How many bits tell the records of one millisecond apart.
+/// The bits that distinguish the records of one millisecond.
 const BITS: u32 = 15;
 
-/// The last record of each of these milliseconds.
+/// The greatest moment of each of these milliseconds.
 pub(super) const LAST: &str = "\
     SELECT value, \
         (SELECT max(moment) FROM audit WHERE moment >= value << 15 AND moment < (value + 1) << 15) \
     FROM json_each(?1)";
 
-/// The moment before which all is that is earlier than `at`, and nothing else.
+/// The first moment of the millisecond of `at`.
 pub(super) fn start(at: Timestamp) -> i64 {
-    let millis = at.micros().div_euclid(1_000) + i64::from(at.micros().rem_euclid(1_000) > 0);
-    millis << BITS
+    millis(at) << BITS
 }
 
-/// The moments that come next.
+/// The last moment that is in use, by its millisecond.
 pub(super) struct Moments(HashMap<i64, i64>);
 
 impl Moments {
-    /// Those after what is kept of the milliseconds of `records`. Within a transaction that holds the lock for writing.
-    pub(super) async fn after_kept(
-        connection: &mut SqliteConnection,
-        records: &[AuditRecord],
-    ) -> Result<Self, StoreError> {
+    /// Reads the moments in use in the milliseconds of `records`. The transaction must hold the write lock.
+    pub(super) async fn read(connection: &mut SqliteConnection, records: &[AuditRecord]) -> Result<Self, StoreError> {
         let mut millis: Vec<i64> = records.iter().map(|record| millis(record.at)).collect();
         millis.sort_unstable();
         millis.dedup();
@@ -44,7 +40,7 @@ impl Moments {
     /// The next moment of the millisecond of `at`.
     ///
     /// # Errors
-    /// [`StoreError::Backend`] after 32,768 of them, which no clock that goes sees.
+    /// [`StoreError::Backend`] if 32,768 are in use: the clock stands still.
     pub(super) fn next(&mut self, at: Timestamp) -> Result<i64, StoreError> {
         let millis = millis(at);
         let moment = match self.0.entry(millis) {
@@ -57,7 +53,7 @@ impl Moments {
         if moment >> BITS == millis {
             Ok(moment)
         } else {
-            Err(StoreError::backend("more than 32,768 records of access of one millisecond"))
+            Err(StoreError::backend("more than 32,768 audit records in one millisecond"))
         }
     }
 }
@@ -81,11 +77,10 @@ mod tests {
             assert_eq!((moment >> BITS) * 1_000, whole.micros());
             assert!(moment >= start(whole));
         }
-        assert!(made[1] < start(at(1)) && made[3] >= start(at(1)));
     }
 
     #[test]
-    fn a_clock_that_stands_still_is_told_and_not_mixed_up_with_the_next_millisecond() {
+    fn a_full_millisecond_is_an_error_and_does_not_continue_in_the_next_one() {
         let mut moments = Moments(HashMap::new());
         let at = Timestamp::from_micros(5_000).unwrap();
         for _ in 0..1 << BITS {

@@ -1,10 +1,7 @@
 //! Faults of the ports of audit records.
 
 use async_trait::async_trait;
-use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditRecord, AuditSink, AuditStore, Page, PageLimit, PageRequest,
-    StoreError, StoredAudit,
-};
+use provesi_core::{AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit};
 
 use super::{FaultyStore, outcome_unknown, unavailable};
 
@@ -25,15 +22,7 @@ impl<S: AuditStore> AuditStore for FaultyStore<S> {
         self.faults.around("head", unavailable, self.inner.head()).await
     }
 
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        self.faults.around("page", unavailable, self.inner.page(filter, request)).await
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.faults.around("after", unavailable, self.inner.after(sequence, limit)).await
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
+        self.faults.around("records", unavailable, self.inner.records(query)).await
     }
 }

@@ -1,23 +1,20 @@
-//! Records of access.
+//! Audit records.
 
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
-use provesi_core::{
-    AuditChain, AuditCursor, AuditFilter, AuditHead, AuditPosition, AuditRecord, AuditSink, AuditStore, Page,
-    PageLimit, PageRequest, StoreError, StoredAudit,
-};
+use provesi_core::{AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit};
 
 use super::{MemoryStore, State};
 
 impl MemoryStore {
-    /// The records of access so far, oldest first, as they are kept.
+    /// The audit records so far, in their stored form and order.
     #[must_use]
     pub fn audit_records(&self) -> Vec<AuditRecord> {
         self.lock().audit.iter().map(|stored| stored.record.clone()).collect()
     }
 
-    /// Does to the kept records what nobody should: for tests of who notices.
+    /// Changes the stored records past the port, for tests that tampering is found.
     pub fn tamper_with_audit(&self, change: impl FnOnce(&mut Vec<StoredAudit>)) {
         change(&mut self.lock().audit);
     }
@@ -25,18 +22,17 @@ impl MemoryStore {
 
 impl State {
     fn audit_head(&self) -> AuditHead {
-        let head = |last: &StoredAudit| AuditHead { sequence: last.sequence, hash: last.hash };
-        self.audit.last().map_or(AuditHead::START, head)
+        self.audit.last().map_or(AuditHead::START, StoredAudit::head)
     }
 
     fn append(&mut self, chain: &AuditChain, records: &[AuditRecord]) -> AuditHead {
-        let linked: Vec<_> = chain.after(self.audit_head(), records).collect();
+        let linked = chain.link_all(self.audit_head(), records);
         self.audit.extend(linked);
         self.audit_head()
     }
 }
 
-/// Each record is kept at once, in a chain without a key.
+/// Stores each record immediately, in a chain without a key.
 #[async_trait]
 impl AuditSink for MemoryStore {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
@@ -55,22 +51,24 @@ impl AuditStore for MemoryStore {
         Ok(self.lock().audit_head())
     }
 
-    async fn page(
-        &self,
-        filter: &AuditFilter,
-        request: &PageRequest<AuditCursor>,
-    ) -> Result<Page<StoredAudit, AuditCursor>, StoreError> {
-        let place = |stored: &StoredAudit| AuditPosition { at: stored.record.at, sequence: stored.sequence };
-        let after = request.after.as_ref().map(|cursor| filter.position(cursor)).transpose()?;
+    async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
         let state = self.lock();
-        let rows = state.audit.iter().filter(|stored| filter.matches(&stored.record));
-        let mut rows: Vec<_> = rows.filter(|stored| after.is_none_or(|after| place(stored) < after)).collect();
-        rows.sort_unstable_by_key(|stored| Reverse(place(stored)));
-        let rows = rows.into_iter().take(request.limit.get() + 1).cloned().collect();
-        Ok(Page::from_one_more(rows, request.limit, |last| filter.cursor_at(last)))
-    }
-
-    async fn after(&self, sequence: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        Ok(self.lock().audit.iter().filter(|stored| stored.sequence > sequence).take(limit.get()).cloned().collect())
+        let mut records: Vec<_> = state.audit.iter().collect();
+        let limit = match query {
+            AuditQuery::Chain { after, limit } => {
+                records.retain(|stored| stored.sequence > *after);
+                *limit
+            }
+            AuditQuery::Latest { subject, since, before, limit } => {
+                records.retain(|stored| {
+                    subject.as_ref().is_none_or(|subject| stored.record.subjects.contains(subject))
+                        && since.is_none_or(|since| stored.record.at >= since)
+                        && before.is_none_or(|before| stored.position() < before)
+                });
+                records.sort_unstable_by_key(|stored| Reverse(stored.position()));
+                *limit
+            }
+        };
+        Ok(records.into_iter().take(limit).cloned().collect())
     }
 }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, BrokenChain, Caller, Field, Outcome, PageLimit,
-    VerifyError, verify_audit, verify_head,
+    AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStoreExt, BrokenChain, Caller, Field, Outcome,
+    PageLimit, VerifyError, verify_audit, verify_head,
 };
 
-use super::{Store, append, at_once, client, order, pages, record, whole};
+use super::{Store, append, concurrently, pages, sequences, whole};
+use crate::audit::{client, order, record, verify};
 use crate::conformance::support::drop_at_wait;
 
 /// Case.
 pub async fn an_empty_store_has_the_head_of_an_empty_chain(store: Store) {
     assert_eq!(store.head().await.expect("the head"), AuditHead::START);
-    assert!(store.after(0, PageLimit::MAX).await.expect("the chain").is_empty());
-    let head = verify_audit(&*store, &AuditChain::plain(), AuditHead::START, &[]).await.expect("whole");
-    assert_eq!(head, AuditHead::START);
+    assert!(store.chain_after(0, PageLimit::MAX).await.expect("the chain").is_empty());
+    assert_eq!(verify(&*store, &[]).await.expect("valid"), AuditHead::START);
 }
 
 /// Case.
@@ -31,10 +31,9 @@ pub async fn records_come_back_as_they_were_given_in_the_order_of_the_chain(stor
     let kept = whole(&store).await;
     let expected: Vec<_> = given.iter().map(AuditRecord::normalized).collect();
     assert_eq!(kept.iter().map(|stored| stored.record.clone()).collect::<Vec<_>>(), expected);
-    assert_eq!(kept.iter().map(|stored| stored.sequence).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(kept[2].hash, head.hash);
-    let linked: Vec<_> = AuditChain::plain().after(AuditHead::START, &given).collect();
-    assert_eq!(kept, linked);
+    assert_eq!(sequences(&kept), [1, 2, 3]);
+    assert_eq!(kept[2].head(), head);
+    assert_eq!(kept, AuditChain::plain().link_all(AuditHead::START, &given));
 }
 
 /// Case.
@@ -94,7 +93,7 @@ pub async fn appending_nothing_changes_nothing(store: Store) {
 pub async fn writers_at_once_make_one_chain(store: Store) {
     const WRITERS: u64 = 8;
     const APPENDS: i64 = 10;
-    at_once((0..WRITERS).map(|writer| {
+    concurrently((0..WRITERS).map(|writer| {
         let store = Arc::clone(&store);
         async move {
             for round in 0..APPENDS {
@@ -116,7 +115,7 @@ pub async fn writers_at_once_make_one_chain(store: Store) {
 
 /// Case.
 pub async fn a_known_head_is_found_while_others_append(store: Store) {
-    at_once((0..6).map(|writer| {
+    concurrently((0..6).map(|writer| {
         let store = Arc::clone(&store);
         async move {
             let chain = AuditChain::plain();
@@ -132,7 +131,7 @@ pub async fn a_known_head_is_found_while_others_append(store: Store) {
     let mut other = store.head().await.expect("the head");
     other.hash = AuditHead::START.hash;
     let missed = verify_head(&*store, None, other).await;
-    assert!(matches!(missed, Err(VerifyError::Broken(BrokenChain::MadeAnew { .. }))), "{missed:?}");
+    assert!(matches!(missed, Err(VerifyError::Broken(BrokenChain::Recomputed { .. }))), "{missed:?}");
 }
 
 /// Case.
@@ -163,8 +162,8 @@ pub async fn acknowledged_appends_after_abandoned_ones_are_found(store: Store) {
         let store = Arc::clone(&store);
         async move { drop_at_wait(1 + n / 2, store.append(&AuditChain::plain(), &[record(0, vec![client(1)])])).await }
     });
-    at_once(abandoned).await;
-    at_once((100..124).map(|n| {
+    concurrently(abandoned).await;
+    concurrently((100..124).map(|n| {
         let store = Arc::clone(&store);
         async move {
             append(&store, &[record(1, vec![client(n)])]).await;
