@@ -1,4 +1,4 @@
-//! Records that are written together, and the callers that wait for them.
+//! Records that are appended together, and the callers that wait for them.
 
 use std::error::Error;
 use std::fmt;
@@ -10,18 +10,18 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 /// Resolves a caller's wait for the commit.
 pub(crate) type Done = oneshot::Sender<Result<(), StoreError>>;
 
-/// A record that is to be stored.
+/// A record to store.
 pub(crate) struct Job {
     record: AuditRecord,
-    /// Where a caller waits for the commit.
+    /// Resolves the wait of a caller, if one waits for the commit.
     done: Option<Done>,
 }
 
-/// A record in a batch, without the record.
+/// What a batch knows of a record besides the record.
 struct Ticket {
     is_read: bool,
     done: Option<Done>,
-    /// Its place in the queue, released once it is written.
+    /// Its share of the capacity of the queue, released on drop.
     _place: OwnedSemaphorePermit,
 }
 
@@ -30,7 +30,7 @@ impl Job {
         Self { record, done }
     }
 
-    /// Whether the caller gets nothing before the commit, so that the record need not be kept where it is not stored.
+    /// Whether refusing the caller is enough if the record cannot be stored: the caller has read nothing yet.
     pub(crate) fn is_refusable(&self) -> bool {
         self.done.is_some() && self.record.action.is_read()
     }
@@ -41,17 +41,17 @@ impl Job {
 }
 
 impl Ticket {
-    /// Whether it is a read whose caller stopped waiting, and got nothing.
+    /// Whether it is a read whose caller has stopped waiting and read nothing.
     fn is_void(&self) -> bool {
         self.is_read && self.done.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 }
 
-/// The most records of a batch, and the most subjects: what bounds how long one append takes.
+/// Limits of a batch, which bound the time of an append.
 pub(crate) const MAX_RECORDS: usize = 4_096;
 const MAX_SUBJECTS: usize = 32_768;
 
-/// Records in the order in which they came.
+/// Records in the order of their arrival.
 #[derive(Default)]
 pub(crate) struct Batch {
     records: Vec<AuditRecord>,
@@ -89,7 +89,7 @@ impl Batch {
         self.records.len() >= MAX_RECORDS || self.subjects >= MAX_SUBJECTS
     }
 
-    /// Whether somebody waits for a commit.
+    /// Whether a caller waits for the commit.
     pub(crate) fn is_awaited(&self) -> bool {
         self.tickets.iter().any(|ticket| ticket.done.is_some())
     }
@@ -97,13 +97,12 @@ impl Batch {
     /// Resolves the waits of the callers: the records are committed.
     pub(crate) fn committed(self) {
         for done in self.tickets.into_iter().filter_map(|ticket| ticket.done) {
-            // A caller that is gone needs no answer.
+            // The caller may have stopped waiting.
             let _ = done.send(Ok(()));
         }
     }
 
-    /// Fails the waits of the callers, and returns the records to try again: all but reads whose caller got the error,
-    /// and nothing else.
+    /// Fails the waits of the callers, and returns the records to retry: all but reads that were refused by that.
     pub(crate) fn failed(self, failure: &Failure) -> Self {
         let mut left = Self::default();
         for (record, mut ticket) in self.records.into_iter().zip(self.tickets) {
@@ -115,8 +114,8 @@ impl Batch {
         left
     }
 
-    /// The same records, each in a batch of its own.
-    pub(crate) fn apart(self) -> impl Iterator<Item = Self> {
+    /// A batch for each record.
+    pub(crate) fn into_singles(self) -> impl Iterator<Item = Self> {
         self.records.into_iter().zip(self.tickets).map(|(record, ticket)| {
             let mut one = Self::default();
             one.add(record, ticket);
@@ -124,7 +123,7 @@ impl Batch {
         })
     }
 
-    /// Keeps so many records, and gives the others.
+    /// Keeps the first `records` records and returns the others.
     pub(crate) fn split_off(&mut self, records: usize) -> Self {
         if self.records.len() <= records {
             return Self::default();
@@ -135,7 +134,7 @@ impl Batch {
         Self { records, tickets, subjects }
     }
 
-    /// Takes over what `other` holds.
+    /// Appends the records of `other`.
     pub(crate) fn absorb(&mut self, other: Self) {
         self.subjects += other.subjects;
         self.records.extend(other.records);
@@ -143,7 +142,7 @@ impl Batch {
     }
 }
 
-/// One failure of an append, for the callers of all its records.
+/// A failed append, as an error that the callers of all its records share.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure(Arc<StoreError>);
 
@@ -152,8 +151,7 @@ impl Failure {
         Self(Arc::new(error))
     }
 
-    /// Whether to append the same records again later. After an unknown outcome as well: a record that is there twice
-    /// harms less than one that is missing.
+    /// Whether to append the records again later. Also after an unknown outcome: a duplicate harms less than a missing record.
     pub(crate) fn is_retried(&self) -> bool {
         self.0.is_transient() || matches!(*self.0, StoreError::OutcomeUnknown { .. })
     }

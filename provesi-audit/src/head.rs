@@ -1,4 +1,4 @@
-//! The last record that is known to be stored: a chain that lost it was tampered with.
+//! Watches the last record that is known to be stored. A chain without it was tampered with.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use tokio::time::Instant;
 /// How often the head is logged.
 const PERIOD: Duration = Duration::from_secs(3_600);
 
-/// Where the head goes: with the records themselves, so that no level of the log switches it off.
+/// The target of the records themselves, which no level of the log switches off.
 const TARGET: &str = "provesi::audit";
 
 pub(crate) struct KnownHead {
     store: Arc<dyn AuditStore>,
     chain: AuditChain,
     known: Option<AuditHead>,
-    /// Whether `known` was appended by this queue, and so linked by its chain.
+    /// Whether this queue appended `known`, so that `chain` can check it.
     is_own: bool,
     due: Instant,
 }
@@ -26,7 +26,7 @@ impl KnownHead {
         Self { store, chain, known: None, is_own: false, due: Instant::now() + PERIOD }
     }
 
-    /// Reads the head. A store that does not answer is no reason to wait: the first append returns the head as well.
+    /// Reads the head. If the store does not answer, the first append will tell the head.
     pub(crate) async fn begin(&mut self) {
         match self.store.head().await {
             Ok(head) => {
@@ -37,14 +37,14 @@ impl KnownHead {
         }
     }
 
-    /// Records were appended up to `head`. The record that was known before must still be there: looked for after the
-    /// append, since the chain may have been cut up to then.
+    /// Checks the head that was known before, and remembers `head`, which an append returned. The check comes after the append:
+    /// before it, a cut between the two would be missed.
     pub(crate) async fn appended(&mut self, head: AuditHead) {
         let before = self.known;
         if let Some(known) = before
             && !self.check(known).await
         {
-            // The store did not answer: the next append looks for the same record.
+            // The store did not answer. The next append checks the same head.
             return;
         }
         self.known = Some(head);
@@ -62,7 +62,7 @@ impl KnownHead {
         Instant::now() >= self.due
     }
 
-    /// Logs the head, after a look for it: a server that appends nothing finds a cut tail within the hour.
+    /// Checks and logs the head, so that a server that appends nothing finds a cut tail within the hour.
     pub(crate) async fn report_hourly(&mut self) {
         self.due = Instant::now() + PERIOD;
         if let Some(known) = self.known {
@@ -78,7 +78,7 @@ impl KnownHead {
         }
     }
 
-    /// Looks for the known record. Logs once where it is not as it was, and forgets it. Returns whether the store answered.
+    /// Checks the known head. If its record was removed or changed, logs that and forgets it. Returns whether the store answered.
     async fn check(&mut self, known: AuditHead) -> bool {
         let chain = self.is_own.then_some(&self.chain);
         match verify_head(&*self.store, chain, known).await {
@@ -89,7 +89,7 @@ impl KnownHead {
                     target: TARGET,
                     expected = known.to_string(),
                     found = Chain(&broken).to_string(),
-                    "the audit was tampered with: a record that was stored is not there as it was"
+                    "the audit was tampered with: a stored record was removed or changed"
                 );
                 true
             }

@@ -1,4 +1,4 @@
-//! The way into the queue.
+//! The queue, as its callers see it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ pub enum AuditAck {
     /// Once it is in the queue.
     #[default]
     Queued,
-    /// Once it is committed. Every audited read then waits for a commit, which it shares with the others of its moment.
+    /// Once it is committed. Every audited read then waits for a commit, which concurrent reads share.
     Committed,
 }
 
-/// How a queue works.
+/// The options of a queue.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct QueueOptions {
-    /// How records are linked; without a key by default.
+    /// The chain; without a key by default.
     pub chain: AuditChain,
     /// When a record is acknowledged.
     pub ack: AuditAck,
-    /// How long records may gather that are acknowledged once they are queued, so that they share a transaction: half a
-    /// second by default. They are written earlier where they take half of the places.
+    /// How long queued records gather before they are appended in one transaction, if no caller waits for them: half a
+    /// second by default. Half of the capacity ends the wait early.
     pub gather: Duration,
-    /// How many records and subjects may wait, counted together; 65,536 by default, some megabytes.
+    /// How many records and subjects may wait, counted together: 65,536 by default, which is some megabytes.
     pub capacity: u32,
-    /// Where records go that the store cannot take; nowhere by default, and the caller is told.
+    /// Takes the records that the store cannot take. By default there is none, and the caller gets an error.
     pub overflow: Option<Arc<dyn AuditSink>>,
 }
 
@@ -54,21 +54,20 @@ impl Default for QueueOptions {
     }
 }
 
-/// How long a record waits for a place before it goes to the overflow.
+/// How long a record waits for capacity before it goes to the overflow.
 const PLACE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// How long a caller waits for the commit in all.
+/// How long a caller waits for capacity and commit.
 const COMMIT_DEADLINE: Duration = Duration::from_millis(2_950);
 
-/// As [`COMMIT_DEADLINE`], while the store is known to fail: the request may have waited for the same server before, and
-/// is not to wait for it twice.
+/// [`COMMIT_DEADLINE`] while the store is known to fail: the request may already have waited for the same server.
 const KNOWN_TO_FAIL: Duration = Duration::from_millis(500);
 
-/// How long the task may take to hand what is left to the overflow, after the last append.
+/// How long the task may take to hand the remaining records to the overflow, after the last append.
 const LAST_SPILL: Duration = Duration::from_secs(1);
 
-/// A queue of records of access and the task that writes them, see the crate's page. Handles are cheap to clone and share
-/// both.
+/// A queue of audit records and the task that appends them, see the crate documentation. Handles are cheap to clone and
+/// share both.
 #[derive(Clone)]
 pub struct AuditQueue {
     shared: Arc<Shared>,
@@ -76,13 +75,13 @@ pub struct AuditQueue {
 
 struct Shared {
     ack: AuditAck,
-    /// A record has as many as it counts for, from before it is queued until it is written: what bounds the queue.
+    /// The capacity. A record holds a permit for itself and each subject until it is appended.
     places: Arc<Semaphore>,
     capacity: u32,
-    /// Notified when half of the places are taken.
+    /// Notified when half of the capacity is in use.
     enough: Arc<Notify>,
     jobs: mpsc::UnboundedSender<(Job, OwnedSemaphorePermit)>,
-    /// Records that wait for a place.
+    /// Records that wait for capacity.
     waiting: TaskTracker,
     closing: watch::Sender<Option<Closing>>,
     ended: watch::Receiver<bool>,
@@ -106,7 +105,7 @@ impl AuditQueue {
         let gathering = Gathering { time: gather, enough: Arc::clone(&enough) };
         let worker = Worker::new(store, chain, gathering, received, asked_to_close, Arc::clone(&trouble));
         tokio::spawn(async move {
-            // Dropped where the task panics, which ends the wait in `close`.
+            // A panic drops the sender, which ends the wait in `close`.
             let ending = ending;
             worker.run().await;
             ending.send_replace(true);
@@ -127,8 +126,8 @@ impl AuditQueue {
         }
     }
 
-    /// Writes what waits, for no longer than `limit`, and ends the task. What is left by then goes to the overflow, if
-    /// there is one. Nothing is taken afterwards.
+    /// Appends the queued records within `limit`, hands the remaining ones to the overflow, and ends the task. Records that
+    /// come later are refused.
     pub async fn close(&self, limit: Duration) {
         self.shared.places.close();
         self.shared.closing.send_replace(Some(Closing { until: Instant::now() + limit }));
@@ -139,14 +138,14 @@ impl AuditQueue {
             self.shared.waiting.wait().await;
             is_ended
         };
-        // An append that began before the limit may go on after it.
+        // An append that began before the limit may continue after it.
         if !timeout(limit + LAST_APPEND + LAST_SPILL, end).await.unwrap_or(false) {
-            tracing::error!("the queue of the audit did not end: records of access may be lost");
+            tracing::error!("the audit queue did not end: audit records may be lost");
         }
     }
 
-    /// Moves a record into the queue. One that finds no place within [`PLACE_DEADLINE`] goes to the overflow, or, where
-    /// the caller can still be refused, nowhere.
+    /// Queues a record. After [`PLACE_DEADLINE`] without capacity it goes to the overflow, unless refusing the caller is
+    /// enough.
     async fn enqueue(&self, record: AuditRecord, done: Option<Done>) -> Result<(), StoreError> {
         let weight = u32::try_from(1 + record.subjects.len()).unwrap_or(u32::MAX).min(self.shared.capacity);
         let half = self.shared.capacity as usize / 2;
@@ -164,7 +163,7 @@ impl AuditQueue {
         if job.is_refusable() {
             return shared.wait_for_place(job, weight).await;
         }
-        // A task of its own: a caller that is dropped while it waits does not take the record with it.
+        // In a task, so that dropping the caller does not drop the record.
         let waiting = self.shared.waiting.spawn(async move { shared.wait_for_place(job, weight).await });
         waiting.await.unwrap_or_else(|_| Err(StoreError::unavailable(CLOSED)))
     }
@@ -186,7 +185,7 @@ impl Shared {
                 Some(job) => (job, CLOSED),
             },
             Ok(Err(_)) => (job, CLOSED),
-            Err(_) => (job, "the audit cannot keep up with what is to be recorded"),
+            Err(_) => (job, "the audit cannot keep up"),
         };
         if job.is_refusable() {
             return Err(StoreError::unavailable(why));
@@ -196,14 +195,14 @@ impl Shared {
         match done {
             None => spilled,
             Some(done) => {
-                // The caller may be gone.
+                // The caller may have stopped waiting.
                 let _ = done.send(spilled);
                 Ok(())
             }
         }
     }
 
-    /// Queues a record; returns it where the worker has ended.
+    /// Queues a record, or returns it if the worker has ended.
     fn send(&self, job: Job, place: OwnedSemaphorePermit) -> Option<Job> {
         self.jobs.send((job, place)).err().map(|mpsc::error::SendError((job, _))| job)
     }

@@ -1,4 +1,4 @@
-//! What is logged when the store fails or cannot keep up, and where records go then.
+//! Failures of the store: what is logged, and the overflow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use provesi_core::{AuditRecord, AuditSink, Chain, StoreError};
 
 use crate::batch::Failure;
 
-/// Whether the store is in trouble, and how many records it did not get. Logged when it begins and when it is over.
+/// Whether the store fails, and how many records it did not get. Logs the begin and the end.
 pub(crate) struct Trouble {
     overflow: Option<Arc<dyn AuditSink>>,
     failing: AtomicBool,
@@ -22,11 +22,11 @@ impl Trouble {
     /// The store failed.
     pub(crate) fn begin(&self, failure: &Failure) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(error = %Chain(failure), "records of access cannot be stored, and wait");
+            tracing::error!(error = %Chain(failure), "audit records cannot be stored, and wait");
         }
     }
 
-    /// Whether the store failed the last time.
+    /// Whether the last append failed.
     pub(crate) fn is_known(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
@@ -34,26 +34,26 @@ impl Trouble {
     /// The store took records.
     pub(crate) fn end(&self) {
         if self.failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("records of access are stored again");
+            tracing::info!("audit records are stored again");
         }
         self.log_spilled();
     }
 
-    /// Logs how many records the store did not get since this was last logged.
+    /// Logs how many records the store did not get since the last call.
     pub(crate) fn log_spilled(&self) {
         let records = self.spilled.swap(0, Ordering::Relaxed);
         if records > 0 {
-            tracing::error!(records, "records of access were not stored");
+            tracing::error!(records, "audit records were not stored");
         }
     }
 
-    /// A record that the store will not get: for the overflow.
+    /// Hands a record that the store will not get to the overflow.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] where there is none.
+    /// [`StoreError::Unavailable`] if there is none.
     pub(crate) async fn spill(&self, record: AuditRecord, why: &'static str) -> Result<(), StoreError> {
         if self.spilled.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::error!(why, "records of access are not stored");
+            tracing::error!(why, "audit records are not stored");
         }
         match &self.overflow {
             Some(overflow) => overflow.record(record).await,

@@ -13,32 +13,31 @@ use crate::batch::{Batch, Failure, Job, MAX_RECORDS};
 use crate::head::KnownHead;
 use crate::trouble::Trouble;
 
-/// How long to wait before records that could not be written are tried again: at first, and at last.
+/// The first and the longest pause before a retry.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 
-/// How many records are appended at once at least, if there are as many: few enough for any store, and enough that what
-/// an outage left is soon written.
+/// The smallest limit of an append: few enough records for any store, and enough to append the backlog of an outage soon.
 const MIN_RECORDS: usize = 256;
 
-/// The limit of the end where the last handle was dropped without [`close`](crate::AuditQueue::close).
+/// The limit if the last handle is dropped without [`close`](crate::AuditQueue::close).
 const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long an append may go on after the limit of the end. Then its records go to the overflow.
+/// How long an append may continue after the limit. Then its records go to the overflow.
 pub(crate) const LAST_APPEND: Duration = Duration::from_secs(3);
 
-/// That the queue is to end.
+/// A request to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closing {
-    /// When what was not written by then is given up.
+    /// When the remaining records go to the overflow.
     pub(crate) until: Instant,
 }
 
-/// How records that nobody waits for gather. Reads would cost a commit each without it.
+/// How records gather that no caller waits for. Otherwise each read would cost a commit.
 pub(crate) struct Gathering {
-    /// For how long at most.
+    /// The longest time.
     pub(crate) time: Duration,
-    /// Told when so many wait that they are to be written now.
+    /// Notified when enough records wait.
     pub(crate) enough: Arc<Notify>,
 }
 
@@ -50,10 +49,9 @@ pub(crate) struct Worker {
     closing: watch::Receiver<Option<Closing>>,
     trouble: Arc<Trouble>,
     head: KnownHead,
-    /// How many records are appended at once: fewer after a failure, since a store that is too slow for many would fail
-    /// at them each time.
-    at_once: usize,
-    /// When the end is given up, once it is to come.
+    /// The most records of an append. Halved after a failure: a store that is too slow for so many would always fail.
+    append_limit: usize,
+    /// [`Closing::until`], once the queue ends.
     until: Option<Instant>,
 }
 
@@ -67,7 +65,7 @@ impl Worker {
         trouble: Arc<Trouble>,
     ) -> Self {
         let head = KnownHead::new(Arc::clone(&store), chain.clone());
-        Self { store, chain, gathering, jobs, closing, trouble, head, at_once: MAX_RECORDS, until: None }
+        Self { store, chain, gathering, jobs, closing, trouble, head, append_limit: MAX_RECORDS, until: None }
     }
 
     pub(crate) async fn run(mut self) {
@@ -83,7 +81,7 @@ impl Worker {
                 batch.push(job, place);
                 self.gather(&mut batch).await;
             } else {
-                // Callers of records that came meanwhile may wait for the commit.
+                // Callers of newer records may wait for the commit.
                 self.take(&mut batch);
             }
             batch = self.write(batch).await;
@@ -100,7 +98,7 @@ impl Worker {
         self.give_up(batch).await;
     }
 
-    /// The next record, none once the queue is closed and empty.
+    /// The next record; `None` once the queue is closed and empty.
     async fn next(&mut self) -> Option<(Job, OwnedSemaphorePermit)> {
         loop {
             if self.until.is_some() {
@@ -117,8 +115,8 @@ impl Worker {
         }
     }
 
-    /// Takes what waits, and lets more gather where nobody waits for the batch. Meanwhile records come without waking
-    /// this task, which would cost each of them more than its share of the batch.
+    /// Takes the queued records, and lets more gather if no caller waits for the batch. Waking this task for each of them
+    /// would cost more than its share of the append.
     async fn gather(&mut self, batch: &mut Batch) {
         self.take(batch);
         if batch.is_empty() || batch.is_full() || batch.is_awaited() || self.until.is_some() {
@@ -133,7 +131,7 @@ impl Worker {
         self.take(batch);
     }
 
-    /// Takes what is there.
+    /// Takes the queued records.
     fn take(&mut self, batch: &mut Batch) {
         while !batch.is_full()
             && let Ok((job, place)) = self.jobs.try_recv()
@@ -142,28 +140,28 @@ impl Worker {
         }
     }
 
-    /// Appends the records of a batch. A store that panics is a store that fails: the task and its records go on.
+    /// Appends a batch. A panic of the store is a failure: the task and its records survive.
     async fn append(&self, batch: &Batch) -> Result<AuditHead, StoreError> {
         match within(&self.closing, self.store.append(&self.chain, batch.records())).await {
             Some(Ok(result)) => result,
-            Some(Err(_panic)) => Err(StoreError::backend("the store of the audit panicked")),
-            None => Err(StoreError::outcome_unknown("the store of the audit did not answer before the end")),
+            Some(Err(_panic)) => Err(StoreError::backend("the audit store panicked")),
+            None => Err(StoreError::outcome_unknown("the audit store did not answer before the end")),
         }
     }
 
-    /// Writes a batch, and returns what is to be tried again.
+    /// Writes a batch, and returns the records to retry.
     async fn write(&mut self, mut batch: Batch) -> Batch {
         while !batch.is_empty() {
-            let rest = batch.split_off(self.at_once);
+            let rest = batch.split_off(self.append_limit);
             let error = match self.append(&batch).await {
                 Ok(head) => {
                     self.trouble.end();
                     if rest.is_empty() {
-                        self.at_once = MAX_RECORDS.min(self.at_once * 2);
+                        self.append_limit = MAX_RECORDS.min(self.append_limit * 2);
                     }
                     batch.committed();
                     batch = rest;
-                    // After the callers were answered: they need not wait for it.
+                    // Callers do not wait for the check.
                     within(&self.closing, self.head.appended(head)).await;
                     if self.is_over() {
                         return batch;
@@ -175,21 +173,21 @@ impl Worker {
             let failure = Failure::new(error);
             self.trouble.begin(&failure);
             if failure.is_retried() {
-                // Perhaps it is too slow for so many.
-                self.at_once = (batch.records().len() / 2).max(MIN_RECORDS);
+                // The store may be too slow for so many.
+                self.append_limit = (batch.records().len() / 2).max(MIN_RECORDS);
                 batch.absorb(rest);
                 return batch.failed(&failure);
             }
             if batch.records().len() == 1 {
-                // It would fail again.
+                // A retry would fail again.
                 self.spill(batch.failed(&failure)).await;
                 batch = rest;
                 continue;
             }
-            // One of the records is at fault: the others are not to suffer from it.
+            // One record may be the cause: append each alone.
             let mut left = Batch::default();
-            for one in batch.apart().chain([rest]) {
-                // Once the store fails altogether, or the end has come, the others are not tried one by one.
+            for one in batch.into_singles().chain([rest]) {
+                // Not if the store fails for another reason, or the limit has passed.
                 let goes_on = left.is_empty() && !self.is_over();
                 left.absorb(if goes_on { Box::pin(self.write(one)).await } else { one });
             }
@@ -198,7 +196,7 @@ impl Worker {
         batch
     }
 
-    /// Waits before the next try; not for longer than there is time in the end.
+    /// Waits before the next attempt, at most until the limit.
     async fn pause(&mut self, retry: Duration) {
         let mut wake = Instant::now() + retry;
         if self.until.is_none() {
@@ -216,7 +214,7 @@ impl Worker {
         sleep_until(wake).await;
     }
 
-    /// Whether what was not written by now is given up.
+    /// Whether the limit has passed.
     fn is_over(&mut self) -> bool {
         if self.until.is_none() && (self.closing.borrow().is_some() || self.jobs.is_closed()) {
             self.begin_to_end();
@@ -230,10 +228,10 @@ impl Worker {
         self.jobs.close();
     }
 
-    /// Hands what could not be written before the end to the overflow.
+    /// Hands the remaining records to the overflow.
     async fn give_up(mut self, mut batch: Batch) {
         self.jobs.close();
-        // Until the last of those that were sent before, also where its sender is still at it.
+        // Also records whose senders have not finished yet.
         while let Some((job, place)) = self.jobs.recv().await {
             batch.push(job, place);
         }
@@ -244,19 +242,18 @@ impl Worker {
 
     async fn spill(&self, batch: Batch) {
         for record in batch.into_records() {
-            // Where there is no overflow either, the count is logged.
+            // Without an overflow, the count is logged.
             let _ = self.trouble.spill(record, "the store refuses the record, or did not answer before the end").await;
         }
     }
 }
 
-/// Resolves once the queue is to end, or its last handle was dropped.
+/// Resolves once the queue is asked to end, or its last handle was dropped.
 async fn asked(closing: &mut watch::Receiver<Option<Closing>>) {
     let _ = closing.wait_for(Option::is_some).await;
 }
 
-/// The output of a call to the store, or its panic; `None` where it goes on until [`LAST_APPEND`] after the limit of the
-/// end.
+/// The output of a call to the store, or its panic; `None` if it takes until [`LAST_APPEND`] after the limit.
 async fn within<T>(
     closing: &watch::Receiver<Option<Closing>>,
     call: impl Future<Output = T>,

@@ -53,7 +53,7 @@ pub struct HttpOptions {
     /// What `/api/health` says of the security service where the boundary has no keys; where it has, it says whether they
     /// work.
     pub security: SecurityReport,
-    /// The services that may read the records of access at `/api/audit`; none by default. Who a caller is says the
+    /// The services that may read the audit records at `/api/audit`; none by default. Who a caller is says the
     /// [`Actor`](provesi_core::Actor) in the extensions of its request.
     pub audit_readers: Vec<ActorName>,
     /// The request header in which a proxy in front says which person asks (`Actor::User`); none by default. The proxy must

@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Look for orders whose client does not exist
     Check(CheckArgs),
-    /// Look at the records of access that are in the store
+    /// Look at the audit records that are in the store
     Audit(AuditCommand),
     /// Print the OpenAPI document of the API
     Openapi,
@@ -116,7 +116,7 @@ pub(crate) struct ServeArgs {
     /// Which status may follow which: any, or strict (in the order of the work) [env: PROVESI_FLOW] [default: any]
     #[arg(long, value_name = "any|strict")]
     pub(crate) flow: Option<String>,
-    /// Services that may read the records of access at /api/audit, with commas [env: PROVESI_AUDIT_READERS] [default:
+    /// Services that may read the audit records at /api/audit, with commas [env: PROVESI_AUDIT_READERS] [default:
     /// none]
     #[arg(long, value_name = "NAMES")]
     pub(crate) audit_readers: Option<String>,

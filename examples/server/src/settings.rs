@@ -93,7 +93,7 @@ pub(crate) struct ServeSettings {
     /// Whether files that are named and missing are created.
     pub(crate) create: bool,
     pub(crate) flow: StatusFlow,
-    /// The services that may read the records of access.
+    /// The services that may read the audit records.
     pub(crate) audit_readers: Vec<ActorName>,
     pub(crate) exposure: ExposureSettings,
     pub(crate) body_limit: usize,

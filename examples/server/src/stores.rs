@@ -87,7 +87,7 @@ struct Part {
     store: Box<dyn StoreAdmin>,
 }
 
-/// The stores of clients, of orders and of records of access: one database, or several.
+/// The stores of clients, of orders and of audit records: one database, or several.
 pub(crate) struct Stores {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
@@ -95,7 +95,7 @@ pub(crate) struct Stores {
     /// What waits to be recorded.
     queue: Option<AuditQueue>,
     parts: Vec<Part>,
-    /// Where clients, orders and records of access are, for the operator.
+    /// Where clients, orders and audit records are, for the operator.
     places: [String; 3],
     /// Held for as long as the stores are.
     _temporary: Option<TempDir>,
@@ -147,7 +147,7 @@ impl Stores {
         Ok(Self { clients, orders: sql.orders(), audit, queue: None, parts, places, _temporary: temporary })
     }
 
-    /// Where clients, orders and records of access are: database and host, or absolute path.
+    /// Where clients, orders and audit records are: database and host, or absolute path.
     pub(crate) const fn places(&self) -> [&str; 3] {
         let [clients, orders, audit] = &self.places;
         [clients.as_str(), orders.as_str(), audit.as_str()]

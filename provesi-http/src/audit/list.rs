@@ -15,27 +15,27 @@ use crate::wire::AuditBody;
 
 /// Quién vio o cambió los datos de quién, lo último primero.
 ///
-/// For services that may see it. Asking leaves a record as well, whether or not it is allowed.
+/// For the services that may read it. Every call is itself recorded, also one that is refused.
 #[utoipa::path(
     get,
     path = "/api/audit",
     operation_id = "list_audit",
     tag = "audit",
     params(
-        ("subject" = Option<String>, Query, description = "Only what names this client or order: `client:ID`, `order:NUMBER` or `order-id:ID`, in any letter case"),
-        ("since" = Option<String>, Query, description = "Only what was done at this instant or later (RFC 3339)"),
-        ("until" = Option<String>, Query, description = "Only what was done before this instant (RFC 3339)"),
-        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000; 100 where it is left out"),
-        ("cursor" = Option<String>, Query, description = "Where the page starts: `next_cursor` of the one before"),
+        ("subject" = Option<String>, Query, description = "Only records of this client or order: `client:ID`, `order:NUMBER` or `order-id:ID`, in any letter case"),
+        ("since" = Option<String>, Query, description = "Only records of this instant and later (RFC 3339)"),
+        ("until" = Option<String>, Query, description = "Only records before this instant (RFC 3339)"),
+        ("limit" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "The size of a page, 1 to 1000; 100 by default"),
+        ("cursor" = Option<String>, Query, description = "Where the page starts: `next_cursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The records", body = AuditList),
         (status = 400, description = "Not a cursor of this list", body = Problem),
-        (status = 401, description = "Nobody said who asks", body = Problem),
-        (status = 403, description = "The service may not see it", body = Problem),
-        (status = 404, description = "Records are not kept where they could be read", body = Problem),
-        (status = 422, description = "A parameter that cannot be", body = Refusal),
-        (status = 503, description = "The store of records does not answer", body = Problem),
+        (status = 401, description = "The caller is anonymous", body = Problem),
+        (status = 403, description = "The service may not read it", body = Problem),
+        (status = 404, description = "There is no audit store", body = Problem),
+        (status = 422, description = "An invalid parameter", body = Refusal),
+        (status = 503, description = "The audit store does not answer", body = Problem),
     ),
 )]
 pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Params) -> Result<Response, ApiError> {
@@ -45,7 +45,7 @@ pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Par
         until: params.value("until", str::parse::<Timestamp>),
     };
     let may_read = may_read(&api, &caller);
-    // Who may not read is told that, whatever else is wrong.
+    // A caller that may not read gets that error before any other.
     let request = match params.page() {
         Ok(request) => request,
         Err(refused) if may_read => return Err(refused),

@@ -64,7 +64,7 @@ envelope!(
 );
 
 envelope!(
-    /// Records of access.
+    /// Audit records.
     AuditList, Vec<AuditBody<'_>>,
     /// Where the next page starts; `null` on the last one.
     next_cursor: Option<String>

@@ -1,4 +1,4 @@
-//! A record of access on the wire.
+//! An audit record on the wire.
 
 use std::net::IpAddr;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Bench};
 
-/// A bench whose records of access are in `store`; `auditor` may read them.
+/// A bench whose audit records are in `store`; `auditor` may read them.
 fn audited(policy: AuditPolicy) -> (Bench, MemoryStore, Faults) {
     let store = MemoryStore::new();
     let (sink, faults) = FaultyStore::new(store.clone());

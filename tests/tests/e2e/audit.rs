@@ -1,4 +1,4 @@
-//! Records of access over the real server: none is lost that was answered for, and with their store away reads are
+//! Audit records over the real server: none is lost that was answered for, and with their store away reads are
 //! refused or go on, as was asked for.
 
 use std::collections::BTreeSet;

@@ -1,10 +1,10 @@
-//! What the command line says of the audit.
+//! The arguments of the audit.
 
 use clap::{Args, Subcommand};
 
 use super::StoreArgs;
 
-/// The flags stand before or after the command.
+/// These flags may precede or follow the command.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Audit")]
 pub(crate) struct AuditArgs {
@@ -25,20 +25,20 @@ pub(crate) struct AuditCommand {
 }
 
 const VERIFY_HELP: &str = "\
-A record that was changed, removed, put in or moved is found and named. A tail
-that was cut off is found by who noted the head before: keep the line that this
-prints, somewhere else, and give it the next time. With PROVESI_AUDIT_KEY, which
-the server had as well, a chain cannot be made anew without the key.";
+Names the first record that was changed, removed, inserted or moved. A tail that
+was cut off is found only with --expect: keep the line that this prints in another
+place, and pass its head the next time. With PROVESI_AUDIT_KEY, which the server
+must have had as well, nobody can compute the chain again without the key.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditLook {
     /// Check that no record was changed or removed, and print how many there are and the hash of the last one
     #[command(after_help = VERIFY_HELP)]
     Verify {
-        /// A head that the chain had, as this printed it; may be given several times
+        /// A head that the chain had, as printed by an earlier run; may be repeated
         #[arg(long, value_name = "N:HASH")]
         expect: Vec<String>,
-        /// Begin after this head: where records before it were archived, or had another key
+        /// Begin after this head, if the records before it were archived or had another key
         #[arg(long, value_name = "N:HASH")]
         from: Option<String>,
         #[command(flatten)]
@@ -46,13 +46,13 @@ pub(crate) enum AuditLook {
     },
     /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
     Show {
-        /// Only those of this subject: client:ID, order:NUMBER or order-id:ID
+        /// Only records of this subject: client:ID, order:NUMBER or order-id:ID
         #[arg(long, value_name = "SUBJECT")]
         subject: Option<String>,
-        /// Only those of this instant and later, as an instant or a date in Bogotá
+        /// Only records of this instant and later, as an instant or a date in Bogotá
         #[arg(long, value_name = "INSTANT")]
         since: Option<String>,
-        /// Only those before this instant
+        /// Only records before this instant
         #[arg(long, value_name = "INSTANT")]
         until: Option<String>,
         #[command(flatten)]

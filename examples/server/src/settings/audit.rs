@@ -6,7 +6,7 @@ use super::values::{audit_key, one_of};
 use super::{Env, SettingError, StoreUrl};
 use crate::cli::AuditArgs;
 
-/// Where records of access go.
+/// Where audit records go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audit {
     Off,

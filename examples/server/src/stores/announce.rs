@@ -28,9 +28,9 @@ impl Stores {
                 None => lines.push((place, vec![held])),
             }
         }
-        // A database of the audit alone, which is open where a command writes records of access or migrates it.
+        // A database of the audit alone, which is open where a command writes audit records or migrates it.
         for part in self.parts.iter().filter(|part| part.setting == AUDIT_STORE) {
-            lines.push((&part.place, vec!["records of access".to_owned()]));
+            lines.push((&part.place, vec!["audit records".to_owned()]));
         }
         for (place, held) in lines {
             let _ = writeln!(io::stderr(), "will change {place}, which holds {}", held.join(" and "));

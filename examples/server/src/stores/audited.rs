@@ -1,4 +1,4 @@
-//! Where the records of access of an application go.
+//! Where the audit records of an application go.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,33 +10,32 @@ use super::Stores;
 use crate::logging::LogAudit;
 use crate::settings::{Audit, AuditSettings};
 
-/// How long records of access that wait are tried to be written at the end.
+/// How long queued audit records may take to be stored at the end.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// Writes what waits.
+/// Stores the queued records.
 pub(super) async fn flush(queue: &AuditQueue) {
     queue.close(FLUSH).await;
 }
 
 impl Stores {
-    /// Where records of access are kept.
+    /// The audit store.
     pub(crate) fn audit(&self) -> &Arc<dyn AuditStore> {
         &self.audit
     }
 
-    /// `app` with the audit that was asked for.
+    /// `app` with the audit of the settings.
     pub(crate) fn audited(&mut self, app: App, settings: &AuditSettings) -> App {
         match settings.mode {
             Audit::Off => app,
             Audit::Log => app.with_audit(Arc::new(LogAudit::Summary), AuditPolicy::BestEffort),
             Audit::Store => self.recorded(app, settings, AuditAck::Queued, AuditPolicy::BestEffort),
-            // What is handed out is on record: a read waits until its record is committed, and is not handed out where
-            // that cannot be.
+            // A read waits for the commit of its record, and is refused if that fails.
             Audit::Strict => self.recorded(app, settings, AuditAck::Committed, AuditPolicy::Strict),
         }
     }
 
-    /// `app` with its records in the store, where that was asked for: commands have no log that is kept.
+    /// `app` with its records in the store, if the settings say so: a command has no log that is kept.
     pub(crate) fn audited_command(&mut self, app: App, settings: &AuditSettings) -> App {
         if settings.mode.is_stored() { self.audited(app, settings) } else { app }
     }
@@ -50,7 +49,7 @@ impl Stores {
         let mut options = QueueOptions::default();
         options.chain = settings.chain.clone();
         options.ack = ack;
-        // What the store cannot take is at least in the log.
+        // The log has the records that the store cannot take.
         options.overflow = Some(Arc::new(LogAudit::Complete));
         let queue = AuditQueue::spawn(Arc::clone(&self.audit), options);
         self.queue = Some(queue.clone());
