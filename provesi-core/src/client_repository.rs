@@ -25,6 +25,8 @@ use crate::{
 ///   [`StoreError::OutcomeUnknown`].
 /// - A store MAY take more addresses for equal than [`Email::folded`] does, such as one whose collation does not tell `ß`
 ///   from `ss`; never fewer.
+/// - A store MAY sort names by code point instead of [`ClientListing`]'s collation if its database has none for Spanish. It
+///   documents and logs that.
 ///
 /// `provesi-testkit` tests an implementation as far as it can be tested. [`ClientRepositoryExt`] has conveniences for single
 /// records.

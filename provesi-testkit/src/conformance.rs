@@ -50,7 +50,7 @@ macro_rules! __conformance_cases {
             fn $case() {
                 $crate::conformance::run(async {
                     let (store, _guard) = $fixture().await;
-                    $crate::conformance::$port::$topic::$case(store).await;
+                    $crate::conformance::$port::$topic::$case(store.into()).await;
                 });
             }
         )+)+
@@ -76,7 +76,8 @@ macro_rules! __conformance_tests {
 ///
 /// The argument is the path of an `async fn` without arguments that gives an empty store, as
 /// `(Arc<dyn ClientRepository>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a
-/// module of its own.
+/// module of its own. A store over a database without a collation for Spanish declares its order of names: as
+/// `(Clients, guard)`, with [`Clients::new`](crate::conformance::clients::Clients::new).
 #[macro_export]
 macro_rules! client_repository_suite {
     ($fixture:path) => {

@@ -4,10 +4,13 @@ pub mod batches;
 pub mod listing;
 pub mod lookup;
 pub mod model;
+mod name_order;
 pub mod races;
 pub mod round_trip;
 pub mod uniqueness;
 pub mod versions;
+
+pub use name_order::{Clients, NameOrder};
 
 /// The list of cases, handed to `$make`.
 #[doc(hidden)]
@@ -58,7 +61,7 @@ macro_rules! __client_cases {
                 counts_agree_with_the_filter,
                 the_store_answers_and_has_a_name;
             listing:
-                names_are_in_the_order_that_spanish_readers_expect,
+                names_are_in_the_declared_order,
                 names_that_sort_alike_are_in_the_order_of_their_ids,
                 pages_of_any_size_cover_each_client_once,
                 the_reversed_listing_walks_back_with_the_same_cursors,

@@ -231,7 +231,7 @@ async fn assert_clients(store: &Clients, rows: &[ClientRow]) {
                 "{text:?}"
             );
             let mut expected: Vec<_> = matching.filter_map(|row| row.clone().listed().ok()).collect();
-            expected.sort_by(|a, b| listing.compare(a, b));
+            expected.sort_by(|a, b| store.names.compare(&listing, a, b));
             for limit in [1, 3, 1_000] {
                 assert_eq!(client_rows(store, &listing, limit).await, expected, "{text:?} by {limit}, {way:?}");
             }
@@ -264,7 +264,8 @@ fn repaired_client(row: &ClientRow) -> Client {
 ///
 /// # Panics
 /// Where the case fails.
-pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
+pub async fn irregular_clients_are_listed_and_repaired(store: impl Into<Clients>) {
+    let store = store.into();
     let planted = clients();
     let mut rows: Vec<ClientRow> = planted.iter().map(|(row, _)| row.clone()).collect();
     assert_clients(&store, &rows).await;
@@ -316,7 +317,8 @@ pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
 ///
 /// # Panics
 /// Where the case fails.
-pub async fn irregular_clients_are_deleted(store: Clients) {
+pub async fn irregular_clients_are_deleted(store: impl Into<Clients>) {
+    let store = store.into();
     let mut rows: Vec<ClientRow> = clients().into_iter().map(|(row, _)| row).collect();
     while let Some(row) = rows.pop() {
         let stored = loaded_client(&store, row.id).await;

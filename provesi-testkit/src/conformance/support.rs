@@ -11,11 +11,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use provesi_core::{
-    Client, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, Order, OrderEvent, OrderListing,
-    OrderRepository, OrderRepositoryExt, OrderRow, Page, PageLimit, PageRequest, StoreError,
+    Client, ClientListing, ClientRepositoryExt, ClientRow, Order, OrderEvent, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderRow, Page, PageLimit, PageRequest, StoreError,
 };
 
-pub(super) type Clients = Arc<dyn ClientRepository>;
+pub(super) use super::clients::Clients;
 pub(super) type Orders = Arc<dyn OrderRepository>;
 
 /// All pages of `limit` items, joined. Each is full but the last, which nothing follows.
@@ -154,13 +154,12 @@ const RANDOM_TIMEOUT: Duration = Duration::from_secs(20);
 const SHRINKING_MILLIS: u32 = 60_000;
 
 /// Plays random cases, each on a store of its own, and shrinks one that fails to the least that fails.
-pub(super) async fn check_random<S, F, Fut, R, G, P, Played>(strategy: S, fixture: F, play: P)
+pub(super) async fn check_random<S, F, Fut, T, G, P, Played>(strategy: S, fixture: F, play: P)
 where
     S: Strategy,
     F: Fn() -> Fut,
-    Fut: Future<Output = (Arc<R>, G)>,
-    R: ?Sized,
-    P: Fn(Arc<R>, S::Value) -> Played,
+    Fut: Future<Output = (T, G)>,
+    P: Fn(T, S::Value) -> Played,
     Played: Future<Output = Result<(), TestCaseError>>,
 {
     let cases = std::env::var("PROVESI_TESTKIT_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);

@@ -1,9 +1,10 @@
 //! Random commands, against the store and against the reference store.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use proptest::prelude::*;
-use provesi_core::{Client, ClientRepository, ClientRepositoryExt, Expected, StoreError};
+use provesi_core::{Client, ClientListing, ClientRepository, ClientRepositoryExt, Expected, StoreError};
 
 use crate::MemoryStore;
 use crate::conformance::support::{Clients, all_clients, assert_same, check_random};
@@ -84,17 +85,19 @@ async fn play(store: Clients, commands: Vec<Command>) -> Result<(), TestCaseErro
             _ => assert_same(command, &ours, &theirs)?,
         }
     }
-    let reference: Clients = std::sync::Arc::new(reference);
-    prop_assert_eq!(all_clients(&store).await, all_clients(&reference).await);
+    let reference = all_clients(&Arc::new(reference).into()).await;
+    prop_assert_eq!(all_clients(&store).await, store.in_order(reference, &ClientListing::default()));
     Ok(())
 }
 
 /// Plays random commands on stores that `fixture` makes and on the reference store, and compares.
-pub async fn random_commands<F, Fut, G>(fixture: F)
+pub async fn random_commands<F, Fut, S, G>(fixture: F)
 where
     F: Fn() -> Fut + Send + 'static,
-    Fut: Future<Output = (Clients, G)> + Send,
+    Fut: Future<Output = (S, G)> + Send,
+    S: Into<Clients> + Send,
     G: Send,
 {
-    check_random(prop::collection::vec(command(), 1..40), fixture, play).await;
+    check_random(prop::collection::vec(command(), 1..40), fixture, |store, commands| play(store.into(), commands))
+        .await;
 }

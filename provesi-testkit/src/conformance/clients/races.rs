@@ -1,6 +1,5 @@
 //! Several writers at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -29,7 +28,7 @@ pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
             }
         }
     };
-    let writers = (0..WRITERS).map(|_| tokio::spawn(writer(Arc::clone(&store))));
+    let writers = (0..WRITERS).map(|_| tokio::spawn(writer(store.clone())));
     for writer in join_all(writers).await {
         writer.expect("the writer ends well");
     }
@@ -43,7 +42,7 @@ pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
         let spellings = ["ana", "ANA", "Ana", "aNA"].map(|local| format!("{local}-{round}@example.com"));
         let inserts = (0..).zip(spellings).map(|(writer, email)| {
             let given = Client { email: email.parse().expect("an address"), ..client(round * 10 + writer, "Ana") };
-            let store = Arc::clone(&store);
+            let store = store.clone();
             tokio::spawn(async move { store.insert(&given).await })
         });
         let results = join_all(inserts).await.into_iter().map(|insert| insert.expect("it ends well")).collect();
@@ -63,7 +62,7 @@ pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
         }
         let updates = clients.iter().zip(["goal", "GOAL"]).map(|(client, goal)| {
             let email = format!("{goal}-{round}@example.com").parse().expect("an address");
-            let (store, changed) = (Arc::clone(&store), Client { email, ..client.clone() });
+            let (store, changed) = (store.clone(), Client { email, ..client.clone() });
             tokio::spawn(async move { store.update(&changed, Expected::Any, at(1)).await })
         });
         let results = join_all(updates).await.into_iter().map(|update| update.expect("it ends well")).collect();
@@ -130,7 +129,7 @@ pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Clients) 
     let before = client(1, "Ana");
     store.insert(&before).await.expect("kept");
     let abandoned = (0..WRITES).map(|n| {
-        let (store, changed) = (Arc::clone(&store), Client { phone: phone(&format!("300 {n:04}")), ..before.clone() });
+        let (store, changed) = (store.clone(), Client { phone: phone(&format!("300 {n:04}")), ..before.clone() });
         tokio::spawn(async move {
             let waits = 1 + usize::try_from(n / 3).expect("a small number");
             match n % 3 {
@@ -142,7 +141,7 @@ pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Clients) 
     });
     join_all(abandoned).await;
     let writes = (0..WRITES).map(|n| {
-        let store = Arc::clone(&store);
+        let store = store.clone();
         tokio::spawn(async move {
             let kept = store.insert(&client(200 + n, "Clara")).await.expect("writes go on");
             assert_eq!(store.get(kept.id).await.expect("read").as_ref(), Some(&kept), "just acknowledged");
