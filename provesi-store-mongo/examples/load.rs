@@ -1,8 +1,7 @@
 //! How fast the store is over a server: `cargo run --release -p provesi-store-mongo --example load -- URL [CLIENTS]`.
 //!
 //! Fills the database `provesi_load` with that many clients where it is empty, then times what lists of clients ask for.
-//! With each time stands what carries over to other servers: the commands, the documents that they brought, and the
-//! names that were walked past.
+//! With each time stands what carries over to other servers: the commands, and the documents that they brought.
 #![allow(missing_docs)]
 
 use std::sync::LazyLock;
@@ -40,7 +39,6 @@ fn document(n: u64) -> Document {
 struct Seen {
     commands: AtomicU64,
     documents: AtomicU64,
-    walked: AtomicU64,
 }
 
 static SEEN: LazyLock<Seen> = LazyLock::new(Seen::default);
@@ -51,8 +49,6 @@ fn watch(event: CommandEvent) {
             if started.command_name != "killCursors" {
                 SEEN.commands.fetch_add(1, Ordering::Relaxed);
             }
-            let skipped = started.command.get_i64("skip").ok().and_then(|skip| u64::try_from(skip).ok());
-            SEEN.walked.fetch_add(skipped.map_or(0, |skipped| skipped + 1), Ordering::Relaxed);
         }
         CommandEvent::Succeeded(done) => {
             let cursor = done.reply.get_document("cursor").ok();
@@ -67,17 +63,16 @@ async fn page(store: &MongoStore, what: &str, text: Option<&str>) -> Result<(), 
     let filter = ClientFilter { query: text.map(ClientQuery::parse).transpose()? };
     let listing = ClientListing::new(filter, Direction::Ascending);
     let first = PageRequest::first(PageLimit::new(50)?);
-    for counter in [&SEEN.commands, &SEEN.documents, &SEEN.walked] {
+    for counter in [&SEEN.commands, &SEEN.documents] {
         counter.store(0, Ordering::Relaxed);
     }
     let start = Instant::now();
     let Page { items, stopped_early, .. } = store.page(&listing, &first).await?;
     let took = start.elapsed();
-    let [commands, documents, walked] =
-        [&SEEN.commands, &SEEN.documents, &SEEN.walked].map(|counter| counter.load(Ordering::Relaxed));
+    let [commands, documents] = [&SEEN.commands, &SEEN.documents].map(|counter| counter.load(Ordering::Relaxed));
     let stopped = if stopped_early { ", stopped early" } else { "" };
     println!(
-        "{what:34} {took:>9.1?}  {:>2} found, {commands:>2} commands, {documents:>5} documents, {walked:>6} walked{stopped}",
+        "{what:34} {took:>9.1?}  {:>2} found, {commands:>2} commands, {documents:>5} documents{stopped}",
         items.len()
     );
     Ok(())
@@ -105,7 +100,7 @@ async fn main() -> Result<(), Failure> {
     }
     let start = Instant::now();
     store.migrate().await?;
-    println!("indexes in {:.1?}; the server sorts names: {}", start.elapsed(), store.server_sorts_names().await?);
+    println!("indexes in {:.1?}; by collation: {}", start.elapsed(), store.sorts_by_collation().await?);
 
     page(&store, "the first page", None).await?;
     let searches = [

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod page;
-mod search;
+mod prefix;
 mod write;
 
 use std::collections::HashMap;

@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use mongodb::options::{Collation, CollationStrength};
 
-/// The order of [`name_key`](provesi_core::name_key): Spanish, letters first, then accents, then letter case.
+/// The order of `provesi_core::name_key`: Spanish, letters first, then accents, then letter case.
 ///
 /// `normalization`, since ICU leaves it out where it is not asked for, and names come as they were typed: `é` may be one
 /// character or two.

@@ -18,13 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(2_000);
 pub(crate) const TIME_LIMIT: Duration = Duration::from_millis(2_800);
 
 /// When a page of a search looks no further, see
-/// [`MongoStore::with_search_time`](crate::MongoStore::with_search_time): with the way there and back, and with the slice
+/// [`MongoStore::with_search_time`](crate::MongoStore::with_search_time): with the way there and back, and with the batch
 /// that is under way, it is to stay below 50 ms.
 pub(crate) const SEARCH_TIME: Duration = Duration::from_millis(30);
-
-/// How many names a search looks at first. A server takes a few milliseconds for them, of which the commands
-/// themselves are a small part.
-pub(crate) const SEARCH_SLICE: usize = 500;
 
 /// What the servers' logs and `currentOp` call us.
 const APP_NAME: &str = "provesi";

@@ -1,14 +1,14 @@
-//! The store: its collection, how long its calls take, and whether the server compares names as it should.
+//! The store: its collection, how long its calls take, and whether the server has the collation of names.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::options::{CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
+use mongodb::options::{Collation, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Collection, Database};
 use provesi_core::{StoreAdmin, StoreError};
 use tokio::time::{Instant, timeout_at};
@@ -29,23 +29,9 @@ pub struct MongoStore {
     database: Database,
     pub(crate) time_limit: Duration,
     pub(crate) search_time: Duration,
-    pub(crate) search_slice: usize,
-    order: Arc<AtomicU8>,
+    /// Whether the server has the collation of names, once it is known.
+    collated: Arc<OnceLock<bool>>,
 }
-
-/// Who brings names in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NameOrder {
-    /// The server, by its collation.
-    Server,
-    /// This crate: the server has no collation for Spanish.
-    Ours,
-}
-
-/// [`MongoStore::order`] before the server was asked, and what it said.
-const UNKNOWN: u8 = 0;
-const SERVER: u8 = 1;
-const OURS: u8 = 2;
 
 impl MongoStore {
     /// A store over the caller's database, whose client is to be set up as
@@ -66,8 +52,7 @@ impl MongoStore {
             database: database.clone(),
             time_limit: options::TIME_LIMIT,
             search_time: options::SEARCH_TIME,
-            search_slice: options::SEARCH_SLICE,
-            order: Arc::new(AtomicU8::new(UNKNOWN)),
+            collated: Arc::default(),
         }
     }
 
@@ -80,29 +65,22 @@ impl MongoStore {
     }
 
     /// The same store, with another time after which a page of a search looks no further (30 milliseconds by default):
-    /// it then has what was found until then, and says where to look on ([`Page::stopped_early`]). What it begins it ends,
-    /// and each page gets further, however little the time.
+    /// it then has what was found until then, and says where to look on ([`Page::stopped_early`]). Each page gets further,
+    /// however little the time.
     ///
     /// [`Page::stopped_early`]: provesi_core::Page::stopped_early
     #[must_use]
     pub fn with_search_time(self, search_time: Duration) -> Self {
-        Self { search_time, ..self }
+        Self { search_time: search_time.min(MAX_TIME_LIMIT), ..self }
     }
 
-    /// The same store, with another number of names that a search looks at before it looks at the clock for the first
-    /// time (500 by default; at least one). Later slices are as large as the time that is left.
-    #[must_use]
-    pub fn with_search_slice(self, names: usize) -> Self {
-        Self { search_slice: names.max(1), ..self }
-    }
-
-    /// Whether the server brings names in their order by itself, as MongoDB does; the same asked of other servers that
-    /// speak its protocol tells whether every page of clients reads all of them, see the crate's page.
+    /// Whether the server sorts names by the collation for Spanish, as MongoDB does. Other servers that speak its protocol
+    /// may have none: there, clients are sorted by code point, and a search reads along all names.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] where it does not answer.
-    pub async fn server_sorts_names(&self) -> Result<bool, StoreError> {
-        Ok(self.in_time(self.name_order()).await? == NameOrder::Server)
+    pub async fn sorts_by_collation(&self) -> Result<bool, StoreError> {
+        Ok(self.in_time(self.name_collation()).await?.is_some())
     }
 
     /// Runs a read within the time limit of a call.
@@ -113,27 +91,29 @@ impl MongoStore {
         Deadline::after(self.time_limit).read(call).await
     }
 
-    /// Who brings names in order. The server is asked once.
-    pub(crate) async fn name_order(&self) -> Result<NameOrder, StoreError> {
-        match self.order.load(Ordering::Relaxed) {
-            SERVER => return Ok(NameOrder::Server),
-            OURS => return Ok(NameOrder::Ours),
-            _ => {}
-        }
+    /// The collation that names are sorted and compared by; none where the server does not have it. The server is asked
+    /// once.
+    pub(crate) async fn name_collation(&self) -> Result<Option<Collation>, StoreError> {
+        let is_known = match self.collated.get() {
+            Some(&known) => known,
+            None => self.ask_for_collation().await?,
+        };
+        Ok(is_known.then(collations::names))
+    }
+
+    async fn ask_for_collation(&self) -> Result<bool, StoreError> {
         let asked = self.clients.aggregate(collations::probe()).collation(collations::names());
         let answer = asked.max_time(self.time_limit).await.map_err(store_error)?;
         let answer: Vec<Document> = answer.try_collect().await.map_err(store_error)?;
         if answer.is_empty() {
-            // Routers of a sharded cluster answer nothing where there is no database yet. Nothing to be learnt, and
-            // nothing to be listed.
-            return Ok(NameOrder::Server);
+            // Routers of a sharded cluster answer nothing where there is no database yet, and nothing to be sorted.
+            return Ok(true);
         }
-        let (order, known) =
-            if collations::knows_names(&answer) { (SERVER, NameOrder::Server) } else { (OURS, NameOrder::Ours) };
-        if self.order.swap(order, Ordering::Relaxed) == UNKNOWN && known == NameOrder::Ours {
-            tracing::warn!("this server does not know the order of Spanish names: each page of clients reads them all");
+        let is_known = collations::knows_names(&answer);
+        if self.collated.set(is_known).is_ok() && !is_known {
+            tracing::warn!("this server has no collation for Spanish: clients are sorted by code point");
         }
-        Ok(known)
+        Ok(is_known)
     }
 
     /// Reads a document, and asks the server whether it accepts writes: a driver that is connected to a standby alone reads
@@ -158,7 +138,9 @@ impl MongoStore {
 
 #[async_trait]
 impl StoreAdmin for MongoStore {
+    /// The names of the missing indexes. Asks the server for the collation of names, so that its lack is logged at start.
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        self.sorts_by_collation().await?;
         migrations::pending(&self.clients).await
     }
 

@@ -1,4 +1,4 @@
-//! Parts of the order of names, as ranges of the index `provesi_name`: what a page or a slice is read from.
+//! Parts of the order of names, as filters that the server answers from ranges of the index `provesi_name`.
 //!
 //! No command has a hint of that index. No other has its collation, so no other can serve, one that does the same may
 //! have another name, and before the migration there is none.
@@ -17,70 +17,34 @@ pub(super) fn order(direction: Direction) -> Document {
     doc! { "name": direction, "_id": direction }
 }
 
-/// What comes after `place`: all after its name, and who has its name and comes after its id.
-pub(super) fn after(place: &ClientPosition, direction: Direction) -> [Document; 2] {
-    let (name, comparison) = (place.name.as_str(), after_word(direction));
+/// The documents that are in one of `ranges` and come after `place`. The alternatives are outermost, since the server then
+/// plans each by itself and merges them in their order.
+pub(super) fn within(ranges: &[Document], place: Option<&ClientPosition>, direction: Direction) -> Document {
+    let later = place.map_or_else(|| vec![doc! {}], |place| after(place, direction).to_vec());
+    let all_of = |range: &Document, later: &Document| match (range.is_empty(), later.is_empty()) {
+        (_, true) => range.clone(),
+        (true, _) => later.clone(),
+        _ => doc! { "$and": [range.clone(), later.clone()] },
+    };
+    let mut parts: Vec<_> = ranges.iter().flat_map(|range| later.iter().map(|later| all_of(range, later))).collect();
+    if parts.len() == 1 {
+        parts.remove(0)
+    } else {
+        doc! { "$or": parts }
+    }
+}
+
+/// All later names, and the same name with a later id.
+fn after(place: &ClientPosition, direction: Direction) -> [Document; 2] {
+    let name = place.name.as_str();
+    let comparison = match direction {
+        Direction::Ascending => "$gt",
+        Direction::Descending => "$lt",
+    };
     [
         doc! { "name": { (comparison): name } },
         doc! { "name": { "$eq": name }, "_id": { (comparison): object_id(place.id) } },
     ]
-}
-
-/// What comes after `place` and not after the name `last`, with all who have that name.
-pub(super) fn slice(place: Option<&ClientPosition>, last: Option<&str>, direction: Direction) -> Vec<Document> {
-    let mut ranges = match place {
-        Some(place) => after(place, direction).to_vec(),
-        // A name that is no text is no client's, and comes before or after all that are.
-        None => vec![doc! { "name": { "$gte": "" } }],
-    };
-    let until = match direction {
-        Direction::Ascending => "$lte",
-        Direction::Descending => "$gte",
-    };
-    if let (Some(last), Ok(names)) = (last, ranges[0].get_document_mut("name")) {
-        names.insert(until, last);
-    }
-    ranges
-}
-
-/// What of `ranges`, which are ranges of names, comes after `place`.
-pub(super) fn ranges_after(
-    ranges: Vec<Document>,
-    place: Option<&ClientPosition>,
-    direction: Direction,
-) -> Vec<Document> {
-    let Some(place) = place else { return ranges };
-    let [later_name, same_name] = after(place, direction);
-    let rest = ranges.into_iter().map(|range| all_of([range, later_name.clone()]));
-    // Who has the name of the place is in one of the ranges as the place is.
-    rest.chain([same_name]).collect()
-}
-
-const fn after_word(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Ascending => "$gt",
-        Direction::Descending => "$lt",
-    }
-}
-
-/// Those of `ranges` that pass `filter`: the alternatives stay the outermost, since the server then plans each by
-/// itself and merges them in their order.
-pub(super) fn passing(ranges: Vec<Document>, filter: &Document) -> Document {
-    let mut ranges: Vec<Document> = ranges.into_iter().map(|range| all_of([range, filter.clone()])).collect();
-    match ranges.len() {
-        1 => ranges.remove(0),
-        _ => doc! { "$or": ranges },
-    }
-}
-
-/// Not `$and` of one: simpler to read in a server's log, and no question to its planner.
-pub(super) fn all_of(parts: impl IntoIterator<Item = Document>) -> Document {
-    let mut parts: Vec<Document> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    match parts.len() {
-        0 => doc! {},
-        1 => parts.remove(0),
-        _ => doc! { "$and": parts },
-    }
 }
 
 #[cfg(test)]
@@ -89,40 +53,20 @@ mod tests {
 
     use super::*;
 
-    fn place(name: &str) -> ClientPosition {
-        ClientPosition { rank: None, name: name.to_owned(), id: ClientId::from_bytes([7; 12]) }
-    }
-
     #[test]
-    fn a_range_keeps_both_its_ends_on_either_side_of_a_place() {
-        let range = doc! { "name": { "$gte": "pena", "$lt": "pena\u{ffff}" } };
+    fn each_range_goes_on_after_the_place_in_either_direction() {
+        let place = ClientPosition { rank: None, name: "Peña 7".to_owned(), id: ClientId::from_bytes([7; 12]) };
+        let ranges =
+            ["pena", "peña"].map(|start| doc! { "name": { "$gte": start, "$lt": format!("{start}\u{ffff}") } });
         for (direction, word) in [(Direction::Ascending, "$gt"), (Direction::Descending, "$lt")] {
-            let ranges = ranges_after(vec![range.clone()], Some(&place("Peña 7")), direction);
-            let id = object_id(place("").id);
-            assert_eq!(
-                ranges,
-                [
-                    doc! { "$and": [range.clone(), { "name": { (word): "Peña 7" } }] },
-                    doc! { "name": { "$eq": "Peña 7" }, "_id": { (word): id } },
-                ]
-            );
-            assert_eq!(ranges_after(vec![range.clone()], None, direction), vec![range.clone()]);
+            let later = doc! { "name": { (word): "Peña 7" } };
+            let same = doc! { "name": { "$eq": "Peña 7" }, "_id": { (word): object_id(place.id) } };
+            assert_eq!(within(&[doc! {}], Some(&place), direction), doc! { "$or": [later.clone(), same.clone()] });
+            let parts = ranges.iter().flat_map(|range| [&later, &same].map(|part| doc! { "$and": [range, part] }));
+            assert_eq!(within(&ranges, Some(&place), direction), doc! { "$or": parts.collect::<Vec<_>>() });
+            assert_eq!(within(&ranges, None, direction), doc! { "$or": ranges.to_vec() });
+            assert_eq!(within(&ranges[..1], None, direction), ranges[0]);
+            assert_eq!(within(&[doc! {}], None, direction), doc! {});
         }
-    }
-
-    #[test]
-    fn a_slice_has_the_rest_of_its_first_name_and_all_of_its_last() {
-        let id = object_id(place("").id);
-        assert_eq!(
-            slice(Some(&place("b")), Some("d"), Direction::Ascending),
-            [doc! { "name": { "$gt": "b", "$lte": "d" } }, doc! { "name": { "$eq": "b" }, "_id": { "$gt": id } },]
-        );
-        assert_eq!(
-            slice(Some(&place("d")), Some("b"), Direction::Descending),
-            [doc! { "name": { "$lt": "d", "$gte": "b" } }, doc! { "name": { "$eq": "d" }, "_id": { "$lt": id } },]
-        );
-        assert_eq!(slice(None, Some("b"), Direction::Ascending), [doc! { "name": { "$gte": "", "$lte": "b" } }]);
-        assert_eq!(slice(None, Some("b"), Direction::Descending), [doc! { "name": { "$gte": "b" } }]);
-        assert_eq!(slice(None, None, Direction::Descending), [doc! { "name": { "$gte": "" } }]);
     }
 }

@@ -8,10 +8,11 @@ use provesi_core::{
     Address, Client, ClientKey, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow,
     ClientWrite, EmailFault, Expected, Field, Invalid, PageLimit, PageRequest, Phone, Rule, StoreError,
 };
+use provesi_testkit::conformance::clients::Clients;
 use provesi_testkit::conformance::irregular;
 use provesi_testkit::data::record;
 
-use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
+use crate::common::{Fixture, at, client, date, filter, mongoengine, name_order, object_id};
 
 fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     let Err(StoreError::Corrupt { source }) = &result else { panic!("{result:?}") };
@@ -206,8 +207,10 @@ async fn irregular_store() -> Fixture {
 #[tokio::test(flavor = "multi_thread")]
 async fn irregular_clients_are_listed_repaired_and_deleted() {
     let (one, other) = (irregular_store().await, irregular_store().await);
-    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
-    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
+    let names = name_order(&one.store).await;
+    let [one_store, other_store] = [&one, &other].map(|one| Clients::new(Arc::new(one.store.clone()), names));
+    irregular::irregular_clients_are_listed_and_repaired(one_store).await;
+    irregular::irregular_clients_are_deleted(other_store).await;
 }
 
 #[tokio::test]

@@ -107,30 +107,35 @@ async fn a_page_is_one_command_after_the_first() {
     let listing = ClientListing::default();
     let first = PageRequest::first(PageLimit::new(150).unwrap());
     let page = store.page(&listing, &first).await.unwrap();
-    assert_eq!(sent.names(), ["aggregate", "find"], "whether the server sorts names is asked once");
+    assert_eq!(sent.names(), ["aggregate", "find"], "the server is asked once for the collation");
     let second = PageRequest::after(PageLimit::MAX, page.next.unwrap());
     assert_eq!(store.clone().page(&listing, &second).await.unwrap().items.len(), 101);
     assert_eq!(sent.names(), ["find"]);
 }
 
-/// What a search sends, where the server knows the order of names: each rank by an index, and no more than a page takes.
+/// What a search sends: each rank by an index where the server has the collation, and no more than a page takes.
 #[tokio::test]
-async fn a_search_is_ranges_first_and_then_slices_of_the_names() {
+async fn a_search_is_ranges_first_and_then_a_walk_along_the_names() {
     let fixture = Fixture::new().await;
     let documents: Vec<Document> = (0..=250).map(|n| crate::common::mongoengine(n, &format!("v{n}@x.co"))).collect();
     fixture.raw().insert_many(documents).await.unwrap();
     let (store, sent) = watched(&fixture).await;
-    let by_server = store.server_sorts_names().await.unwrap();
+    let store = store.with_search_time(Duration::from_secs(60));
+    let is_collated = store.sorts_by_collation().await.unwrap();
     sent.take();
     let listing = |text: &str| ClientListing::new(filter(text), Default::default());
     let first = |limit: u32| PageRequest::first(PageLimit::new(limit).unwrap());
 
     let page = store.page(&listing("Aná 2"), &first(50)).await.unwrap();
     assert_eq!(page.items.len(), 50);
-    let [names] = &sent.take()[..] else { panic!("one command") };
-    if !by_server {
-        eprintln!("this server does not sort names: what a search sends is not seen against it");
-        assert_eq!(names.get_document("filter").unwrap().keys().collect::<Vec<_>>(), ["$or"]);
+    let mut commands = sent.take();
+    commands.retain(|command| command.contains_key("find"));
+    let [names] = &commands[..] else { panic!("one command: {commands:?}") };
+    assert_eq!(names.get_document("sort").unwrap(), &doc! { "name": 1, "_id": 1 });
+    assert_eq!(names.get_i32("batchSize").unwrap(), 52, "one more than is wanted");
+    assert!(names.contains_key("maxTimeMS"));
+    if !is_collated {
+        assert_eq!((names.get_document("filter").unwrap(), names.get("collation")), (&doc! {}, None));
         return;
     }
     let text_of = |command: &Document| command.get_document("filter").unwrap().to_string();
@@ -140,27 +145,21 @@ async fn a_search_is_ranges_first_and_then_slices_of_the_names() {
         (collation.get_str("locale").unwrap().to_owned(), collation.get_i32("strength").unwrap())
     };
     // `n` is a letter or `ñ`: two ranges, which the server merges.
-    let ranges = names.get_document("filter").unwrap().get_array("$or").unwrap();
     let range = |start: &str| doc! { "name": { "$gte": start, "$lt": format!("{start}\u{ffff}") } };
-    for (part, start) in ranges.iter().zip(["ana 2", "aña 2"]) {
-        assert_eq!(part.as_document().unwrap().get_array("$and").unwrap()[0].as_document().unwrap(), &range(start));
-    }
-    assert_eq!((ranges.len(), locale(names)), (2, ("es".to_owned(), 3)));
-    assert_eq!(names.get_document("sort").unwrap(), &doc! { "name": 1, "_id": 1 });
-    assert_eq!(names.get_i32("batchSize").unwrap(), 52, "one more than is wanted");
+    let ranges = ["ana 2", "aña 2"].map(range).to_vec();
+    assert_eq!(names.get_document("filter").unwrap(), &doc! { "$or": ranges });
+    assert_eq!(locale(names), ("es".to_owned(), 3));
 
     // The rest of the names, then the addresses, then the walk.
     let next = PageRequest::after(PageLimit::MAX, page.next.unwrap());
     assert_eq!(store.page(&listing("Aná 2"), &next).await.unwrap().items.len(), 1);
     let rest = sent.take();
-    let names: Vec<&str> = rest.iter().filter_map(|command| command.keys().next()).map(String::as_str).collect();
-    assert_eq!(names, ["find"; 4], "names, addresses, the end of the only slice, the slice");
+    let commands: Vec<&str> = rest.iter().filter_map(|command| command.keys().next()).map(String::as_str).collect();
+    assert_eq!(commands, ["find"; 3], "names, addresses, the walk");
     assert!(text_of(&rest[0]).contains("\"$gt\": \"Ana 249\""), "{}", rest[0]);
     assert!(text_of(&rest[1]).contains(r#""email": { "$gte": "ana 2", "$lt": "ana 2"#), "{}", rest[1]);
     assert_eq!((locale(&rest[1]), rest[1].get_i64("limit").unwrap()), (("en".to_owned(), 2), 1_001));
-    assert_eq!((locale(&rest[2]), rest[2].get_i64("skip").unwrap()), (("es".to_owned(), 3), 499));
-    assert_eq!(rest[2].get_document("projection").unwrap(), &doc! { "_id": 0, "name": 1 });
-    assert_eq!(locale(&rest[3]), ("es".to_owned(), 3));
+    assert_eq!((locale(&rest[2]), rest[2].get_document("filter").unwrap()), (("es".to_owned(), 3), &doc! {}));
 
     // Few addresses are sorted by the names: found by their ids, and by nothing else.
     assert_eq!(store.page(&listing("v24"), &first(11)).await.unwrap().items.len(), 11);
@@ -168,15 +167,6 @@ async fn a_search_is_ranges_first_and_then_slices_of_the_names() {
     assert_eq!(sorted[2].get_document("hint").unwrap(), &doc! { "_id": 1 });
     assert!(text_of(&sorted[2]).contains("\"$in\""), "{}", sorted[2]);
     assert_eq!(locale(&sorted[2]), ("es".to_owned(), 3));
-
-    // A slice has both ends, and each goes on where the one before it ended.
-    let hasty = store.clone().with_search_time(Duration::from_secs(60)).with_search_slice(100);
-    assert!(hasty.page(&listing("nadie"), &first(1)).await.unwrap().items.is_empty());
-    let walk: Vec<String> = sent.take()[2..].iter().map(text_of).collect();
-    assert_eq!(walk.len(), 4, "the second slice is twice the first, and the last");
-    assert!(walk[1].contains(r#""$gte": "", "$lte": "Ana 099""#), "{}", walk[1]);
-    assert!(walk[2].contains(r#""$gt": "Ana 099""#) && walk[2].contains("ffffffffffffffffffffffff"), "{}", walk[2]);
-    assert!(walk[3].contains(r#""$gt": "Ana 099""#) && !walk[3].contains("$lte"), "{}", walk[3]);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use provesi_core::{
     Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRow, MatchRank, StoreAdmin, Timestamp, fold,
 };
 use provesi_store_mongo::{MongoStore, client_options};
+use provesi_testkit::conformance::clients::NameOrder;
 use provesi_testkit::servers::{self, TestDatabase};
 
 /// An empty database of a server, for one test.
@@ -89,35 +90,40 @@ pub(crate) fn filter(text: &str) -> ClientFilter {
     ClientFilter { query: ClientQuery::parse(text).ok() }
 }
 
-/// The clients that `listing` lists, in its order: that of the domain, but that a server which sorts by itself cannot
-/// find by a range who starts with the text in characters other than plain ones, and lists them among the last.
-pub(crate) fn listed(clients: &[Client], listing: &ClientListing, by_server: bool) -> Vec<ClientRow> {
-    let query = listing.filter.query.as_ref();
-    let rank = |client: &ClientRow| {
-        let text = query?.folded();
-        let is_found = match query?.rank(client)? {
-            MatchRank::NameStart => starts_plainly(&client.name, text),
-            MatchRank::EmailStart => starts_plainly(&client.email, text),
-            MatchRank::Inside => true,
-        };
-        if is_found || !by_server { listing.rank_of(client) } else { Some(MatchRank::Inside) }
+/// How the server of the tests sorts names.
+pub(crate) async fn name_order(store: &MongoStore) -> NameOrder {
+    if store.sorts_by_collation().await.unwrap() { NameOrder::Spanish } else { NameOrder::CodePoint }
+}
+
+/// The clients that `listing` lists, in its order. With the collation, what starts with the text in characters that a range
+/// may miss is among those that have it inside.
+pub(crate) fn listed(clients: &[Client], listing: &ClientListing, names: NameOrder) -> Vec<ClientRow> {
+    let text = listing.filter.query.as_ref().map(ClientQuery::folded).filter(|text| text.chars().all(is_plain));
+    let rank = |client: &ClientRow| match (listing.rank_of(client), text) {
+        (Some(MatchRank::NameStart), Some(text)) if !starts_plainly(&client.name, text) => Some(MatchRank::Inside),
+        (Some(MatchRank::EmailStart), Some(text)) if !starts_plainly(&client.email, text) => Some(MatchRank::Inside),
+        (rank, _) => rank,
     };
-    let key = |client: &ClientRow| (rank(client), provesi_core::name_key(&client.name), client.id);
+    let rank = |client: &ClientRow| match names {
+        NameOrder::Spanish => rank(client),
+        NameOrder::CodePoint => listing.rank_of(client),
+    };
+    let key = |client: &ClientRow| (rank(client), names.key(&client.name), client.id);
     let rows = clients.iter().map(ClientRow::from);
     let mut clients: Vec<_> = rows.filter(|client| listing.filter.matches(client)).collect();
     clients.sort_by(|a, b| listing.direction.apply(key(a).cmp(&key(b))));
     clients
 }
 
+fn is_plain(c: char) -> bool {
+    (' '..='\u{17f}').contains(&c) && !"´¨¯¸·".contains(c) && fold(&c.to_string()).chars().count() == 1
+}
+
 /// Whether what folds to `folded`, at the start of `text`, is written in Latin letters, digits and punctuation, each of
 /// which folds to one character, and accents.
 fn starts_plainly(text: &str, folded: &str) -> bool {
-    let is_plain = |c: char| c <= '\u{17f}' && !"´¨¯¸·".contains(c) && fold(&c.to_string()).chars().count() == 1;
     let is_accent = |c: char| ('\u{300}'..='\u{328}').contains(&c);
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
     let start = ends.map(|end| &text[..end]).find(|start| fold(start).starts_with(folded)).unwrap_or_default();
-    folded.chars().all(is_plain)
-        && start.starts_with(is_plain)
-        && start.chars().all(|c| is_plain(c) || is_accent(c))
-        && !text.contains('\u{ffff}')
+    start.starts_with(is_plain) && start.chars().all(|c| is_plain(c) || is_accent(c)) && !text.contains('\u{ffff}')
 }

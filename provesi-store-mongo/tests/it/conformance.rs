@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provesi_core::{AuditStore, ClientRepository, StoreAdmin};
+use provesi_core::{AuditStore, StoreAdmin};
 use provesi_store_mongo::MongoAudit;
+use provesi_testkit::conformance::clients::Clients;
 
-use crate::common::Fixture;
+use crate::common::{Fixture, name_order};
 
-async fn clients() -> (Arc<dyn ClientRepository>, Fixture) {
+async fn clients() -> (Clients, Fixture) {
     let fixture = Fixture::new().await;
     // Cases that send a thousand writes at once are about what is kept, not about how soon.
     let store = fixture.store.clone().with_time_limit(Duration::from_secs(60));
-    (Arc::new(store), fixture)
+    let names = name_order(&store).await;
+    (Clients::new(Arc::new(store), names), fixture)
 }
 
 async fn audit() -> (Arc<dyn AuditStore>, Fixture) {

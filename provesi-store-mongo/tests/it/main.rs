@@ -11,5 +11,4 @@ mod conformance;
 mod migrations;
 mod order;
 mod outage;
-mod search;
 mod writing;

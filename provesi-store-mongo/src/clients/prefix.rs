@@ -1,62 +1,60 @@
-//! What starts with a text, as ranges of the indexes of the names and of the addresses.
+//! What starts with a text, as ranges of the indexes of names and addresses by their collations.
 //!
 //! A collation compares letters first, of the whole text, and accents and letter case only then. So what starts with the
-//! letters of a text, in whatever case and with whatever accents, is between the text without them, which sorts before
-//! all its variants, and the text followed by U+FFFF, which sorts after any other character (UTS #35, part 5, 1.1.2). In
-//! Spanish `ñ` is a letter by itself, which folds to `n` all the same: it has ranges of its own.
+//! letters of a text, in any case and with any accents, is between the text without them, which sorts before all its
+//! variants, and the text followed by U+FFFF, which sorts after any other character (UTS #35, part 5, 1.1.2). In Spanish
+//! `ñ` is a letter by itself, which folds to `n` all the same: it has ranges of its own.
 
 use mongodb::bson::{Document, doc};
-use provesi_core::ClientQuery;
-
-use super::plain::{MAX_PATTERN, PLAIN};
+use provesi_core::{ClientQuery, fold};
 
 /// The character that sorts last.
 const LAST: char = '\u{ffff}';
 
-/// How many letters of a text may be `n` or `ñ`: each doubles the ranges. What follows the next one is left to the filter.
+/// How many letters of a text may be `n` or `ñ`: each doubles the ranges, which end before the next one.
 const MAX_ENES: usize = 3;
 
 /// Accents, which no letter but `n` makes another letter of.
 const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{328}';
 
-/// Plain characters that a collation has elsewhere than what they fold to: accents by themselves, which fold to a blank,
-/// and the dot of Catalan, which belongs to the `l` before it.
+/// Characters that a collation sorts elsewhere than what they fold to: accents by themselves, which fold to a blank, and
+/// the dot of Catalan, which belongs to the `l` before it.
 const ELSEWHERE: [char; 5] = ['´', '¨', '¯', '¸', '·'];
 
-/// The start of names and addresses that are looked for.
-pub(super) struct Start {
-    folded: String,
-    pattern: String,
+/// What a plain character folds to: one up to the end of Latin Extended-A (U+017F) that folds to one character, and sorts
+/// where that one does.
+fn fold_plain(character: char) -> Option<char> {
+    let is_plain = (' '..='\u{17f}').contains(&character) && !ELSEWHERE.contains(&character);
+    let folded = is_plain.then(|| fold(character.encode_utf8(&mut [0; 4])))?;
+    let mut folded = folded.chars();
+    folded.next().filter(|_| folded.next().is_none())
 }
 
-impl Start {
+/// The start of names and addresses that are looked for.
+pub(super) struct Prefix {
+    folded: String,
+}
+
+impl Prefix {
     /// None where the text has characters of which no range is known, as those of other scripts than Latin.
     pub(super) fn new(query: &ClientQuery) -> Option<Self> {
         let folded = query.folded();
-        let classes = PLAIN.classes(folded).filter(|_| !folded.contains(ELSEWHERE))?;
-        let (first, last) = (MARKS.start(), MARKS.end());
-        let pattern = format!("^{}", classes.join(&format!("[{first}-{last}]*")));
-        (pattern.len() <= MAX_PATTERN).then(|| Self { folded: folded.to_owned(), pattern })
+        folded.chars().all(|character| fold_plain(character).is_some()).then(|| Self { folded: folded.to_owned() })
     }
 
-    /// Whether `text` starts with this in such a way that a range has it: in plain characters, with or without accents
+    /// Whether `text` starts with this in such a way that the ranges have it: in plain characters, with or without accents
     /// that are characters by themselves. A text that has the last character may be behind the end of its range.
-    pub(super) fn leads(&self, text: &str) -> bool {
+    pub(super) fn covers(&self, text: &str) -> bool {
         let mut characters = text.chars().peekable();
         let starts = self.folded.chars().all(|wanted| {
-            let character = characters.next().filter(|character| !ELSEWHERE.contains(character));
+            let character = characters.next();
             while characters.next_if(|character| MARKS.contains(character)).is_some() {}
-            character.and_then(|character| PLAIN.fold(character)) == Some(wanted)
+            character.and_then(fold_plain) == Some(wanted)
         });
         starts && !text.contains(LAST)
     }
 
-    /// A filter that a text passes in `field` that this [`leads`](Self::leads).
-    pub(super) fn pattern_of(&self, field: &str) -> Document {
-        doc! { field: { "$regex": &self.pattern } }
-    }
-
-    /// Ranges that have all names that this leads.
+    /// Ranges that have all names that this covers, and a few more.
     pub(super) fn names(&self) -> Vec<Document> {
         let mut starts = vec![String::new()];
         let mut enes = 0;
@@ -72,8 +70,8 @@ impl Start {
         starts.iter().map(|start| range("name", start)).collect()
     }
 
-    /// A range that has all addresses that this leads: in their collation `ñ` is an `n`.
-    pub(super) fn addresses(&self) -> Document {
+    /// A range that has all addresses that this covers: in their collation `ñ` is an `n`.
+    pub(super) fn emails(&self) -> Document {
         range("email", &self.folded)
     }
 }
@@ -90,12 +88,11 @@ mod tests {
     use icu_collator::options::{CollatorOptions, Strength};
     use icu_collator::{Collator, CollatorBorrowed};
     use icu_locale_core::{Locale, locale};
-    use provesi_core::fold;
 
     use super::*;
 
-    fn start(text: &str) -> Start {
-        Start::new(&ClientQuery::parse(text).unwrap()).unwrap()
+    fn prefix(text: &str) -> Prefix {
+        Prefix::new(&ClientQuery::parse(text).unwrap()).unwrap()
     }
 
     fn collator(locale: Locale, strength: Strength) -> CollatorBorrowed<'static> {
@@ -117,7 +114,7 @@ mod tests {
     #[test]
     fn each_n_may_be_an_ene() {
         let starts = |text: &str| -> Vec<String> {
-            start(text).names().iter().map(|range| ends(range, "name").0.to_owned()).collect()
+            prefix(text).names().iter().map(|range| ends(range, "name").0.to_owned()).collect()
         };
         assert_eq!(starts("Ávila 7"), ["avila 7"]);
         assert_eq!(starts("Peña"), ["pena", "peña"]);
@@ -127,45 +124,47 @@ mod tests {
         );
         let cut = starts("nin ninguno");
         assert_eq!((cut.len(), &*cut[0], &*cut[7]), (8, "nin ni", "ñiñ ñi"), "what follows the fourth is left out");
-        let range = start("O'Neil").addresses();
+        let range = prefix("O'Neil").emails();
         assert_eq!(ends(&range, "email"), ("o'neil", "o'neil\u{ffff}"));
     }
 
     #[test]
     fn only_texts_of_plain_characters_have_ranges() {
         for text in ["漢", "ana 漢", "αβγ", "я", "½", "a·b", "a\u{ffff}"] {
-            assert!(Start::new(&ClientQuery::parse(text).unwrap()).is_none(), "{text}");
+            assert!(Prefix::new(&ClientQuery::parse(text).unwrap()).is_none(), "{text}");
         }
         // Compatibility characters fold to plain ones.
-        assert!(start("ﬁn").leads("Finca") && !start("fin").leads("ﬁnca"));
-        assert!(start("o´neil").leads("o neil") && !start("o neil").leads("O´Neil"));
-        assert!(start("nandu").leads("N\u{303}a\u{301}\u{323}NDÚ SAS"));
-        assert!(!start("nandu").leads("Nandu\u{ffff}") && !start("nandu").leads("Nand") && !start("nandu").leads(""));
-        assert!(!start("ana").leads("\u{301}Ana") && !start("ana").leads("Juana"));
+        assert!(prefix("ﬁn").covers("Finca") && !prefix("fin").covers("ﬁnca"));
+        assert!(prefix("o´neil").covers("o neil") && !prefix("o neil").covers("O´Neil"));
+        assert!(prefix("nandu").covers("N\u{303}a\u{301}\u{323}NDÚ SAS"));
+        assert!(
+            !prefix("nandu").covers("Nandu\u{ffff}") && !prefix("nandu").covers("Nand") && !prefix("nandu").covers("")
+        );
+        assert!(!prefix("ana").covers("\u{301}Ana") && !prefix("ana").covers("Juana"));
     }
 
     /// Any two plain characters, and each with any accent: what pairs do, longer texts do, as no rule of these collations
     /// that begins with a plain character is longer.
     #[test]
-    fn what_a_text_leads_is_in_its_ranges() {
+    fn what_a_text_covers_is_in_its_ranges() {
         let names = collator(locale!("es"), Strength::Tertiary);
         let addresses = collator(locale!("en"), Strength::Secondary);
-        let plain: Vec<char> = ('!'..='\u{17f}').filter(|&character| PLAIN.fold(character).is_some()).collect();
-        let mut starts: HashMap<String, Option<(Start, Vec<Document>)>> = HashMap::new();
+        let plain: Vec<char> = ('!'..='\u{17f}').filter(|&character| fold_plain(character).is_some()).collect();
+        let mut starts: HashMap<String, Option<(Prefix, Vec<Document>)>> = HashMap::new();
         let mut texts = 0;
         let mut check = |text: &str| {
             let folded = fold(text);
             let start = starts.entry(folded).or_insert_with_key(|folded| {
                 // A query is rid of the blanks at its ends.
-                let start = Start::new(&ClientQuery::parse(folded).ok()?).filter(|start| start.folded == *folded)?;
+                let start = Prefix::new(&ClientQuery::parse(folded).ok()?).filter(|start| start.folded == *folded)?;
                 let names = start.names();
                 Some((start, names))
             });
-            let Some((start, ranges)) = start.as_ref().filter(|(start, _)| start.leads(text)) else { return };
+            let Some((start, ranges)) = start.as_ref().filter(|(start, _)| start.covers(text)) else { return };
             texts += 1;
             for text in [text.to_owned(), format!("{text}\u{10fffd}")] {
                 let name = ranges.iter().any(|range| has(&names, range, "name", &text));
-                let address = has(&addresses, &start.addresses(), "email", &text);
+                let address = has(&addresses, &start.emails(), "email", &text);
                 assert!(name && address, "{text:?} by {:?}: {name} {address}", start.folded);
             }
         };
