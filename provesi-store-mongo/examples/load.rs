@@ -45,10 +45,8 @@ static SEEN: LazyLock<Seen> = LazyLock::new(Seen::default);
 
 fn watch(event: CommandEvent) {
     match event {
-        CommandEvent::Started(started) => {
-            if started.command_name != "killCursors" {
-                SEEN.commands.fetch_add(1, Ordering::Relaxed);
-            }
+        CommandEvent::Started(started) if started.command_name != "killCursors" => {
+            SEEN.commands.fetch_add(1, Ordering::Relaxed);
         }
         CommandEvent::Succeeded(done) => {
             let cursor = done.reply.get_document("cursor").ok();

@@ -98,15 +98,12 @@ pub(crate) async fn name_order(store: &MongoStore) -> NameOrder {
 /// The clients that `listing` lists, in its order. With the collation, what starts with the text in characters that a range
 /// may miss is among those that have it inside.
 pub(crate) fn listed(clients: &[Client], listing: &ClientListing, names: NameOrder) -> Vec<ClientRow> {
-    let text = listing.filter.query.as_ref().map(ClientQuery::folded).filter(|text| text.chars().all(is_plain));
+    let text = listing.filter.query.as_ref().map(ClientQuery::folded);
+    let text = text.filter(|text| names == NameOrder::Spanish && text.chars().all(is_plain));
     let rank = |client: &ClientRow| match (listing.rank_of(client), text) {
         (Some(MatchRank::NameStart), Some(text)) if !starts_plainly(&client.name, text) => Some(MatchRank::Inside),
         (Some(MatchRank::EmailStart), Some(text)) if !starts_plainly(&client.email, text) => Some(MatchRank::Inside),
         (rank, _) => rank,
-    };
-    let rank = |client: &ClientRow| match names {
-        NameOrder::Spanish => rank(client),
-        NameOrder::CodePoint => listing.rank_of(client),
     };
     let key = |client: &ClientRow| (rank(client), names.key(&client.name), client.id);
     let rows = clients.iter().map(ClientRow::from);
