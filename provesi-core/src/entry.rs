@@ -12,6 +12,8 @@ pub enum EntryKind {
     Retirement,
     /// The answer that an idempotency key stands for.
     Answer,
+    /// The id of the store itself ([`StoreId`](crate::StoreId)).
+    Store,
     /// The store of clients that belongs to this store of orders.
     Partner,
     /// How far a reader of the feed has come.
@@ -19,7 +21,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    const ALL: [Self; 4] = [Self::Retirement, Self::Answer, Self::Partner, Self::Checkpoint];
+    const ALL: [Self; 5] = [Self::Retirement, Self::Answer, Self::Store, Self::Partner, Self::Checkpoint];
 
     /// The text that stores keep.
     #[must_use]
@@ -27,6 +29,7 @@ impl EntryKind {
         match self {
             Self::Retirement => "retirement",
             Self::Answer => "answer",
+            Self::Store => "store",
             Self::Partner => "partner",
             Self::Checkpoint => "checkpoint",
         }
@@ -55,6 +58,12 @@ impl EntryKey {
         Self { kind, name: name.into() }
     }
 
+    /// The key under which a store of orders has the id of its store of clients.
+    #[must_use]
+    pub fn partner() -> Self {
+        Self::new(EntryKind::Partner, "clients")
+    }
+
     /// The key of a client's retirement.
     #[must_use]
     pub fn retirement(client: ClientId) -> Self {
@@ -69,7 +78,7 @@ impl EntryKey {
 pub struct Entry {
     /// Its key.
     pub key: EntryKey,
-    /// A JSON text, of at most 16 KiB.
+    /// A text of at most 16 KiB.
     pub value: String,
     /// Since when it is due to be looked at: an [`EntryQuery::Due`] finds it from then on. Whole microseconds.
     pub due_at: Option<Timestamp>,

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 
 use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
 use crate::{
-    BoxStream, ClientId, Entry, EntryCondition, EntryKey, EntryQuery, EventId, EventQuery, EventsOf, Expected,
-    NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRow,
-    OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, Stored, stream_items,
+    BoxStream, ClientId, Entry, EntryCondition, EntryKey, EntryQuery, EntryWrite, EventId, EventQuery, EventsOf,
+    Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber,
+    OrderRow, OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, StoreId, Stored, stream_items,
 };
 
 /// A store of orders.
@@ -213,6 +213,29 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// Those of the store.
     async fn feed(&self, after: Option<EventId>, limit: PageLimit) -> Result<Vec<OrderEvent>, StoreError> {
         self.events(&EventQuery { of: EventsOf::All, after, limit }).await
+    }
+
+    /// The store of clients that belongs to this store of orders, if it was recorded.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn partner(&self) -> Result<Option<StoreId>, StoreError> {
+        let found = self.entries(&EntryQuery::Keys(vec![EntryKey::partner()])).await?;
+        found.first().map(|entry| entry.value.parse()).transpose()
+    }
+
+    /// Records which store of clients belongs to this store of orders, if it is `before` until then.
+    ///
+    /// # Errors
+    /// - [`StoreError::EntryConflict`] if it is another one.
+    /// - Those of the store.
+    async fn set_partner(&self, before: Option<StoreId>, partner: StoreId, stamp: &Stamp) -> Result<(), StoreError> {
+        let write = EntryWrite {
+            key: EntryKey::partner(),
+            before: before.map(|id| id.to_string()),
+            after: Some((partner.to_string(), None)),
+        };
+        self.commit_one(OrderWrite::entries_alone(vec![write], stamp.clone())).await.map(drop)
     }
 
     /// Makes one write.

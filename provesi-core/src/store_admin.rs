@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::StoreError;
+use crate::{StoreError, StoreId};
 
 /// Migrates and closes a store, whatever ports it has. For whether it answers, each port has a
 /// [`ping`](crate::OrderRepository::ping).
@@ -27,6 +27,13 @@ pub trait StoreAdmin: Debug + Send + Sync + 'static {
     /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What is
     ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// The id of the store, which [`migrate`](Self::migrate) gives it once and for all. `None` before that, and of a store of
+    /// audit records alone.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] if the database does not answer.
+    async fn identify(&self) -> Result<Option<StoreId>, StoreError>;
 
     /// The names of some tables or collections, if the database has any and none is the store's. Such a database is more
     /// likely a wrong setting than the right place for records.

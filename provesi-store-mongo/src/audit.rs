@@ -12,7 +12,8 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{CollectionOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria};
 use mongodb::{Collection, Database, IndexModel};
 use provesi_core::{
-    AuditChain, AuditHead, AuditPosition, AuditQuery, AuditRecord, AuditStore, StoreAdmin, StoreError, StoredAudit,
+    AuditChain, AuditHead, AuditPosition, AuditQuery, AuditRecord, AuditStore, StoreAdmin, StoreError, StoreId,
+    StoredAudit,
 };
 
 use crate::documents::date;
@@ -81,6 +82,10 @@ impl StoreAdmin for MongoAudit {
             self.records.create_index(index).await.map_err(store_error)?;
         }
         Ok(())
+    }
+
+    async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
+        Ok(None)
     }
 
     async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {

@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, Uuid, doc};
 use mongodb::options::{Collation, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern};
 use mongodb::{Collection, Database};
-use provesi_core::{StoreAdmin, StoreError};
+use provesi_core::{StoreAdmin, StoreError, StoreId};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::AUDIT;
-use crate::error::store_error;
+use crate::error::{is_duplicate, store_error};
 use crate::{collations, migrations, options};
 
 /// The collection, as MongoEngine named it.
 const CLIENTS: &str = "clients";
+
+/// The collection of what is known of the store itself, and the document with its id.
+const OWN: &str = "provesi_store";
+const ID: &str = "id";
 
 /// Clients in the collection `clients` of a MongoDB database.
 ///
@@ -26,6 +30,7 @@ const CLIENTS: &str = "clients";
 #[derive(Clone)]
 pub struct MongoStore {
     pub(crate) clients: Collection<RawDocumentBuf>,
+    own: Collection<Document>,
     database: Database,
     pub(crate) time_limit: Duration,
     pub(crate) search_time: Duration,
@@ -46,9 +51,10 @@ impl MongoStore {
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
             .build();
-        let clients = database.collection_with_options(CLIENTS, options);
+        let clients = database.collection_with_options(CLIENTS, options.clone());
         Self {
             clients,
+            own: database.collection_with_options(OWN, options),
             database: database.clone(),
             time_limit: options::TIME_LIMIT,
             search_time: options::SEARCH_TIME,
@@ -138,14 +144,18 @@ impl MongoStore {
 
 #[async_trait]
 impl StoreAdmin for MongoStore {
-    /// The names of the missing indexes. Asks the server for the collation of names, so that its lack is logged at start.
+    /// The names of the missing indexes, and the id of the store if it has none. Asks the server for the collation of names, so that its lack is logged at start.
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.sorts_by_collation().await?;
-        migrations::pending(&self.clients).await
+        let mut pending = migrations::pending(&self.clients).await?;
+        if self.identify().await?.is_none() {
+            pending.push("the id of the store".to_owned());
+        }
+        Ok(pending)
     }
 
     /// Creates the indexes that are missing: that of the names in their order, and the one that keeps e-mail addresses
-    /// unique in any letter case. Documents are left as they are. Several processes may call this at the same time, while
+    /// unique in any letter case; and gives the store its id, in the collection `provesi_store`. Documents are left as they are. Several processes may call this at the same time, while
     /// others read and write.
     ///
     /// # Errors
@@ -153,7 +163,25 @@ impl StoreAdmin for MongoStore {
     ///   first of them by their ids, and nothing was changed; also where an index has a name of ours and is another,
     ///   or where the collection is sharded, see the crate's page.
     async fn migrate(&self) -> Result<(), StoreError> {
-        migrations::run(&self.clients).await
+        migrations::run(&self.clients).await?;
+        if self.identify().await?.is_none() {
+            let id = StoreId::from_bytes(Uuid::new().bytes()).to_string();
+            let given = self.own.update_one(doc! { "_id": ID }, doc! { "$setOnInsert": { "value": id } }).upsert(true);
+            // Another process may have been faster.
+            if let Err(error) = given.await
+                && !is_duplicate(&error)
+            {
+                return Err(store_error(error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
+        let found = self.own.find_one(doc! { "_id": ID }).max_time(self.time_limit);
+        let found = self.in_time(async { found.await.map_err(store_error) }).await?;
+        let corrupt = || StoreError::corrupt("the id of the store cannot be read");
+        found.map(|found| found.get_str("value").map_err(|_| corrupt())?.parse()).transpose()
     }
 
     async fn foreign_tables(&self) -> Result<Vec<String>, StoreError> {
@@ -172,7 +200,7 @@ pub(crate) async fn foreign_collections(collection: &Collection<RawDocumentBuf>)
     let database = collection.client().database(&collection.namespace().db);
     let mut names = database.list_collection_names().await.map_err(store_error)?;
     names.retain(|name| !name.starts_with("system."));
-    if names.iter().any(|name| [CLIENTS, AUDIT].contains(&name.as_str())) {
+    if names.iter().any(|name| [CLIENTS, OWN, AUDIT].contains(&name.as_str())) {
         return Ok(Vec::new());
     }
     names.sort_unstable();

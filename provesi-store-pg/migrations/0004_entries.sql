@@ -1,5 +1,5 @@
 -- Small records of the application's own: clients that are being deleted or were, answers that idempotency keys stand for,
--- the store of clients that belongs to this one, how far readers of the feed have come. `value` is JSON; `due_at` is when
+-- the store of clients that belongs to this one, how far readers of the feed have come. `due_at` is when
 -- somebody has to look at it again; `order_id` is the order that the write concerned.
 CREATE TABLE provesi_entries (
     kind     text        COLLATE "C" NOT NULL,
@@ -11,6 +11,9 @@ CREATE TABLE provesi_entries (
 );
 
 CREATE INDEX provesi_entries_due ON provesi_entries (kind, due_at, name) WHERE due_at IS NOT NULL;
+
+-- The id of this store.
+INSERT INTO provesi_entries (kind, name, value) VALUES ('store', 'id', replace(gen_random_uuid()::text, '-', ''));
 
 -- Which writes must not be made, because an entry is not as they require: `n` is the place of the write, `reason` the kind
 -- of the entry, or `locked` if another transaction is changing it and `waits` is false.

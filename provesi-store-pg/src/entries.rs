@@ -4,7 +4,7 @@
 //! requires something of, and says which writes must not be made. What it sees was committed before it had the lock; the
 //! statement itself has an older snapshot.
 
-use provesi_core::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, OrderId, OrderWrite, StoreError};
+use provesi_core::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, OrderId, OrderWrite, StoreError, StoreId};
 use serde::Serialize;
 use sqlx::postgres::PgConnection;
 
@@ -140,6 +140,19 @@ pub(crate) async fn read(connection: &mut PgConnection, query: &EntryQuery) -> R
         }
     }
     found.into_iter().map(entry).collect()
+}
+
+const HAS_TABLE: &str = "SELECT to_regclass('provesi_entries') IS NOT NULL";
+const STORE_ID: &str = "SELECT value FROM provesi_entries WHERE kind = 'store' AND name = 'id'";
+
+/// The id of this store; `None` before the migration that gives it one.
+pub(crate) async fn store_id(connection: &mut PgConnection) -> Result<Option<StoreId>, StoreError> {
+    let has_table: bool = sqlx::query_scalar(HAS_TABLE).fetch_one(&mut *connection).await.map_err(store_error)?;
+    if !has_table {
+        return Ok(None);
+    }
+    let id: Option<String> = sqlx::query_scalar(STORE_ID).fetch_optional(connection).await.map_err(store_error)?;
+    id.map(|id| id.parse()).transpose()
 }
 
 fn entry((kind, name, value, due_at, order_id): EntryRow) -> Result<Entry, StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use provesi_core::{Chain, StoreAdmin, StoreError};
+use provesi_core::{Chain, StoreAdmin, StoreError, StoreId};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection, Executor};
 use tokio::sync::Mutex;
@@ -19,7 +19,7 @@ use crate::health::{self, Health};
 use crate::lease::Lease;
 use crate::options::{self, Deadlines};
 use crate::pooler::Pooler;
-use crate::{contents, migrations};
+use crate::{contents, entries, migrations};
 
 /// How long [`PgStore::close`] waits for calls. Longer than the deadline of a write.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -195,6 +195,10 @@ impl StoreAdmin for PgStore {
         let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;
         let migrated = AssertUnwindSafe(migrations::run(&mut lease)).catch_unwind().await;
         migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
+    }
+
+    async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
+        self.read((), |connection, ()| Box::pin(entries::store_id(connection))).await
     }
 
     /// The names of some tables, if the schema that [`migrate`](Self::migrate) would create tables in has any, and neither

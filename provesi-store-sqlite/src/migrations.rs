@@ -1,6 +1,6 @@
 //! The schema and its versions. Migrations are part of the crate and run when the caller says so.
 
-use provesi_core::StoreError;
+use provesi_core::{StoreError, StoreId};
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Connection, SqlSafeStr};
@@ -75,6 +75,21 @@ pub(crate) async fn pending(pool: &SqlitePool) -> Result<Vec<String>, StoreError
     let is_applied = |migration: &Migration| applied.iter().any(|applied| applied.version == migration.version);
     let lacking = known.into_iter().filter(|migration| !is_applied(migration));
     Ok(lacking.map(|migration| migration.description.into_owned()).collect())
+}
+
+const STORE_ID: &str = "SELECT value FROM entries WHERE kind = 'store' AND name = 'id'";
+
+/// The id of the store in the file; `None` before the migration that gives it one.
+pub(crate) async fn store_id(pool: &SqlitePool) -> Result<Option<StoreId>, StoreError> {
+    let mut connection = pool.acquire().await.map_err(store_error)?;
+    let tables: i64 =
+        sqlx::query_scalar(HAS_TABLE).bind("entries").fetch_one(&mut *connection).await.map_err(store_error)?;
+    if tables == 0 {
+        return Ok(None);
+    }
+    let id: Option<String> =
+        sqlx::query_scalar(STORE_ID).fetch_optional(&mut *connection).await.map_err(store_error)?;
+    id.map(|id| id.parse()).transpose()
 }
 
 async fn applied(connection: &mut SqliteConnection) -> Result<Vec<AppliedMigration>, StoreError> {

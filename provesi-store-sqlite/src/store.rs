@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use async_trait::async_trait;
-use provesi_core::{StoreAdmin, StoreError};
+use provesi_core::{StoreAdmin, StoreError, StoreId};
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::is_busy;
@@ -119,6 +119,10 @@ impl StoreAdmin for SqliteStore {
 
     async fn migrate(&self) -> Result<(), StoreError> {
         migrations::run(&self.writers).await
+    }
+
+    async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
+        migrations::store_id(&self.writers).await
     }
 
     /// Waits until the writes in the queue are written or refused, also those whose caller is gone, and closes the pools,

@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Seed(SeedArgs),
     /// Look for orders whose client does not exist
     Check(CheckArgs),
+    /// Show whether the stores of clients and orders belong together, or record that they do
+    Pair(PairArgs),
     /// Look at the audit records that are in the store
     Audit(AuditCommand),
     /// Print the OpenAPI document of the API
@@ -170,6 +172,18 @@ pub(crate) struct ServeCommand {
     pub(crate) stores: StoreArgs,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PairArgs {
+    /// Record that the two belong together, once the number of orders was typed back or given
+    #[arg(long)]
+    pub(crate) change: bool,
+    /// The number of orders, where nobody can type it
+    #[arg(long, value_name = "N", requires = "change")]
+    pub(crate) confirm: Option<u64>,
+    #[command(flatten)]
+    pub(crate) stores: StoreArgs,
 }
 
 #[derive(Args, Debug)]

@@ -130,12 +130,24 @@ fn run(cli: Cli) -> Result<bool, Failure> {
                 Ok(is_well?)
             })
         }
+        Command::Pair(args) => {
+            let stores = env.stores(args.stores.over(stores))?;
+            logging::start(log);
+            runtime.block_on(async {
+                let stores = Stores::open(&stores, None, Opening::AnyPair).await?;
+                let changed = if args.change { stores.change_pair(args.confirm).await } else { Ok(()) };
+                let belongs = stores.show_pair().await;
+                stores.close().await;
+                changed?;
+                Ok(belongs?)
+            })
+        }
         Command::Audit(args) => {
             let (look, own) = audit::Look::read(args.command)?;
             let stores = env.stores(own.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AsItIs).await?;
+                let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AnyPair).await?;
                 audit::look(stores, &audit, look).await
             })
         }

@@ -2,6 +2,7 @@
 
 mod announce;
 mod audited;
+mod pair;
 mod same_file;
 
 use std::fs::File;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_audit::AuditQueue;
-use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError};
+use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError, StoreId};
 use provesi_http::client::SecureServiceClient;
 use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
@@ -43,6 +44,21 @@ pub(crate) enum OpenError {
     Unrelated { setting: &'static str, place: String, tables: Vec<String> },
     #[error("{setting}: {place}: the tables are of an older version; run `provesi-server migrate` first")]
     Outdated { setting: &'static str, place: String },
+    #[error(
+        "{clients_setting}: {clients} and {orders} do not belong together: the orders belong to the store of clients {partner}, and \
+         this one is {id}. Name the right databases; `provesi-server pair` shows both, and changes the pair if that is meant"
+    )]
+    Foreign { clients_setting: &'static str, clients: String, orders: String, partner: StoreId, id: StoreId },
+    #[error(
+        "{clients_setting}: it is not on record that {clients} and {orders} belong together; run `provesi-server migrate`, which \
+         shows what both hold and records it"
+    )]
+    Unpaired { clients_setting: &'static str, clients: String, orders: String },
+    #[error(
+        "{clients_setting}: {clients} holds no clients, and orders in {orders} name some, so they were not recorded as a pair. \
+         Name the right databases, or run `provesi-server pair --change`"
+    )]
+    NoClients { clients_setting: &'static str, clients: String, orders: String },
     #[error("no temporary file can be made")]
     Temporary(#[source] std::io::Error),
 }
@@ -78,6 +94,8 @@ pub(crate) enum Opening {
     Look,
     /// Tables are left as they are; where a file is missing, an empty one elsewhere for the time being.
     Inspect,
+    /// As [`Self::AsItIs`], whether or not clients and orders belong together.
+    AnyPair,
 }
 
 /// One database, opened.
@@ -95,6 +113,8 @@ pub(crate) struct Stores {
     /// What waits to be recorded.
     queue: Option<AuditQueue>,
     parts: Vec<Part>,
+    /// Which of the parts have the clients, if they are not another process's, and the orders.
+    pair: (Option<usize>, usize),
     /// Where clients, orders and audit records are, for the operator.
     places: [String; 3],
     /// Held for as long as the stores are.
@@ -128,11 +148,13 @@ impl Stores {
         let mut parts = Vec::new();
         // Clients come first, so that what is wrong with both is told of the first.
         let (clients, of_clients) = opener.clients(&mut parts).await?;
+        let clients_part = parts.len().checked_sub(1);
         let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
         let sql = match shared {
             Some(sql) => sql.clone(),
             None => opener.sql(settings.orders_setting, &settings.orders, &mut parts).await?,
         };
+        let orders_part = parts.len() - 1;
         let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
         let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
         let audit: Arc<dyn AuditStore> = match audit {
@@ -144,7 +166,15 @@ impl Stores {
             _ => sql.audit(),
         };
         let places = [to_clients, to_orders, to_audit];
-        Ok(Self { clients, orders: sql.orders(), audit, queue: None, parts, places, _temporary: temporary })
+        let pair = (clients_part, orders_part);
+        let stores =
+            Self { clients, orders: sql.orders(), audit, queue: None, parts, pair, places, _temporary: temporary };
+        match opening {
+            Opening::Prepare { .. } => stores.require_pair(true).await?,
+            Opening::AsItIs => stores.require_pair(false).await?,
+            Opening::Untouched { .. } | Opening::Look | Opening::Inspect | Opening::AnyPair => {}
+        }
+        Ok(stores)
     }
 
     /// Where clients, orders and audit records are: database and host, or absolute path.
@@ -160,6 +190,7 @@ impl Stores {
 
     /// What the databases lack. With `shared`, also those that hold tables of another program and none of ours.
     pub(crate) async fn pending(&self, shared: bool) -> Result<Vec<Migrated>, OpenError> {
+        self.refuse_foreign().await?;
         let mut all = Vec::new();
         for part in &self.parts {
             let applied = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
@@ -180,8 +211,9 @@ impl Stores {
         // Large databases take long, each for itself. All of them come to their end, also where one fails.
         let parts =
             self.parts.iter().map(async |part| part.store.migrate().await.map_err(|source| part.failed(source)));
-        let migrated: Result<(), OpenError> = join_all(parts).await.into_iter().collect();
-        migrated.map(|()| pending)
+        join_all(parts).await.into_iter().collect::<Result<(), OpenError>>()?;
+        self.record_pair().await?;
+        Ok(pending)
     }
 
     /// Writes what waits and closes the databases.

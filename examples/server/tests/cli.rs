@@ -356,7 +356,11 @@ fn check_finds_orders_whose_client_does_not_exist_and_detaches_as_many_as_were_c
     for name in ["a.db", "a.db-wal", "a.db-shm"] {
         let _ = std::fs::remove_file(dir.path().join(name));
     }
-    assert!(command(&["migrate"]).status.success());
+    let output = command(&["migrate"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("do not belong together"), "{output:?}");
+    assert!(stderr(&check(&[])).contains("do not belong together"));
+    assert!(command(&["pair", "--change", "--confirm", "50"]).status.success());
     let output = check(&[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let summary = stdout(&output).lines().last().unwrap();
@@ -390,6 +394,68 @@ fn check_finds_orders_whose_client_does_not_exist_and_detaches_as_many_as_were_c
     assert_eq!(check(&[]).status.code(), Some(0));
     assert_eq!(check(&["--confirm", "1"]).status.code(), Some(2));
     assert_eq!(run(TempDir::new().unwrap().path(), &["check"]).status.code(), Some(1));
+}
+
+#[test]
+fn stores_that_do_not_belong_together_are_refused_until_somebody_says_that_they_do() {
+    let dir = TempDir::new().unwrap();
+    let with = |clients: &str, orders: &str, args: &[&str]| {
+        let (clients, orders) = (format!("sqlite:{clients}"), format!("sqlite:{orders}"));
+        run(dir.path(), &[&["--log", "off", "--clients", &clients, "--orders", &orders], args].concat())
+    };
+    assert!(with("a.db", "b.db", &["migrate"]).status.success());
+    assert!(with("a.db", "b.db", &["seed", "--clients", "3", "--orders", "20"]).status.success());
+    let output = with("a.db", "b.db", &["pair"]);
+    let lines: Vec<_> = stdout(&output).lines().collect();
+    let id = lines[0].rsplit(' ').next().unwrap();
+    assert!(output.status.success() && lines[1].ends_with(&format!("b.db, belongs to clients {id}")), "{output:?}");
+    // Another store of clients, which has clients of its own.
+    assert!(with("c.db", "d.db", &["migrate"]).status.success());
+    let commands: [&[&str]; 5] =
+        [&["serve", "--listen", "127.0.0.1:0"], &["check"], &["migrate"], &["migrate", "--dry-run"], &["seed"]];
+    for args in commands {
+        let told = with("c.db", "b.db", args);
+        assert!(
+            refused(&told, 1).contains(&format!("the orders belong to the store of clients {id}")),
+            "{args:?} {told:?}"
+        );
+    }
+    let output = with("c.db", "b.db", &["pair"]);
+    assert!(output.status.code() == Some(1) && stdout(&output).contains("belongs to other clients"), "{output:?}");
+    for (args, expected) in [
+        (&["pair", "--change"][..], "--confirm: must be 20"),
+        (&["pair", "--change", "--confirm", "3"], "20 orders would be changed, not 3"),
+    ] {
+        let output = with("c.db", "b.db", args);
+        assert!(output.status.code() == Some(1) && stderr(&output).contains(expected), "{output:?}");
+    }
+    assert_eq!(with("c.db", "b.db", &["check"]).status.code(), Some(1));
+    assert!(with("c.db", "b.db", &["pair", "--change", "--confirm", "20"]).status.success());
+    assert!(stderr(&with("a.db", "b.db", &["check"])).contains("do not belong together"));
+    // One file for both, and then another one for the clients.
+    assert!(with("e.db", "e.db", &["migrate"]).status.success());
+    assert!(with("e.db", "e.db", &["check"]).status.success());
+    assert!(stderr(&with("c.db", "e.db", &["check"])).contains("do not belong together"));
+}
+
+#[test]
+fn orders_of_an_older_version_are_paired_by_migrate_unless_their_clients_are_missing() {
+    let dir = TempDir::new().unwrap();
+    let with = |clients: &str, args: &[&str]| {
+        let clients = format!("sqlite:{clients}");
+        run(dir.path(), &[&["--log", "off", "--clients", &clients, "--orders", "sqlite:provesi.db"], args].concat())
+    };
+    assert!(with("a.db", &["migrate"]).status.success());
+    assert!(with("a.db", &["seed", "--clients", "3", "--orders", "20"]).status.success());
+    change_file(dir.path(), "DELETE FROM entries WHERE kind = 'partner'");
+    let serve = ["serve", "--create", "--listen", "127.0.0.1:0"];
+    let told = with("a.db", &serve);
+    assert!(refused(&told, 1).contains("run `provesi-server migrate`"), "{told:?}");
+    let told = with("empty.db", &["migrate"]);
+    assert_eq!(told.status.code(), Some(1), "{told:?}");
+    assert!(stderr(&told).contains("empty.db holds no clients"), "{told:?}");
+    assert!(with("a.db", &["migrate"]).status.success());
+    assert!(with("a.db", &["check"]).status.success());
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Fixture {
 const EMPTY: &str = "
     DELETE FROM orders_order; ALTER TABLE orders_order ALTER COLUMN id RESTART;
     DELETE FROM provesi_order_events; ALTER TABLE provesi_order_events ALTER COLUMN id RESTART;
-    DELETE FROM provesi_entries;
+    DELETE FROM provesi_entries WHERE kind <> 'store';
     DELETE FROM provesi_clients;
     DELETE FROM provesi_audit_subjects;
     DELETE FROM provesi_audit;

@@ -1,0 +1,164 @@
+//! Whether the store of clients and the store of orders belong together. Each has an id of its own, and the store of orders remembers
+//! that of its clients.
+
+use std::io::{self, Write};
+
+use provesi_core::{
+    Caller, ClientFilter, ClientListing, Clock, OrderFilter, OrderRepositoryExt, PageLimit, PageRequest, Stamp,
+    StoreError, StoreId, SystemClock,
+};
+
+use super::{OpenError, Part, Stores};
+use crate::Failure;
+use crate::confirm::confirm;
+
+/// The two stores: the id of the one of clients, and the one that the orders belong to.
+struct Pair {
+    id: StoreId,
+    partner: Option<StoreId>,
+}
+
+impl Stores {
+    /// Stops at a pair that does not belong together. With `may_record`, one that nothing speaks against is recorded as a
+    /// pair: one database for both, or orders that name no client.
+    pub(super) async fn require_pair(&self, may_record: bool) -> Result<(), OpenError> {
+        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
+        match partner {
+            Some(partner) if partner == id => Ok(()),
+            Some(partner) => Err(self.foreign(id, partner)),
+            None if may_record && (self.is_one_database() || !self.orders_name_clients().await?) => {
+                self.set_partner(None, id).await
+            }
+            None => {
+                let (clients_setting, clients, orders) = self.names();
+                Err(OpenError::Unpaired { clients_setting, clients, orders })
+            }
+        }
+    }
+
+    /// Stops before a migration at a pair that is known not to belong together.
+    pub(super) async fn refuse_foreign(&self) -> Result<(), OpenError> {
+        let Some(clients) = self.clients_part() else { return Ok(()) };
+        let orders = self.orders_part();
+        if orders.store.identify().await.map_err(|source| orders.failed(source))?.is_none() {
+            return Ok(());
+        }
+        let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
+        let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
+        match (partner, id) {
+            (Some(partner), Some(id)) if partner != id => Err(self.foreign(id, partner)),
+            // One without an id is new: the migration gives it one, and then it is another one.
+            _ => Ok(()),
+        }
+    }
+
+    /// Records the pair after a migration, unless it is on record.
+    pub(super) async fn record_pair(&self) -> Result<(), OpenError> {
+        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
+        match partner {
+            Some(partner) if partner == id => return Ok(()),
+            Some(partner) => return Err(self.foreign(id, partner)),
+            None => {}
+        }
+        if !self.is_one_database() && self.orders_name_clients().await? && self.has_no_clients().await? {
+            let (clients_setting, clients, orders) = self.names();
+            return Err(OpenError::NoClients { clients_setting, clients, orders });
+        }
+        self.set_partner(None, id).await
+    }
+
+    /// Shows the pair on standard output. Returns whether it belongs together.
+    pub(crate) async fn show_pair(&self) -> Result<bool, OpenError> {
+        let mut out = io::stdout();
+        let Some(Pair { id, partner }) = self.read_pair().await? else {
+            let _ = writeln!(out, "the clients are another process's, which looks after its own store");
+            return Ok(true);
+        };
+        let (_, clients, orders) = self.names();
+        let _ = writeln!(out, "clients: {clients}, id {id}");
+        let belongs = match partner {
+            Some(partner) if partner == id => format!("belongs to clients {partner}"),
+            Some(partner) => format!("belongs to other clients, {partner}"),
+            None => "not on record to which clients it belongs".to_owned(),
+        };
+        let _ = writeln!(out, "orders:  {orders}, {belongs}");
+        Ok(partner == Some(id))
+    }
+
+    /// Records these two as a pair, once the number of orders is confirmed.
+    pub(crate) async fn change_pair(&self, confirmed: Option<u64>) -> Result<(), Failure> {
+        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
+        if partner == Some(id) {
+            return Ok(());
+        }
+        let clients = self.clients.count(&ClientFilter::default()).await?;
+        let orders = self.orders.count(&OrderFilter::default()).await?;
+        let _ = writeln!(io::stderr(), "would record {orders} orders as belonging to this store of {clients} clients");
+        confirm(orders, confirmed)?;
+        self.set_partner(partner, id).await?;
+        Ok(())
+    }
+
+    /// `None` if the clients are another process's.
+    async fn read_pair(&self) -> Result<Option<Pair>, OpenError> {
+        let Some(clients) = self.clients_part() else { return Ok(None) };
+        let orders = self.orders_part();
+        let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
+        let id = id.ok_or_else(|| OpenError::Outdated { setting: clients.setting, place: clients.place.clone() })?;
+        let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
+        Ok(Some(Pair { id, partner }))
+    }
+
+    async fn set_partner(&self, before: Option<StoreId>, id: StoreId) -> Result<(), OpenError> {
+        let orders = self.orders_part();
+        let caller = Caller::system("pair").map_err(|fault| orders.failed(StoreError::backend(fault)))?;
+        let recorded = self.orders.set_partner(before, id, &Stamp::new(SystemClock.now(), &caller)).await;
+        match recorded {
+            // Another process was faster.
+            Err(StoreError::EntryConflict { .. }) => match self.orders.partner().await {
+                Ok(Some(partner)) if partner != id => Err(self.foreign(id, partner)),
+                Ok(_) => Ok(()),
+                Err(source) => Err(orders.failed(source)),
+            },
+            recorded => recorded.map_err(|source| orders.failed(source)),
+        }
+    }
+
+    async fn orders_name_clients(&self) -> Result<bool, OpenError> {
+        let page = self.orders.client_ids(&PageRequest::first(one())).await;
+        page.map(|page| !page.items.is_empty()).map_err(|source| self.orders_part().failed(source))
+    }
+
+    async fn has_no_clients(&self) -> Result<bool, OpenError> {
+        let page = self.clients.page(&ClientListing::default(), &PageRequest::first(one())).await;
+        let part = self.clients_part().unwrap_or_else(|| self.orders_part());
+        page.map(|page| page.items.is_empty()).map_err(|source| part.failed(source))
+    }
+
+    fn is_one_database(&self) -> bool {
+        self.pair.0 == Some(self.pair.1)
+    }
+
+    fn clients_part(&self) -> Option<&Part> {
+        self.pair.0.map(|part| &self.parts[part])
+    }
+
+    fn orders_part(&self) -> &Part {
+        &self.parts[self.pair.1]
+    }
+
+    /// The setting of the clients, and both places.
+    fn names(&self) -> (&'static str, String, String) {
+        let [clients, orders, _] = self.places();
+        (self.clients_part().map_or("--clients", |part| part.setting), clients.to_owned(), orders.to_owned())
+    }
+
+    fn foreign(&self, id: StoreId, partner: StoreId) -> OpenError {
+        let (clients_setting, clients, orders) = self.names();
+        OpenError::Foreign { clients_setting, clients, orders, partner, id }
+    }
+}
+
+fn one() -> PageLimit {
+    PageLimit::new(1).unwrap_or(PageLimit::MAX)
+}

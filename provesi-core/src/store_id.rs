@@ -1,0 +1,65 @@
+//! The ids of stores, by which a pair that does not belong together is told from one that does.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::StoreError;
+
+/// The id that a store got when its tables were created: 32 hexadecimal digits, lower case. A copy of the database has the same
+/// id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId([u8; 16]);
+
+impl StoreId {
+    /// The id of these bytes, which are random.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for StoreId {
+    type Err = StoreError;
+
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the text is no id.
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let corrupt = || StoreError::corrupt("the id of a store cannot be read");
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()) {
+            return Err(corrupt());
+        }
+        let mut bytes = [0; 16];
+        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| corrupt())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| corrupt())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let id = StoreId::from_bytes([0xa0; 16]);
+        assert_eq!(id.to_string(), "a0".repeat(16));
+        assert_eq!(id.to_string().parse::<StoreId>().unwrap(), id);
+        for text in ["", "a0", &"A0".repeat(16), &"g0".repeat(16), &"a0".repeat(17), &"ñ".repeat(16)] {
+            assert!(text.parse::<StoreId>().is_err(), "{text}");
+        }
+    }
+}
