@@ -1,5 +1,6 @@
 //! The use cases that every way in shares: REST, pages, the command line. Written against the ports alone.
 
+mod answers;
 mod audit;
 mod clients;
 mod error;
@@ -180,7 +181,8 @@ impl App {
         outcome: Outcome,
     ) -> Result<(), StoreError> {
         let Some(sink) = &self.audit else { return Ok(()) };
-        let (at, caller, fields) = (self.now(), caller.clone(), fields.to_vec());
+        let caller = Caller { idempotency_key: None, ..caller.clone() };
+        let (at, fields) = (self.now(), fields.to_vec());
         let list = list.map(|filter| Box::new(filter.clone()));
         sink.record(AuditRecord { at, caller, action, subjects, outcome, fields, list }).await
     }

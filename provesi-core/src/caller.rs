@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Field, Invalid, Rule, Timestamp};
+use crate::{Field, IdempotencyKey, Invalid, Rule, Timestamp};
 
 /// The name of a user, a service or a part of the system: 1 to 64 characters, not blank, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +114,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// The id of the request, for finding its other traces. At most 128 visible ASCII characters, else unused.
     pub request_id: Option<Box<str>>,
+    /// The key under which a write is done once, if the caller chose one. Never part of a record or an event.
+    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 impl Caller {
@@ -123,6 +125,13 @@ impl Caller {
     /// As [`ActorName::parse`].
     pub fn system(name: &str) -> Result<Self, Invalid> {
         Ok(Self { actor: Actor::system(name)?, ..Self::default() })
+    }
+
+    /// This caller, for a part of a request that changes several records: with an idempotency key of its own, if there is one.
+    #[must_use]
+    pub fn for_part(&self, part: &str) -> Self {
+        let idempotency_key = self.idempotency_key.map(|key| key.part(part));
+        Self { idempotency_key, ..self.clone() }
     }
 }
 

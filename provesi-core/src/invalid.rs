@@ -38,6 +38,8 @@ pub enum Field {
     AuditHead,
     /// A name in an audit record.
     AuditName,
+    /// An idempotency key.
+    IdempotencyKey,
 }
 
 impl Field {
@@ -72,6 +74,7 @@ impl Field {
             Self::Subject => "subject",
             Self::AuditHead => "head",
             Self::AuditName => "audit",
+            Self::IdempotencyKey => "Idempotency-Key",
         }
     }
 }

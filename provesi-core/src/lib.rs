@@ -12,6 +12,7 @@ mod email;
 mod entry;
 mod error;
 mod event;
+mod idempotency;
 mod invalid;
 mod listing;
 mod number;
@@ -50,6 +51,7 @@ pub use email::Email;
 pub use entry::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, EntryWrite};
 pub use error::{Chain, Source, StoreError, UniqueField};
 pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderBefore, OrderEvent};
+pub use idempotency::IdempotencyKey;
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{
     ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,

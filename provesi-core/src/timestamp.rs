@@ -1,6 +1,7 @@
 //! Instants: UTC, whole microseconds, the years 1 to 9999, so that every store and every JSON reader can hold them.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,13 @@ impl Timestamp {
     #[must_use]
     pub const fn micros(self) -> i64 {
         self.0
+    }
+
+    /// The instant so long after this one, at most [`MAX`](Self::MAX).
+    #[must_use]
+    pub(crate) fn later(self, by: Duration) -> Self {
+        let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(by).min(Self::MAX.0))
     }
 
     /// The instant with what is finer than a millisecond cut off.

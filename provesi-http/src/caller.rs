@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use provesi_core::{Actor, Caller};
+use provesi_core::{Actor, Caller, IdempotencyKey};
 
 use crate::connection;
 use crate::layers::RequestId;
@@ -24,6 +24,7 @@ impl<S: Send + Sync> FromRequestParts<S> for By {
             actor: parts.extensions.get::<Actor>().cloned().unwrap_or_default(),
             address: connection::client(&parts.extensions),
             request_id: request_id.map(|id| id.as_str().into()),
+            idempotency_key: parts.extensions.get::<IdempotencyKey>().copied(),
         }))
     }
 }

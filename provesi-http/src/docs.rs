@@ -11,6 +11,8 @@ pub(crate) use shapes::{
 };
 
 use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, OpenApi as Document, RefOr, ResponseBuilder, Type};
 
 /// What the document says besides the routes.
 #[derive(Debug, OpenApi)]
@@ -28,3 +30,25 @@ use utoipa::OpenApi;
     ),
 )]
 pub(crate) struct ApiDoc;
+
+/// Adds the header `Idempotency-Key` to every write.
+pub(crate) fn with_idempotency_key(mut document: Document) -> Document {
+    let key = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "1 to 255 visible ASCII characters. The write is done once: for 24 hours the same request under the same key gets the \
+             answer of the first one, and changes nothing",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(255))))
+        .build();
+    let describe = |operation: &mut Operation| {
+        operation.parameters.get_or_insert_default().push(RefOr::T(key.clone()));
+        let reused = ResponseBuilder::new().description("The key was used for another request").build();
+        operation.responses.responses.entry("422".to_owned()).or_insert(RefOr::T(reused));
+    };
+    for path in document.paths.paths.values_mut() {
+        [&mut path.post, &mut path.put, &mut path.delete].into_iter().flatten().for_each(describe);
+    }
+    document
+}

@@ -178,6 +178,11 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
             etag::tag(&mut answer, current.version());
             answer
         }
+        AppError::KeyReused => told((
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key.reused",
+            "La clave Idempotency-Key ya se usó para otra solicitud",
+        )),
         AppError::Contended => told((
             StatusCode::SERVICE_UNAVAILABLE,
             "conflict.contended",

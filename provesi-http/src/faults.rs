@@ -74,6 +74,8 @@ pub(crate) enum Place {
     Member(&'static str),
     /// A parameter of the query string.
     Query(&'static str),
+    /// A header.
+    Header(&'static str),
 }
 
 impl Place {
@@ -82,6 +84,7 @@ impl Place {
             Self::Body => vec![Step::Name("body")],
             Self::Member(name) => vec![Step::Name("body"), Step::Name(name)],
             Self::Query(name) => vec![Step::Name("query"), Step::Name(name)],
+            Self::Header(name) => vec![Step::Name("header"), Step::Name(name)],
         }
     }
 }

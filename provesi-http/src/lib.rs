@@ -18,6 +18,7 @@ mod faults;
 mod fields;
 mod health;
 mod hosts;
+mod idempotency;
 mod json;
 mod json_scan;
 mod layers;

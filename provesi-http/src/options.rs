@@ -8,6 +8,7 @@ use provesi_core::ActorName;
 
 use crate::boundary::Boundary;
 use crate::hosts::{AllowedHosts, TrustedProxies};
+use crate::idempotency;
 use crate::layers::REQUEST_ID;
 use crate::lifecycle::Lifecycle;
 use crate::pages::SecretKey;
@@ -173,7 +174,7 @@ impl CorsOptions {
         Self {
             origins: Origins::List(origins.into_iter().collect()),
             methods: methods.into_iter().collect(),
-            headers: vec![header::CONTENT_TYPE, header::IF_MATCH, REQUEST_ID],
+            headers: vec![header::CONTENT_TYPE, header::IF_MATCH, idempotency::HEADER, REQUEST_ID],
         }
     }
 

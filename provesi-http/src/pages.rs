@@ -47,7 +47,6 @@ pub(crate) struct Pages {
     pub(crate) api: Api,
     key: SecretKey,
     secure_cookies: SecureCookies,
-    forms: once::Forms,
     counts: figures::Figures<counts::Counts>,
     weeks: figures::Figures<weeks::Weeks>,
 }
@@ -98,7 +97,6 @@ pub(crate) fn routes(api: Api, options: &PageOptions) -> Router {
     let pages = Pages {
         key: options.secret_key.clone(),
         secure_cookies: options.secure_cookies,
-        forms: once::Forms::default(),
         counts: figures::Figures::new(api.app.clone(), counts::count),
         weeks: figures::Figures::new(api.app.clone(), weeks::count),
         api,

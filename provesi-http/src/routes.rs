@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
@@ -15,11 +16,11 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::{HttpOptions, audit, clients, docs, health, layers, orders, pages, services};
+use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
 fn table() -> (Router<Api>, Document) {
-    OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
+    let (routes, document) = OpenApiRouter::with_openapi(docs::ApiDoc::openapi())
         .routes(routes!(clients::list::list, clients::create::create))
         .routes(routes!(clients::get::get, clients::update::update, clients::delete::delete))
         .routes(routes!(health::clients))
@@ -33,7 +34,8 @@ fn table() -> (Router<Api>, Document) {
         .routes(routes!(health::overview))
         .routes(routes!(health::probes::livez))
         .routes(routes!(health::probes::readyz))
-        .split_for_parts()
+        .split_for_parts();
+    (routes, docs::with_idempotency_key(document))
 }
 
 /// The documents, which the OpenAPI document does not list.
@@ -85,6 +87,7 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let openapi = written(&document).into();
     let probes = health::Probes::new(&app, options.ping_timeout);
     let api = Api { app, options: Arc::clone(&options), probes, openapi };
+    let routes = routes.layer(from_fn(idempotency::read));
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());
     let services = services::routes(&api);

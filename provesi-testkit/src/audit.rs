@@ -19,6 +19,7 @@ pub fn record(millis: i64, subjects: Vec<Subject>) -> AuditRecord {
             actor: Actor::User(ActorName::parse("Prueba Ñandú 漢").expect("a name")),
             address: "2001:db8::7".parse().ok(),
             request_id: Some("r-1".into()),
+            ..Caller::default()
         },
         action: AuditAction::OrderUpdate,
         subjects,

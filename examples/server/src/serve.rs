@@ -159,7 +159,8 @@ async fn sweep(app: &App) {
     }
 }
 
-/// Ends the deletions of clients that a process began and did not end, at the start and every [`SETTLE_INTERVAL`].
+/// Ends the deletions of clients that a process began and did not end, and removes expired idempotency keys, at the start and every
+/// [`SETTLE_INTERVAL`].
 async fn settle(app: &App) {
     loop {
         match app.settle_retirements().await {
@@ -168,6 +169,9 @@ async fn settle(app: &App) {
                 tracing::info!(finished, detached_orders, lifted, "ended deletions of clients that were broken off");
             }
             Err(error) => tracing::warn!(error = %Chain(&error), "deletions of clients that were broken off stay so"),
+        }
+        if let Err(error) = app.remove_expired_answers().await {
+            tracing::warn!(error = %Chain(&error), "expired idempotency keys stay for now");
         }
         tokio::time::sleep(SETTLE_INTERVAL).await;
     }

@@ -1,6 +1,7 @@
 //! Make, read, edit and delete a client.
 
 use crate::app::Access;
+use crate::app::answers::Turn;
 use crate::app::lists::stored_page;
 use crate::app::orders::order_subject;
 use crate::app::retirement::Retirement;
@@ -82,9 +83,23 @@ impl App {
     /// # Errors
     /// [`AppError::EmailTaken`], or [`AppError::Clients`].
     pub async fn create_client(&self, caller: &Caller, draft: ClientDraft) -> Result<Client, AppError> {
+        let result = self.try_create_client(caller, draft).await.and_then(valid);
+        let access =
+            Access::write(AuditAction::ClientCreate, &[Field::Name, Field::Email, Field::Phone, Field::Address]);
+        self.audited(caller, access, |made| made.map(subject).into_iter().collect(), result).await
+    }
+
+    async fn try_create_client(&self, caller: &Caller, draft: ClientDraft) -> Result<Stored<Client>, AppError> {
         let now = self.now();
+        let id = self.ids.client_id(now);
+        let started = match self.begin_client(caller, id, true).await? {
+            None => None,
+            Some(Turn::Write(started)) => Some(started),
+            Some(Turn::Done(id, _)) => return self.find_client(id).await,
+        };
+        let id = started.as_ref().map_or(id, |started| started.client);
         let client = Client {
-            id: self.ids.client_id(now),
+            id,
             name: draft.name,
             email: draft.email,
             phone: draft.phone,
@@ -92,10 +107,16 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        let result = self.clients.insert(&client).await.map_err(client_error);
-        let access =
-            Access::write(AuditAction::ClientCreate, &[Field::Name, Field::Email, Field::Phone, Field::Address]);
-        self.audited(caller, access, |made| made.map(subject).into_iter().collect(), result).await
+        let is_again = started.as_ref().is_some_and(|started| started.is_again);
+        let result = match self.clients.insert(&client).await {
+            // Written by an earlier call with the same key.
+            Err(StoreError::AlreadyExists { .. }) if is_again && self.find_client(id).await.is_ok() => {
+                self.find_client(id).await
+            }
+            result => result.map(Stored::from).map_err(client_error),
+        };
+        self.end_client(caller, started, result.as_ref().map(|_| None)).await;
+        result
     }
 
     /// The client with this id.
@@ -204,7 +225,15 @@ impl App {
         change: &ClientChange,
         expected: Expected,
     ) -> Result<Client, AppError> {
-        let result = self.try_edit_client(id, change, expected).await;
+        let result = match self.begin_client(caller, id, false).await {
+            Ok(Some(Turn::Done(..))) => self.find_client(id).await.and_then(valid),
+            Ok(turn) => {
+                let result = self.try_edit_client(id, change, expected).await;
+                self.end_client(caller, turn.and_then(Turn::started), result.as_ref().map(|_| None)).await;
+                result
+            }
+            Err(error) => Err(error),
+        };
         let fields = change.fields();
         let access = Access::write(AuditAction::ClientUpdate, &fields);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
@@ -244,7 +273,16 @@ impl App {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
-        let result = self.try_delete_client(caller, id, expected).await;
+        let result = match self.begin_client(caller, id, false).await {
+            Ok(Some(Turn::Done(_, detached))) => Ok(ClientDeletion { client: None, detached }),
+            Ok(turn) => {
+                let result = self.try_delete_client(caller, id, expected).await;
+                let ended = result.as_ref().map(|deletion| deletion.detached);
+                self.end_client(caller, turn.and_then(Turn::started), ended).await;
+                result
+            }
+            Err(error) => Err(error),
+        };
         let access = Access::write(AuditAction::ClientDelete, &[]);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
@@ -280,7 +318,7 @@ impl App {
             match self.clients.commit_one(ClientWrite::delete(current.clone())).await {
                 Ok(()) => {
                     let detached = self.finish_now(caller, held).await;
-                    return Ok(ClientDeletion { client: current, detached });
+                    return Ok(ClientDeletion { client: Some(current), detached });
                 }
                 Err(StoreError::VersionConflict) => retirement = Some(held),
                 // It may still be deleted.
@@ -314,6 +352,11 @@ impl App {
 
 fn subject(client: &Client) -> Subject {
     Subject::Client(client.id)
+}
+
+/// Another program may have changed the client since the call whose answer is repeated.
+fn valid(client: Stored<Client>) -> Result<Client, AppError> {
+    client.valid().map_err(AppError::Clients)
 }
 
 fn client_error(error: StoreError) -> AppError {

@@ -47,6 +47,12 @@ pub enum AppError {
         /// The order as it is.
         current: Box<Stored<Order>>,
     },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// An earlier call with this idempotency key writes the client, or its process ended while it did.
+    #[error("an earlier call with this idempotency key has not ended")]
+    KeyInProgress,
     /// Other writers kept changing the record; the same call may go through a little later.
     #[error("the record is being changed by too many writers at once")]
     Contended,
@@ -85,7 +91,9 @@ impl AppError {
     pub const fn is_outcome_unknown(&self) -> bool {
         matches!(
             self,
-            Self::Clients(StoreError::OutcomeUnknown { .. }) | Self::Orders(StoreError::OutcomeUnknown { .. })
+            Self::Clients(StoreError::OutcomeUnknown { .. })
+                | Self::Orders(StoreError::OutcomeUnknown { .. })
+                | Self::KeyInProgress
         )
     }
 

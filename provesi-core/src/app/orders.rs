@@ -10,9 +10,9 @@ use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, EntryKind,
-    Expected, Field, NewOrder, Order, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState, OrderStatus,
-    OrderView, OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject, Timestamp,
-    UniqueField,
+    Expected, Field, NewOrder, Order, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState,
+    OrderStatus, OrderView, OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject,
+    Timestamp, UniqueField,
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
@@ -98,7 +98,13 @@ impl App {
     /// In this order: [`AppError::Invalid`] for the number, [`AppError::NumberTaken`], [`AppError::Invalid`] or
     /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or a store's.
     pub async fn create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
-        let result = self.try_create_order(caller, draft).await;
+        let result = match self.try_create_order(caller, draft).await {
+            Ok(view) => Ok(view),
+            Err(error) => match self.or_answered(caller, Err(error)).await {
+                Ok(order) => Ok(self.view(order).await),
+                Err(error) => Err(error),
+            },
+        };
         let access = Access::write(
             AuditAction::OrderCreate,
             &[Field::OrderNumber, Field::ClientId, Field::Status, Field::ReturnReason],
@@ -126,7 +132,11 @@ impl App {
         };
         let client_id = client.as_ref().map(|client| client.row.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
-        let order = self.orders.insert(&order, &stamp).await.map_err(order_error)?;
+        let row = OrderRow::from(&order.clone().with_id(OrderId::new(0)));
+        let write = self.keyed(caller, OrderWrite::insert(order.clone(), stamp), row)?;
+        let id = self.orders.commit_one(write).await.map_err(order_error)?;
+        let id = id.ok_or_else(|| AppError::Orders(StoreError::backend("an inserted order has no id")))?;
+        let order = order.with_id(id);
         Ok(self.view_of(order.into(), client.map_or(ClientLink::Nobody, |client| ClientLink::Known(Arc::new(client)))))
     }
 
@@ -165,7 +175,13 @@ impl App {
     ) -> Result<OrderView, AppError> {
         let key = key.into();
         let tried = key_subject(&key);
-        let result = self.try_edit_order(caller, key, change, expected).await;
+        let result = match self.try_edit_order(caller, key, change, expected).await {
+            Ok(view) => Ok(view),
+            Err(error) => match self.or_answered(caller, Err(error)).await {
+                Ok(order) => Ok(self.view(order).await),
+                Err(error) => Err(error),
+            },
+        };
         let fields = change.fields();
         let access = Access::write(AuditAction::OrderUpdate, &fields);
         self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
@@ -188,9 +204,13 @@ impl App {
             }
             let stamp = self.stamp(caller);
             let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
-            // Where nothing is written there is nothing to undo.
-            let Some(after) = current.with_content(changed, stamp.at) else { return Ok(self.view(current).await) };
-            match self.orders.commit_one(OrderWrite::replace(current, after.clone(), stamp)).await {
+            let Some(after) = current.with_content(changed, stamp.at) else {
+                self.keep_unchanged(caller, &current).await?;
+                return Ok(self.view(current).await);
+            };
+            let write = OrderWrite::replace(current, after.clone(), stamp);
+            let write = self.keyed(caller, write, OrderRow::from(&after))?;
+            match self.orders.commit_one(write).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
                 Ok(_) => {
@@ -264,6 +284,7 @@ impl App {
         let key = key.into();
         let tried = key_subject(&key);
         let result = self.try_delete_order(caller, key, expected).await;
+        let result = self.or_answered(caller, result).await;
         let access = Access::write(AuditAction::OrderDelete, &[]);
         let subject = |order: Option<&Stored<Order>>| vec![order.map_or(tried, |order| order_subject(&order.row))];
         self.audited(caller, access, subject, result).await
@@ -281,7 +302,9 @@ impl App {
             if !expected.allows(current.version()) {
                 return Err(AppError::OrderChanged { current: Box::new(current) });
             }
-            match self.orders.commit_one(OrderWrite::delete(current.clone(), self.stamp(caller))).await {
+            let write = OrderWrite::delete(current.clone(), self.stamp(caller));
+            let write = self.keyed(caller, write, current.row.clone())?;
+            match self.orders.commit_one(write).await {
                 Err(StoreError::VersionConflict) => current = self.load_order(OrderKey::Id(id)).await?,
                 Err(error) => return Err(order_error(error)),
                 Ok(_) => return Ok(current),

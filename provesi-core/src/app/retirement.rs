@@ -66,7 +66,7 @@ impl Value {
 impl Retirement {
     /// Whether the lease is long enough for a delete that is sent now.
     pub(super) fn lasts(&self, now: Timestamp) -> bool {
-        later(now, LEFT) <= self.lease_until
+        now.later(LEFT) <= self.lease_until
     }
 }
 
@@ -83,7 +83,7 @@ impl App {
             let lease_until = earlier
                 .as_ref()
                 .map_or(Timestamp::MIN, |earlier| earlier.lease_until)
-                .next(later(stamp.at, LEASE).to_millis());
+                .next(stamp.at.later(LEASE).to_millis());
             let value = Value { actor: stamp.actor.clone(), address: stamp.address, lease_until, done: false };
             let value = value.to_json().map_err(AppError::Orders)?;
             let write = EntryWrite {
@@ -179,7 +179,7 @@ impl App {
                         continue;
                     }
                 };
-                let caller = Caller { actor: value.actor, address: value.address, request_id: None };
+                let caller = Caller { actor: value.actor, address: value.address, ..Caller::default() };
                 if existing.contains(&client) {
                     let lifted = EntryWrite::remove(entry);
                     let write = OrderWrite::entries_alone(vec![lifted], self.stamp(&caller));
@@ -211,10 +211,4 @@ impl App {
         let found = self.orders.entries(&EntryQuery::Keys(vec![key.clone()])).await.map_err(AppError::Orders)?;
         Ok(found.into_iter().next())
     }
-}
-
-/// The instant so long after another.
-fn later(at: Timestamp, by: Duration) -> Timestamp {
-    let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-    Timestamp::from_micros(at.micros().saturating_add(by)).unwrap_or(Timestamp::MAX)
 }

@@ -60,8 +60,8 @@ pub struct ClientView {
 /// A client that was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientDeletion {
-    /// The client as it was.
-    pub client: Stored<Client>,
+    /// The client as it was; `None` if an earlier call with the same idempotency key deleted it.
+    pub client: Option<Stored<Client>>,
     /// How many orders stay behind without a client; `None` where the store of orders failed meanwhile. Orders then still
     /// name the client, which the integrity check reports.
     pub detached: Option<u64>,

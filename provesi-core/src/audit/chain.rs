@@ -212,6 +212,7 @@ mod tests {
                 actor: "user:Ana Pérez".parse().unwrap(),
                 address: Some([192, 0, 2, 7].into()),
                 request_id: Some("r-1".into()),
+                ..Caller::default()
             },
             action: AuditAction::OrderUpdate,
             subjects: vec!["order:Ord-1".parse().unwrap(), "client:6b050af58b3059b0f61239f2".parse().unwrap()],

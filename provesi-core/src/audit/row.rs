@@ -91,6 +91,7 @@ impl TryFrom<AuditRow> for StoredAudit {
                 actor: row.actor.parse().map_err(|_| corrupt("the actor"))?,
                 address: row.address.map(|text| text.parse()).transpose().map_err(|_| corrupt("the address"))?,
                 request_id: row.request_id.map(Into::into),
+                idempotency_key: None,
             },
             action: row.action.parse().map_err(|_| corrupt("the action"))?,
             subjects: row.subjects.iter().map(subject).collect::<Result<_, _>>()?,

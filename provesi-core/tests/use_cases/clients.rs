@@ -54,7 +54,7 @@ async fn a_deleted_client_leaves_its_orders_without_one() {
     let client = world.client("ana@example.com").await;
     world.order("A-1", Some(&client)).await;
     let deletion = world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
-    assert_eq!((deletion.client, deletion.detached), (client.clone().into(), Some(1)));
+    assert_eq!((deletion.client, deletion.detached), (Some(client.clone().into()), Some(1)));
     let order = OrderRepositoryExt::find_by_number(&world.store, &number("a-1")).await.unwrap().unwrap();
     assert_eq!(order.client_id, None);
     assert_eq!(ClientRepositoryExt::get(&world.store, client.id).await.unwrap(), None);

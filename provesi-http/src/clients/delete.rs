@@ -40,7 +40,7 @@ pub(crate) async fn delete(
     let id = id.get()?;
     let deleted = api.run_to_completion(Some(id.to_string()), |api| async move {
         let expected = super::expected(&api, id, &if_match).await;
-        api.app.delete_client(&caller, id, expected).await
+        api.delete_client(&caller, id, expected).await
     });
     let deletion = deleted.await?;
     let warnings = Warning::OrdersUnavailable.only(deletion.detached.is_none());

@@ -51,7 +51,7 @@ pub(crate) async fn update(
     let id = id.get()?;
     let edited = api.run_to_completion(Some(id.to_string()), |api| async move {
         let expected = super::expected(&api, id, &if_match).await;
-        api.app.edit_client(&caller, id, &change, expected).await
+        api.edit_client(&caller, id, &change, expected).await
     });
     let client = Stored::from(edited.await?);
     let mut answer = answer::json(StatusCode::OK, &Success::new(ClientBody::of(&client), &[]));

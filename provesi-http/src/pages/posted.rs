@@ -6,13 +6,11 @@
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
-use provesi_core::{AppError, Expected, OrderId};
+use provesi_core::{Actor, AppError, Caller, Expected, IdempotencyKey, OrderId};
 
 use super::failure::Failure;
-use super::once::{Landing, Submit};
-use super::token::FormId;
 use super::visit::Visit;
-use super::{Pages, origin, token};
+use super::{Pages, once, origin, token};
 use crate::api::Api;
 use crate::body::unread;
 use crate::boundary;
@@ -23,7 +21,8 @@ use crate::json::{self, Json};
 #[derive(Debug)]
 pub(crate) struct Posted {
     fields: Vec<(String, String)>,
-    submit: Submit,
+    /// Under which it is done once; a service that wants that says so itself.
+    key: Option<IdempotencyKey>,
 }
 
 impl FromRequest<Pages> for Posted {
@@ -32,20 +31,21 @@ impl FromRequest<Pages> for Posted {
     async fn from_request(request: Request, pages: &Pages) -> Result<Self, Failure> {
         let visit = request.extensions().get::<Visit>().cloned().ok_or(Failure::Internal)?;
         if boundary::service(request.extensions()).is_some() {
-            return Self::of_service(request, &visit).await;
+            return Self::of_service(request).await;
         }
         let session = visit.session().ok_or(Failure::Forged)?;
         if !is_urlencoded(&request) || !origin::is_ours(&request) {
             return Err(Failure::Forged);
         }
+        let actor = request.extensions().get::<Actor>().cloned().unwrap_or_default();
         // The limit is the body limit layer's.
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
         let mut fields = urlencoded(&bytes);
         let given = fields.iter().position(|(name, _)| name == token::FIELD).ok_or(Failure::Forged)?;
         let (_, given) = fields.swap_remove(given);
         let form = token::accept(&pages.key, session, &given).ok_or(Failure::Forged)?;
-        let submit = Submit::new(form, visit.path(), &fields);
-        Ok(Self { fields, submit })
+        let key = once::key(&actor, form, visit.path(), &fields);
+        Ok(Self { fields, key })
     }
 }
 
@@ -82,12 +82,11 @@ fn is_urlencoded(request: &Request) -> bool {
 }
 
 impl Posted {
-    async fn of_service(request: Request, visit: &Visit) -> Result<Self, Failure> {
+    async fn of_service(request: Request) -> Result<Self, Failure> {
         let is_form = is_urlencoded(&request);
         let bytes = to_bytes(request.into_body(), usize::MAX).await.map_err(unread)?;
         let fields = if is_form { urlencoded(&bytes) } else { json_fields(&bytes).ok_or(Failure::BadForm)? };
-        let submit = Submit::new(FormId::random(), visit.path(), &fields);
-        Ok(Self { fields, submit })
+        Ok(Self { fields, key: None })
     }
 
     /// A field as it was filled in; browsers' line ends are `\n` here.
@@ -142,39 +141,24 @@ impl From<Undone> for Failure {
     }
 }
 
-impl Pages {
-    /// Does what a form asks for, to its end and once: a form that comes again gets what it came to the first time. `T` is
-    /// the same for all forms of a path.
-    pub(crate) async fn once<T, F>(
-        &self,
-        posted: &Posted,
-        write: impl FnOnce(Api) -> F + Send + 'static,
-    ) -> Result<T, Undone>
-    where
-        T: Clone + Send + Sync + 'static,
-        F: Future<Output = Result<T, AppError>> + Send + 'static,
-    {
-        // Waits here and not in the task: a form that is still queued when its caller gets the time-out is never sent.
-        let mut slot = self.forms.slot(posted.submit).lock_owned().await;
-        if let Some(done) = slot.as_ref().and_then(|done| done.downcast_ref::<T>()) {
-            return Ok(done.clone());
-        }
-        let done = self.api.run_to_completion(None, |api| async move {
-            let done = write(api).await?;
-            *slot = Some(Box::new(done.clone()));
-            Ok(done)
-        });
-        done.await.map_err(|error| match error {
-            ApiError::App(error, _) => Undone::App(error),
-            other => Undone::Failed(other.into()),
-        })
+impl Posted {
+    /// The caller, for the writes of this form.
+    pub(crate) fn by(&self, caller: &Caller) -> Caller {
+        Caller { idempotency_key: self.key, ..caller.clone() }
     }
 }
 
 impl Pages {
-    /// Where a form led when it was done before, if it was.
-    pub(crate) async fn landed(&self, posted: &Posted) -> Option<Landing> {
-        self.forms.slot(posted.submit).lock().await.as_ref()?.downcast_ref().cloned()
+    /// Does what a form asks for, to its end. `write` has to give its use cases the caller that [`Posted::by`] returned.
+    pub(crate) async fn write<T, F>(&self, write: impl FnOnce(Api) -> F + Send + 'static) -> Result<T, Undone>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, AppError>> + Send + 'static,
+    {
+        self.api.run_to_completion(None, write).await.map_err(|error| match error {
+            ApiError::App(error, _) => Undone::App(error),
+            other => Undone::Failed(other.into()),
+        })
     }
 }
 

@@ -21,11 +21,6 @@ const ID: usize = 16;
 pub(crate) struct FormId([u8; ID]);
 
 impl FormId {
-    /// The number of a form that nobody gave out: a service's.
-    pub(crate) fn random() -> Self {
-        Self(rand::random())
-    }
-
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -130,6 +130,7 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "packing")]);
     bench.orders.arm_after("commit", Fault::FailAfter, 1);
+    bench.orders.arm("entries", Fault::FailBefore, 9);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Empaque.").has("No se sabe si quedó guardada").has("No se intentó");
 }
@@ -156,4 +157,22 @@ async fn a_choice_that_is_refused_stays_as_it_stood_and_is_lost_nowhere() {
     let told = browser.refill("/orders/", &again, &sent).await;
     told.has("1 de 2 órdenes en Devuelto.").has("Cambió mientras tanto; no se tocó.");
     assert_eq!(bench.stored_order("A-51").await["status"], "delivered");
+}
+
+#[tokio::test]
+async fn a_choice_that_is_sent_again_moves_the_rest_and_tells_the_whole() {
+    let bench = Bench::new();
+    for number in ["A-1", "A-2", "A-3"] {
+        bench.order(number, None).await;
+    }
+    let browser = bench.browser();
+    let list = browser.get("/orders/").await;
+    let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
+    let sent = fields(&chosen, &[("action", "move"), ("status", "picking")]);
+    bench.orders.arm_after("commit", Fault::FailBefore, 1);
+    browser.refill("/orders/", &list, &sent).await.has("1 de 3 órdenes en Alistamiento.");
+    bench.orders.clear();
+    let told = browser.refill("/orders/", &list, &sent).await;
+    told.has("3 de 3 órdenes en Alistamiento.").lacks("Cambió mientras tanto");
+    assert_eq!(bench.stored_order("A-3").await["status"], "picking");
 }

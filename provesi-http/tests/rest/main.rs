@@ -11,6 +11,7 @@ mod clients;
 mod docs;
 mod health;
 mod hosts;
+mod idempotency;
 mod irregular;
 mod layers;
 mod lists;

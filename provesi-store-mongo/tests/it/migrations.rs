@@ -9,7 +9,7 @@ use provesi_store_mongo::MongoStore;
 
 use crate::common::{Fixture, client, mongoengine};
 
-const OURS: [&str; 2] = ["provesi_email", "provesi_name"];
+const OURS: [&str; 3] = ["provesi_email", "provesi_name", "the id of the store"];
 
 async fn index_names(fixture: &Fixture) -> Vec<String> {
     let mut names = fixture.raw().list_index_names().await.unwrap();

@@ -97,7 +97,12 @@ mod tests {
     fn record(actor: Actor, request_id: &str) -> AuditRecord {
         AuditRecord {
             at: "2026-11-24T03:56:37.613Z".parse().unwrap(),
-            caller: Caller { actor, address: Some([192, 0, 2, 7].into()), request_id: Some(request_id.into()) },
+            caller: Caller {
+                actor,
+                address: Some([192, 0, 2, 7].into()),
+                request_id: Some(request_id.into()),
+                ..Caller::default()
+            },
             action: AuditAction::OrderUpdate,
             subjects: vec!["order:ord-1".parse().unwrap(), "client:6b050af58b3059b0f61239f2".parse().unwrap()],
             outcome: Outcome::Done,

@@ -28,8 +28,9 @@ pub(crate) async fn create(
         Ok(draft) => draft,
         Err(faults) => return Ok(filled.show(&visit, Of::New, &faults)),
     };
-    let done = pages.once(&posted, move |api| async move {
-        let client = api.app.create_client(&caller, draft).await?;
+    let by = posted.by(&caller);
+    let done = pages.write(move |api| async move {
+        let client = api.app.create_client(&by, draft).await?;
         let message = Message::done(format!("Cliente '{}' creado exitosamente.", client.name))
             .with_link("Ver cliente", format!("/clients/{}/", client.id))
             .with_link("Crear una orden para este cliente", format!("/orders/create/?client={}", client.id));

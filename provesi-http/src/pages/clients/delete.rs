@@ -66,10 +66,13 @@ pub(crate) async fn delete(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let done = pages.once(&posted, move |api| async move {
-        let deletion = api.app.delete_client(&caller, id, expected).await?;
-        let message =
-            Message::done(format!("Cliente '{}' eliminado exitosamente.", words::named(&deletion.client.row.name)));
+    let by = posted.by(&caller);
+    let done = pages.write(move |api| async move {
+        let deletion = api.delete_client(&by, id, expected).await?;
+        let message = Message::done(match deletion.client {
+            Some(client) => format!("Cliente '{}' eliminado exitosamente.", words::named(&client.row.name)),
+            None => "Cliente eliminado exitosamente.".to_owned(),
+        });
         Ok(Landing { to: "/clients/".into(), message })
     });
     match done.await {

@@ -50,8 +50,9 @@ pub(crate) async fn edit(
         Err(faults) => return Ok(filled.show(&visit, of, &faults)),
     };
     let change = ClientChange { name: Some(name), email: Some(email), phone: Some(phone), address: Some(address) };
-    let done = pages.once(&posted, move |api| async move {
-        let client = api.app.edit_client(&caller, id, &change, expected).await?;
+    let by = posted.by(&caller);
+    let done = pages.write(move |api| async move {
+        let client = api.edit_client(&by, id, &change, expected).await?;
         let message = Message::done(format!("Cliente '{}' actualizado exitosamente.", client.name))
             .with_link("Ver cliente", format!("/clients/{id}/"));
         Ok(Landing { to: "/clients/".into(), message })

@@ -1,7 +1,5 @@
 //! `/orders/` as a form: what is done with the orders that were chosen in the list.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -149,10 +147,10 @@ pub(crate) async fn bulk(
     let Some(status) = status.filter(|_| choice.faults.is_empty()) else {
         return list::show(&pages, &visit, &caller, &params, &choice).await;
     };
-    let (by, reason) = (caller.clone(), choice.reason.clone());
-    let done = pages.once(&posted, move |api| async move {
+    let (by, reason) = (posted.by(&caller), choice.reason.clone());
+    let done = pages.write(move |api| async move {
         let rows = move_all(&api.app, &by, &chosen, status, &reason).await?;
-        Ok(Arc::new(Report { status, rows }))
+        Ok(Report { status, rows })
     });
     match done.await {
         Ok(report) => {
@@ -180,7 +178,8 @@ async fn move_all(
     let change = change_to(status, reason);
     let mut rows = Vec::with_capacity(chosen.len());
     for Chosen { number, version } in chosen {
-        let moved = app.edit_order(caller, number, &change, Expected::Version(*version)).await;
+        let caller = caller.for_part(number.as_str());
+        let moved = app.edit_order(&caller, number, &change, Expected::Version(*version)).await;
         let is_fault = moved.as_ref().is_err_and(|error| fault(error).is_none() && error.is_fault());
         let (now, is_done, text) = match moved {
             Ok(view) if view.order.version() == *version => {

@@ -61,8 +61,8 @@ pub(crate) async fn create(
         status,
         return_reason: reason,
     };
-    let by = caller.clone();
-    let done = pages.once(&posted, move |api| async move {
+    let by = posted.by(&caller);
+    let done = pages.write(move |api| async move {
         let order = api.app.create_order(&by, &draft).await?.order.row;
         let path = key_path(&key_of(&order));
         let number = order.number;

@@ -57,9 +57,9 @@ pub(crate) async fn delete(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let named = key.clone();
-    let done = pages.once(&posted, move |api| async move {
-        let order = api.app.delete_order(&caller, named, expected).await?;
+    let (named, by) = (key.clone(), posted.by(&caller));
+    let done = pages.write(move |api| async move {
+        let order = api.app.delete_order(&by, named, expected).await?;
         let message = Message::done(format!("Orden '{}' eliminada exitosamente.", words::numbered(&order.row.number)));
         Ok(Landing { to: "/orders/".into(), message })
     });

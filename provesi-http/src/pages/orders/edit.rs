@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, ClientChoice, OrderChange, OrderView};
+use provesi_core::{AppError, ClientChoice, OrderChange, OrderRow, OrderView};
 
 use super::form::{Choice, Filled, Of, Sound, choice_of};
 use super::{Named, Owner, key_of, key_path, not_found};
@@ -47,8 +47,10 @@ pub(crate) async fn edit(
         Ok(view) => view,
         // A number that this very form changed leads to where the form led.
         Err(AppError::OrderNotFound) => {
-            let landing = pages.landed(&posted).await;
-            return Ok(landing.map_or_else(|| not_found(&visit, &key), |landing| visit.land(landing)));
+            return Ok(match pages.api.app.answered_order(&posted.by(&caller)).await {
+                Ok(Some(order)) => visit.land(landing(&order.row)),
+                _ => not_found(&visit, &key),
+            });
         }
         Err(error) => return Err(error.into()),
     };
@@ -95,12 +97,9 @@ pub(crate) async fn edit(
         return_reason: reason,
     };
     // Somebody may have given it another number.
-    let (named, by) = (key_of(&view.order.row), caller.clone());
-    let done = pages.once(&posted, move |api| async move {
-        let order = api.app.edit_order(&by, named, &change, expected).await?.order.row;
-        let message = Message::done(format!("Orden '{}' actualizada exitosamente.", order.number))
-            .with_link("Ver orden", key_path(&key_of(&order)));
-        Ok(Landing { to: "/orders/".into(), message })
+    let (named, by) = (key_of(&view.order.row), posted.by(&caller));
+    let done = pages.write(move |api| async move {
+        Ok(landing(&api.app.edit_order(&by, named, &change, expected).await?.order.row))
     });
     match done.await {
         Ok(landing) => Ok(visit.land(landing)),
@@ -118,4 +117,10 @@ pub(crate) async fn edit(
         }
         Err(Undone::Failed(failure)) => Err(failure),
     }
+}
+
+fn landing(order: &OrderRow) -> Landing {
+    let message = Message::done(format!("Orden '{}' actualizada exitosamente.", order.number))
+        .with_link("Ver orden", key_path(&key_of(order)));
+    Landing { to: "/orders/".into(), message }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderStatus};
+use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderRow, OrderStatus};
 
 use super::detail::{Telling, show};
 use super::{Named, key_of, key_path, not_found};
@@ -55,6 +55,13 @@ pub(super) fn fault(error: &AppError) -> Option<Faults> {
     })
 }
 
+/// Where an order that moved is shown.
+fn moved(order: &OrderRow) -> Landing {
+    let label = order.status().map_or_else(|_| order.status.clone(), |status| status.label().to_owned());
+    let message = Message::moved(format!("Orden '{}': {label}.", order.number));
+    Landing { to: key_path(&key_of(order)), message }
+}
+
 /// An order that is asked to move, from its page.
 pub(super) struct Asked<'a> {
     pub(super) pages: &'a Pages,
@@ -68,8 +75,8 @@ impl Asked<'_> {
     /// Moves it to its next step.
     pub(super) async fn move_on(self) -> Result<Response, Failure> {
         // What is done already has another next step by now.
-        if let Some(landing) = self.pages.landed(self.posted).await {
-            return Ok(self.visit.land(landing));
+        if let Ok(Some(order)) = self.pages.api.app.answered_order(&self.posted.by(self.caller)).await {
+            return Ok(self.visit.land(moved(&order.row)));
         }
         let status = match self.pages.api.app.order(self.caller, self.key.clone()).await {
             Ok(view) => view.order.row.status(),
@@ -90,16 +97,15 @@ impl Asked<'_> {
             return self.refused(Faults::only("status", words::UNKNOWN_STATUS)).await;
         };
         let change = change_to(status, &self.posted.text("return_reason"));
-        let (named, by) = (self.key.clone(), self.caller.clone());
-        let done = self.pages.once(self.posted, move |api| async move {
+        let (named, by) = (self.key.clone(), self.posted.by(self.caller));
+        let done = self.pages.write(move |api| async move {
             let order = api.app.edit_order(&by, named, &change, expected).await?.order;
-            let (number, label) = (&order.row.number, status.label());
-            let message = if expected == Expected::Version(order.version()) {
-                Message::moved(format!("La orden '{number}' ya estaba en {label}."))
-            } else {
-                Message::moved(format!("Orden '{number}': {label}."))
-            };
-            Ok(Landing { to: key_path(&key_of(&order.row)), message })
+            let mut landing = moved(&order.row);
+            if expected == Expected::Version(order.version()) {
+                let (number, label) = (&order.row.number, status.label());
+                landing.message = Message::moved(format!("La orden '{number}' ya estaba en {label}."));
+            }
+            Ok(landing)
         });
         match done.await {
             Ok(landing) => Ok(self.visit.land(landing)),
