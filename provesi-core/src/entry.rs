@@ -93,7 +93,9 @@ impl fmt::Debug for Entry {
 }
 
 /// A change of an entry, part of an [`OrderWrite`](crate::OrderWrite). It is made only if the value is `before`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` leaves the values out.
+#[derive(Clone, PartialEq, Eq)]
 pub struct EntryWrite {
     /// The key.
     pub key: EntryKey,
@@ -101,6 +103,12 @@ pub struct EntryWrite {
     pub before: Option<String>,
     /// The new value and since when it is due; `None` to remove the entry.
     pub after: Option<(String, Option<Timestamp>)>,
+}
+
+impl fmt::Debug for EntryWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryWrite").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl EntryWrite {

@@ -109,6 +109,11 @@ pub enum Rule {
     ControlCharacter,
     /// A character outside `A-Z a-z 0-9 -`.
     NumberCharset,
+    /// Not 1 to `max` visible ASCII characters.
+    VisibleAscii {
+        /// The most characters allowed.
+        max: usize,
+    },
     /// Not an e-mail address.
     Email(EmailFault),
     /// Not 24 hex digits.
@@ -141,6 +146,7 @@ impl Rule {
             Self::TooLong { .. } => "too_long",
             Self::ControlCharacter => "control_character",
             Self::NumberCharset => "number_charset",
+            Self::VisibleAscii { .. } => "visible_ascii",
             Self::Email(_) => "email",
             Self::ObjectId => "object_id",
             Self::UnknownStatus => "unknown_status",
@@ -160,6 +166,7 @@ impl fmt::Display for Rule {
             Self::TooLong { max } => write!(f, "must have at most {max} characters"),
             Self::ControlCharacter => f.write_str("must not contain control characters"),
             Self::NumberCharset => f.write_str("may contain letters A-Z, digits and hyphens only"),
+            Self::VisibleAscii { max } => write!(f, "must be 1 to {max} visible ASCII characters, given once"),
             Self::Email(fault) => write!(f, "must be an e-mail address: {fault}"),
             Self::ObjectId => f.write_str("must be 24 hexadecimal digits"),
             Self::UnknownStatus => {

@@ -249,6 +249,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     /// Inserts an order ([`OrderWrite::insert`]) and returns it with its id.
     ///
     /// # Errors
+    /// - [`StoreError::EntryConflict`] if its client is retired.
     /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
     async fn insert(&self, order: &NewOrder, stamp: &Stamp) -> Result<Order, StoreError> {
         let id = self.commit_one(OrderWrite::insert(order.clone(), stamp.clone())).await?;
@@ -261,6 +262,7 @@ pub trait OrderRepositoryExt: OrderRepository {
     ///
     /// # Errors
     /// - [`StoreError::NotFound`] if there is no such order.
+    /// - [`StoreError::EntryConflict`] if it gets a client that is retired.
     /// - [`StoreError::VersionConflict`] if it has another version, also if nothing would change; with [`Expected::Any`]
     ///   if other writers were faster 64 times.
     /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.

@@ -1,15 +1,14 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a write that is sent again is done once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderName, Method};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use provesi_core::{
-    Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, Field, IdempotencyKey, Invalid,
-    Rule,
+    Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, IdempotencyKey, Invalid,
 };
 
 use crate::api::Api;
@@ -21,8 +20,8 @@ use crate::json::Json;
 /// The header.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// How often a call looks again whether an earlier one with its key has ended, and how long it waits before.
-const LOOKS: u32 = 20;
+/// How long a call waits for an earlier one with its key, and how long between two looks.
+const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads the key of a write, with the fingerprint of its method, path, query and body, for [`By`](crate::caller::By).
@@ -44,8 +43,9 @@ pub(crate) async fn read(request: Request, next: Next) -> Response {
     };
     let actor = parts.extensions.get::<Actor>().cloned().unwrap_or_default();
     let query = parts.uri.query().unwrap_or_default();
-    let request = [parts.method.as_str(), parts.uri.path(), query].map(str::as_bytes);
-    match IdempotencyKey::new(&actor, &key, &[request[0], request[1], request[2], &body]) {
+    let if_match = parts.headers.get(header::IF_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
+    let request = [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), query.as_bytes(), if_match, &body];
+    match IdempotencyKey::new(&actor, &key, &request) {
         Ok(key) => {
             parts.extensions.insert(key);
             next.run(Request::from_parts(parts, Body::from(body))).await
@@ -55,10 +55,6 @@ pub(crate) async fn read(request: Request, next: Next) -> Response {
 }
 
 fn refused(key: String, invalid: Invalid) -> ApiError {
-    let invalid = match invalid.rule {
-        Rule::Blank | Rule::ControlCharacter => Invalid::new(Field::IdempotencyKey, Rule::ControlCharacter),
-        _ => invalid,
-    };
     ApiError::Invalid(Fault::broken_rule(Place::Header("Idempotency-Key"), Json::Text(key), invalid).into())
 }
 
@@ -71,11 +67,13 @@ impl Api {
         change: &ClientChange,
         expected: Expected,
     ) -> Result<Client, AppError> {
-        let mut looks = 0;
+        let until = Instant::now() + PATIENCE;
         loop {
+            self.wait_for_key(caller, until).await?;
             match self.app.edit_client(caller, id, change, expected).await {
-                Err(AppError::KeyInProgress) if looks < LOOKS => wait(&mut looks).await,
-                settled => return settled,
+                // Both calls began when nothing was in progress.
+                Err(AppError::KeyInProgress) if Instant::now() < until => {}
+                ended => return ended,
             }
         }
     }
@@ -86,17 +84,21 @@ impl Api {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
-        let mut looks = 0;
+        let until = Instant::now() + PATIENCE;
         loop {
+            self.wait_for_key(caller, until).await?;
             match self.app.delete_client(caller, id, expected).await {
-                Err(AppError::KeyInProgress) if looks < LOOKS => wait(&mut looks).await,
-                settled => return settled,
+                // Both calls began when nothing was in progress.
+                Err(AppError::KeyInProgress) if Instant::now() < until => {}
+                ended => return ended,
             }
         }
     }
-}
 
-async fn wait(looks: &mut u32) {
-    *looks += 1;
-    tokio::time::sleep(PAUSE).await;
+    async fn wait_for_key(&self, caller: &Caller, until: Instant) -> Result<(), AppError> {
+        while self.app.is_key_in_progress(caller).await? && Instant::now() < until {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
 }

@@ -69,6 +69,19 @@ pub(crate) trait Write: Sync + 'static {
     /// What no other write of the same statement may claim.
     fn claims(&self) -> Vec<Self::Claim>;
 
+    /// What a write of the same statement may use too, but not claim.
+    fn uses(&self) -> Vec<Self::Claim> {
+        Vec::new()
+    }
+
+    /// How many of these writes, which are not none, are made at a time.
+    fn chunk_len(writes: &[Self]) -> usize
+    where
+        Self: Sized,
+    {
+        writes.len().min(sql::CHUNK)
+    }
+
     /// The statement that makes these writes, all of this kind, and returns an [`Answer`] for each. It skips rows that another
     /// transaction has locked, or waits for them.
     fn text(kind: Kind, writes: &[&Self], skips_locked: bool) -> &'static str;
@@ -173,7 +186,10 @@ impl Sent {
 /// Makes the writes and returns the outcome of each.
 pub(crate) async fn commit<W: Write>(session: &mut Session<'_, '_>, writes: &[W]) -> Vec<Result<W::Done, StoreError>> {
     let mut outcomes = Vec::with_capacity(writes.len());
-    for chunk in writes.chunks(sql::CHUNK) {
+    let mut rest = writes;
+    while !rest.is_empty() {
+        let (chunk, others) = rest.split_at(W::chunk_len(rest));
+        rest = others;
         let time = session.time_limit();
         // A single write has no neighbours that it could hold up.
         let state = if chunk.len() == 1 { State::HeldUp } else { State::Open };
@@ -229,16 +245,18 @@ impl<W: Write> Batch<'_, '_, '_, W> {
     /// The writes that no earlier write without an outcome is in the way of. Those that wait for other transactions come
     /// last.
     fn next(&self) -> Option<Next> {
-        let mut claimed = HashSet::new();
+        let (mut claimed, mut used) = (HashSet::new(), HashSet::new());
         let mut joined: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         let (mut parts, mut held_up) = (Vec::new(), Vec::new());
         for (at, write) in self.writes.iter().enumerate() {
             if matches!(self.states[at], State::Ended(_)) {
                 continue;
             }
-            let claims = write.claims();
-            let is_free = claims.iter().all(|claim| !claimed.contains(claim));
+            let (claims, uses) = (write.claims(), write.uses());
+            let is_free = claims.iter().all(|claim| !claimed.contains(claim) && !used.contains(claim))
+                && uses.iter().all(|claim| !claimed.contains(claim));
             claimed.extend(claims);
+            used.extend(uses);
             match (&self.states[at], write.kind()) {
                 _ if !is_free => {}
                 (State::Open, Kind::Rename) => parts.push(vec![at]),

@@ -93,6 +93,8 @@ pub(crate) fn may_be_of_one_row(error: &StoreError) -> bool {
     matches!(error, StoreError::AlreadyExists { .. })
         || matches!(state.get(..2), Some("21" | "22" | "23" | "38" | "39" | "40" | "44" | "54" | "55" | "P0" | "XX"))
             && state != "40003"
+        // `out of shared memory`: too many locks.
+        || state == "53200"
 }
 
 /// Whether a statement ended because it waited too long for a lock.

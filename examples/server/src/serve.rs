@@ -166,9 +166,11 @@ async fn settle(app: &App) {
         match app.settle_retirements().await {
             Ok(SettledRetirements { finished: 0, lifted: 0, .. }) => {}
             Ok(SettledRetirements { finished, detached_orders, lifted, .. }) => {
-                tracing::info!(finished, detached_orders, lifted, "ended deletions of clients that were broken off");
+                tracing::info!(finished, detached_orders, lifted, "settled unfinished deletions of clients");
             }
-            Err(error) => tracing::warn!(error = %Chain(&error), "deletions of clients that were broken off stay so"),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "unfinished deletions of clients could not be settled")
+            }
         }
         if let Err(error) = app.remove_expired_answers().await {
             tracing::warn!(error = %Chain(&error), "expired idempotency keys stay for now");

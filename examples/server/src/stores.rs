@@ -48,14 +48,14 @@ pub(crate) enum OpenError {
         "{clients_setting}: {clients} and {orders} do not belong together: the orders belong to the store of clients {partner}, and \
          this one is {id}. Name the right databases; `provesi-server pair` shows both, and changes the pair if that is meant"
     )]
-    Foreign { clients_setting: &'static str, clients: String, orders: String, partner: StoreId, id: StoreId },
+    Foreign { clients_setting: &'static str, clients: String, orders: String, partner: StoreId, id: String },
     #[error(
         "{clients_setting}: it is not on record that {clients} and {orders} belong together; run `provesi-server migrate`, which \
          shows what both hold and records it"
     )]
     Unpaired { clients_setting: &'static str, clients: String, orders: String },
     #[error(
-        "{clients_setting}: {clients} holds no clients, and orders in {orders} name some, so they were not recorded as a pair. \
+        "{clients_setting}: {clients} holds none of the clients that orders in {orders} name, so they were not recorded as a pair. \
          Name the right databases, or run `provesi-server pair --change`"
     )]
     NoClients { clients_setting: &'static str, clients: String, orders: String },

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::tell;
 use crate::{
-    App, AppError, Caller, ClientId, Entry, EntryKind, EntryQuery, EntryWrite, IdempotencyKey, Order, OrderId,
-    OrderRepositoryExt, OrderRow, OrderWrite, PageLimit, Stamp, StoreError, Stored, Timestamp,
+    App, AppError, Caller, ClientId, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, IdempotencyKey, Order,
+    OrderId, OrderRepositoryExt, OrderRow, OrderWrite, PageLimit, Stamp, StoreError, Stored, Timestamp,
 };
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3_600);
+
+/// The longest reason that is kept: that of a valid return in UTF-8.
+const MAX_REASON_BYTES: usize = 4 * 2_000;
 
 /// What is kept under a key.
 #[derive(Serialize, Deserialize)]
@@ -68,8 +71,6 @@ impl Columns {
 /// A key whose client is being written.
 pub(super) struct Started {
     pub(super) client: ClientId,
-    /// Whether an earlier call may have written the client.
-    pub(super) is_again: bool,
     entry: Entry,
 }
 
@@ -96,7 +97,10 @@ impl App {
     /// deleted; its id does not count.
     pub(super) fn keyed(&self, caller: &Caller, write: OrderWrite, row: OrderRow) -> Result<OrderWrite, AppError> {
         let Some(key) = &caller.idempotency_key else { return Ok(write) };
-        let value = value(key, Answer::Order(Columns::of(row)))?;
+        let mut columns = Columns::of(row);
+        // Another program may have written a text of any length.
+        columns.return_reason = columns.return_reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
+        let value = value(key, Answer::Order(columns))?;
         let due_at = Some(write.stamp().at.later(KEPT));
         Ok(write.with_entry(EntryWrite::insert(key.entry(), value, due_at)))
     }
@@ -160,7 +164,7 @@ impl App {
         match self.orders.commit_one(OrderWrite::entries_alone(vec![write], stamp)).await {
             Ok(_) => {
                 let entry = Entry { key: key.entry(), value, due_at: Some(due_at), order_id: None };
-                return Ok(Some(Turn::Write(Started { client, is_again: false, entry })));
+                return Ok(Some(Turn::Write(Started { client, entry })));
             }
             Err(StoreError::EntryConflict { .. }) => {}
             // Nothing is written under a key that is not on record.
@@ -172,13 +176,28 @@ impl App {
         match self.answer(key).await? {
             Some((Answer::ClientDone { id, detached }, _)) => Ok(Some(Turn::Done(id, detached))),
             Some((Answer::ClientStarted(client), entry)) if repeats => {
-                Ok(Some(Turn::Write(Started { client, is_again: true, entry })))
+                // Made, and deleted since: ids are never used again.
+                let retired = EntryQuery::Keys(vec![EntryKey::retirement(client)]);
+                if !self.orders.entries(&retired).await.map_err(AppError::Orders)?.is_empty() {
+                    return Err(AppError::ClientNotFound);
+                }
+                Ok(Some(Turn::Write(Started { client, entry })))
             }
             Some((Answer::ClientStarted(_), _)) => Err(AppError::KeyInProgress),
             Some((Answer::Order(_), _)) => Err(AppError::KeyReused),
             // The earlier call was refused.
             None => Err(AppError::Contended),
         }
+    }
+
+    /// Whether an earlier call with the caller's key writes a client now, or its process ended while it did. Leaves no audit
+    /// record.
+    ///
+    /// # Errors
+    /// [`AppError::KeyReused`] or [`AppError::Orders`].
+    pub async fn is_key_in_progress(&self, caller: &Caller) -> Result<bool, AppError> {
+        let Some(key) = &caller.idempotency_key else { return Ok(false) };
+        Ok(matches!(self.answer(key).await?, Some((Answer::ClientStarted(_), _))))
     }
 
     /// Marks a key as done, or removes it if the write was refused and can be tried again.

@@ -107,12 +107,12 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        let is_again = started.as_ref().is_some_and(|started| started.is_again);
         let result = match self.clients.insert(&client).await {
-            // Written by an earlier call with the same key.
-            Err(StoreError::AlreadyExists { .. }) if is_again && self.find_client(id).await.is_ok() => {
-                self.find_client(id).await
-            }
+            // Another call with the same key may have written it: the id is that of the key.
+            Err(StoreError::AlreadyExists { field }) if started.is_some() => match self.find_client(id).await {
+                Err(AppError::ClientNotFound) => Err(client_error(StoreError::AlreadyExists { field })),
+                result => result,
+            },
             result => result.map(Stored::from).map_err(client_error),
         };
         self.end_client(caller, started, result.as_ref().map(|_| None)).await;
@@ -315,6 +315,11 @@ impl App {
                 Some(held) => held,
                 None => self.retire(caller, id).await?,
             };
+            if !held.lasts(self.now()) {
+                // Recording it took too long.
+                retirement = Some(held);
+                continue;
+            }
             match self.clients.commit_one(ClientWrite::delete(current.clone())).await {
                 Ok(()) => {
                     let detached = self.finish_now(caller, held).await;

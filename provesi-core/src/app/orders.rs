@@ -134,7 +134,11 @@ impl App {
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
         let row = OrderRow::from(&order.clone().with_id(OrderId::new(0)));
         let write = self.keyed(caller, OrderWrite::insert(order.clone(), stamp), row)?;
-        let id = self.orders.commit_one(write).await.map_err(order_error)?;
+        let id = match self.orders.commit_one(write).await.map_err(order_error) {
+            Ok(id) => id,
+            Err(error @ AppError::UnknownClient) => return Err(self.number_first(&order.number, None, error).await),
+            Err(error) => return Err(error),
+        };
         let id = id.ok_or_else(|| AppError::Orders(StoreError::backend("an inserted order has no id")))?;
         let order = order.with_id(id);
         Ok(self.view_of(order.into(), client.map_or(ClientLink::Nobody, |client| ClientLink::Known(Arc::new(client)))))

@@ -48,6 +48,8 @@ pub(super) struct Retirement {
     client: ClientId,
     entry: Entry,
     lease_until: Timestamp,
+    /// The entry that was there before, if it was of a deletion that is done.
+    done: Option<Entry>,
     /// Whether another deletion of the same client was, and may still be, under way: it relies on the entry as well.
     is_shared: bool,
 }
@@ -78,12 +80,13 @@ impl App {
         let mut before: Option<Entry> = None;
         for _ in 0..EDIT_ATTEMPTS {
             let stamp = self.stamp(caller);
-            let earlier = before.as_ref().map(Value::of).transpose().map_err(AppError::Orders)?;
-            // Later than the one before, so that the two values differ.
-            let lease_until = earlier
-                .as_ref()
-                .map_or(Timestamp::MIN, |earlier| earlier.lease_until)
-                .next(stamp.at.later(LEASE).to_millis());
+            // One that cannot be read is taken over like any other.
+            let earlier = before.as_ref().and_then(|entry| Value::of(entry).ok());
+            let mut lease_until = stamp.at.later(LEASE).to_millis();
+            if earlier.as_ref().is_some_and(|earlier| earlier.lease_until == lease_until) {
+                // So that the two values differ.
+                lease_until = lease_until.next(lease_until);
+            }
             let value = Value { actor: stamp.actor.clone(), address: stamp.address, lease_until, done: false };
             let value = value.to_json().map_err(AppError::Orders)?;
             let write = EntryWrite {
@@ -91,11 +94,15 @@ impl App {
                 before: before.as_ref().map(|entry| entry.value.clone()),
                 after: Some((value.clone(), Some(lease_until))),
             };
-            let is_shared = earlier.is_some_and(|earlier| !earlier.done && stamp.at < earlier.lease_until);
+            // A lease that ends later than this one comes of a clock that was ahead.
+            let is_running =
+                |earlier: &Value| !earlier.done && stamp.at < earlier.lease_until && earlier.lease_until <= lease_until;
+            let is_shared = earlier.as_ref().is_some_and(is_running);
+            let done = before.clone().filter(|_| earlier.as_ref().is_some_and(|earlier| earlier.done));
             match self.orders.commit_one(OrderWrite::entries_alone(vec![write], stamp)).await {
                 Ok(_) => {
                     let entry = Entry { key, value, due_at: Some(lease_until), order_id: None };
-                    return Ok(Retirement { client, entry, lease_until, is_shared });
+                    return Ok(Retirement { client, entry, lease_until, done, is_shared });
                 }
                 Err(StoreError::EntryConflict { .. }) => before = self.retirement(&key).await?,
                 // The client is not deleted, whatever became of the record, whose lease ends.
@@ -108,13 +115,17 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// Removes the record of a deletion that was refused. One that another deletion may rely on stays until its lease has
+    /// Removes the record of a deletion that was refused, or puts back the one that was there. One that another deletion may rely on stays until its lease has
     /// expired.
     pub(super) async fn lift(&self, caller: &Caller, retirement: Retirement) {
         if retirement.is_shared {
             return;
         }
-        let write = OrderWrite::entries_alone(vec![EntryWrite::remove(retirement.entry)], self.stamp(caller));
+        let entry = match retirement.done {
+            Some(done) => EntryWrite::replace(retirement.entry, done.value, None),
+            None => EntryWrite::remove(retirement.entry),
+        };
+        let write = OrderWrite::entries_alone(vec![entry], self.stamp(caller));
         match self.orders.commit_one(write).await {
             // Another deletion has taken the record over.
             Ok(_) | Err(StoreError::EntryConflict { .. }) => {}
@@ -133,7 +144,7 @@ impl App {
             if value.done {
                 return Ok(detached);
             }
-            let done = Value { done: true, ..value }.to_json().map_err(AppError::Orders)?;
+            let done = Value { done: true, address: None, ..value }.to_json().map_err(AppError::Orders)?;
             let write = EntryWrite::replace(entry, done, None);
             match self.orders.commit_one(OrderWrite::entries_alone(vec![write], self.stamp(caller))).await {
                 Err(StoreError::EntryConflict { .. }) => {}
@@ -146,27 +157,34 @@ impl App {
     /// As [`finish_deletion`](Self::finish_deletion), after this process deleted the client. What fails here is settled later.
     pub(super) async fn finish_now(&self, caller: &Caller, retirement: Retirement) -> Option<u64> {
         let finished = self.finish_deletion(caller, retirement.client).await;
-        if let Err(AppError::Orders(error)) = &finished {
-            tell("orders still name a deleted client until its retirement is settled", error);
+        match &finished {
+            // It took longer than its lease, and another process found the client and lifted the retirement.
+            Err(AppError::Orders(error @ StoreError::EntryConflict { .. })) => {
+                tell("orders may still name a deleted client: see the integrity check", error);
+            }
+            Err(AppError::Orders(error)) => {
+                tell("orders still name a deleted client until its retirement is settled", error);
+            }
+            _ => {}
         }
         finished.ok()
     }
 
     /// Settles the deletions whose lease has expired, which the process that began them did not end: if the client is gone, its
-    /// orders are detached in the name of who deleted it; if it still exists, orders can be attached to it again. Looks at
+    /// orders are detached on behalf of whoever deleted it; if it still exists, orders can be attached to it again. Looks at
     /// nothing else: an order that names a missing client without a retirement is for
     /// [`check_integrity`](Self::check_integrity). Safe beside other processes that do the same.
     ///
     /// # Errors
     /// [`AppError::Clients`] or [`AppError::Orders`]: the rest is left to the next call.
     pub async fn settle_retirements(&self) -> Result<SettledRetirements, AppError> {
-        let mut settled = SettledRetirements::default();
+        let (mut settled, mut failed) = (SettledRetirements::default(), None);
         let at = self.now();
         let mut after = None;
         loop {
             let query = EntryQuery::Due { kind: EntryKind::Retirement, at, after, limit: PageLimit::MAX };
             let due = self.orders.entries(&query).await.map_err(AppError::Orders)?;
-            let Some(last) = due.last() else { return Ok(settled) };
+            let Some(last) = due.last() else { return failed.map_or(Ok(settled), Err) };
             after = last.due_at.map(|due_at| (due_at, last.key.name.clone()));
             let ids = due.iter().filter_map(|entry| entry.key.name.parse().ok()).collect::<Vec<ClientId>>();
             let existing = self.existing_clients(&ids).await?;
@@ -190,8 +208,14 @@ impl App {
                         Err(error) => return Err(AppError::Orders(error)),
                     }
                 } else {
-                    settled.detached_orders += self.settle_deleted(&caller, client).await?;
-                    settled.finished += 1;
+                    match self.settle_deleted(&caller, client).await {
+                        Ok(detached) => {
+                            settled.detached_orders += detached;
+                            settled.finished += 1;
+                        }
+                        // One that fails does not keep the others from being settled.
+                        Err(error) => failed = Some(error),
+                    }
                 }
             }
         }

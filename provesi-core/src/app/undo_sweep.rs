@@ -150,7 +150,9 @@ impl App {
         let restored = Order { client_id: Some(client), ..order };
         let result = match self.orders.update(&restored, expected, &self.stamp(caller)).await {
             Ok(_) => Ok(true),
-            Err(StoreError::VersionConflict | StoreError::NotFound) => return Ok(false),
+            Err(StoreError::VersionConflict | StoreError::NotFound | StoreError::EntryConflict { .. }) => {
+                return Ok(false);
+            }
             Err(error) => Err(AppError::Orders(error)),
         };
         let access = Access::write(AuditAction::OrderUpdate, &[Field::ClientId]);

@@ -263,3 +263,37 @@ async fn what_is_kept_holds_no_client() {
         assert!(!kept.value.contains(personal) && !kept.key.name.contains(personal), "{}", kept.value);
     }
 }
+
+#[tokio::test]
+async fn two_calls_that_make_a_client_get_one_answer_in_any_order_of_steps() {
+    let run = async |schedule: &mut crate::retirements::Schedule| {
+        let world = World::new();
+        let caller = keyed(&world, "1", "create");
+        let making = || {
+            let caller = caller.clone();
+            crate::retirements::actor(&world, move |app| async move {
+                app.create_client(&caller, draft("ana@example.com")).await.map(drop)
+            })
+        };
+        let ends = schedule.play(vec![making(), making()]).await;
+        assert!(ends.iter().all(Result::is_ok), "{ends:?}");
+        assert_eq!(clients(&world).await, 1);
+        world.app.create_client(&caller, draft("ana@example.com")).await.unwrap();
+    };
+    let tried = crate::retirements::explore(2_000, run).await;
+    assert!(tried > 20, "{tried}");
+}
+
+#[tokio::test]
+async fn a_client_that_was_deleted_since_is_not_made_again() {
+    let world = World::new();
+    let (app, faults) = other_process(&world);
+    let caller = keyed(&world, "1", "create");
+    // The process ends before the key is marked as done.
+    faults.arm_after("commit", Fault::FailBefore, 2);
+    let made = app.create_client(&caller, draft("ana@example.com")).await.unwrap();
+    world.app.delete_client(&world.caller, made.id, ANY).await.unwrap();
+    let refused = world.app.create_client(&caller, draft("ana@example.com")).await.unwrap_err();
+    assert!(matches!(refused, AppError::ClientNotFound), "{refused:?}");
+    assert_eq!(clients(&world).await, 0);
+}

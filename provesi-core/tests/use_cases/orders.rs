@@ -219,3 +219,16 @@ fn what_a_caller_wrote_as_a_reason_is_not_shown_by_debug() {
     let change = OrderChange { return_reason: draft.return_reason.clone(), ..OrderChange::default() };
     assert!(!format!("{draft:?} {change:?}").contains("secreto"));
 }
+
+/// The contract: a taken number is told before the client.
+#[tokio::test]
+async fn a_taken_number_is_told_before_a_retired_client() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    world.order("A-1", None).await;
+    let (faults, making) = stalled_create(&world, "A-1", &client).await;
+    world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
+    faults.clear();
+    let refused = making.await.unwrap().unwrap_err();
+    assert!(matches!(refused, AppError::NumberTaken), "{refused:?}");
+}

@@ -37,7 +37,7 @@ async fn exists(world: &World, client: &Client) -> bool {
 }
 
 /// One of several that run beside each other, each call of a store in its turn.
-struct Actor {
+pub(crate) struct Actor {
     faults: Faults,
     task: JoinHandle<Result<(), AppError>>,
 }
@@ -57,7 +57,7 @@ impl Actor {
     }
 }
 
-fn actor<F>(world: &World, run: impl FnOnce(App) -> F) -> Actor
+pub(crate) fn actor<F>(world: &World, run: impl FnOnce(App) -> F) -> Actor
 where
     F: Future<Output = Result<(), AppError>> + Send + 'static,
 {
@@ -81,7 +81,7 @@ fn sweep(world: &World) -> Actor {
 }
 
 /// Tries orders of the steps of several actors: all of them, if they are no more than `limit`.
-async fn explore(limit: usize, run: impl AsyncFn(&mut Schedule)) -> usize {
+pub(crate) async fn explore(limit: usize, run: impl AsyncFn(&mut Schedule)) -> usize {
     let mut schedule = Schedule::default();
     for count in 1..=limit {
         run(&mut schedule).await;
@@ -94,14 +94,14 @@ async fn explore(limit: usize, run: impl AsyncFn(&mut Schedule)) -> usize {
 
 /// Whose turn it was, and of how many, step by step.
 #[derive(Default)]
-struct Schedule {
+pub(crate) struct Schedule {
     turns: Vec<(usize, usize)>,
     step: usize,
 }
 
 impl Schedule {
     /// Runs the actors to their ends.
-    async fn play(&mut self, actors: Vec<Actor>) -> Vec<Result<(), AppError>> {
+    pub(crate) async fn play(&mut self, actors: Vec<Actor>) -> Vec<Result<(), AppError>> {
         self.step = 0;
         loop {
             let mut running = Vec::new();
@@ -333,4 +333,47 @@ async fn a_settled_deletion_is_in_the_history_in_the_name_of_who_asked_for_it() 
     assert_eq!((last.kind.name(), last.actor.to_string().as_str()), ("client_changed", "user:Ana"));
     let kept = world.store.entries(&EntryQuery::Keys(vec![EntryKey::retirement(client.id)])).await.unwrap();
     assert_eq!(kept.len(), 1, "ids are never used again");
+}
+
+/// The record of the first deletion stays, whatever becomes of a second one.
+#[tokio::test]
+async fn a_second_deletion_that_fails_leaves_the_record_of_the_first() {
+    let run = async |schedule: &mut Schedule| {
+        let world = World::new();
+        let client = world.client("ana@example.com").await;
+        let (first, second) = (deletion(&world, &client), deletion(&world, &client));
+        // Both have read the client; the first deletes it, and then the second cannot reach the stores to delete it.
+        for actor in [&first, &second] {
+            actor.settle().await;
+            actor.step().await;
+        }
+        let ends = schedule.play(vec![first]).await;
+        ends[0].as_ref().unwrap();
+        second.step().await;
+        second.faults.arm("commit", Fault::FailBefore, 1);
+        schedule.step = 0;
+        let _ = schedule.play(vec![second]).await;
+        let kept = world.store.entries(&EntryQuery::Keys(vec![EntryKey::retirement(client.id)])).await.unwrap();
+        assert_eq!(kept.len(), 1);
+    };
+    explore(10, run).await;
+}
+
+#[tokio::test]
+async fn a_lease_of_a_clock_that_was_ahead_keeps_nothing_retired() {
+    let world = World::new();
+    let client = world.client("ana@example.com").await;
+    let (app, faults) = faulty(&world);
+    world.clock.advance_millis(365 * 24 * 3_600 * 1_000);
+    faults.arm_after("commit", Fault::FailBefore, 1);
+    app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
+    faults.clear();
+    world.clock.advance_millis(-365 * 24 * 3_600 * 1_000);
+    // The next deletion takes the record over: its first write finds the record, its second one replaces it.
+    faults.arm_after("commit", Fault::FailBefore, 2);
+    app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
+    faults.clear();
+    world.clock.advance_millis(LATER);
+    assert_eq!(app.settle_retirements().await.unwrap().lifted, 1);
+    world.order("A-1", Some(&client)).await;
 }

@@ -98,3 +98,15 @@ async fn a_write_that_was_not_confirmed_is_settled_by_its_key() {
     let settled = post(&bench, "/api/orders/", "k-1", order).await;
     assert_eq!((settled.status.as_u16(), &settled.json()["data"]["order_number"]), (201, &json!("A-1")));
 }
+
+#[tokio::test]
+async fn a_client_that_is_changed_twice_at_once_is_answered_twice() {
+    for _ in 0..20 {
+        let bench = Bench::new();
+        let path = format!("/api/clients/{}", bench.client("Ana", "ana@example.com").await);
+        let key = [("idempotency-key", "k-1")];
+        let edit = || bench.call("PUT", &path, &key, r#"{"name":"Bea"}"#);
+        let (one, other) = tokio::join!(edit(), edit());
+        assert_eq!((one.status.as_u16(), one.json()), (200, other.json()));
+    }
+}

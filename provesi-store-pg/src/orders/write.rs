@@ -5,13 +5,15 @@
 //! each other. A statement has its snapshot before its locks: PostgreSQL checks the columns again on the row as it is once
 //! it is locked. Entries are locked first of all, see [`entries`].
 
+use std::collections::HashSet;
+
 use provesi_core::{EntryKey, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 
 use crate::commit::{Kind, Statement, Write};
 use crate::entries::{self, put_entries, refused, refused_writes};
 use crate::events::{self, append_event, append_events};
 use crate::instant::Instant;
-use crate::sql::{compare_and_swap, folded, lock_timeout, order_columns, order_fields};
+use crate::sql::{self, compare_and_swap, folded, lock_timeout, order_columns, order_fields};
 
 /// The rows of an insert (`given`) or as they were read (`before`), from $7 on.
 macro_rules! rows {
@@ -226,6 +228,10 @@ const KEEP: &str = concat!(
     refused_writes!()
 );
 
+/// The most entries that a statement locks: PostgreSQL has room for some thousand locks in all, in a table that all its
+/// databases share.
+const MAX_LOCKS: usize = 200;
+
 /// What a write of orders claims.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) enum Claim {
@@ -275,6 +281,23 @@ impl Write for OrderWrite {
         }
         claims.extend(self.before().map(|before| Claim::Number(before.number.to_ascii_lowercase())));
         claims
+    }
+
+    fn uses(&self) -> Vec<Claim> {
+        self.conditions().iter().map(|condition| Claim::Entry(condition.key().clone())).collect()
+    }
+
+    fn chunk_len(writes: &[Self]) -> usize {
+        let mut locked = HashSet::new();
+        let mut len = 0;
+        for write in writes.iter().take(sql::CHUNK) {
+            locked.extend(write.entry_keys());
+            if locked.len() > MAX_LOCKS {
+                break;
+            }
+            len += 1;
+        }
+        len.max(1)
     }
 
     fn text(kind: Kind, writes: &[&Self], skips_locked: bool) -> &'static str {

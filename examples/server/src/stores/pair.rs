@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use provesi_core::{
-    Caller, ClientFilter, ClientListing, Clock, OrderFilter, OrderRepositoryExt, PageLimit, PageRequest, Stamp,
+    Caller, ClientFilter, ClientRepositoryExt, Clock, OrderFilter, OrderRepositoryExt, PageLimit, PageRequest, Stamp,
     StoreError, StoreId, SystemClock,
 };
 
@@ -25,7 +25,7 @@ impl Stores {
         let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
         match partner {
             Some(partner) if partner == id => Ok(()),
-            Some(partner) => Err(self.foreign(id, partner)),
+            Some(partner) => Err(self.foreign(Some(id), partner)),
             None if may_record && (self.is_one_database() || !self.orders_name_clients().await?) => {
                 self.set_partner(None, id).await
             }
@@ -46,8 +46,7 @@ impl Stores {
         let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
         let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
         match (partner, id) {
-            (Some(partner), Some(id)) if partner != id => Err(self.foreign(id, partner)),
-            // One without an id is new: the migration gives it one, and then it is another one.
+            (Some(partner), id) if id != Some(partner) => Err(self.foreign(id, partner)),
             _ => Ok(()),
         }
     }
@@ -57,10 +56,10 @@ impl Stores {
         let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
         match partner {
             Some(partner) if partner == id => return Ok(()),
-            Some(partner) => return Err(self.foreign(id, partner)),
+            Some(partner) => return Err(self.foreign(Some(id), partner)),
             None => {}
         }
-        if !self.is_one_database() && self.orders_name_clients().await? && self.has_no_clients().await? {
+        if !self.is_one_database() && self.knows_no_client_of_the_orders().await? {
             let (clients_setting, clients, orders) = self.names();
             return Err(OpenError::NoClients { clients_setting, clients, orders });
         }
@@ -71,7 +70,7 @@ impl Stores {
     pub(crate) async fn show_pair(&self) -> Result<bool, OpenError> {
         let mut out = io::stdout();
         let Some(Pair { id, partner }) = self.read_pair().await? else {
-            let _ = writeln!(out, "the clients are another process's, which looks after its own store");
+            let _ = writeln!(out, "the clients belong to another process");
             return Ok(true);
         };
         let (_, clients, orders) = self.names();
@@ -79,22 +78,29 @@ impl Stores {
         let belongs = match partner {
             Some(partner) if partner == id => format!("belongs to clients {partner}"),
             Some(partner) => format!("belongs to other clients, {partner}"),
-            None => "not on record to which clients it belongs".to_owned(),
+            None => "no store of clients is recorded".to_owned(),
         };
         let _ = writeln!(out, "orders:  {orders}, {belongs}");
         Ok(partner == Some(id))
     }
 
-    /// Records these two as a pair, once the number of orders is confirmed.
+    /// Records these two as a pair, once the number of orders is confirmed. Migrates a new store of clients, which `migrate`
+    /// refuses.
     pub(crate) async fn change_pair(&self, confirmed: Option<u64>) -> Result<(), Failure> {
-        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
-        if partner == Some(id) {
+        let Some(part) = self.clients_part() else { return Ok(()) };
+        let is_new = part.store.identify().await.map_err(|source| part.failed(source))?.is_none();
+        let partner = self.orders.partner().await.map_err(|source| self.orders_part().failed(source))?;
+        if !is_new && self.read_pair().await?.is_none_or(|pair| pair.partner == Some(pair.id)) {
             return Ok(());
         }
-        let clients = self.clients.count(&ClientFilter::default()).await?;
+        let clients = if is_new { 0 } else { self.clients.count(&ClientFilter::default()).await? };
         let orders = self.orders.count(&OrderFilter::default()).await?;
-        let _ = writeln!(io::stderr(), "would record {orders} orders as belonging to this store of {clients} clients");
+        let _ = writeln!(io::stderr(), "would pair {orders} orders with this store of {clients} clients");
         confirm(orders, confirmed)?;
+        if is_new {
+            part.store.migrate().await.map_err(|source| part.failed(source))?;
+        }
+        let Some(Pair { id, .. }) = self.read_pair().await? else { return Ok(()) };
         self.set_partner(partner, id).await?;
         Ok(())
     }
@@ -116,7 +122,7 @@ impl Stores {
         match recorded {
             // Another process was faster.
             Err(StoreError::EntryConflict { .. }) => match self.orders.partner().await {
-                Ok(Some(partner)) if partner != id => Err(self.foreign(id, partner)),
+                Ok(Some(partner)) if partner != id => Err(self.foreign(Some(id), partner)),
                 Ok(_) => Ok(()),
                 Err(source) => Err(orders.failed(source)),
             },
@@ -129,10 +135,14 @@ impl Stores {
         page.map(|page| !page.items.is_empty()).map_err(|source| self.orders_part().failed(source))
     }
 
-    async fn has_no_clients(&self) -> Result<bool, OpenError> {
-        let page = self.clients.page(&ClientListing::default(), &PageRequest::first(one())).await;
+    /// Whether orders name clients, and none of the first of them is in the store of clients.
+    async fn knows_no_client_of_the_orders(&self) -> Result<bool, OpenError> {
+        let limit = PageLimit::new(100).unwrap_or(PageLimit::MAX);
+        let named = self.orders.client_ids(&PageRequest::first(limit)).await;
+        let named = named.map_err(|source| self.orders_part().failed(source))?.items;
         let part = self.clients_part().unwrap_or_else(|| self.orders_part());
-        page.map(|page| page.items.is_empty()).map_err(|source| part.failed(source))
+        let existing = self.clients.existing(&named).await.map_err(|source| part.failed(source))?;
+        Ok(!named.is_empty() && existing.is_empty())
     }
 
     fn is_one_database(&self) -> bool {
@@ -153,8 +163,9 @@ impl Stores {
         (self.clients_part().map_or("--clients", |part| part.setting), clients.to_owned(), orders.to_owned())
     }
 
-    fn foreign(&self, id: StoreId, partner: StoreId) -> OpenError {
+    fn foreign(&self, id: Option<StoreId>, partner: StoreId) -> OpenError {
         let (clients_setting, clients, orders) = self.names();
+        let id = id.map_or_else(|| "new".to_owned(), |id| id.to_string());
         OpenError::Foreign { clients_setting, clients, orders, partner, id }
     }
 }
