@@ -8,6 +8,7 @@ mod client_repository;
 mod clock;
 #[cfg(feature = "collation")]
 mod collation;
+mod count;
 mod email;
 mod entry;
 mod error;
@@ -47,6 +48,7 @@ pub use client_repository::{ClientRepository, ClientRepositoryExt};
 pub use clock::{Clock, IdSource, ObjectIds, SystemClock};
 #[cfg(feature = "collation")]
 pub use collation::name_key;
+pub use count::{CountKey, EventGroup, OrderCount, OrderCounts, OrderGroup, day_from_epoch};
 pub use email::Email;
 pub use entry::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, EntryWrite};
 pub use error::{Chain, Source, StoreError, UniqueField};

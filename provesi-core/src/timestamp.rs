@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{Field, Invalid, Rule};
@@ -71,6 +71,13 @@ impl Timestamp {
         }
         let next = self.to_millis().0 + 1_000;
         if next > Self::MAX.0 { Self::MAX } else { Self(next) }
+    }
+
+    /// The day of this instant by a clock that is `offset_minutes` ahead of UTC.
+    #[must_use]
+    pub fn day(self, offset_minutes: i16) -> NaiveDate {
+        // At most 23 days beyond the years 1 to 9999, which chrono can hold.
+        (self.to_datetime() + TimeDelta::minutes(offset_minutes.into())).date_naive()
     }
 
     fn to_datetime(self) -> DateTime<Utc> {
@@ -154,6 +161,17 @@ mod tests {
         assert!(Timestamp::try_from(DateTime::<Utc>::MAX_UTC).is_err());
         assert!(Timestamp::try_from(DateTime::<Utc>::MIN_UTC).is_err());
         assert!("2026-13-01T00:00:00Z".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn a_day_ends_at_midnight_of_its_offset() {
+        let day = |text: &str, offset| text.parse::<Timestamp>().unwrap().day(offset).to_string();
+        assert_eq!(day("2026-01-02T04:59:59.999999Z", -300), "2026-01-01");
+        assert_eq!(day("2026-01-02T05:00:00Z", -300), "2026-01-02");
+        assert_eq!(day("1969-12-31T23:59:59.999999Z", 0), "1969-12-31");
+        for offset in [i16::MIN, i16::MAX] {
+            assert!(Timestamp::MIN.day(offset) < Timestamp::MAX.day(offset));
+        }
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,13 @@ impl Period {
     #[must_use]
     pub const fn is_open(&self) -> bool {
         self.from.is_none() && self.until.is_none()
+    }
+
+    /// From its first instant to its end, in microseconds since 1970; where it has none, all that a [`Timestamp`] can be.
+    #[must_use]
+    pub fn micros(&self) -> Range<i64> {
+        let end = self.until.map_or(Timestamp::MAX.micros() + 1, Timestamp::micros);
+        self.from.unwrap_or(Timestamp::MIN).micros()..end
     }
 
     /// Whether `at` is in it.
