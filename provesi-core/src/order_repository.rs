@@ -8,9 +8,10 @@ use async_trait::async_trait;
 
 use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
 use crate::{
-    BoxStream, ClientId, Entry, EntryCondition, EntryKey, EntryQuery, EntryWrite, EventId, EventQuery, EventsOf,
-    Expected, NewOrder, Order, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber,
-    OrderRow, OrderWrite, Page, PageLimit, PageRequest, Stamp, StoreError, StoreId, Stored, stream_items,
+    BoxStream, ClientId, CountKey, Entry, EntryCondition, EntryKey, EntryQuery, EntryWrite, EventId, EventQuery,
+    EventsOf, Expected, NewOrder, Order, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderFilter, OrderGroup,
+    OrderId, OrderKey, OrderListing, OrderNumber, OrderRow, OrderWrite, Page, PageLimit, PageRequest, Stamp,
+    StoreError, StoreId, Stored, stream_items,
 };
 
 /// A store of orders.
@@ -72,18 +73,12 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderRow, OrderCursor>, StoreError>;
 
-    /// How many orders pass the filter. May take time in proportion to the table: not for lists.
+    /// How many orders or events there are in each group ([`OrderCount`]). Counts of clients are one query for each 1,000
+    /// ids. The others may take time in proportion to the table: not for lists.
     ///
     /// # Errors
     /// Those of every method, see above.
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError>;
-
-    /// How many orders each of these clients has: an entry for every id, 0 if it has none. Takes any number of ids, in one
-    /// query for each 1,000.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError>;
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError>;
 
     /// A page of the ids of all clients that any order names, each once, ascending.
     ///
@@ -180,6 +175,26 @@ pub trait OrderRepositoryExt: OrderRepository {
             let (store, listing) = (store.clone(), listing.clone());
             async move { store.list(&listing, &PageRequest { limit: PageLimit::MAX, after }).await }
         })
+    }
+
+    /// How many orders pass the filter.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn count_all(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
+        let query = OrderCount::Orders { filter: filter.clone(), by: OrderGroup::All };
+        Ok(self.count(&query).await?.into_values().sum())
+    }
+
+    /// How many orders each of these clients has: an entry for every id, 0 if it has none.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
+        let counts = self.count(&OrderCount::OfClients(ids.to_vec())).await?.into_iter();
+        Ok(counts
+            .filter_map(|(key, count)| if let CountKey::Client(id) = key { Some((id, count)) } else { None })
+            .collect())
     }
 
     /// The ids of all clients that any order names, each once, ascending, as a [`stream`](Self::stream).
@@ -400,12 +415,8 @@ impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
         (**self).page(listing, request).await
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        (**self).count(filter).await
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        (**self).count_by_client(ids).await
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        (**self).count(query).await
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {

@@ -26,12 +26,16 @@ impl Instant {
 
     /// `infinity`.
     pub(crate) const AFTER_ALL: Self = Self(i64::MAX);
+
+    /// So many microseconds after 1970-01-01T00:00:00Z.
+    pub(crate) const fn from_micros(micros: i64) -> Self {
+        Self(micros.saturating_sub(EPOCH))
+    }
 }
 
 impl From<Timestamp> for Instant {
     fn from(at: Timestamp) -> Self {
-        // The years 1 to 9999 are far from the ends.
-        Self(at.micros() - EPOCH)
+        Self::from_micros(at.micros())
     }
 }
 

@@ -1,14 +1,15 @@
 //! The port of orders.
 
+mod count;
 mod page;
 pub(crate) mod write;
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, Entry, EntryQuery, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing,
-    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
+    ClientId, CountKey, Entry, EntryQuery, EventQuery, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId,
+    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
@@ -95,25 +96,20 @@ impl OrderRepository for PgStore {
         .await
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        self.scan(filter.clone(), |connection, filter| Box::pin(page::count(connection, filter))).await
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        let mut counts: HashMap<ClientId, u64> = ids.iter().map(|id| (*id, 0)).collect();
-        let ids: Vec<String> = counts.keys().map(ClientId::to_string).collect();
-        for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<(String, i64)> = self
-                .read(chunk.to_vec(), |connection, chunk| {
-                    let rows = sqlx::query_as(COUNT_BY_CLIENT).bind(chunk).fetch_all(connection);
-                    Box::pin(async move { rows.await.map_err(store_error) })
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        match query {
+            OrderCount::Orders { filter, by } => {
+                self.scan((filter.clone(), *by), |connection, (filter, by)| {
+                    Box::pin(count::orders(connection, filter, *by))
                 })
-                .await?;
-            for (id, count) in rows {
-                counts.insert(id.parse().map_err(StoreError::corrupt)?, count.unsigned_abs());
+                .await
             }
+            OrderCount::Events { period, by } => {
+                self.scan((*period, *by), |connection, (period, by)| Box::pin(count::events(connection, period, *by)))
+                    .await
+            }
+            OrderCount::OfClients(ids) => count_by_client(self, ids).await,
         }
-        Ok(counts)
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
@@ -131,6 +127,24 @@ impl OrderRepository for PgStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.ping_with(|connection, ()| Box::pin(writable(connection, PING))).await
     }
+}
+
+async fn count_by_client(store: &PgStore, ids: &[ClientId]) -> Result<OrderCounts, StoreError> {
+    let ids: BTreeSet<ClientId> = ids.iter().copied().collect();
+    let texts: Vec<String> = ids.iter().map(ClientId::to_string).collect();
+    let mut counts: OrderCounts = ids.into_iter().map(|id| (CountKey::Client(id), 0)).collect();
+    for chunk in texts.chunks(sql::CHUNK) {
+        let rows: Vec<(String, i64)> = store
+            .read(chunk.to_vec(), |connection, chunk| {
+                let rows = sqlx::query_as(COUNT_BY_CLIENT).bind(chunk).fetch_all(connection);
+                Box::pin(async move { rows.await.map_err(store_error) })
+            })
+            .await?;
+        for (id, count) in rows {
+            counts.insert(CountKey::Client(id.parse().map_err(StoreError::corrupt)?), count.unsigned_abs());
+        }
+    }
+    Ok(counts)
 }
 
 pub(crate) async fn get_many(

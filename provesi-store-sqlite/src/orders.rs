@@ -1,14 +1,13 @@
 //! The port of orders.
 
+mod count;
 mod page;
 mod write;
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, Entry, EntryQuery, EventQuery, EventsOf, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey,
-    OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
+    ClientId, Entry, EntryQuery, EventQuery, EventsOf, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId,
+    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
 use crate::look_up::{Lookup, look_up};
@@ -45,16 +44,12 @@ macro_rules! orders_with {
 const BY_ID: Lookup = lookup!("id");
 const BY_NUMBER: Lookup = lookup!("number_folded");
 
-const COUNT_BY_CLIENT: &str = "\
-    SELECT client_id, count(*) FROM orders \
-    WHERE client_id IN (SELECT value FROM json_each(?1)) GROUP BY client_id";
-
 const CLIENT_IDS: &str = "\
     SELECT DISTINCT client_id FROM orders WHERE client_id > ?1 ORDER BY client_id LIMIT ?2";
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, count::BY_CLIENT, CLIENT_IDS];
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
@@ -91,25 +86,12 @@ impl OrderRepository for SqliteStore {
         page::read(&self.readers, listing, request).await
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        page::count(&self.readers, filter).await
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        let mut counts: HashMap<ClientId, u64> = ids.iter().map(|id| (*id, 0)).collect();
-        let ids: Vec<ClientId> = counts.keys().copied().collect();
-        for chunk in ids.chunks(sql::CHUNK) {
-            let rows: Vec<(String, i64)> = sqlx::query_as(COUNT_BY_CLIENT)
-                .bind(sql::json(chunk)?)
-                .fetch_all(&self.readers.pool)
-                .await
-                .map_err(|error| self.readers.failed(error))?;
-            for (id, count) in rows {
-                let id: ClientId = id.parse().map_err(StoreError::corrupt)?;
-                counts.insert(id, count.unsigned_abs());
-            }
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        match query {
+            OrderCount::Orders { filter, by } => count::orders(&self.readers, filter, *by).await,
+            OrderCount::Events { period, by } => count::events(&self.readers, period, *by).await,
+            OrderCount::OfClients(ids) => count::of_clients(&self.readers, ids).await,
         }
-        Ok(counts)
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Entry,
-    EntryQuery, EventQuery, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
-    OrderRow, OrderWrite, Page, PageRequest, StoreError,
+    EntryQuery, EventQuery, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing,
+    OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 use tokio::sync::{Notify, Semaphore};
 
@@ -352,12 +352,8 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         self.faults.around("page", unavailable, self.inner.page(listing, request)).await
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        self.faults.around("count", unavailable, self.inner.count(filter)).await
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        self.faults.around("count_by_client", unavailable, self.inner.count_by_client(ids)).await
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        self.faults.around("count", unavailable, self.inner.count(query)).await
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {

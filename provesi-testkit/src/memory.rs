@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
-    Entry, EntryKey, EntryQuery, EntryWrite, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCursor,
-    OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page,
-    PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
+    Entry, EntryKey, EntryQuery, EntryWrite, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCount,
+    OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow,
+    OrderWrite, Page, PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -248,18 +248,9 @@ impl OrderRepository for MemoryStore {
         listing.page_of(self.lock().orders.values().cloned(), request)
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        Ok(self.lock().orders.values().filter(|order| filter.matches(order)).count() as u64)
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        let mut counts: HashMap<_, u64> = ids.iter().map(|id| (*id, 0)).collect();
-        for order in self.lock().orders.values() {
-            if let Some(count) = order.client_id().ok().flatten().and_then(|id| counts.get_mut(&id)) {
-                *count += 1;
-            }
-        }
-        Ok(counts)
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        let state = self.lock();
+        Ok(query.of(state.orders.values(), &state.events))
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {

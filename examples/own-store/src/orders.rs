@@ -6,8 +6,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use async_trait::async_trait;
 use provesi_core::{
     ClientId, ClientRepository, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, EventId, EventQuery, EventsOf,
-    OrderAction, OrderCursor, OrderEvent, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow,
-    OrderWrite, Page, PageRequest, StoreError, UniqueField,
+    OrderAction, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRow, OrderWrite, Page, PageRequest, StoreError, UniqueField, skip_corrupt,
 };
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -72,20 +72,20 @@ impl OrderRepository for RedbStore {
         self.read(move |snapshot| Ok(listing.page_of(rows(snapshot)?, &request))).await?
     }
 
-    async fn count(&self, filter: &OrderFilter) -> Result<u64, StoreError> {
-        let filter = filter.clone();
-        let count = move |snapshot: &ReadTransaction| {
-            Ok(rows(snapshot)?.iter().filter(|order| filter.matches(order)).count() as u64)
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        let query = query.clone();
+        let read = move |snapshot: &ReadTransaction| {
+            if !matches!(query, OrderCount::Events { .. }) {
+                return Ok(Ok(query.of(&rows::<OrderRow>(snapshot)?, [])));
+            }
+            let mut events = Vec::new();
+            for entry in snapshot.open_table(EVENTS)?.iter()? {
+                let (id, event) = entry?;
+                events.push(decode_event(id.value(), event.value().1));
+            }
+            Ok(skip_corrupt(events).map(|events| query.of([], &events)))
         };
-        self.read(count).await
-    }
-
-    async fn count_by_client(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, StoreError> {
-        let mut counts: HashMap<_, _> = ids.iter().map(|id| (*id, 0)).collect();
-        for id in self.read(clients).await? {
-            counts.entry(id).and_modify(|count| *count += 1);
-        }
-        Ok(counts)
+        self.read(read).await?
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {

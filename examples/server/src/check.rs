@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use provesi_core::{App, AppError, Caller, IntegrityReport, OrderFilter, RecordReport, RepairError, SweptOrders};
+use provesi_core::{
+    App, AppError, Caller, IntegrityReport, OrderFilter, OrderRepositoryExt, RecordReport, RepairError, SweptOrders,
+};
 
 use crate::confirm::{ConfirmError, confirm};
 
@@ -47,7 +49,7 @@ async fn report(app: &App) -> Result<IntegrityReport, AppError> {
         })
         .await?;
     let IntegrityReport { clients, dangling_clients, dangling_orders } = report;
-    let all = app.orders().count(&OrderFilter::default()).await.map_err(AppError::Orders)?;
+    let all = app.orders().count_all(&OrderFilter::default()).await.map_err(AppError::Orders)?;
     print!(
         "checked {clients} clients that orders name: {dangling_clients} do not exist; {dangling_orders} of {all} orders \
          are dangling"

@@ -8,8 +8,8 @@ use crate::records::skip_corrupt;
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientKey, ClientLink,
     ClientListing, ClientRow, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderKey, OrderListing,
-    OrderNumber, OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record, StoreError, Stored, Subject,
-    stream_pages,
+    OrderNumber, OrderRepositoryExt, OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record,
+    StoreError, Stored, Subject, stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -231,7 +231,7 @@ impl App {
     /// # Errors
     /// [`AppError::Orders`].
     pub async fn count_orders_of(&self, listing: &OrderListing) -> Result<u64, AppError> {
-        self.orders.count(&listing.filter).await.map_err(AppError::Orders)
+        self.orders.count_all(&listing.filter).await.map_err(AppError::Orders)
     }
 
     /// The orders with these numbers, each once, in the order in which they are asked for. An order that cannot be decoded

@@ -67,7 +67,7 @@ async fn a_client_that_returns_before_its_orders_are_detached_keeps_them() {
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(world.store.clone()), std::sync::Arc::new(orders));
     // The first count is that of the check.
-    faults.arm("count_by_client", Fault::Stall, 1);
+    faults.arm("count", Fault::Stall, 1);
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;
@@ -84,7 +84,7 @@ async fn a_repair_stops_before_an_order_that_was_attached_after_the_confirmation
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(world.store.clone()), std::sync::Arc::new(orders));
     // The first count is that of the check.
-    faults.arm_after("count_by_client", Fault::Stall, 1);
+    faults.arm_after("count", Fault::Stall, 1);
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;

@@ -15,16 +15,15 @@ mod search;
 mod statement;
 
 use provesi_core::{
-    OrderCursor, OrderFilter, OrderId, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, Timestamp,
+    OrderCursor, OrderId, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, Timestamp,
     read_full_page,
 };
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Connection};
 use tokio::sync::Mutex;
 
 use crate::error::store_error;
 use crate::rows::Fetched;
-use crate::sql;
 
 pub(crate) use statement::Statement;
 
@@ -70,17 +69,4 @@ fn beyond(place: OrderPosition) -> OrderPosition {
         }
         place @ OrderPosition::Number { .. } => place,
     }
-}
-
-pub(super) async fn count(connection: &mut PgConnection, filter: &OrderFilter) -> Result<u64, StoreError> {
-    let statement = Statement::count(filter)?;
-    let mut transaction = connection.begin().await.map_err(store_error)?;
-    sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
-    let count: i64 = sqlx::query_scalar_with(AssertSqlSafe(statement.text), statement.arguments)
-        .persistent(false)
-        .fetch_one(&mut *transaction)
-        .await
-        .map_err(store_error)?;
-    transaction.rollback().await.map_err(store_error)?;
-    Ok(count.unsigned_abs())
 }

@@ -43,15 +43,6 @@ pub(super) async fn read(
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 
-pub(super) async fn count(readers: &Readers, filter: &OrderFilter) -> Result<u64, StoreError> {
-    let statement = Statement::count(filter)?;
-    let count: i64 = sqlx::query_scalar_with(AssertSqlSafe(statement.text), statement.arguments)
-        .fetch_one(&readers.pool)
-        .await
-        .map_err(|error| readers.failed(error))?;
-    Ok(count.unsigned_abs())
-}
-
 async fn access(readers: &Readers, listing: &OrderListing) -> Result<Access, StoreError> {
     let OrderFilter { client_id, number_part, .. } = &listing.filter;
     if let Some(id) = client_id {

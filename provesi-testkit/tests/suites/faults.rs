@@ -12,7 +12,7 @@ fn store() -> (MemoryStore, Arc<dyn OrderRepository>, Faults) {
 }
 
 async fn kept(inner: &MemoryStore) -> u64 {
-    OrderRepository::count(inner, &OrderListing::default().filter).await.unwrap()
+    OrderRepositoryExt::count_all(inner, &OrderListing::default().filter).await.unwrap()
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use provesi_core::{ClientFilter, ClientListing, OrderFilter, OrderListing, Page, PageLimit, PageRequest, StoreError};
+use provesi_core::{
+    ClientFilter, ClientListing, OrderFilter, OrderListing, OrderRepositoryExt, Page, PageLimit, PageRequest,
+    StoreError,
+};
 
 use super::{AUDIT_STORE, Stores};
 
@@ -44,7 +47,7 @@ impl Stores {
 
     async fn orders_held(&self) -> String {
         let page = self.orders.page(&OrderListing::default(), &PageRequest::first(PageLimit::MAX)).await;
-        held("orders", page, async || self.orders.count(&OrderFilter::default()).await).await
+        held("orders", page, async || self.orders.count_all(&OrderFilter::default()).await).await
     }
 }
 

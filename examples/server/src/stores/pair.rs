@@ -94,7 +94,7 @@ impl Stores {
             return Ok(());
         }
         let clients = if is_new { 0 } else { self.clients.count(&ClientFilter::default()).await? };
-        let orders = self.orders.count(&OrderFilter::default()).await?;
+        let orders = self.orders.count_all(&OrderFilter::default()).await?;
         let _ = writeln!(io::stderr(), "would pair {orders} orders with this store of {clients} clients");
         confirm(orders, confirmed)?;
         if is_new {

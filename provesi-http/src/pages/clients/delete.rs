@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, Chain, Client, ClientRow, Stored, Version};
+use provesi_core::{AppError, Chain, Client, ClientRow, OrderRepositoryExt, Stored, Version};
 
 use super::{Named, not_found, to_list};
 use crate::caller::By;

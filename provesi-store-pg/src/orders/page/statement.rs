@@ -1,9 +1,12 @@
-//! Composes the statement of a page from constants. Every value is bound.
+//! Composes the statement of a page, or of a count, from constants. Every value is bound.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::ops::Range;
 
-use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, Period, StoreError};
+use provesi_core::{
+    Direction, EventGroup, OrderFilter, OrderGroup, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
+    StoreError,
+};
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
 
@@ -61,7 +64,8 @@ impl Statement {
         Ok(Self { text, arguments: values.arguments })
     }
 
-    pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
+    /// The orders of each group. The column before the count is the group, if there is more than one.
+    pub(crate) fn count(filter: &OrderFilter, by: OrderGroup) -> Result<Self, StoreError> {
         // Statuses and returns: `possible_statuses` and `return_bounds`.
         let OrderFilter { statuses: _, client_id, number_part, returned: _ } = filter;
         let mut values = Values::default();
@@ -74,11 +78,34 @@ impl Statement {
         }
         conditions.extend(came_back(filter.return_bounds(), &mut values)?);
         conditions.extend(one_of(&filter.possible_statuses()));
-        let mut text = "SELECT count(*) FROM orders_order".to_owned();
-        for (at, condition) in conditions.iter().enumerate() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, " {} {condition}", if at == 0 { "WHERE" } else { "AND" });
-        }
+        let group = match by {
+            OrderGroup::All => None,
+            OrderGroup::Status => Some("status".to_owned()),
+            OrderGroup::DayCreated { offset_minutes } => {
+                // Without the instants that have no day, such as `infinity`.
+                conditions.push(happened("created_at", &Period::default(), &mut values)?);
+                Some(day("created_at", offset_minutes, &mut values)?)
+            }
+        };
+        let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+        let text = match group {
+            None => format!("SELECT count(*) FROM orders_order WHERE {filter}"),
+            Some(group) => format!("SELECT {group}, count(*) FROM orders_order WHERE {filter} GROUP BY 1"),
+        };
+        Ok(Self { text, arguments: values.arguments })
+    }
+
+    /// The events of each group and kind, as the columns before the count.
+    pub(crate) fn count_events(period: &Period, by: EventGroup) -> Result<Self, StoreError> {
+        let mut values = Values::default();
+        let period = happened("at", period, &mut values)?;
+        let group = match by {
+            EventGroup::Day { offset_minutes } => day("at", offset_minutes, &mut values)?,
+            EventGroup::Actor => "actor".to_owned(),
+        };
+        let text = format!(
+            "SELECT {group}, detail ->> 'type', count(*) FROM provesi_order_events WHERE {period} GROUP BY 1, 2"
+        );
         Ok(Self { text, arguments: values.arguments })
     }
 }
@@ -163,6 +190,19 @@ fn came_back(period: Period, values: &mut Values) -> Result<Vec<String>, StoreEr
         conditions.push(format!(concat!(returned_key!(), " < {}"), values.bind(Instant::from(until))?));
     }
     Ok(conditions)
+}
+
+/// That an instant is in a period.
+fn happened(column: &str, period: &Period, values: &mut Values) -> Result<String, StoreError> {
+    let Range { start, end } = period.micros();
+    let (start, end) = (values.bind(Instant::from_micros(start))?, values.bind(Instant::from_micros(end))?);
+    Ok(format!("{column} >= {start} AND {column} < {end}"))
+}
+
+/// The day of an instant, in days since 1970-01-01, whatever the time zone of the session.
+fn day(column: &str, offset_minutes: i16, values: &mut Values) -> Result<String, StoreError> {
+    let offset = values.bind(i32::from(offset_minutes))?;
+    Ok(format!("({column} AT TIME ZONE 'UTC' + make_interval(mins => {offset}))::date - '1970-01-01'::date"))
 }
 
 /// That the status is one that the listing has; none where it may be any. A list by the date of the return leaves out what

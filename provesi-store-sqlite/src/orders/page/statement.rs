@@ -1,9 +1,12 @@
-//! Composes the statement of a page from constants. Every value is bound.
+//! Composes the statement of a page, or of a count, from constants. Every value is bound.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::ops::Range;
 
-use provesi_core::{Direction, OrderFilter, OrderListing, OrderPosition, OrderSort, OrderStatus, Period, StoreError};
+use provesi_core::{
+    Direction, EventGroup, OrderFilter, OrderGroup, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
+    StoreError,
+};
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, Encode, Type};
 
@@ -65,19 +68,37 @@ impl Statement {
         Ok(Self { text, arguments: values.arguments })
     }
 
-    pub(crate) fn count(filter: &OrderFilter) -> Result<Self, StoreError> {
+    /// The orders of each group. The column before the count is the group, if there is more than one.
+    pub(crate) fn count(filter: &OrderFilter, by: OrderGroup) -> Result<Self, StoreError> {
         let mut values = Values::default();
         let mut conditions = conditions(filter, filter.return_bounds(), &mut values)?;
-        let statuses = filter.possible_statuses();
-        if statuses.is_empty() {
-            return Ok(Self { text: "SELECT 0".to_owned(), arguments: SqliteArguments::default() });
-        }
-        conditions.extend(one_of(&statuses));
-        let mut text = "SELECT count(*) FROM orders".to_owned();
-        for (at, condition) in conditions.iter().enumerate() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, " {} {condition}", if at == 0 { "WHERE" } else { "AND" });
-        }
+        conditions.extend(one_of(&filter.possible_statuses()));
+        let group = match by {
+            OrderGroup::All => None,
+            OrderGroup::Status => Some("status".to_owned()),
+            OrderGroup::DayCreated { offset_minutes } => {
+                // Without the instants that have no day.
+                conditions.push(happened("created_at", &Period::default(), &mut values)?);
+                Some(day("created_at", offset_minutes, &mut values)?)
+            }
+        };
+        let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+        let text = match group {
+            None => format!("SELECT count(*) AS count FROM orders WHERE {filter}"),
+            Some(group) => format!("SELECT {group}, count(*) AS count FROM orders WHERE {filter} GROUP BY 1"),
+        };
+        Ok(Self { text, arguments: values.arguments })
+    }
+
+    /// The events of each group and kind, as the columns before the count.
+    pub(crate) fn count_events(period: &Period, by: EventGroup) -> Result<Self, StoreError> {
+        let mut values = Values::default();
+        let period = happened("at", period, &mut values)?;
+        let group = match by {
+            EventGroup::Day { offset_minutes } => day("at", offset_minutes, &mut values)?,
+            EventGroup::Actor => "actor".to_owned(),
+        };
+        let text = format!("SELECT {group}, type, count(*) AS count FROM order_events WHERE {period} GROUP BY 1, 2");
         Ok(Self { text, arguments: values.arguments })
     }
 }
@@ -112,6 +133,18 @@ fn conditions(filter: &OrderFilter, returned: Period, values: &mut Values) -> Re
         }
     }
     Ok(conditions)
+}
+
+/// That an instant is in a period.
+fn happened(column: &str, period: &Period, values: &mut Values) -> Result<String, StoreError> {
+    let Range { start, end } = period.micros();
+    Ok(format!("{column} >= {} AND {column} < {}", values.bind(start)?, values.bind(end)?))
+}
+
+/// The day of an instant, in days since 1970-01-01. SQLite divides towards zero.
+fn day(column: &str, offset_minutes: i16, values: &mut Values) -> Result<String, StoreError> {
+    let local = format!("({column} + {})", values.bind(i64::from(offset_minutes) * 60_000_000)?);
+    Ok(format!("{local} / 86400000000 - ({local} % 86400000000 < 0)"))
 }
 
 /// Where no order can pass the filter.
