@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Direction, EmailFault, Expected, Field, Invalid,
-    Order, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderRow, OrderSort, OrderStatus,
-    PageLimit, PageRequest, Rule, StoreAdmin, StoreError, Timestamp, fold, name_key, phone_digits,
+    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
+    Expected, Field, Invalid, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreAdmin, StoreError,
+    Timestamp, fold, name_key, phone_digits,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::conformance::irregular;
@@ -172,6 +173,11 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
         assert_eq!(events.len(), 1, "no event of what was refused");
     }
     assert_eq!((kept.len(), rows.len()), (10, 6));
+    assert_eq!(store.count_all(&OrderFilter::default()).await.unwrap(), 10);
+    // Two were created at instants that have no day.
+    let by = OrderGroup::DayCreated { offset_minutes: -300 };
+    let days = OrderRepository::count(store, &OrderCount::Orders { filter: OrderFilter::default(), by }).await.unwrap();
+    assert_eq!(days.values().sum::<u64>(), 8);
     assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
     // Orders that break the rules keep the client, and do not keep the others from losing it.
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 3);
@@ -273,6 +279,13 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
     assert_eq!(feed[0].number.as_str(), "K-3");
     assert_eq!(store.feed(Some(feed[0].id), one).await.unwrap()[0].number.as_str(), "K-4");
     assert_eq!(store.history(&"K-0".parse().unwrap(), None, one).await.unwrap(), []);
+    // What says its kind is counted under it, whoever wrote it.
+    run(&mut raw, "UPDATE provesi_order_events SET detail = '{}' WHERE id = 5").await;
+    let query = OrderCount::Events { period: Period::default(), by: EventGroup::Actor };
+    let counts: Vec<_> = OrderRepository::count(store, &query).await.unwrap().into_iter().collect();
+    let key = |actor: &str, kind: &str| CountKey::ActorAndKind(actor.to_owned(), kind.to_owned());
+    let by = stamp(1).actor.to_string();
+    assert_eq!(counts, [(key("root", "created"), 1), (key(&by, "created"), 1), (key(&by, "eaten"), 2)]);
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{
     Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction,
-    Expected, NumberPart, Order, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderSort,
-    OrderStatus, OrderWrite, PageLimit, PageRequest, Stored,
+    EventGroup, Expected, NumberPart, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing,
+    OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, OrderWrite, PageLimit, PageRequest, Period, Stored,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::data::record;
@@ -93,6 +93,28 @@ async fn a_batch_is_one_statement_for_each_kind_of_write_and_each_new_number() {
     let outcomes = OrderRepository::commit(&store, &writes).await;
     assert!(outcomes[..101].iter().all(Result::is_ok) && outcomes[101..].iter().all(Result::is_err), "{outcomes:?}");
     assert_eq!(statements.take().len(), 3, "stale rows need no statement of their own");
+}
+
+#[tokio::test]
+async fn a_count_of_groups_is_one_statement_with_a_timeout_of_its_own() {
+    let fixture = Fixture::new().await;
+    let (store, statements) = counted(&fixture).await;
+    let orders = |by| OrderCount::Orders { filter: OrderFilter::default(), by };
+    let events = |by| OrderCount::Events { period: Period::default(), by };
+    let offset_minutes = -300;
+    for query in [
+        orders(OrderGroup::All),
+        orders(OrderGroup::Status),
+        orders(OrderGroup::DayCreated { offset_minutes }),
+        events(EventGroup::Day { offset_minutes }),
+        events(EventGroup::Actor),
+    ] {
+        OrderRepository::count(&store, &query).await.unwrap();
+        let text = statements.take();
+        assert_eq!(text.iter().filter(|text| text.starts_with("SELECT")).count(), 1, "{query:?} {text:#?}");
+        assert!(text.iter().any(|text| text.contains("statement_timeout")), "{query:?} {text:#?}");
+        assert!(!text.iter().any(|text| text.contains("300")), "values are bound: {text:#?}");
+    }
 }
 
 /// Of the first 900 orders every 300th gets another number, and every second of the others another status; the rest are

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Direction, EmailFault, Expected, Field, Invalid,
-    OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderRow, OrderSort, OrderStatus,
-    PageLimit, PageRequest, Rule, StoreError, Timestamp, fold, name_key, phone_digits,
+    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
+    Expected, Field, Invalid, OrderCount, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt,
+    OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreError, Timestamp, fold, name_key,
+    phone_digits,
 };
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::conformance::irregular;
@@ -175,6 +176,13 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
     assert_eq!(feed[0].number.as_str(), "K-3");
     assert_eq!(store.feed(Some(feed[0].id), one).await.unwrap()[0].number.as_str(), "K-4");
     assert_eq!(store.history(&"K-0".parse().unwrap(), None, one).await.unwrap(), []);
+    // What says its kind is counted under it, whoever wrote it.
+    spoil(&mut raw, "UPDATE order_events SET detail = '{}' WHERE id = 5".to_owned()).await;
+    let query = OrderCount::Events { period: Period::default(), by: EventGroup::Actor };
+    let counts: Vec<_> = OrderRepository::count(store, &query).await.unwrap().into_iter().collect();
+    let key = |actor: &str, kind: &str| CountKey::ActorAndKind(actor.to_owned(), kind.to_owned());
+    let by = stamp(1).actor.to_string();
+    assert_eq!(counts, [(key("root", "created"), 1), (key(&by, "created"), 1), (key(&by, "eaten"), 2)]);
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 use futures_util::TryStreamExt;
 use provesi_core::{
     Client, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepositoryExt, ClientRow, Direction,
-    EmailFault, EventKind, Expected, Field, Invalid, NumberPart, Order, OrderBefore, OrderFilter, OrderId, OrderKey,
-    OrderListing, OrderNumber, OrderRepositoryExt, OrderRow, OrderSort, OrderState, OrderStatus, Period, Rule,
-    StoreError, Stored, Version,
+    EmailFault, EventKind, Expected, Field, Invalid, NumberPart, Order, OrderBefore, OrderCount, OrderFilter,
+    OrderGroup, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepositoryExt, OrderRow, OrderSort, OrderState,
+    OrderStatus, Period, Rule, StoreError, Stored, Version,
 };
 
 use crate::conformance::support::{
@@ -78,6 +78,10 @@ async fn assert_orders(store: &Orders, rows: &[OrderRow]) {
         assert_eq!(streamed_orders(store, &listing).await, valid, "{listing:?}");
         let expected = rows.iter().filter(|row| listing.filter.matches(row)).count();
         assert_eq!(store.count_all(&listing.filter).await.expect("counted"), expected as u64, "{listing:?}");
+        for by in [OrderGroup::Status, OrderGroup::DayCreated { offset_minutes: -300 }] {
+            let query = OrderCount::Orders { filter: listing.filter.clone(), by };
+            assert_eq!(store.count(&query).await.expect("counted"), query.of(rows, []), "{query:?}");
+        }
     }
     let names_seven = |row: &&OrderRow| row.client_id() == Ok(Some(client_id(7)));
     let count = rows.iter().filter(names_seven).count() as u64;

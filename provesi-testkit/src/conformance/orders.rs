@@ -1,6 +1,7 @@
 //! The cases for stores of orders.
 
 pub mod batches;
+pub mod counts;
 pub mod detach;
 pub mod entries;
 pub mod events;
@@ -94,11 +95,18 @@ macro_rules! __order_cases {
                 many_numbers_find_each_known_order_once,
                 no_numbers_find_no_orders,
                 a_thousand_numbers_are_accepted,
-                counts_by_client_have_zeros,
-                counts_by_client_take_a_thousand,
-                counts_agree_with_the_filter,
                 client_ids_are_told_once_each_and_ascending,
                 the_store_answers_and_has_a_name;
+            counts:
+                an_empty_store_has_the_groups_that_are_always_there,
+                counts_by_client_have_zeros,
+                counts_by_client_take_any_number_of_ids,
+                counts_agree_with_the_filter,
+                orders_are_counted_by_status,
+                orders_are_counted_by_the_day_of_their_creation,
+                events_are_counted_by_day_and_kind,
+                events_are_counted_by_actor_and_kind,
+                a_period_of_events_includes_its_start_and_not_its_end;
             detach:
                 a_client_is_taken_off_its_orders_and_no_others,
                 a_second_detach_finds_nothing,

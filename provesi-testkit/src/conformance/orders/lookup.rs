@@ -1,10 +1,10 @@
-//! Reads of known orders, and counts.
+//! Reads of known orders.
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, NewOrder, NumberPart, Order, OrderFilter, OrderNumber, OrderRepositoryExt, OrderStatus};
+use provesi_core::{ClientId, NewOrder, Order, OrderNumber, OrderRepositoryExt};
 
 use crate::conformance::support::Orders;
-use crate::data::{client_id, new_order, stamp, state};
+use crate::data::{client_id, new_order, stamp};
 
 async fn kept(store: &Orders, number: &str, client: Option<u64>) -> Order {
     let given = NewOrder { client_id: client.map(client_id), ..new_order(number) };
@@ -55,59 +55,6 @@ pub async fn a_thousand_numbers_are_accepted(store: Orders) {
     }
     let asked: Vec<OrderNumber> = (0..1_000).map(|count| format!("a-{count}").parse().expect("a number")).collect();
     assert_eq!(sorted(store.find_by_numbers(&asked).await.expect("read")), sorted(all));
-}
-
-/// Case.
-pub async fn counts_by_client_have_zeros(store: Orders) {
-    for (number, client) in [("A-1", Some(1)), ("A-2", Some(1)), ("B-1", Some(2)), ("C-1", None)] {
-        kept(&store, number, client).await;
-    }
-    let asked = [1, 3, 1, 2].map(client_id);
-    let mut counts: Vec<_> = store.count_by_client(&asked).await.expect("counted").into_iter().collect();
-    counts.sort_unstable();
-    assert_eq!(counts, [(client_id(1), 2), (client_id(2), 1), (client_id(3), 0)]);
-    assert!(store.count_by_client(&[]).await.expect("counted").is_empty());
-}
-
-/// Case.
-pub async fn counts_by_client_take_a_thousand(store: Orders) {
-    for count in 0..20_u64 {
-        kept(&store, &format!("A-{count}"), Some(count % 5)).await;
-    }
-    let asked: Vec<ClientId> = (0..1_000).map(client_id).collect();
-    let counts = store.count_by_client(&asked).await.expect("counted");
-    assert_eq!(counts.len(), 1_000);
-    assert_eq!(counts.values().sum::<u64>(), 20);
-    assert_eq!(counts[&client_id(4)], 4);
-}
-
-/// Case.
-pub async fn counts_agree_with_the_filter(store: Orders) {
-    let mut all = Vec::new();
-    for (count, status) in OrderStatus::ALL.into_iter().cycle().take(30).enumerate() {
-        let given = NewOrder {
-            client_id: (count % 3 == 0).then(|| client_id(1)),
-            state: state(status),
-            ..new_order(&format!("A-{count}"))
-        };
-        all.push(store.insert(&given, &stamp(0)).await.expect("kept"));
-    }
-    let mut filter = OrderFilter::default();
-    let check = async |filter: &OrderFilter| {
-        let expected = all.iter().filter(|order| filter.matches(&(*order).into())).count();
-        assert_eq!(store.count_all(filter).await.expect("counted"), expected as u64, "{filter:?}");
-    };
-    check(&filter).await;
-    filter.statuses.insert(OrderStatus::Packing);
-    check(&filter).await;
-    filter.statuses.insert(OrderStatus::Returned);
-    check(&filter).await;
-    filter.client_id = Some(client_id(1));
-    check(&filter).await;
-    filter.number_part = NumberPart::parse("1").ok();
-    check(&filter).await;
-    filter.client_id = Some(client_id(9));
-    check(&filter).await;
 }
 
 /// Case.
