@@ -1,10 +1,8 @@
 //! How many orders are in each status, for the home page and the filters.
 
-use std::collections::BTreeSet;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use provesi_core::{App, AppError, Direction, OrderFilter, OrderListing, OrderSort, OrderStatus};
+use provesi_core::{App, AppError, CountKey, OrderCount, OrderFilter, OrderGroup, OrderStatus};
 
 /// How many orders are in each status, in the order of [`OrderStatus::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,14 +25,13 @@ impl Counts {
 
 pub(crate) fn count(app: App) -> BoxFuture<'static, Result<Counts, AppError>> {
     async move {
-        let count = async |filter| {
-            app.count_orders_of(&OrderListing::new(filter, OrderSort::UpdatedAt, Direction::Descending)).await
-        };
-        let mut by_status = [0; 7];
-        for (status, counted) in OrderStatus::ALL.into_iter().zip(&mut by_status) {
-            *counted = count(OrderFilter { statuses: BTreeSet::from([status]), ..OrderFilter::default() }).await?;
-        }
-        Ok(Counts { by_status, total: count(OrderFilter::default()).await? })
+        let query = OrderCount::Orders { filter: OrderFilter::default(), by: OrderGroup::Status };
+        let groups = app.orders().count(&query).await.map_err(AppError::Orders)?;
+        let of = |status: OrderStatus| groups.get(&CountKey::Status(status.as_str().to_owned())).copied();
+        Ok(Counts {
+            by_status: OrderStatus::ALL.map(|status| of(status).unwrap_or_default()),
+            total: groups.values().sum(),
+        })
     }
     .boxed()
 }
