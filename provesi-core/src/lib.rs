@@ -57,7 +57,7 @@ pub use idempotency::IdempotencyKey;
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{
     ClientCursor, ClientFilter, ClientListing, ClientPosition, Direction, OrderCursor, OrderFilter, OrderListing,
-    OrderPosition, OrderSort, Period,
+    OrderPosition, OrderSort, Period, ReturnDate,
 };
 pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};

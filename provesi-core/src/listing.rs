@@ -4,7 +4,7 @@ mod clients;
 mod orders;
 
 pub use clients::{ClientCursor, ClientFilter, ClientListing, ClientPosition};
-pub use orders::{OrderCursor, OrderFilter, OrderListing, OrderPosition, OrderSort, Period};
+pub use orders::{OrderCursor, OrderFilter, OrderListing, OrderPosition, OrderSort, Period, ReturnDate};
 
 use serde::{Deserialize, Serialize};
 

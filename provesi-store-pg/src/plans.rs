@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use provesi_core::{
     Actor, ClientId, ClientWrite, Direction, MatchRank, NumberPart, Order, OrderFilter, OrderId, OrderListing,
-    OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, Stamp, StoreAdmin, Stored, Timestamp,
+    OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, ReturnDate, Stamp, StoreAdmin, Stored,
+    Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
@@ -99,7 +100,10 @@ fn place(sort: OrderSort, came_back: bool) -> OrderPosition {
     match sort {
         OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at, id },
         OrderSort::CreatedAt => OrderPosition::CreatedAt { at, id },
-        OrderSort::ReturnedAt => OrderPosition::ReturnedAt { returned_at: came_back.then_some(at), updated_at: at, id },
+        OrderSort::ReturnedAt => {
+            let returned_at = if came_back { ReturnDate::At(at) } else { ReturnDate::NotReturned };
+            OrderPosition::ReturnedAt { returned_at, updated_at: at, id }
+        }
         _ => OrderPosition::Number { folded: "ord-2".to_owned(), id },
     }
 }
@@ -153,7 +157,7 @@ async fn returns_of_a_period_are_a_range_of_an_index() {
     listing.filter.returned = Period { from: Some(Timestamp::MIN), until: Some(Timestamp::MAX) };
     for place in [None, Some(place(OrderSort::ReturnedAt, true))] {
         let plan = planner.plan_of(&listing, place.as_ref()).await;
-        assert!(plan.contains("provesi_orders_returned") && plan.contains("Index Cond"), "{plan}");
+        assert!(plan.contains("provesi_orders_return_date") && plan.contains("Index Cond"), "{plan}");
         assert!(!plan.contains("Filter:") && !plan.contains("Sort"), "{plan}");
         // The later end of the period, or the place within it.
         assert_eq!((plan.matches(" >= ").count(), plan.matches(" < ").count()), (1, 1), "{plan}");
@@ -186,7 +190,7 @@ fn walked(sort: OrderSort, statuses: &[OrderStatus]) -> &'static [&'static str] 
         (OrderSort::UpdatedAt, false) => &["provesi_orders_status_updated"],
         (OrderSort::CreatedAt, true) => &["provesi_orders_created"],
         (OrderSort::CreatedAt, false) => &["provesi_orders_status_created"],
-        (OrderSort::ReturnedAt, true) => &["provesi_orders_returned", "provesi_orders_status_updated"],
+        (OrderSort::ReturnedAt, true) => &["provesi_orders_return_date", "provesi_orders_status_updated"],
         (OrderSort::ReturnedAt, false) => &["provesi_orders_status_updated"],
         (_, true) => &["provesi_orders_number"],
         (_, false) => &["provesi_orders_number_in_status"],

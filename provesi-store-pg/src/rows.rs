@@ -94,7 +94,11 @@ impl Placed for OrderRow {
             client_id: row.try_get(2)?,
             status: row.try_get(3)?,
             return_reason: row.try_get(4)?,
-            returned_at: row.try_get::<Option<Instant>, _>(5)?.map(Instant::nearest),
+            // `infinity` stands among the returns without a date.
+            returned_at: row
+                .try_get::<Option<Instant>, _>(5)?
+                .filter(|at| *at != Instant::AFTER_ALL)
+                .map(Instant::nearest),
             created_at: row.try_get::<Instant, _>(6)?.nearest(),
             updated_at: row.try_get::<Instant, _>(7)?.nearest(),
         }))

@@ -31,14 +31,14 @@ macro_rules! client {
     };
 }
 
-/// By what returns are sorted: what [`OrderState::restore`](provesi_core::OrderState::restore) leaves of the date. An
-/// order without one comes before all others, and a cursor compares without NULL. The Python system let blank reasons
-/// pass; blank is what `str::trim` cuts.
+/// By what returns are sorted: [`ReturnDate`](provesi_core::ReturnDate), with infinities in place of what is no date, so
+/// that a cursor compares without NULL. The Python system let blank reasons pass; blank is what `str::trim` cuts, and
+/// such a return has no date.
 macro_rules! returned_key {
     () => {
-        "coalesce(CASE WHEN status = 'returned' AND btrim(return_reason, E' \\t\\n\\u000b\\f\\r\\u0085\\u00a0\\u1680\
+        "CASE WHEN status <> 'returned' THEN '-infinity'::timestamptz WHEN btrim(return_reason, E' \\t\\n\\u000b\\f\\r\\u0085\\u00a0\\u1680\
         \\u2000\\u2001\\u2002\\u2003\\u2004\\u2005\\u2006\\u2007\\u2008\\u2009\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000') <> '' \
-        THEN returned_at END, '-infinity'::timestamptz)"
+        THEN coalesce(returned_at, 'infinity'::timestamptz) ELSE 'infinity'::timestamptz END"
     };
 }
 

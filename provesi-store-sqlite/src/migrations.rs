@@ -20,6 +20,7 @@ fn migrations() -> Vec<Migration> {
     let second = include_str!("../migrations/0002_audit_chain.sql");
     let third = include_str!("../migrations/0003_audit_subjects_beside_the_record.sql");
     let fourth = include_str!("../migrations/0004_entries.sql");
+    let fifth = include_str!("../migrations/0005_returns_without_a_date.sql");
     vec![
         Migration::new(1, "clients orders history audit".into(), MigrationType::Simple, first.into_sql_str(), false),
         Migration::new(2, "audit chain".into(), MigrationType::Simple, second.into_sql_str(), false),
@@ -31,6 +32,7 @@ fn migrations() -> Vec<Migration> {
             false,
         ),
         Migration::new(4, "entries".into(), MigrationType::Simple, fourth.into_sql_str(), false),
+        Migration::new(5, "returns without a date".into(), MigrationType::Simple, fifth.into_sql_str(), false),
     ]
 }
 

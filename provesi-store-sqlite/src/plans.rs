@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use provesi_core::{
     ClientId, Direction, NumberPart, OrderFilter, OrderId, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
-    StoreAdmin, Timestamp,
+    ReturnDate, StoreAdmin, Timestamp,
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -46,7 +46,7 @@ fn place(sort: OrderSort) -> OrderPosition {
     match sort {
         OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at, id },
         OrderSort::CreatedAt => OrderPosition::CreatedAt { at, id },
-        OrderSort::ReturnedAt => OrderPosition::ReturnedAt { returned_at: None, updated_at: at, id },
+        OrderSort::ReturnedAt => OrderPosition::ReturnedAt { returned_at: ReturnDate::NotReturned, updated_at: at, id },
         _ => OrderPosition::Number { folded: "a".to_owned(), id },
     }
 }

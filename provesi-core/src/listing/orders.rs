@@ -68,12 +68,15 @@ impl OrderFilter {
                     && order.return_info().is_some_and(|info| self.returned.contains(info.returned_at)))
     }
 
-    /// The period that a store has to keep the dates of returns to. It has a first instant wherever it is not open, since
-    /// orders without a date count as earlier than all.
+    /// Where the dates of returns that pass start and end (not included), in microseconds since 1970. Both are there
+    /// wherever the period is not open, since orders without a date stand before and after all dates.
     #[must_use]
-    pub fn return_bounds(&self) -> Period {
-        let Period { from, until } = self.returned;
-        Period { from: from.or(until.map(|_| Timestamp::MIN)), until }
+    pub fn return_bounds(&self) -> [Option<i64>; 2] {
+        if self.returned.is_open() {
+            return [None; 2];
+        }
+        let Range { start, end } = self.returned.micros();
+        [Some(start), Some(end)]
     }
 
     /// The statuses that an order which passes may be in; none where no order passes.
@@ -94,8 +97,8 @@ pub enum OrderSort {
     UpdatedAt,
     /// By [`OrderRow::created_at`].
     CreatedAt,
-    /// By the date of the return, then by [`OrderRow::updated_at`]. An order without one counts as earlier than all; one
-    /// of an unknown status is not listed.
+    /// By the date of the return ([`ReturnDate`]), then by [`OrderRow::updated_at`]. An order of an unknown status is not
+    /// listed.
     ReturnedAt,
     /// By the number in lower case (A to Z), byte by byte.
     Number,
@@ -126,7 +129,7 @@ impl OrderListing {
         Self { filter, sort, direction }
     }
 
-    /// The orders that came back, the latest return first.
+    /// The orders that came back, the latest return first, before it those without a date.
     #[must_use]
     pub fn returns() -> Self {
         let filter = OrderFilter { statuses: BTreeSet::from([OrderStatus::Returned]), ..OrderFilter::default() };
@@ -166,11 +169,9 @@ impl OrderListing {
         match self.sort {
             OrderSort::UpdatedAt => OrderPosition::UpdatedAt { at: order.updated_at, id },
             OrderSort::CreatedAt => OrderPosition::CreatedAt { at: order.created_at, id },
-            OrderSort::ReturnedAt => OrderPosition::ReturnedAt {
-                returned_at: order.return_info().map(|info| info.returned_at),
-                updated_at: order.updated_at,
-                id,
-            },
+            OrderSort::ReturnedAt => {
+                OrderPosition::ReturnedAt { returned_at: ReturnDate::of(order), updated_at: order.updated_at, id }
+            }
             OrderSort::Number => OrderPosition::Number { folded: order.number.to_ascii_lowercase(), id },
         }
     }
@@ -210,19 +211,40 @@ impl OrderListing {
     /// [`OrderFilter::return_bounds`] without the end that everything after `place` keeps to anyway: an index is then
     /// entered at the place, and not at the end of the period.
     #[must_use]
-    pub fn return_bounds_after(&self, place: Option<&OrderPosition>) -> Period {
-        let mut bounds = self.filter.return_bounds();
-        if self.sort == OrderSort::ReturnedAt && place.is_some() {
-            match self.direction {
-                Direction::Ascending => bounds.from = None,
-                Direction::Descending => bounds.until = None,
-            }
+    pub fn return_bounds_after(&self, place: Option<&OrderPosition>) -> [Option<i64>; 2] {
+        let [from, until] = self.filter.return_bounds();
+        match self.direction {
+            _ if self.sort != OrderSort::ReturnedAt || place.is_none() => [from, until],
+            Direction::Ascending => [None, until],
+            Direction::Descending => [from, None],
         }
-        bounds
     }
 
     fn fingerprint(&self) -> u64 {
         fingerprint(&("orders", &self.filter, self.sort))
+    }
+}
+
+/// The date of a return as lists are sorted by it, ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnDate {
+    /// The order did not come back.
+    NotReturned,
+    /// It came back then.
+    At(Timestamp),
+    /// It came back, and nobody knows when. The Python system lists such orders first, the latest date after them:
+    /// PostgreSQL sorts NULL behind all values.
+    Unknown,
+}
+
+impl ReturnDate {
+    fn of(order: &OrderRow) -> Self {
+        match order.return_info() {
+            Some(info) => Self::At(info.returned_at),
+            None if order.status() == Ok(OrderStatus::Returned) => Self::Unknown,
+            None => Self::NotReturned,
+        }
     }
 }
 
@@ -246,8 +268,8 @@ pub enum OrderPosition {
     },
     /// In a list by [`OrderSort::ReturnedAt`].
     ReturnedAt {
-        /// The date of the return, if there is one.
-        returned_at: Option<Timestamp>,
+        /// The date of the return.
+        returned_at: ReturnDate,
         /// The order's `updated_at`.
         updated_at: Timestamp,
         /// The order's id.
@@ -371,10 +393,11 @@ mod tests {
         assert!(filter.possible_statuses().is_empty());
         let listing = OrderListing { filter: filter.clone(), ..OrderListing::returns() };
         let place = listing.position_of(&order(1, OrderStatus::Returned));
-        assert_eq!(listing.return_bounds_after(Some(&place)), Period { from: at(0), until: None });
-        assert!(listing.reversed().return_bounds_after(Some(&place)).is_open());
+        assert_eq!(listing.return_bounds_after(Some(&place)), [Some(0), None]);
+        assert_eq!(listing.reversed().return_bounds_after(Some(&place)), [None, Some(Timestamp::MAX.micros() + 1)]);
         filter.returned = Period { from: None, until: at(5) };
-        assert_eq!(filter.return_bounds(), Period { from: Some(Timestamp::MIN), until: at(5) });
+        assert_eq!(filter.return_bounds(), [Some(Timestamp::MIN.micros()), Some(5)]);
+        assert_eq!(OrderFilter::default().return_bounds(), [None; 2]);
         assert_eq!(OrderFilter::default().possible_statuses().len(), OrderStatus::ALL.len());
     }
 }

@@ -71,7 +71,7 @@ static INDEXES: &[Index] = &[
     index!("INDEX", "provesi_orders_number_in_status", "orders_order (status, ", number_in_status!(), ")"),
     index!(
         "INDEX",
-        "provesi_orders_returned",
+        "provesi_orders_return_date",
         "orders_order ((",
         returned_key!(),
         "), updated_at, id) WHERE status = 'returned'"
@@ -108,6 +108,7 @@ macro_rules! obsolete {
 }
 
 static OBSOLETE: &[Obsolete] = &[
+    obsolete!("provesi_orders_returned"),
     obsolete!("provesi_orders_status_number"),
     obsolete!("provesi_orders_trigrams"),
     obsolete!("provesi_clients_trigrams"),

@@ -15,7 +15,7 @@ mod search;
 mod statement;
 
 use provesi_core::{
-    OrderCursor, OrderId, OrderListing, OrderPosition, OrderRow, Page, PageRequest, StoreError, Timestamp,
+    OrderCursor, OrderId, OrderListing, OrderPosition, OrderRow, Page, PageRequest, ReturnDate, StoreError, Timestamp,
     read_full_page,
 };
 use sqlx::AssertSqlSafe;
@@ -61,9 +61,9 @@ fn beyond(place: OrderPosition) -> OrderPosition {
     match place {
         OrderPosition::UpdatedAt { at, id } => OrderPosition::UpdatedAt { at, id: end(at, id) },
         OrderPosition::CreatedAt { at, id } => OrderPosition::CreatedAt { at, id: end(at, id) },
-        OrderPosition::ReturnedAt { returned_at: Some(at @ (Timestamp::MAX | Timestamp::MIN)), id, .. } => {
-            OrderPosition::ReturnedAt { returned_at: Some(at), updated_at: at, id: end(at, id) }
-        }
+        OrderPosition::ReturnedAt {
+            returned_at: ReturnDate::At(at @ (Timestamp::MAX | Timestamp::MIN)), id, ..
+        } => OrderPosition::ReturnedAt { returned_at: ReturnDate::At(at), updated_at: at, id: end(at, id) },
         OrderPosition::ReturnedAt { returned_at, updated_at, id } => {
             OrderPosition::ReturnedAt { returned_at, updated_at, id: end(updated_at, id) }
         }

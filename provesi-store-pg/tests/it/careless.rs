@@ -183,6 +183,22 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 3);
 }
 
+#[tokio::test]
+async fn an_infinite_date_of_a_return_hides_no_other_return() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    let dates = ["NULL", "'infinity'", "NULL", "'-infinity'", "'2026-01-01'", "'infinity'"];
+    for (n, date) in (1..).zip(dates) {
+        let rest = format!("NULL, 'returned', 'roto', {date}, now(), '2026-02-0{n}'");
+        row(&mut raw, &format!("A-{n}"), &rest).await;
+    }
+    let listing = OrderListing::returns();
+    for (listing, expected) in [(listing.reversed(), ["A-5", "A-1", "A-3"]), (listing, ["A-3", "A-1", "A-5"])] {
+        let numbers: Vec<_> = listed(store, &listing).await.into_iter().map(|row| row.number).collect();
+        assert_eq!(numbers, expected, "{listing:?}");
+    }
+}
+
 /// A store with the orders and the clients of the cases, as a program without rules would leave them.
 async fn irregular_store() -> Fixture {
     let fixture = Fixture::new().await;

@@ -169,7 +169,7 @@ const OLD: &str = "
         ('order:Ord-1', 3), ('client:070707070707070707070707', 3), ('client:070707070707070707070707', 7)";
 
 /// A file after these migrations, filled by `rows`.
-async fn old_file(path: &Path, migrations: &[&'static str], rows: &str) -> SqliteConnection {
+pub(crate) async fn old_file(path: &Path, migrations: &[&'static str], rows: &str) -> SqliteConnection {
     let mut raw = provesi_store_sqlite::writer_options(path).create_if_missing(true).connect().await.unwrap();
     for text in migrations {
         raw.execute(*text).await.unwrap();

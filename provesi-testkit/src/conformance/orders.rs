@@ -74,6 +74,7 @@ macro_rules! __order_cases {
             returns:
                 reason_and_date_are_kept_and_cleared_together,
                 a_return_without_a_reason_stays_readable,
+                returns_without_a_date_are_listed_before_the_latest,
                 a_reason_that_is_longer_than_one_may_be_given_stays_readable;
             events:
                 every_change_leaves_its_events_in_order,

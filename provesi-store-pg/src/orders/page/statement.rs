@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use provesi_core::{
     Direction, EventGroup, OrderFilter, OrderGroup, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
-    StoreError,
+    ReturnDate, StoreError,
 };
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::{Arguments, Encode, Type};
@@ -180,14 +180,14 @@ pub(super) fn nothing(limit: &str) -> String {
     format!(concat!("SELECT ", order_columns!(), " FROM orders_order WHERE false LIMIT {}"), limit)
 }
 
-/// That an order came back in a period: as conditions on the key of the index of returns.
-fn came_back(period: Period, values: &mut Values) -> Result<Vec<String>, StoreError> {
+/// That an order came back within these bounds: as conditions on the key of the index of returns.
+fn came_back(bounds: [Option<i64>; 2], values: &mut Values) -> Result<Vec<String>, StoreError> {
     let mut conditions = Vec::new();
-    if let Some(from) = period.from {
-        conditions.push(format!(concat!(returned_key!(), " >= {}"), values.bind(Instant::from(from))?));
-    }
-    if let Some(until) = period.until {
-        conditions.push(format!(concat!(returned_key!(), " < {}"), values.bind(Instant::from(until))?));
+    for (comparison, bound) in [">=", "<"].into_iter().zip(bounds) {
+        if let Some(bound) = bound {
+            let bound = values.bind(Instant::from_micros(bound))?;
+            conditions.push(format!(concat!("(", returned_key!(), ") {} {}"), comparison, bound));
+        }
     }
     Ok(conditions)
 }
@@ -231,7 +231,7 @@ fn among(statuses: &BTreeSet<OrderStatus>) -> String {
 pub(super) struct Arm {
     /// On the status.
     condition: Option<String>,
-    /// Whether its orders may have a date of a return. Those of any other status than returned have none.
+    /// Whether its orders may have come back. Those of any other status than returned did not.
     came_back: bool,
     /// Whether it is along an index of the orders of one status.
     is_walk: bool,
@@ -312,7 +312,7 @@ pub(super) fn order(columns: &[&str], direction: Direction) -> String {
 /// A place, as the names of its parameters, in the order of [`Sort::columns`].
 pub(super) struct Place {
     names: Vec<String>,
-    /// Whether it has the date of a return.
+    /// Whether it is that of an order that came back.
     came_back: bool,
 }
 
@@ -323,9 +323,13 @@ impl Place {
                 (vec![values.bind(Instant::from(*at))?, values.bind(id.get())?], false)
             }
             OrderPosition::ReturnedAt { returned_at, updated_at, id } => {
-                let key = returned_at.map_or(Instant::BEFORE_ALL, Instant::from);
+                let key = match returned_at {
+                    ReturnDate::NotReturned => Instant::BEFORE_ALL,
+                    ReturnDate::At(at) => Instant::from(*at),
+                    ReturnDate::Unknown => Instant::AFTER_ALL,
+                };
                 let names = vec![values.bind(key)?, values.bind(Instant::from(*updated_at))?, values.bind(id.get())?];
-                (names, returned_at.is_some())
+                (names, *returned_at != ReturnDate::NotReturned)
             }
             OrderPosition::Number { folded, .. } => (vec![values.bind(folded.clone())?], false),
         };

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use provesi_core::{
     Direction, EventGroup, OrderFilter, OrderGroup, OrderListing, OrderPosition, OrderSort, OrderStatus, Period,
-    StoreError,
+    ReturnDate, StoreError,
 };
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, Encode, Type};
@@ -24,8 +24,9 @@ pub(crate) enum Access {
     Ids(String),
 }
 
-/// `returned_key` of an order that did not come back, as in the schema.
-const NEVER_RETURNED: i64 = -4_611_686_018_427_387_904;
+/// `returned_key` of an order that did not come back, and of a return without a date, as in the schema.
+const NOT_RETURNED: i64 = -4_611_686_018_427_387_904;
+const UNKNOWN_DATE: i64 = 4_611_686_018_427_387_904;
 
 pub(crate) struct Statement {
     pub(crate) text: String,
@@ -117,7 +118,11 @@ impl Values {
     }
 }
 
-fn conditions(filter: &OrderFilter, returned: Period, values: &mut Values) -> Result<Vec<String>, StoreError> {
+fn conditions(
+    filter: &OrderFilter,
+    returned: [Option<i64>; 2],
+    values: &mut Values,
+) -> Result<Vec<String>, StoreError> {
     // Statuses: `possible_statuses`; returns: `returned`, since a page may start at its cursor instead.
     let OrderFilter { statuses: _, client_id, number_part, returned: _ } = filter;
     let mut conditions = Vec::new();
@@ -127,9 +132,9 @@ fn conditions(filter: &OrderFilter, returned: Period, values: &mut Values) -> Re
     if let Some(part) = number_part {
         conditions.push(format!("instr(number_folded, {}) > 0", values.bind(part.as_str().to_owned())?));
     }
-    for (comparison, bound) in [(">=", returned.from), ("<", returned.until)] {
+    for (comparison, bound) in [">=", "<"].into_iter().zip(returned) {
         if let Some(bound) = bound {
-            conditions.push(format!("returned_key {comparison} {}", values.bind(bound.micros())?));
+            conditions.push(format!("returned_key {comparison} {}", values.bind(bound)?));
         }
     }
     Ok(conditions)
@@ -207,7 +212,11 @@ fn bind_place(place: &OrderPosition, values: &mut Values) -> Result<String, Stor
             (values.bind(at.micros())?, None, id)
         }
         OrderPosition::ReturnedAt { returned_at, updated_at, id } => {
-            let key = returned_at.map_or(NEVER_RETURNED, |at| at.micros());
+            let key = match returned_at {
+                ReturnDate::NotReturned => NOT_RETURNED,
+                ReturnDate::At(at) => at.micros(),
+                ReturnDate::Unknown => UNKNOWN_DATE,
+            };
             (values.bind(key)?, Some(values.bind(updated_at.micros())?), id)
         }
         OrderPosition::Number { folded, id } => (values.bind(folded.clone())?, None, id),

@@ -1,10 +1,11 @@
 //! Reason and date of a return.
 
 use provesi_core::{
-    EventKind, Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, ReturnInfo, ReturnReason,
+    EventKind, Expected, NewOrder, Order, OrderListing, OrderRepositoryExt, OrderState, OrderStatus, Period,
+    ReturnInfo, ReturnReason, Timestamp,
 };
 
-use crate::conformance::support::{Orders, all_events};
+use crate::conformance::support::{Orders, all_events, order_pages};
 use crate::data::{at, in_status, new_order, reason, stamp};
 
 /// Case.
@@ -46,6 +47,44 @@ pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
     assert_eq!(named.return_info().map(|info| info.returned_at), Some(at(0)));
     let event = all_events(&store).await.pop().expect("an event");
     assert_eq!(event.kind, EventKind::ReasonChanged { from: None, to: reason("Llegó roto") });
+}
+
+/// Case.
+pub async fn returns_without_a_date_are_listed_before_the_latest(store: Orders) {
+    let returned = |millis| Some(ReturnInfo { reason: reason("roto"), returned_at: millis });
+    let states = [
+        OrderState::restore(OrderStatus::Returned, returned(Timestamp::MAX)),
+        OrderState::restore(OrderStatus::Received, None),
+        OrderState::restore(OrderStatus::Returned, None),
+        OrderState::restore(OrderStatus::Returned, returned(at(5))),
+        OrderState::restore(OrderStatus::Returned, None),
+        OrderState::restore(OrderStatus::Cancelled, None),
+        OrderState::restore(OrderStatus::Returned, returned(at(3))),
+    ];
+    for (number, state) in (0..).zip(states) {
+        let given = NewOrder { state, updated_at: at(number), ..new_order(&format!("A-{number}")) };
+        store.insert(&given, &stamp(0)).await.expect("kept");
+    }
+    let mut listing = OrderListing::returns();
+    let check = async |listing: &OrderListing, expected: &[&str]| {
+        for (listing, expected) in
+            [(listing.clone(), expected.to_vec()), (listing.reversed(), expected.iter().rev().copied().collect())]
+        {
+            for limit in [1, 2, 1_000] {
+                let orders = order_pages(&store, &listing, limit).await;
+                let numbers: Vec<_> = orders.iter().map(|order| order.number.as_str()).collect();
+                assert_eq!(numbers, expected, "pages of {limit}, {listing:?}");
+            }
+        }
+    };
+    check(&listing, &["A-4", "A-2", "A-0", "A-3", "A-6"]).await;
+    listing.filter.statuses.clear();
+    check(&listing, &["A-4", "A-2", "A-0", "A-3", "A-6", "A-5", "A-1"]).await;
+    listing.filter.returned = Period { from: Some(at(4)), until: None };
+    check(&listing, &["A-0", "A-3"]).await;
+    assert_eq!(store.count_all(&listing.filter).await.expect("counted"), 2);
+    listing.filter.returned = Period { from: None, until: Some(at(4)) };
+    check(&listing, &["A-6"]).await;
 }
 
 /// Case.
