@@ -25,6 +25,8 @@
 //! - An error of the caller's `commit` may mean that the transaction was committed and the answer was lost.
 //! - After its first event the transaction should end soon. Until then the feed returns nothing that came later: its readers
 //!   wait and then get [`StoreError::Unavailable`], also within this transaction.
+//! - A write that attaches an order to a client, or changes an entry, keeps others from deleting that client, or changing the
+//!   entry, until the transaction ends. It needs the isolation level `read committed`, and is refused at others.
 //! - Refusals are those of the port at the isolation level `read committed`, the default. At other levels PostgreSQL itself
 //!   refuses to change rows that changed since the transaction began.
 

@@ -134,7 +134,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             let stores = env.stores(args.stores.over(stores))?;
             logging::start(log);
             runtime.block_on(async {
-                let opening = if args.change { Opening::Untouched { shared: false } } else { Opening::AnyPair };
+                let opening = if args.change { Opening::Untouched { shared: false } } else { Opening::Inspect };
                 let stores = Stores::open(&stores, None, opening).await?;
                 let changed = if args.change { stores.change_pair(args.confirm).await } else { Ok(()) };
                 let belongs = stores.show_pair().await;

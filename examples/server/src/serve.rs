@@ -162,6 +162,8 @@ async fn sweep(app: &App) {
 /// Ends the deletions of clients that a process began and did not end, and removes expired idempotency keys, at the start and every
 /// [`SETTLE_INTERVAL`].
 async fn settle(app: &App) {
+    // The first requests after a start go first.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     loop {
         match app.settle_retirements().await {
             Ok(SettledRetirements { finished: 0, lifted: 0, .. }) => {}

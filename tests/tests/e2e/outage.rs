@@ -49,7 +49,11 @@ impl Pair {
 
     async fn is_unavailable(&self, method: Method, path: &str, body: Value) {
         let (status, answer) = self.call(method.clone(), path, body).await;
-        assert_eq!((status, &answer["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("store.unavailable")), "{path}");
+        // A write may have been sent on a connection that broke then.
+        let may_be_unknown = method != Method::GET && status == StatusCode::GATEWAY_TIMEOUT;
+        let code = if may_be_unknown { "outcome_unknown" } else { "store.unavailable" };
+        assert_eq!(answer["code"], code, "{path}");
+        assert!(may_be_unknown || status == StatusCode::SERVICE_UNAVAILABLE, "{path}: {status}");
     }
 
     /// Waits until a path is answered 200 again.

@@ -69,19 +69,26 @@ impl Stores {
     /// Shows the pair on standard output. Returns whether it belongs together.
     pub(crate) async fn show_pair(&self) -> Result<bool, OpenError> {
         let mut out = io::stdout();
-        let Some(Pair { id, partner }) = self.read_pair().await? else {
+        let Some(clients) = self.clients_part() else {
             let _ = writeln!(out, "the clients belong to another process");
             return Ok(true);
         };
+        let orders = self.orders_part();
+        let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
+        let partner = match orders.store.identify().await.map_err(|source| orders.failed(source))? {
+            Some(_) => self.orders.partner().await.map_err(|source| orders.failed(source))?,
+            None => None,
+        };
         let (_, clients, orders) = self.names();
-        let _ = writeln!(out, "clients: {clients}, id {id}");
+        let shown = id.map_or_else(|| "new, without an id".to_owned(), |id| format!("id {id}"));
+        let _ = writeln!(out, "clients: {clients}, {shown}");
         let belongs = match partner {
-            Some(partner) if partner == id => format!("belongs to clients {partner}"),
+            Some(partner) if Some(partner) == id => format!("belongs to clients {partner}"),
             Some(partner) => format!("belongs to other clients, {partner}"),
             None => "no store of clients is recorded".to_owned(),
         };
         let _ = writeln!(out, "orders:  {orders}, {belongs}");
-        Ok(partner == Some(id))
+        Ok(partner.is_some() && partner == id)
     }
 
     /// Records these two as a pair, once the number of orders is confirmed. Migrates a new store of clients, which `migrate`
