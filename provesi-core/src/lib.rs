@@ -27,6 +27,7 @@ mod search;
 mod status;
 mod store_admin;
 mod store_id;
+mod stored;
 mod text;
 mod timestamp;
 mod version;
@@ -69,10 +70,11 @@ pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};
 pub use store_admin::StoreAdmin;
 pub use store_id::StoreId;
+pub use stored::{Record, Stored};
 pub use text::{Address, ClientName, Phone, ReturnReason};
 pub use timestamp::Timestamp;
 pub use version::{Expected, ParseVersionError, Version};
-pub use write::{ClientKey, ClientWrite, OrderAction, OrderKey, OrderWrite, Record, Stored};
+pub use write::{ClientKey, ClientWrite, OrderAction, OrderKey, OrderWrite};
 
 #[cfg(feature = "mock")]
 #[doc(inline)]
