@@ -230,27 +230,40 @@ pub trait OrderRepositoryExt: OrderRepository {
         self.events(&EventQuery { of: EventsOf::All, after, limit }).await
     }
 
-    /// The store of clients that belongs to this store of orders, if it was recorded.
+    /// The entry with this key.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn entry(&self, key: EntryKey) -> Result<Option<Entry>, StoreError> {
+        Ok(self.entries(&EntryQuery::Keys(vec![key])).await?.into_iter().next())
+    }
+
+    /// Changes one entry.
+    ///
+    /// # Errors
+    /// - [`StoreError::EntryConflict`] if its value is not the one that was read.
+    /// - Those of the store.
+    async fn commit_entry(&self, entry: EntryWrite, stamp: &Stamp) -> Result<(), StoreError> {
+        self.commit_one(OrderWrite::entries_alone(vec![entry], stamp.clone())).await.map(drop)
+    }
+
+    /// The id of the store of clients that belongs to this store of orders, if it was recorded.
     ///
     /// # Errors
     /// Those of the store.
     async fn partner(&self) -> Result<Option<StoreId>, StoreError> {
-        let found = self.entries(&EntryQuery::Keys(vec![EntryKey::partner()])).await?;
-        found.first().map(|entry| entry.value.parse()).transpose()
+        self.entry(EntryKey::partner()).await?.map(|entry| entry.value.parse()).transpose()
     }
 
-    /// Records which store of clients belongs to this store of orders, if it is `before` until then.
+    /// Records which store of clients belongs to this store of orders, if the recorded one is `before`.
     ///
     /// # Errors
     /// - [`StoreError::EntryConflict`] if it is another one.
     /// - Those of the store.
     async fn set_partner(&self, before: Option<StoreId>, partner: StoreId, stamp: &Stamp) -> Result<(), StoreError> {
-        let write = EntryWrite {
-            key: EntryKey::partner(),
-            before: before.map(|id| id.to_string()),
-            after: Some((partner.to_string(), None)),
-        };
-        self.commit_one(OrderWrite::entries_alone(vec![write], stamp.clone())).await.map(drop)
+        let before = before.map(|id| id.to_string());
+        let write = EntryWrite { key: EntryKey::partner(), before, after: Some((partner.to_string(), None)) };
+        self.commit_entry(write, stamp).await
     }
 
     /// Makes one write.

@@ -1,4 +1,4 @@
-//! The ids of stores, by which a pair that does not belong together is told from one that does.
+//! Ids of stores, which show whether two stores belong together.
 
 use std::fmt;
 use std::str::FromStr;

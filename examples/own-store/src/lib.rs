@@ -38,7 +38,7 @@ trait Row: Clone + PartialEq + Send + 'static {
     const INDEX: TextTable;
     const UNIQUE: UniqueField;
 
-    /// What a write is told that inserts a row whose id exists.
+    /// The error of an insert whose id exists.
     fn id_taken() -> StoreError;
 
     /// The id, and the key of the index.

@@ -1,8 +1,8 @@
-//! What idempotency keys stand for.
+//! The answers that are stored under idempotency keys.
 //!
-//! A write of an order keeps its answer in the same transaction. A client is in another store: there the key is recorded
-//! first, with the id of a client that is to be made, then the client is written, then the key is marked as done. An answer
-//! holds the order as it was written, and of a client its id alone.
+//! A write of an order stores its answer in the same transaction. Clients are in another store, so a write of a client takes
+//! three steps: record the key with the client's id, write the client, mark the key as done. An answer holds the order as it
+//! was written, but only the id of a client.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::{
     OrderId, OrderRepositoryExt, OrderRow, OrderWrite, PageLimit, Stamp, StoreError, Stored, Timestamp,
 };
 
-/// How long an answer is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// How long an answer is stored.
+const RETENTION: Duration = Duration::from_secs(24 * 3_600);
 
-/// The longest reason that is kept: that of a valid return in UTF-8.
+/// The longest reason that is stored: 2,000 characters of UTF-8, as a valid return may have.
 const MAX_REASON_BYTES: usize = 4 * 2_000;
 
-/// What is kept under a key.
+/// The value of the entry.
 #[derive(Serialize, Deserialize)]
 struct Value {
     /// The fingerprint of the request.
@@ -28,18 +28,18 @@ struct Value {
     answer: Answer,
 }
 
-/// What a write came to.
+/// The outcome of a write.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The order as it was left, or as it was deleted. Its id is that of the entry.
+    /// The order after the write, or before it was deleted. Its id is [`Entry::order_id`].
     Order(Columns),
-    /// The client is being written, or was and nobody knows.
+    /// The client is being written, or the process ended while it was.
     ClientStarted(ClientId),
     /// The client is written.
     ClientDone {
         id: ClientId,
-        /// How many orders a deletion detached.
+        /// The number of orders that a deletion detached.
         detached: Option<u64>,
     },
 }
@@ -68,22 +68,22 @@ impl Columns {
     }
 }
 
-/// A key whose client is being written.
+/// A key that was recorded, and whose client has to be written.
 pub(super) struct Started {
     pub(super) client: ClientId,
     entry: Entry,
 }
 
-/// What a call with a key is to do.
+/// What a call under a key has to do.
 pub(super) enum Turn {
     /// Write the client.
     Write(Started),
-    /// Nothing: it was done. How many orders a deletion detached.
+    /// Nothing: the client was written before. With the number of orders that a deletion detached.
     Done(ClientId, Option<u64>),
 }
 
 impl Turn {
-    /// The key whose client is to be written.
+    /// The recorded key, if the client has to be written.
     pub(super) fn started(self) -> Option<Started> {
         match self {
             Self::Write(started) => Some(started),
@@ -93,30 +93,34 @@ impl Turn {
 }
 
 impl App {
-    /// The write, with what it comes to under the caller's key, if there is one. `row` is the order as it is left, or as it is
-    /// deleted; its id does not count.
-    pub(super) fn keyed(&self, caller: &Caller, write: OrderWrite, row: OrderRow) -> Result<OrderWrite, AppError> {
+    /// The write with its answer, if the caller has a key. `row` is the order after the write, or before it is deleted; its id
+    /// is not used.
+    pub(super) fn with_answer(
+        &self,
+        caller: &Caller,
+        write: OrderWrite,
+        row: impl FnOnce() -> OrderRow,
+    ) -> Result<OrderWrite, AppError> {
         let Some(key) = &caller.idempotency_key else { return Ok(write) };
-        let mut columns = Columns::of(row);
+        let mut columns = Columns::of(row());
         // Another program may have written a text of any length.
         columns.return_reason = columns.return_reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
         let value = value(key, Answer::Order(columns))?;
-        let due_at = Some(write.stamp().at.later(KEPT));
+        let due_at = Some(write.stamp().at.later(RETENTION));
         Ok(write.with_entry(EntryWrite::insert(key.entry(), value, due_at)))
     }
 
-    /// Keeps, under the caller's key, that the order is left as it is.
-    pub(super) async fn keep_unchanged(&self, caller: &Caller, order: &Stored<Order>) -> Result<(), AppError> {
+    /// Stores an unchanged order as the answer under the caller's key.
+    pub(super) async fn answer_unchanged(&self, caller: &Caller, order: &OrderRow) -> Result<(), AppError> {
         if caller.idempotency_key.is_none() {
             return Ok(());
         }
-        let row = order.row.clone();
-        let write = OrderWrite::append(row.id, row.number.clone(), Vec::new(), self.stamp(caller));
-        let write = self.keyed(caller, write, row)?;
+        let write = OrderWrite::append(order.id, order.number.clone(), Vec::new(), self.stamp(caller));
+        let write = self.with_answer(caller, write, || order.clone())?;
         self.orders.commit_one(write).await.map(drop).map_err(AppError::Orders)
     }
 
-    /// The order that an earlier call with the caller's key answered, as it answered it.
+    /// The order that an earlier call with the caller's key returned, as it was then.
     ///
     /// # Errors
     /// [`AppError::KeyReused`] if that was another request; [`AppError::Orders`].
@@ -129,45 +133,40 @@ impl App {
         }
     }
 
-    /// What became of a write of an order: if it was not done, an earlier call with the same key may have done it.
-    pub(super) async fn or_answered(
-        &self,
-        caller: &Caller,
-        result: Result<Stored<Order>, AppError>,
-    ) -> Result<Stored<Order>, AppError> {
-        let error = match result {
-            Err(error) if caller.idempotency_key.is_some() => error,
-            result => return result,
-        };
+    /// The order that an earlier call with the caller's key returned, in place of this error.
+    ///
+    /// # Errors
+    /// `error` if there is none.
+    pub(super) async fn answered_instead(&self, caller: &Caller, error: AppError) -> Result<Stored<Order>, AppError> {
+        let is_answered = matches!(error, AppError::Orders(StoreError::EntryConflict { kind: EntryKind::Answer }));
         match self.answered_order(caller).await {
             Ok(Some(order)) => Ok(order),
-            Err(AppError::KeyReused) => Err(AppError::KeyReused),
-            // The answer is gone since it was in the way.
-            Ok(None) if is_answered(&error) => Err(AppError::Contended),
-            Ok(None) => Err(error),
-            Err(unread) => Err(if is_answered(&error) { unread } else { error }),
+            // The answer expired meanwhile.
+            Ok(None) if is_answered => Err(AppError::Contended),
+            Err(failure) if is_answered || matches!(failure, AppError::KeyReused) => Err(failure),
+            _ => Err(error),
         }
     }
 
-    /// Begins a write of the client `client` under the caller's key, or goes on with one that an earlier call began. `None`
-    /// without a key. With `repeats`, a write of unknown outcome can be made again, since a client has its id once.
+    /// Records the caller's key for a write of a client, or continues an earlier call with it. `None` without a key. With
+    /// `is_repeatable`, a write of unknown outcome is made again: an insert, whose id only one client can have.
     pub(super) async fn begin_client(
         &self,
         caller: &Caller,
         client: ClientId,
-        repeats: bool,
+        is_repeatable: bool,
     ) -> Result<Option<Turn>, AppError> {
         let Some(key) = &caller.idempotency_key else { return Ok(None) };
         let stamp = self.stamp(caller);
-        let (due_at, value) = (stamp.at.later(KEPT), value(key, Answer::ClientStarted(client))?);
+        let (due_at, value) = (stamp.at.later(RETENTION), value(key, Answer::ClientStarted(client))?);
         let write = EntryWrite::insert(key.entry(), value.clone(), Some(due_at));
-        match self.orders.commit_one(OrderWrite::entries_alone(vec![write], stamp)).await {
-            Ok(_) => {
+        match self.orders.commit_entry(write, &stamp).await {
+            Ok(()) => {
                 let entry = Entry { key: key.entry(), value, due_at: Some(due_at), order_id: None };
                 return Ok(Some(Turn::Write(Started { client, entry })));
             }
             Err(StoreError::EntryConflict { .. }) => {}
-            // Nothing is written under a key that is not on record.
+            // The client is not written, and if the key was recorded, it expires.
             Err(StoreError::OutcomeUnknown { source }) => {
                 return Err(AppError::Orders(StoreError::Unavailable { source }));
             }
@@ -175,10 +174,9 @@ impl App {
         }
         match self.answer(key).await? {
             Some((Answer::ClientDone { id, detached }, _)) => Ok(Some(Turn::Done(id, detached))),
-            Some((Answer::ClientStarted(client), entry)) if repeats => {
-                // Made, and deleted since: ids are never used again.
-                let retired = EntryQuery::Keys(vec![EntryKey::retirement(client)]);
-                if !self.orders.entries(&retired).await.map_err(AppError::Orders)?.is_empty() {
+            Some((Answer::ClientStarted(client), entry)) if is_repeatable => {
+                // It was created and deleted since: ids are never used again.
+                if self.orders.entry(EntryKey::retirement(client)).await.map_err(AppError::Orders)?.is_some() {
                     return Err(AppError::ClientNotFound);
                 }
                 Ok(Some(Turn::Write(Started { client, entry })))
@@ -190,7 +188,7 @@ impl App {
         }
     }
 
-    /// Whether an earlier call with the caller's key writes a client now, or its process ended while it did. Leaves no audit
+    /// Whether an earlier call with the caller's key is writing a client, or its process ended while it was. Leaves no audit
     /// record.
     ///
     /// # Errors
@@ -200,32 +198,30 @@ impl App {
         Ok(matches!(self.answer(key).await?, Some((Answer::ClientStarted(_), _))))
     }
 
-    /// Marks a key as done, or removes it if the write was refused and can be tried again.
+    /// Marks a key as done, or removes it if the write was refused, so that the call can be repeated.
     pub(super) async fn end_client(
         &self,
         caller: &Caller,
         started: Option<Started>,
         result: Result<Option<u64>, &AppError>,
     ) {
-        let (Some(Started { client, entry, .. }), Some(key)) = (started, &caller.idempotency_key) else { return };
+        let (Some(Started { client, entry }), Some(key)) = (started, &caller.idempotency_key) else { return };
         let due_at = entry.due_at;
-        let write = match result {
-            Ok(detached) => match value(key, Answer::ClientDone { id: client, detached }) {
-                Ok(done) => EntryWrite::replace(entry, done, due_at),
-                Err(_) => return,
-            },
-            // Whether it was written is for the next call to find out.
+        let write = match result.map(|detached| value(key, Answer::ClientDone { id: client, detached })) {
+            Ok(Ok(done)) => EntryWrite::replace(entry, done, due_at),
+            // The next call has to find out whether it was written.
+            Ok(Err(_)) => return,
             Err(error) if error.is_outcome_unknown() => return,
             Err(_) => EntryWrite::remove(entry),
         };
-        match self.orders.commit_one(OrderWrite::entries_alone(vec![write], self.stamp(caller))).await {
+        match self.orders.commit_entry(write, &self.stamp(caller)).await {
             // Another call with the same key was faster.
-            Ok(_) | Err(StoreError::EntryConflict { .. }) => {}
+            Ok(()) | Err(StoreError::EntryConflict { .. }) => {}
             Err(error) => tell("an idempotency key stays as it is until it expires", &error),
         }
     }
 
-    /// Removes the answers that are older than 24 hours, and returns how many there were.
+    /// Removes the answers that are older than 24 hours and returns their number.
     ///
     /// # Errors
     /// [`AppError::Orders`]: the rest is left to the next call.
@@ -252,20 +248,16 @@ impl App {
         }
     }
 
-    /// What is kept under a key, if that is of the same request.
+    /// The answer under a key.
+    ///
+    /// # Errors
+    /// [`AppError::KeyReused`] if it is that of another request; [`AppError::Orders`].
     async fn answer(&self, key: &IdempotencyKey) -> Result<Option<(Answer, Entry)>, AppError> {
-        let query = EntryQuery::Keys(vec![key.entry()]);
-        let found = self.orders.entries(&query).await.map_err(AppError::Orders)?;
-        let Some(entry) = found.into_iter().next() else { return Ok(None) };
+        let Some(entry) = self.orders.entry(key.entry()).await.map_err(AppError::Orders)? else { return Ok(None) };
         let corrupt = |_| AppError::Orders(StoreError::corrupt("the answer of an idempotency key cannot be read"));
         let Value { request, answer } = serde_json::from_str(&entry.value).map_err(corrupt)?;
         if request == key.request() { Ok(Some((answer, entry))) } else { Err(AppError::KeyReused) }
     }
-}
-
-/// Whether a write was refused because an answer is kept under its key.
-const fn is_answered(error: &AppError) -> bool {
-    matches!(error, AppError::Orders(StoreError::EntryConflict { kind: EntryKind::Answer }))
 }
 
 fn value(key: &IdempotencyKey, answer: Answer) -> Result<String, AppError> {

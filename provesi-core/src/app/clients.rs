@@ -108,7 +108,7 @@ impl App {
             updated_at: now,
         };
         let result = match self.clients.insert(&client).await {
-            // Another call with the same key may have written it: the id is that of the key.
+            // Another call with the same key may have written it: the id is recorded with the key.
             Err(StoreError::AlreadyExists { field }) if started.is_some() => match self.find_client(id).await {
                 Err(AppError::ClientNotFound) => Err(client_error(StoreError::AlreadyExists { field })),
                 result => result,
@@ -260,9 +260,9 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// Deletes a client; its orders stay, without a client. That it is being deleted is on record in the store of orders first:
-    /// from then on no order can be attached to it. If the process ends in between,
-    /// [`settle_retirements`](Self::settle_retirements) does the rest.
+    /// Deletes a client. Its orders stay, without a client. The deletion is first recorded in the store of orders; from then on
+    /// no order can be attached to the client. If the process ends in between,
+    /// [`settle_retirements`](Self::settle_retirements) finishes it.
     ///
     /// # Errors
     /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Contended`], [`AppError::Orders`] or
@@ -293,49 +293,47 @@ impl App {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
-        let mut retirement: Option<Retirement> = None;
+        let mut held: Option<Retirement> = None;
         for _ in 0..EDIT_ATTEMPTS {
-            let current = match (self.expected_client(id, expected).await, retirement.take()) {
-                (Ok(current), held) => {
-                    retirement = held.filter(|held| held.lasts(self.now()));
-                    current
-                }
-                (Err(error), None) => return Err(error),
-                // Somebody else deleted it meanwhile, and may rely on this record of it.
-                (Err(AppError::ClientNotFound), Some(held)) => {
-                    self.finish_now(caller, held).await;
-                    return Err(AppError::ClientNotFound);
-                }
-                (Err(error), Some(held)) => {
-                    self.lift(caller, held).await;
+            let current = match self.expected_client(id, expected).await {
+                Ok(current) => current,
+                Err(error) => {
+                    match (held, &error) {
+                        (None, _) => {}
+                        // Another call deleted it, and may rely on this retirement.
+                        (Some(retirement), AppError::ClientNotFound) => {
+                            self.finish_now(caller, retirement).await;
+                        }
+                        (Some(retirement), _) => self.lift(caller, retirement).await,
+                    }
                     return Err(error);
                 }
             };
-            let held = match retirement.take() {
-                Some(held) => held,
+            let retirement = match held.take().filter(|held| held.lasts(self.now())) {
+                Some(retirement) => retirement,
                 None => self.retire(caller, id).await?,
             };
-            if !held.lasts(self.now()) {
+            if !retirement.lasts(self.now()) {
                 // Recording it took too long.
-                retirement = Some(held);
+                held = Some(retirement);
                 continue;
             }
             match self.clients.commit_one(ClientWrite::delete(current.clone())).await {
                 Ok(()) => {
-                    let detached = self.finish_now(caller, held).await;
+                    let detached = self.finish_now(caller, retirement).await;
                     return Ok(ClientDeletion { client: Some(current), detached });
                 }
-                Err(StoreError::VersionConflict) => retirement = Some(held),
+                Err(StoreError::VersionConflict) => held = Some(retirement),
                 // It may still be deleted.
                 Err(error @ StoreError::OutcomeUnknown { .. }) => return Err(client_error(error)),
                 Err(error) => {
-                    self.lift(caller, held).await;
+                    self.lift(caller, retirement).await;
                     return Err(client_error(error));
                 }
             }
         }
-        if let Some(held) = retirement {
-            self.lift(caller, held).await;
+        if let Some(retirement) = held {
+            self.lift(caller, retirement).await;
         }
         Err(AppError::Contended)
     }

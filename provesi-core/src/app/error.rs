@@ -65,8 +65,8 @@ pub enum AppError {
     /// The audit failed, and nothing is handed out without it.
     #[error("the audit failed")]
     Audit(#[source] StoreError),
-    /// Nobody said who asks for audit records.
-    #[error("nobody said who asks for audit records")]
+    /// The caller is anonymous, and asks for audit records.
+    #[error("an anonymous caller may not read audit records")]
     AuditAnonymous,
     /// The caller may not read the audit records.
     #[error("the caller may not read the audit records")]

@@ -98,13 +98,8 @@ impl App {
     /// In this order: [`AppError::Invalid`] for the number, [`AppError::NumberTaken`], [`AppError::Invalid`] or
     /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or a store's.
     pub async fn create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
-        let result = match self.try_create_order(caller, draft).await {
-            Ok(view) => Ok(view),
-            Err(error) => match self.or_answered(caller, Err(error)).await {
-                Ok(order) => Ok(self.view(order).await),
-                Err(error) => Err(error),
-            },
-        };
+        let result = self.try_create_order(caller, draft).await;
+        let result = self.view_or_answered(caller, result).await;
         let access = Access::write(
             AuditAction::OrderCreate,
             &[Field::OrderNumber, Field::ClientId, Field::Status, Field::ReturnReason],
@@ -132,8 +127,8 @@ impl App {
         };
         let client_id = client.as_ref().map(|client| client.row.id);
         let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
-        let row = OrderRow::from(&order.clone().with_id(OrderId::new(0)));
-        let write = self.keyed(caller, OrderWrite::insert(order.clone(), stamp), row)?;
+        let row = || OrderRow::from(&order.clone().with_id(OrderId::new(0)));
+        let write = self.with_answer(caller, OrderWrite::insert(order.clone(), stamp), row)?;
         let id = match self.orders.commit_one(write).await.map_err(order_error) {
             Ok(id) => id,
             Err(error @ AppError::UnknownClient) => return Err(self.number_first(&order.number, None, error).await),
@@ -179,13 +174,8 @@ impl App {
     ) -> Result<OrderView, AppError> {
         let key = key.into();
         let tried = key_subject(&key);
-        let result = match self.try_edit_order(caller, key, change, expected).await {
-            Ok(view) => Ok(view),
-            Err(error) => match self.or_answered(caller, Err(error)).await {
-                Ok(order) => Ok(self.view(order).await),
-                Err(error) => Err(error),
-            },
-        };
+        let result = self.try_edit_order(caller, key, change, expected).await;
+        let result = self.view_or_answered(caller, result).await;
         let fields = change.fields();
         let access = Access::write(AuditAction::OrderUpdate, &fields);
         self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
@@ -209,11 +199,11 @@ impl App {
             let stamp = self.stamp(caller);
             let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
             let Some(after) = current.with_content(changed, stamp.at) else {
-                self.keep_unchanged(caller, &current).await?;
+                self.answer_unchanged(caller, &current.row).await?;
                 return Ok(self.view(current).await);
             };
             let write = OrderWrite::replace(current, after.clone(), stamp);
-            let write = self.keyed(caller, write, OrderRow::from(&after))?;
+            let write = self.with_answer(caller, write, || OrderRow::from(&after))?;
             match self.orders.commit_one(write).await {
                 Err(StoreError::VersionConflict) => {}
                 Err(error) => return Err(order_error(error)),
@@ -287,8 +277,10 @@ impl App {
     ) -> Result<Stored<Order>, AppError> {
         let key = key.into();
         let tried = key_subject(&key);
-        let result = self.try_delete_order(caller, key, expected).await;
-        let result = self.or_answered(caller, result).await;
+        let result = match self.try_delete_order(caller, key, expected).await {
+            Err(error) => self.answered_instead(caller, error).await,
+            deleted => deleted,
+        };
         let access = Access::write(AuditAction::OrderDelete, &[]);
         let subject = |order: Option<&Stored<Order>>| vec![order.map_or(tried, |order| order_subject(&order.row))];
         self.audited(caller, access, subject, result).await
@@ -307,7 +299,7 @@ impl App {
                 return Err(AppError::OrderChanged { current: Box::new(current) });
             }
             let write = OrderWrite::delete(current.clone(), self.stamp(caller));
-            let write = self.keyed(caller, write, current.row.clone())?;
+            let write = self.with_answer(caller, write, || current.row.clone())?;
             match self.orders.commit_one(write).await {
                 Err(StoreError::VersionConflict) => current = self.load_order(OrderKey::Id(id)).await?,
                 Err(error) => return Err(order_error(error)),
@@ -336,6 +328,18 @@ impl App {
         match self.orders.load(number.into()).await {
             Ok(Some(other)) if own.is_none_or(|own| own.id != other.row.id) => AppError::NumberTaken,
             _ => error,
+        }
+    }
+
+    /// The order of an earlier call with the caller's key in place of an error.
+    async fn view_or_answered(
+        &self,
+        caller: &Caller,
+        result: Result<OrderView, AppError>,
+    ) -> Result<OrderView, AppError> {
+        match result {
+            Err(error) => Ok(self.view(self.answered_instead(caller, error).await?).await),
+            view => view,
         }
     }
 

@@ -1,6 +1,6 @@
-//! Retirements: that a client is being deleted is on record in the store of orders before the client is deleted in its own
-//! store. From then on no order can be attached to it. A process that ends in between leaves the record, which another one
-//! settles once its lease has expired.
+//! Retirements. Before a client is deleted in its own store, the store of orders records that it is being deleted. From then
+//! on no order can be attached to it. If the process ends in between, another one settles the record once its lease has
+//! expired.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     Actor, App, AppError, AuditAction, Caller, ClientId, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, Field,
-    OrderRepositoryExt, OrderWrite, PageLimit, StoreError, Subject, Timestamp,
+    OrderRepositoryExt, PageLimit, StoreError, Subject, Timestamp,
 };
 
-/// How long a deletion may take before another process settles it. Far longer than the deadline of any call, so that a deletion
-/// that is still under way is not taken for one that was broken off, also if the clocks of two machines differ by a minute.
+/// How long a deletion may take before another process settles it. Far longer than the deadline of any call, so that a running
+/// deletion is not taken for an unfinished one, even if the clocks of two machines differ by a minute.
 const LEASE: Duration = Duration::from_secs(180);
 
-/// What of the lease has to be left when the client is deleted.
+/// How much of the lease must be left when the client is deleted.
 const LEFT: Duration = Duration::from_secs(90);
 
 /// What [`App::settle_retirements`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SettledRetirements {
-    /// Deletions that were finished: the client is gone, and no order names it any more.
+    /// Deletions that were finished: the client does not exist, and its orders are detached.
     pub finished: u64,
-    /// How many orders were detached by that.
+    /// The orders that were detached by that.
     pub detached_orders: u64,
     /// Retirements that were lifted: the client still exists.
     pub lifted: u64,
@@ -48,9 +48,9 @@ pub(super) struct Retirement {
     client: ClientId,
     entry: Entry,
     lease_until: Timestamp,
-    /// The entry that was there before, if it was of a deletion that is done.
+    /// The entry that was replaced, if its deletion was done.
     done: Option<Entry>,
-    /// Whether another deletion of the same client was, and may still be, under way: it relies on the entry as well.
+    /// Whether another deletion of the client may be running, which relies on the entry too.
     is_shared: bool,
 }
 
@@ -73,14 +73,14 @@ impl Retirement {
 }
 
 impl App {
-    /// Records that a client is being deleted, with a lease that begins now. Takes over a record that is there, such as that of
-    /// a deletion that failed, or of one that is under way elsewhere.
+    /// Records that a client is being deleted, with a lease that begins now. Replaces an existing record, such as that of a
+    /// deletion that failed or that runs elsewhere.
     pub(super) async fn retire(&self, caller: &Caller, client: ClientId) -> Result<Retirement, AppError> {
         let key = EntryKey::retirement(client);
         let mut before: Option<Entry> = None;
         for _ in 0..EDIT_ATTEMPTS {
             let stamp = self.stamp(caller);
-            // One that cannot be read is taken over like any other.
+            // One that cannot be decoded is replaced like any other.
             let earlier = before.as_ref().and_then(|entry| Value::of(entry).ok());
             let mut lease_until = stamp.at.later(LEASE).to_millis();
             if earlier.as_ref().is_some_and(|earlier| earlier.lease_until == lease_until) {
@@ -94,18 +94,20 @@ impl App {
                 before: before.as_ref().map(|entry| entry.value.clone()),
                 after: Some((value.clone(), Some(lease_until))),
             };
-            // A lease that ends later than this one comes of a clock that was ahead.
+            // A lease that ends later than this one was made by a clock that was ahead.
             let is_running =
                 |earlier: &Value| !earlier.done && stamp.at < earlier.lease_until && earlier.lease_until <= lease_until;
             let is_shared = earlier.as_ref().is_some_and(is_running);
             let done = before.clone().filter(|_| earlier.as_ref().is_some_and(|earlier| earlier.done));
-            match self.orders.commit_one(OrderWrite::entries_alone(vec![write], stamp)).await {
-                Ok(_) => {
+            match self.orders.commit_entry(write, &stamp).await {
+                Ok(()) => {
                     let entry = Entry { key, value, due_at: Some(lease_until), order_id: None };
                     return Ok(Retirement { client, entry, lease_until, done, is_shared });
                 }
-                Err(StoreError::EntryConflict { .. }) => before = self.retirement(&key).await?,
-                // The client is not deleted, whatever became of the record, whose lease ends.
+                Err(StoreError::EntryConflict { .. }) => {
+                    before = self.orders.entry(key.clone()).await.map_err(AppError::Orders)?;
+                }
+                // The client is not deleted, and if the record was made, its lease expires.
                 Err(StoreError::OutcomeUnknown { source }) => {
                     return Err(AppError::Orders(StoreError::Unavailable { source }));
                 }
@@ -115,8 +117,8 @@ impl App {
         Err(AppError::Contended)
     }
 
-    /// Removes the record of a deletion that was refused, or puts back the one that was there. One that another deletion may rely on stays until its lease has
-    /// expired.
+    /// Removes the record of a deletion that was refused, or restores the one that was there before. A record that another
+    /// deletion may rely on stays until its lease has expired.
     pub(super) async fn lift(&self, caller: &Caller, retirement: Retirement) {
         if retirement.is_shared {
             return;
@@ -125,36 +127,35 @@ impl App {
             Some(done) => EntryWrite::replace(retirement.entry, done.value, None),
             None => EntryWrite::remove(retirement.entry),
         };
-        let write = OrderWrite::entries_alone(vec![entry], self.stamp(caller));
-        match self.orders.commit_one(write).await {
+        match self.orders.commit_entry(entry, &self.stamp(caller)).await {
             // Another deletion has taken the record over.
-            Ok(_) | Err(StoreError::EntryConflict { .. }) => {}
+            Ok(()) | Err(StoreError::EntryConflict { .. }) => {}
             Err(error) => tell("a client stays retired until its lease has expired", &error),
         }
     }
 
-    /// Detaches the orders of a client that is deleted, and marks its retirement as done. Returns how many orders there were.
+    /// Detaches the orders of a deleted client and marks its retirement as done. Returns the number of orders.
     pub(super) async fn finish_deletion(&self, caller: &Caller, client: ClientId) -> Result<u64, AppError> {
         let detached =
             self.orders.detach_retired_client(client, &self.stamp(caller)).await.map_err(AppError::Orders)?;
         let key = EntryKey::retirement(client);
         for _ in 0..EDIT_ATTEMPTS {
-            let Some(entry) = self.retirement(&key).await? else { return Ok(detached) };
+            let entry = self.orders.entry(key.clone()).await.map_err(AppError::Orders)?;
+            let Some(entry) = entry else { return Ok(detached) };
             let value = Value::of(&entry).map_err(AppError::Orders)?;
             if value.done {
                 return Ok(detached);
             }
             let done = Value { done: true, address: None, ..value }.to_json().map_err(AppError::Orders)?;
-            let write = EntryWrite::replace(entry, done, None);
-            match self.orders.commit_one(OrderWrite::entries_alone(vec![write], self.stamp(caller))).await {
+            match self.orders.commit_entry(EntryWrite::replace(entry, done, None), &self.stamp(caller)).await {
                 Err(StoreError::EntryConflict { .. }) => {}
-                result => return result.map(|_| detached).map_err(AppError::Orders),
+                result => return result.map(|()| detached).map_err(AppError::Orders),
             }
         }
         Err(AppError::Contended)
     }
 
-    /// As [`finish_deletion`](Self::finish_deletion), after this process deleted the client. What fails here is settled later.
+    /// [`finish_deletion`](Self::finish_deletion) right after the delete. If it fails, the retirement is settled later.
     pub(super) async fn finish_now(&self, caller: &Caller, retirement: Retirement) -> Option<u64> {
         let finished = self.finish_deletion(caller, retirement.client).await;
         match &finished {
@@ -170,10 +171,10 @@ impl App {
         finished.ok()
     }
 
-    /// Settles the deletions whose lease has expired, which the process that began them did not end: if the client is gone, its
-    /// orders are detached on behalf of whoever deleted it; if it still exists, orders can be attached to it again. Looks at
-    /// nothing else: an order that names a missing client without a retirement is for
-    /// [`check_integrity`](Self::check_integrity). Safe beside other processes that do the same.
+    /// Settles unfinished deletions whose lease has expired. If the client does not exist, its orders are detached on behalf of
+    /// the caller who deleted it; if it exists, the retirement is lifted and orders can be attached again. Orders that name a
+    /// missing client without a retirement are left to [`check_integrity`](Self::check_integrity). Several processes may call
+    /// this at the same time.
     ///
     /// # Errors
     /// [`AppError::Clients`] or [`AppError::Orders`]: the rest is left to the next call.
@@ -199,10 +200,8 @@ impl App {
                 };
                 let caller = Caller { actor: value.actor, address: value.address, ..Caller::default() };
                 if existing.contains(&client) {
-                    let lifted = EntryWrite::remove(entry);
-                    let write = OrderWrite::entries_alone(vec![lifted], self.stamp(&caller));
-                    match self.orders.commit_one(write).await {
-                        Ok(_) => settled.lifted += 1,
+                    match self.orders.commit_entry(EntryWrite::remove(entry), &self.stamp(&caller)).await {
+                        Ok(()) => settled.lifted += 1,
                         // Somebody deletes the client again.
                         Err(StoreError::EntryConflict { .. }) => {}
                         Err(error) => return Err(AppError::Orders(error)),
@@ -229,10 +228,5 @@ impl App {
         };
         let access = Access::write(AuditAction::OrderDetach, &[Field::ClientId]);
         self.audited(caller, access, |_| vec![Subject::Client(client)], result).await
-    }
-
-    async fn retirement(&self, key: &EntryKey) -> Result<Option<Entry>, AppError> {
-        let found = self.orders.entries(&EntryQuery::Keys(vec![key.clone()])).await.map_err(AppError::Orders)?;
-        Ok(found.into_iter().next())
     }
 }

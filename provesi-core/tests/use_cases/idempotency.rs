@@ -144,7 +144,7 @@ async fn a_refused_call_leaves_its_key_free() {
     world.app.create_client(&client, draft("ana@example.com")).await.unwrap();
 }
 
-/// Many at once, over two processes.
+/// Concurrent calls in two processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_at_once_under_one_key_get_one_answer() {
     for round in 0..20 {
@@ -172,7 +172,7 @@ async fn an_order_of_unknown_outcome_is_told_by_the_same_key() {
     let (app, faults) = other_process(&world);
     let caller = keyed(&world, "1", "create");
     faults.arm("commit", Fault::FailAfter, 1);
-    // It was made, and the key says so at once.
+    // The order was inserted, and the entry of the key shows it.
     let made = app.create_order(&caller, &order_draft("A-1", None)).await.unwrap();
     faults.arm("commit", Fault::FailAfter, 1);
     faults.arm("entries", Fault::FailBefore, 1);
