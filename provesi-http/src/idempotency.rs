@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use provesi_core::{
-    Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, IdempotencyKey, Invalid,
-};
+use provesi_core::{Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, IdempotencyKey};
+use tower::Service;
 
 use crate::api::Api;
 use crate::body::unread;
+use crate::boundary::Check;
 use crate::error::ApiError;
 use crate::faults::{Fault, Place};
 use crate::json::Json;
@@ -24,41 +23,56 @@ pub(crate) const HEADER: HeaderName = HeaderName::from_static("idempotency-key")
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Reads the key of a write, with the fingerprint of its method, path, query and body, for [`By`](crate::caller::By).
-pub(crate) async fn read(request: Request, next: Next) -> Response {
-    let writes = [Method::POST, Method::PUT, Method::DELETE].contains(request.method());
-    if !writes || !request.headers().contains_key(HEADER) {
-        return next.run(request).await;
+/// Reads the key of a write, with the fingerprint of its method, path, query, `If-Match` and body, for
+/// [`By`](crate::caller::By).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadKey;
+
+impl Check for ReadKey {
+    fn concerns(&self, request: &Request) -> bool {
+        [Method::POST, Method::PUT, Method::DELETE].contains(request.method()) && request.headers().contains_key(HEADER)
     }
-    let mut given = request.headers().get_all(HEADER).iter();
-    let key = match (given.next(), given.next()) {
-        (Some(key), None) => key.to_str().unwrap_or_default().to_owned(),
-        _ => String::new(),
-    };
+
+    async fn pass<S>(self, request: Request, mut inner: S) -> Result<Response, S::Error>
+    where
+        S: Service<Request, Response = Response> + Send + 'static,
+        S::Error: Send,
+        S::Future: Send,
+    {
+        match with_key(request).await {
+            Ok(request) => inner.call(request).await,
+            Err(refused) => Ok(refused.into_response()),
+        }
+    }
+}
+
+/// The request with its [`IdempotencyKey`] among the extensions.
+async fn with_key(request: Request) -> Result<Request, ApiError> {
     let (mut parts, body) = request.into_parts();
     // The limit is the body limit layer's.
-    let body = match to_bytes(body, usize::MAX).await {
-        Ok(body) => body,
-        Err(error) => return unread(error).into_response(),
+    let body = to_bytes(body, usize::MAX).await.map_err(unread)?;
+    let mut given = parts.headers.get_all(HEADER).iter();
+    let key = match (given.next(), given.next()) {
+        (Some(key), None) => key.to_str().unwrap_or_default(),
+        _ => "",
     };
+    let fingerprint = [
+        parts.method.as_str().as_bytes(),
+        parts.uri.path().as_bytes(),
+        parts.uri.query().unwrap_or_default().as_bytes(),
+        parts.headers.get(header::IF_MATCH).map(HeaderValue::as_bytes).unwrap_or_default(),
+        &body,
+    ];
     let actor = parts.extensions.get::<Actor>().cloned().unwrap_or_default();
-    let query = parts.uri.query().unwrap_or_default();
-    let if_match = parts.headers.get(header::IF_MATCH).map(HeaderValue::as_bytes).unwrap_or_default();
-    let request = [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), query.as_bytes(), if_match, &body];
-    match IdempotencyKey::new(&actor, &key, &request) {
-        Ok(key) => {
-            parts.extensions.insert(key);
-            next.run(Request::from_parts(parts, Body::from(body))).await
-        }
-        Err(invalid) => refused(key, invalid).into_response(),
-    }
+    let key = IdempotencyKey::new(&actor, key, &fingerprint).map_err(|invalid| {
+        let place = Place::Header("Idempotency-Key");
+        ApiError::Invalid(Fault::broken_rule(place, Json::Text(key.to_owned()), invalid).into())
+    })?;
+    parts.extensions.insert(key);
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-fn refused(key: String, invalid: Invalid) -> ApiError {
-    ApiError::Invalid(Fault::broken_rule(Place::Header("Idempotency-Key"), Json::Text(key), invalid).into())
-}
-
-/// The writes of clients for which a call waits while an earlier one with its key makes them.
+/// The writes of clients, which wait for an earlier call with the same key that is writing the client.
 impl Api {
     pub(crate) async fn edit_client(
         &self,
@@ -67,15 +81,7 @@ impl Api {
         change: &ClientChange,
         expected: Expected,
     ) -> Result<Client, AppError> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            self.wait_for_key(caller, until).await?;
-            match self.app.edit_client(caller, id, change, expected).await {
-                // Both calls began when nothing was in progress.
-                Err(AppError::KeyInProgress) if Instant::now() < until => {}
-                ended => return ended,
-            }
-        }
+        self.after_earlier_call(caller, || self.app.edit_client(caller, id, change, expected)).await
     }
 
     pub(crate) async fn delete_client(
@@ -84,21 +90,23 @@ impl Api {
         id: ClientId,
         expected: Expected,
     ) -> Result<ClientDeletion, AppError> {
+        self.after_earlier_call(caller, || self.app.delete_client(caller, id, expected)).await
+    }
+
+    async fn after_earlier_call<T, F>(&self, caller: &Caller, write: impl Fn() -> F + Send) -> Result<T, AppError>
+    where
+        F: Future<Output = Result<T, AppError>> + Send,
+    {
         let until = Instant::now() + PATIENCE;
         loop {
-            self.wait_for_key(caller, until).await?;
-            match self.app.delete_client(caller, id, expected).await {
+            while self.app.is_key_in_progress(caller).await? && Instant::now() < until {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match write().await {
                 // Both calls began when nothing was in progress.
                 Err(AppError::KeyInProgress) if Instant::now() < until => {}
                 ended => return ended,
             }
         }
-    }
-
-    async fn wait_for_key(&self, caller: &Caller, until: Instant) -> Result<(), AppError> {
-        while self.app.is_key_in_progress(caller).await? && Instant::now() < until {
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
     }
 }

@@ -1,8 +1,7 @@
-//! A form that comes twice (a double click, a page that is sent again) is done once, and lands where it landed before: its
-//! number is an idempotency key, whose answer the store of orders keeps for 24 hours.
+//! A form that is sent twice (a double click, a reload) is done once and leads to the same place: its number is an idempotency
+//! key.
 
 use provesi_core::{Actor, IdempotencyKey};
-use sha2::{Digest, Sha256};
 
 use super::flash::Message;
 use super::token::FormId;
@@ -14,17 +13,11 @@ pub(crate) struct Landing {
     pub(crate) message: Message,
 }
 
-/// The key of one submit: the form, its path and what was filled in. A form that was filled in anew after it was done (by
-/// the browser's way back) is another one.
+/// The key of a form with its path and fields. A form that is sent with other fields, after the browser went back, has another
+/// key.
 pub(crate) fn key(actor: &Actor, form: FormId, path: &str, fields: &[(String, String)]) -> Option<IdempotencyKey> {
-    let mut digest = Sha256::new();
-    digest.update(form.as_bytes());
-    for part in std::iter::once(path).chain(fields.iter().flat_map(|(name, value)| [&**name, &**value])) {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    let key: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    IdempotencyKey::new(actor, &key, &[]).ok()
+    let key = IdempotencyKey::new(actor, &form.to_string(), &[]).ok()?.part(path);
+    Some(fields.iter().fold(key, |key, (name, value)| key.part(name).part(value)))
 }
 
 #[cfg(test)]

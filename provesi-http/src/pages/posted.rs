@@ -21,7 +21,7 @@ use crate::json::{self, Json};
 #[derive(Debug)]
 pub(crate) struct Posted {
     fields: Vec<(String, String)>,
-    /// Under which it is done once; a service that wants that says so itself.
+    /// The key under which it is done once; `None` of a service, whose form has no number.
     key: Option<IdempotencyKey>,
 }
 
@@ -142,14 +142,14 @@ impl From<Undone> for Failure {
 }
 
 impl Posted {
-    /// The caller, for the writes of this form.
+    /// The caller, with the key of this form.
     pub(crate) fn by(&self, caller: &Caller) -> Caller {
         Caller { idempotency_key: self.key, ..caller.clone() }
     }
 }
 
 impl Pages {
-    /// Does what a form asks for, to its end. `write` has to give its use cases the caller that [`Posted::by`] returned.
+    /// Runs the write of a form to its end. `write` has to give its use cases the caller of [`Posted::by`].
     pub(crate) async fn write<T, F>(&self, write: impl FnOnce(Api) -> F + Send + 'static) -> Result<T, Undone>
     where
         T: Send + 'static,

@@ -4,6 +4,8 @@
 //! another browser does not hold here, no two answers hold the same secret (which is what BREACH needs), and a form that
 //! comes twice can be told from two forms.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -20,9 +22,9 @@ const ID: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FormId([u8; ID]);
 
-impl FormId {
-    pub(crate) const fn as_bytes(&self) -> &[u8] {
-        &self.0
+impl fmt::Display for FormId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
