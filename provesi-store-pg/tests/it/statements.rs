@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{
     Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction,
-    EventGroup, Expected, NumberPart, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing,
+    EventGroup, Expected, NewOrder, NumberPart, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing,
     OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, OrderWrite, PageLimit, PageRequest, Period, Stored,
 };
 use provesi_store_pg::PgStore;
@@ -115,6 +115,21 @@ async fn a_count_of_groups_is_one_statement_with_a_timeout_of_its_own() {
         assert!(text.iter().any(|text| text.contains("statement_timeout")), "{query:?} {text:#?}");
         assert!(!text.iter().any(|text| text.contains("300")), "values are bound: {text:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_statement_locks_no_more_than_200_entries() {
+    let fixture = Fixture::new().await;
+    let (store, statements) = counted(&fixture).await;
+    let insert = |n: u64| {
+        let order = order(&format!("A-{n}"), OrderStatus::Received);
+        let bytes: Vec<u8> = n.to_be_bytes().into_iter().chain([0; 4]).collect();
+        let client_id = Some(ClientId::from_bytes(bytes.try_into().unwrap()));
+        OrderWrite::insert(NewOrder { client_id, ..order }, stamp(1))
+    };
+    let inserts: Vec<_> = (0..1_000).map(insert).collect();
+    assert!(OrderRepository::commit(&store, &inserts).await.iter().all(Result::is_ok));
+    assert_eq!(statements.take().len(), 5, "1,000 orders of 1,000 clients");
 }
 
 /// Of the first 900 orders every 300th gets another number, and every second of the others another status; the rest are

@@ -55,6 +55,7 @@ macro_rules! __order_cases {
                 an_order_and_its_entries_are_written_together_or_not_at_all,
                 each_write_of_a_batch_has_its_own_entries,
                 one_of_many_writes_of_an_entry_is_made,
+                one_of_two_writes_that_exclude_each_other_is_made,
                 due_entries_come_in_pages,
                 no_order_is_attached_to_a_retired_client,
                 orders_are_detached_from_a_retired_client_only,

@@ -8,6 +8,7 @@ mod browser;
 mod chaos;
 mod durability;
 mod hosts;
+mod idempotency;
 mod mistakes;
 mod outage;
 mod pace;

@@ -79,6 +79,13 @@ impl Server {
         Self::serve(place, arguments).await
     }
 
+    /// Another process over the same place, which has to live as long as this one.
+    pub(crate) async fn beside(&self) -> Self {
+        let mut place = Place::behind(&self.place.clients, &self.place.orders, Vec::new());
+        place.variables.clone_from(&self.place.variables);
+        Self::serve(place, &[]).await
+    }
+
     /// The place, to lead the next process somewhere else.
     pub(crate) fn place_mut(&mut self) -> &mut Place {
         &mut self.place

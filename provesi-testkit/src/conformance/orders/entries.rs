@@ -29,9 +29,9 @@ async fn put(store: &Orders, entry: EntryWrite) {
 }
 
 async fn entry(store: &Orders, key: EntryKey) -> Option<Entry> {
-    let found = store.entries(&EntryQuery::Keys(vec![key.clone()])).await.expect("read");
-    assert!(found.len() <= 1 && found.iter().all(|entry| entry.key == key), "{found:?}");
-    found.into_iter().next()
+    let found = store.entry(key.clone()).await.expect("read");
+    assert!(found.iter().all(|entry| entry.key == key), "{found:?}");
+    found
 }
 
 fn attached(number: &str, client: ClientId) -> NewOrder {
@@ -145,6 +145,30 @@ pub async fn one_of_many_writes_of_an_entry_is_made(store: Orders) {
     assert_eq!(made.len(), 1);
     assert_eq!(entry(&store, key("a")).await.expect("there").order_id, made[0]);
     assert_eq!(all_orders(&store).await.len(), 1);
+}
+
+/// Case. Each of two writes requires that the entry of the other does not exist.
+pub async fn one_of_two_writes_that_exclude_each_other_is_made(store: Orders) {
+    let write = |mine: &str, other: &str| {
+        let entry = EntryWrite::insert(key(mine), "1".to_owned(), None);
+        entries_alone(entry).with_condition(EntryCondition::Missing(key(other)))
+    };
+    for round in 0..8 {
+        let [a, b] = ["a", "b"].map(|name| format!("{name}{round}"));
+        let outcomes = if round % 2 == 0 {
+            store.commit(&[write(&a, &b), write(&b, &a)]).await
+        } else {
+            let commit = |write| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { store.commit_one(write).await })
+            };
+            let ended = join_all([commit(write(&a, &b)), commit(write(&b, &a))]).await;
+            ended.into_iter().map(|outcome| outcome.expect("an end")).collect()
+        };
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        let found = store.entries(&EntryQuery::Keys(vec![key(&a), key(&b)])).await.expect("read");
+        assert_eq!(found.len(), 1);
+    }
 }
 
 /// Case.
