@@ -4,7 +4,10 @@
 //! requires something of, and says which writes must not be made. What it sees was committed before it had the lock; the
 //! statement itself has an older snapshot.
 
-use provesi_core::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, OrderId, OrderWrite, StoreError, StoreId};
+use provesi_core::{
+    Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, Invalid, OrderId, OrderWrite, StoreError, StoreId,
+    Timestamp,
+};
 use serde::Serialize;
 use sqlx::postgres::PgConnection;
 
@@ -105,7 +108,8 @@ pub(crate) fn bind(writes: &[&OrderWrite], skips_locked: bool, statement: &mut S
 type EntryRow = (String, String, String, Option<Instant>, Option<i64>);
 
 const BY_KEYS: &str = "\
-    SELECT kind, name, value, due_at, order_id FROM provesi_entries WHERE (kind, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+    SELECT kind, name, value, due_at, order_id FROM provesi_entries \
+    WHERE (kind, name) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
 
 const DUE: &str = "\
     SELECT kind, name, value, due_at, order_id FROM provesi_entries \
@@ -127,7 +131,7 @@ pub(crate) async fn read(connection: &mut PgConnection, query: &EntryQuery) -> R
             }
         }
         EntryQuery::Due { kind, at, after, limit } => {
-            let after = after.clone().unwrap_or((provesi_core::Timestamp::MIN, String::new()));
+            let after = after.clone().unwrap_or((Timestamp::MIN, String::new()));
             let rows = sqlx::query_as(DUE)
                 .bind(kind.as_str())
                 .bind(Instant::from(*at))
@@ -157,7 +161,7 @@ pub(crate) async fn store_id(connection: &mut PgConnection) -> Result<Option<Sto
 
 fn entry((kind, name, value, due_at, order_id): EntryRow) -> Result<Entry, StoreError> {
     let corrupt = || StoreError::corrupt(format!("the entry {kind} {name} cannot be read"));
-    let due_at = due_at.map(TryInto::try_into).transpose().map_err(|_: provesi_core::Invalid| corrupt())?;
+    let due_at = due_at.map(TryInto::try_into).transpose().map_err(|_: Invalid| corrupt())?;
     let kind = EntryKind::from_text(&kind).ok_or_else(corrupt)?;
     Ok(Entry { key: EntryKey::new(kind, name), value, due_at, order_id: order_id.map(OrderId::new) })
 }

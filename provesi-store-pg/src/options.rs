@@ -36,8 +36,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// How a connection to the database at `url` (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`) is to be set up:
-/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, the isolation level `read committed`, no just-in-time compilation, a marker by
-/// which a pooler is noticed, and an `application_name` when the URL has none.
+/// `statement_timeout`, `lock_timeout`, `idle_in_transaction_session_timeout`, the isolation level `read committed`, no
+/// just-in-time compilation, a marker by which a pooler is noticed, and an `application_name` when the URL has none.
 ///
 /// # Errors
 /// - [`StoreError::Backend`] where `url` is none. Says nothing of it: it may hold a password.

@@ -41,9 +41,18 @@ pub(crate) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
     if pending(writer).await?.is_empty() {
         return Ok(());
     }
+    let mut connection = writer.acquire().await.map_err(store_error)?;
+    let migrated = migrate(&mut connection).await;
+    if migrated.is_err() {
+        // A migration that failed may have changed a setting of the connection.
+        connection.close_on_drop();
+    }
+    migrated
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let mut migrator = Migrator::with_migrations(migrations());
     migrator.dangerous_set_table_name(TABLE);
-    let mut connection = writer.acquire().await.map_err(store_error)?;
     let until = Instant::now() + LOCK_PATIENCE;
     loop {
         // SQLite has no lock for migrations alone: with the lock for writing held from the start, a second process

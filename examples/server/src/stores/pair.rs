@@ -1,5 +1,5 @@
-//! Whether the store of clients and the store of orders belong together. Each has an id of its own, and the store of orders remembers
-//! that of its clients.
+//! Whether the store of clients and the store of orders belong together. Each has an id, and the store of orders records that
+//! of its store of clients.
 
 use std::io::{self, Write};
 
@@ -19,8 +19,8 @@ struct Pair {
 }
 
 impl Stores {
-    /// Stops at a pair that does not belong together. With `may_record`, one that nothing speaks against is recorded as a
-    /// pair: one database for both, or orders that name no client.
+    /// Refuses stores that do not belong together. With `may_record`, records a pair that cannot be wrong: one database for
+    /// both, or orders that name no client.
     pub(super) async fn require_pair(&self, may_record: bool) -> Result<(), OpenError> {
         let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
         match partner {
@@ -36,7 +36,7 @@ impl Stores {
         }
     }
 
-    /// Stops before a migration at a pair that is known not to belong together.
+    /// Refuses, before a migration, stores that are known not to belong together.
     pub(super) async fn refuse_foreign(&self) -> Result<(), OpenError> {
         let Some(clients) = self.clients_part() else { return Ok(()) };
         let orders = self.orders_part();
@@ -45,8 +45,8 @@ impl Stores {
         }
         let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
         let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
-        match (partner, id) {
-            (Some(partner), id) if id != Some(partner) => Err(self.foreign(id, partner)),
+        match partner {
+            Some(partner) if id != Some(partner) => Err(self.foreign(id, partner)),
             _ => Ok(()),
         }
     }
