@@ -15,54 +15,42 @@ CREATE INDEX provesi_entries_due ON provesi_entries (kind, due_at, name) WHERE d
 -- The id of this store.
 INSERT INTO provesi_entries (kind, name, value) VALUES ('store', 'id', replace(gen_random_uuid()::text, '-', ''));
 
--- Which writes must not be made, because an entry is not as they require: `n` is the place of the write, `reason` the kind
--- of the entry, or `locked` if another transaction is changing it and `waits` is false.
+-- Locks an entry until the end of the transaction, and says why a write must not be made: the kind of the entry, if it is not as
+-- the write requires; `locked`, if another transaction is changing it and `waits` is false; NULL if nothing is in the way.
+-- A write that changes the entry (`writes`) requires its value as it was read, `before` (NULL: there was none), and locks it
+-- alone; another one requires that it exists or does not (`must_exist`), and shares the lock.
 --
--- `required` is an array of objects: `n`, `kind`, `name`; `writes` if the write changes the entry, `before` its value as it was
--- read (null: there was none); else `exists`, whether there has to be one.
---
--- First the lock of the entry, until the end of the transaction: alone for who changes it, shared for who only requires
--- something of it. Then the look: a volatile function sees in each of its statements what was committed before that
--- statement, so also what was committed while it waited for the lock. The statement that calls it does not: it has its snapshot
--- before its locks. At a higher isolation level this function would not either, so it refuses to run there.
-CREATE FUNCTION provesi_refused(required jsonb, waits boolean, lock_timeout text)
-RETURNS TABLE (n bigint, reason text)
-LANGUAGE plpgsql VOLATILE STRICT AS $$
+-- The look comes after the lock: a volatile function sees in each of its statements what was committed before that statement,
+-- so also what was committed while it waited for the lock. The statement that calls it does not: it has its snapshot before its
+-- locks. At a higher isolation level this function would not either, so it refuses to run there.
+CREATE FUNCTION provesi_refusal(
+    entry_kind text, entry_name text, writes boolean, before text, must_exist boolean, waits boolean, lock_timeout text
+)
+RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    entry  record;
+    lock   bigint := hashtextextended(entry_kind || ':' || entry_name, 1347571542);
     stored text;
-    lock   bigint;
 BEGIN
     IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'this write needs a transaction at the isolation level read committed'
             USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    IF lock_timeout <> '' THEN
+    IF lock_timeout IS NOT NULL THEN
         PERFORM set_config('lock_timeout', lock_timeout, true);
     END IF;
-    FOR entry IN
-        SELECT * FROM jsonb_to_recordset(required)
-            AS given (n bigint, kind text, name text, writes boolean, before text, "exists" boolean)
-        ORDER BY given.kind COLLATE "C", given.name COLLATE "C", given.n
-    LOOP
-        n := entry.n;
-        lock := hashtextextended(entry.kind || ':' || entry.name, 1347571542);
-        reason := 'locked';
-        IF waits AND entry.writes THEN
-            PERFORM pg_advisory_xact_lock(lock);
-        ELSIF waits THEN
-            PERFORM pg_advisory_xact_lock_shared(lock);
-        ELSIF NOT (CASE WHEN entry.writes THEN pg_try_advisory_xact_lock(lock)
-                   ELSE pg_try_advisory_xact_lock_shared(lock) END) THEN
-            RETURN NEXT;
-            CONTINUE;
-        END IF;
-        stored := (SELECT value FROM provesi_entries WHERE kind = entry.kind AND name = entry.name);
-        IF (CASE WHEN entry.writes THEN stored IS DISTINCT FROM entry.before
-            ELSE (stored IS NOT NULL) <> entry."exists" END) THEN
-            reason := entry.kind;
-            RETURN NEXT;
-        END IF;
-    END LOOP;
+    IF waits AND writes THEN
+        PERFORM pg_advisory_xact_lock(lock);
+    ELSIF waits THEN
+        PERFORM pg_advisory_xact_lock_shared(lock);
+    ELSIF NOT (CASE WHEN writes THEN pg_try_advisory_xact_lock(lock)
+               ELSE pg_try_advisory_xact_lock_shared(lock) END) THEN
+        RETURN 'locked';
+    END IF;
+    stored := (SELECT value FROM provesi_entries WHERE kind = entry_kind AND name = entry_name);
+    IF (CASE WHEN writes THEN stored IS DISTINCT FROM before ELSE (stored IS NOT NULL) <> must_exist END) THEN
+        RETURN entry_kind;
+    END IF;
+    RETURN NULL;
 END
 $$;

@@ -1,7 +1,7 @@
 //! Entries: small records of the application's own, changed together with orders.
 //!
-//! Before a statement writes anything, the function `provesi_refused` locks each entry that one of its writes changes or
-//! requires something of, and says which writes must not be made. What it sees was committed before it had the lock; the
+//! Before a statement writes anything, the function `provesi_refusal` locks each entry that one of its writes changes or
+//! requires something of, and says whether the write must not be made. What it sees was committed before it had the lock; the
 //! statement itself has an older snapshot.
 
 use provesi_core::{
@@ -17,17 +17,40 @@ use crate::instant::Instant;
 use crate::sql;
 
 /// The writes that must not be made (`n`), each with a reason. The parameters: the entries, whether to wait for their locks,
-/// and for how long.
+/// and for how long. The locks are taken in one order, so that two statements do not wait for each other.
 macro_rules! refused {
     ($entries:literal, $waits:literal, $lock_timeout:literal) => {
         concat!(
-            "refused AS MATERIALIZED (SELECT n, min(reason) AS reason FROM provesi_refused(",
-            $entries,
-            "::jsonb, ",
+            "refused AS MATERIALIZED (SELECT n, min(reason) AS reason FROM (\
+                SELECT n, provesi_refusal(kind, name, writes, before, must_exist, ",
             $waits,
-            "::boolean, coalesce(",
+            "::boolean, ",
             $lock_timeout,
-            "::text, '')) GROUP BY n)"
+            "::text) AS reason FROM (SELECT * FROM jsonb_to_recordset(",
+            $entries,
+            "::jsonb) AS given (n bigint, kind text, name text, writes boolean, before text, must_exist boolean) \
+                    ORDER BY kind COLLATE \"C\", name COLLATE \"C\", n) AS entry) AS looked \
+                WHERE reason IS NOT NULL GROUP BY n)"
+        )
+    };
+}
+
+/// Likewise for one write that has one condition and changes no entry. The parameters: the kind of the entry, its name, whether
+/// it has to exist, whether to wait for the lock, and for how long.
+macro_rules! refused_by_condition {
+    ($kind:literal, $name:literal, $must_exist:literal, $waits:literal, $lock_timeout:literal) => {
+        concat!(
+            "refused AS MATERIALIZED (SELECT * FROM (SELECT 1::bigint AS n, provesi_refusal(",
+            $kind,
+            "::text, ",
+            $name,
+            "::text, false, NULL, ",
+            $must_exist,
+            "::boolean, ",
+            $waits,
+            "::boolean, ",
+            $lock_timeout,
+            "::text) AS reason OFFSET 0) AS looked WHERE reason IS NOT NULL)"
         )
     };
 }
@@ -59,7 +82,7 @@ macro_rules! put_entries {
     };
 }
 
-pub(crate) use {put_entries, refused, refused_writes};
+pub(crate) use {put_entries, refused, refused_by_condition, refused_writes};
 
 /// What a write requires of an entry, or changes.
 #[derive(Serialize)]
@@ -69,10 +92,23 @@ struct Required<'w> {
     kind: &'static str,
     name: &'w str,
     writes: bool,
-    exists: Option<bool>,
+    must_exist: Option<bool>,
     before: Option<&'w str>,
     value: Option<&'w str>,
     due_at: Option<String>,
+}
+
+/// Binds the parameters of [`refused_by_condition`] up to whether to wait for the lock.
+pub(crate) fn bind_condition(
+    condition: &EntryCondition,
+    skips_locked: bool,
+    statement: &mut Statement,
+) -> Result<(), StoreError> {
+    let EntryKey { kind, name } = condition.key();
+    statement.bind_value(kind.as_str())?;
+    statement.bind_value(name.as_str())?;
+    statement.bind_value(matches!(condition, EntryCondition::Exists(_)))?;
+    statement.bind_value(!skips_locked)
 }
 
 /// Binds the entries of these writes, NULL if they have none, and whether to wait for the locks.
@@ -81,9 +117,9 @@ pub(crate) fn bind(writes: &[&OrderWrite], skips_locked: bool, statement: &mut S
     for (n, write) in (1..).zip(writes) {
         for condition in write.conditions() {
             let EntryKey { kind, name } = condition.key();
-            let exists = Some(matches!(condition, EntryCondition::Exists(_)));
+            let must_exist = Some(matches!(condition, EntryCondition::Exists(_)));
             let (kind, writes) = (kind.as_str(), false);
-            all.push(Required { n, kind, name, writes, exists, before: None, value: None, due_at: None });
+            all.push(Required { n, kind, name, writes, must_exist, before: None, value: None, due_at: None });
         }
         for entry in write.entries() {
             let EntryKey { kind, name } = &entry.key;
@@ -93,7 +129,7 @@ pub(crate) fn bind(writes: &[&OrderWrite], skips_locked: bool, statement: &mut S
                 kind: kind.as_str(),
                 name,
                 writes: true,
-                exists: None,
+                must_exist: None,
                 before: entry.before.as_deref(),
                 value,
                 due_at: due_at.copied().flatten().map(|due_at| due_at.to_string()),

@@ -7,10 +7,10 @@
 
 use std::collections::HashSet;
 
-use provesi_core::{EntryKey, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
+use provesi_core::{EntryCondition, EntryKey, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 
 use crate::commit::{Kind, Statement, Write};
-use crate::entries::{self, put_entries, refused, refused_writes};
+use crate::entries::{self, put_entries, refused, refused_by_condition, refused_writes};
 use crate::events::{self, append_event, append_events};
 use crate::instant::Instant;
 use crate::sql::{self, compare_and_swap, folded, lock_timeout, order_columns, order_fields};
@@ -129,26 +129,30 @@ macro_rules! insert_one {
              FROM (SELECT $1::bigint[], $7::bigint[]) AS given LEFT JOIN done ON true"
         )
     };
+    ($refused:expr, $lock_timeout:literal, $entries:expr) => {
+        insert_one!(
+            concat!($refused, ", "),
+            $lock_timeout,
+            " WHERE NOT EXISTS (SELECT 1 FROM refused)",
+            $entries,
+            "WHEN EXISTS (SELECT 1 FROM refused) THEN (SELECT reason FROM refused) "
+        )
+    };
 }
 
-const INSERT_ONE_WITHOUT_ENTRIES: &str = insert_one!("", "$15", "", "", "");
-
-const INSERT_ONE: &str = insert_one!(
-    concat!(refused!("$15", "$16", "$17"), ", "),
-    "$17",
-    " WHERE NOT EXISTS (SELECT 1 FROM refused)",
-    concat!(", ", put_entries!("$15")),
-    "WHEN EXISTS (SELECT 1 FROM refused) THEN (SELECT reason FROM refused) "
-);
+const INSERT_ONE: &str = insert_one!("", "$15", "", "", "");
+const INSERT_ONE_ON_CONDITION: &str = insert_one!(refused_by_condition!("$15", "$16", "$17", "$18", "$19"), "$19", "");
+const INSERT_ONE_WITH_ENTRIES: &str =
+    insert_one!(refused!("$15", "$16", "$17"), "$17", concat!(", ", put_entries!("$15")));
 
 /// A compare-and-swap of rows that are not refused because of their entries.
 macro_rules! swap {
-    ($entries:literal, $waits:literal, $lock_timeout:literal, $count:ident, $locked:literal, $change:expr) => {
+    ($refused:expr, $lock_timeout:literal, $count:ident, $locked:literal, $change:expr, $entries:expr) => {
         compare_and_swap!(
             "orders_order",
             "before.id",
             order_fields,
-            concat!(refused!($entries, $waits, $lock_timeout), ", "),
+            concat!($refused, ", "),
             concat!(
                 "SELECT before.* FROM ",
                 lock_timeout!($lock_timeout),
@@ -158,7 +162,7 @@ macro_rules! swap {
             ),
             $locked,
             $change,
-            concat!(", ", append_events!(), ", ", put_entries!($entries), " "),
+            concat!(", ", append_events!(), $entries, " "),
             refused_writes!()
         )
     };
@@ -180,15 +184,23 @@ macro_rules! update {
 
 macro_rules! replace {
     ($count:ident, $locked:literal) => {
-        swap!("$23", "$24", "$25", $count, $locked, update!($count))
+        swap!(
+            refused!("$23", "$24", "$25"),
+            "$25",
+            $count,
+            $locked,
+            update!($count),
+            concat!(", ", put_entries!("$23"))
+        )
     };
 }
 
 const REPLACE: &str = replace!(many, "");
 const REPLACE_UNLOCKED: &str = replace!(many, " SKIP LOCKED");
-const REPLACE_ONE: &str = replace!(one, "");
-
-const REPLACE_ONE_WITHOUT_ENTRIES: &str = compare_and_swap!(
+const REPLACE_ONE_WITH_ENTRIES: &str = replace!(one, "");
+const REPLACE_ONE_ON_CONDITION: &str =
+    swap!(refused_by_condition!("$23", "$24", "$25", "$26", "$27"), "$27", one, "", update!(one), "");
+const REPLACE_ONE: &str = compare_and_swap!(
     "orders_order",
     "before.id",
     order_fields,
@@ -202,7 +214,14 @@ const REPLACE_ONE_WITHOUT_ENTRIES: &str = compare_and_swap!(
 
 macro_rules! delete {
     ($locked:literal) => {
-        swap!("$15", "$16", "$17", many, $locked, "DELETE FROM orders_order USING held")
+        swap!(
+            refused!("$15", "$16", "$17"),
+            "$17",
+            many,
+            $locked,
+            "DELETE FROM orders_order USING held",
+            concat!(", ", put_entries!("$15"))
+        )
     };
 }
 
@@ -251,11 +270,13 @@ impl Write for OrderWrite {
     const TEXTS: &'static [&'static str] = &[
         INSERT,
         INSERT_ONE,
-        INSERT_ONE_WITHOUT_ENTRIES,
+        INSERT_ONE_ON_CONDITION,
+        INSERT_ONE_WITH_ENTRIES,
         RESTORE,
         REPLACE,
         REPLACE_ONE,
-        REPLACE_ONE_WITHOUT_ENTRIES,
+        REPLACE_ONE_ON_CONDITION,
+        REPLACE_ONE_WITH_ENTRIES,
         REPLACE_UNLOCKED,
         DELETE,
         DELETE_UNLOCKED,
@@ -302,18 +323,20 @@ impl Write for OrderWrite {
 
     fn text(kind: Kind, writes: &[&Self], skips_locked: bool) -> &'static str {
         let is_one = writes.len() == 1;
-        match (kind, skips_locked) {
-            (Kind::Insert, _) if is_one && has_no_entries(writes) => INSERT_ONE_WITHOUT_ENTRIES,
-            (Kind::Insert, _) if is_one => INSERT_ONE,
-            (Kind::Insert, _) => INSERT,
-            (Kind::Restore, _) => RESTORE,
-            (Kind::Replace | Kind::Rename, false) if is_one && has_no_entries(writes) => REPLACE_ONE_WITHOUT_ENTRIES,
-            (Kind::Replace | Kind::Rename, false) if is_one => REPLACE_ONE,
-            (Kind::Replace | Kind::Rename, false) => REPLACE,
-            (Kind::Replace | Kind::Rename, true) => REPLACE_UNLOCKED,
-            (Kind::Delete, false) => DELETE,
-            (Kind::Delete, true) => DELETE_UNLOCKED,
-            (Kind::Keep, _) => KEEP,
+        match (kind, skips_locked, Needs::of(kind, writes, skips_locked)) {
+            (Kind::Insert, _, Needs::Nothing) => INSERT_ONE,
+            (Kind::Insert, _, Needs::Condition(_)) => INSERT_ONE_ON_CONDITION,
+            (Kind::Insert, ..) if is_one => INSERT_ONE_WITH_ENTRIES,
+            (Kind::Insert, ..) => INSERT,
+            (Kind::Restore, ..) => RESTORE,
+            (Kind::Replace | Kind::Rename, _, Needs::Nothing) => REPLACE_ONE,
+            (Kind::Replace | Kind::Rename, _, Needs::Condition(_)) => REPLACE_ONE_ON_CONDITION,
+            (Kind::Replace | Kind::Rename, false, _) if is_one => REPLACE_ONE_WITH_ENTRIES,
+            (Kind::Replace | Kind::Rename, false, _) => REPLACE,
+            (Kind::Replace | Kind::Rename, true, _) => REPLACE_UNLOCKED,
+            (Kind::Delete, false, _) => DELETE,
+            (Kind::Delete, true, _) => DELETE_UNLOCKED,
+            (Kind::Keep, ..) => KEEP,
         }
     }
 
@@ -330,8 +353,11 @@ impl Write for OrderWrite {
             let rows: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
             bind_rows(&rows, statement)?;
         }
-        let is_without = [INSERT_ONE_WITHOUT_ENTRIES, REPLACE_ONE_WITHOUT_ENTRIES].contains(&statement.text);
-        if is_without { Ok(()) } else { entries::bind(writes, skips_locked, statement) }
+        match Needs::of(kind, writes, skips_locked) {
+            Needs::Nothing => Ok(()),
+            Needs::Condition(condition) => entries::bind_condition(condition, skips_locked, statement),
+            Needs::Entries => entries::bind(writes, skips_locked, statement),
+        }
     }
 
     fn done(id: Option<i64>) -> Option<OrderId> {
@@ -339,8 +365,29 @@ impl Write for OrderWrite {
     }
 }
 
-fn has_no_entries(writes: &[&OrderWrite]) -> bool {
-    writes.iter().all(|write| write.entry_keys().next().is_none())
+/// What a statement requires of entries and changes of them. A single insert or replacement is shorter where that is little.
+enum Needs<'w> {
+    Nothing,
+    Condition(&'w EntryCondition),
+    Entries,
+}
+
+impl<'w> Needs<'w> {
+    fn of(kind: Kind, writes: &[&'w OrderWrite], skips_locked: bool) -> Self {
+        let may_be_short = match kind {
+            Kind::Insert => true,
+            Kind::Replace | Kind::Rename => !skips_locked,
+            Kind::Restore | Kind::Delete | Kind::Keep => false,
+        };
+        match writes {
+            [write] if may_be_short => match (write.conditions(), write.entries()) {
+                ([], []) => Self::Nothing,
+                ([condition], []) => Self::Condition(condition),
+                _ => Self::Entries,
+            },
+            _ => Self::Entries,
+        }
+    }
 }
 
 /// The id of the order, if it has one before the write.
