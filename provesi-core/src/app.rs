@@ -70,6 +70,14 @@ impl App {
         }
     }
 
+    /// This application over other stores, such as those within a transaction of the caller's.
+    #[must_use]
+    pub fn with_stores(mut self, clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
+        self.clients = clients;
+        self.orders = orders;
+        self
+    }
+
     /// This application with another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {

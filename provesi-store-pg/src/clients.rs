@@ -11,7 +11,6 @@ use provesi_core::{
 
 use crate::commit::commit;
 use crate::rows::{Lookup, look_up};
-use crate::session::Session;
 use crate::sql::{client_columns, is_writable};
 use crate::store::{PgStore, writable};
 
@@ -46,11 +45,24 @@ impl ClientRepository for PgStore {
     }
 
     async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
-        get_many(&mut Session::Pool(self), keys).await
+        let (mut ids, mut emails) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                ClientKey::Id(id) => ids.push(id.to_string()),
+                ClientKey::Email(email) => emails.push(email.folded()),
+            }
+        }
+        let by_id = look_up(self, &BY_ID, ids.into_iter()).await;
+        let by_email = look_up(self, &BY_EMAIL, emails.into_iter()).await;
+        let found = keys.iter().map(|key| match key {
+            ClientKey::Id(id) => by_id.get(&id.to_string()),
+            ClientKey::Email(email) => by_email.get(&email.folded()),
+        });
+        found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
-        commit(&mut Session::Pool(self), writes).await
+        commit(self, writes).await
     }
 
     async fn page(
@@ -71,24 +83,4 @@ impl ClientRepository for PgStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.ping_with(|connection, ()| Box::pin(writable(connection, PING))).await
     }
-}
-
-pub(crate) async fn get_many(
-    session: &mut Session<'_, '_>,
-    keys: &[ClientKey],
-) -> Vec<Result<Option<ClientRow>, StoreError>> {
-    let (mut ids, mut emails) = (Vec::new(), Vec::new());
-    for key in keys {
-        match key {
-            ClientKey::Id(id) => ids.push(id.to_string()),
-            ClientKey::Email(email) => emails.push(email.folded()),
-        }
-    }
-    let by_id = look_up(session, &BY_ID, ids.into_iter()).await;
-    let by_email = look_up(session, &BY_EMAIL, emails.into_iter()).await;
-    let found = keys.iter().map(|key| match key {
-        ClientKey::Id(id) => by_id.get(&id.to_string()),
-        ClientKey::Email(email) => by_email.get(&email.folded()),
-    });
-    found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
 }

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 use crate::error::{is_lock_timeout, may_be_of_one_row, write_error};
 use crate::options::LOCK_TIMEOUT;
-use crate::session::Session;
 use crate::sql;
+use crate::store::PgStore;
 
 /// How long a statement of several writes waits for a lock.
 const BATCH_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
@@ -184,17 +184,17 @@ impl Sent {
 }
 
 /// Makes the writes and returns the outcome of each.
-pub(crate) async fn commit<W: Write>(session: &mut Session<'_, '_>, writes: &[W]) -> Vec<Result<W::Done, StoreError>> {
+pub(crate) async fn commit<W: Write>(store: &PgStore, writes: &[W]) -> Vec<Result<W::Done, StoreError>> {
     let mut outcomes = Vec::with_capacity(writes.len());
     let mut rest = writes;
     while !rest.is_empty() {
         let (chunk, others) = rest.split_at(W::chunk_len(rest));
         rest = others;
-        let time = session.time_limit();
+        let time = store.time_limit();
         // A single write has no neighbours that it could hold up.
         let state = if chunk.len() == 1 { State::HeldUp } else { State::Open };
         let states = vec![state; chunk.len()];
-        let batch = Batch { session: &mut *session, time, writes: chunk, states, last_alone: 0, inconclusive: 0 };
+        let batch = Batch { store, time, writes: chunk, states, last_alone: 0, inconclusive: 0 };
         outcomes.append(&mut batch.run().await);
     }
     outcomes
@@ -209,8 +209,8 @@ enum State<T> {
     Ended(Result<T, StoreError>),
 }
 
-struct Batch<'b, 's, 't, W: Write> {
-    session: &'b mut Session<'s, 't>,
+struct Batch<'b, W: Write> {
+    store: &'b PgStore,
     time: Option<TimeLimit>,
     writes: &'b [W],
     states: Vec<State<W::Done>>,
@@ -227,7 +227,7 @@ enum Next {
     Alone(usize),
 }
 
-impl<W: Write> Batch<'_, '_, '_, W> {
+impl<W: Write> Batch<'_, W> {
     async fn run(mut self) -> Vec<Result<W::Done, StoreError>> {
         while let Some(next) = self.next() {
             match next {
@@ -328,7 +328,7 @@ impl<W: Write> Batch<'_, '_, '_, W> {
         let statement = Statement::of(&writes, is_joined)?;
         let sent = Sent { statement, count: part.len(), unique: W::UNIQUE, limit };
         let answers = self
-            .session
+            .store
             .write(self.time.map(|time| time.deadline), sent, |connection, sent| Box::pin(sent.run(connection)));
         for (place, outcome, id) in answers.await? {
             let place = usize::try_from(place).ok().and_then(|place| place.checked_sub(1));

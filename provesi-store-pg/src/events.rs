@@ -161,15 +161,18 @@ const FEED: &str =
 /// The last id that was assigned.
 const LAST: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM provesi_order_events_id_seq";
 
-/// The transactions that hold the lock of those who write events. (With two keys, `objsubid` is 2.)
+/// The other transactions that hold the lock of those who write events. (With two keys, `objsubid` is 2.)
 const WRITERS: &str = "\
     SELECT virtualtransaction FROM pg_locks \
     WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND granted \
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// How long is waited between two looks at the writers, at first and at last.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LAST_WAIT: Duration = Duration::from_millis(32);
+
+/// How long in all.
+const WRITERS_DEADLINE: Duration = Duration::from_secs(2);
 
 async fn feed(
     connection: &mut PgConnection,
@@ -195,11 +198,15 @@ async fn feed(
     read_full_page(limit.get(), place(after), read, |row: &EventRow| row.id).await
 }
 
-/// Waits until every transaction is done that is writing events now.
+/// Waits until every other transaction is done that is writing events now.
 async fn wait_for_writers(connection: &mut PgConnection) -> Result<(), StoreError> {
     let mut awaited = writers(connection).await?;
     let mut wait = FIRST_WAIT;
+    let until = tokio::time::Instant::now() + WRITERS_DEADLINE;
     while !awaited.is_empty() {
+        if tokio::time::Instant::now() >= until {
+            return Err(StoreError::unavailable("another transaction that writes events does not end"));
+        }
         tokio::time::sleep(wait).await;
         wait = LAST_WAIT.min(wait * 2);
         let left = writers(connection).await?;

@@ -12,6 +12,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use crate::commit::TimeLimit;
 use crate::error::{allows_reuse, is_conflict, is_lost, store_error, unconfirmed};
 use crate::lease::Lease;
 use crate::store::PgStore;
@@ -44,7 +45,7 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Read, Instant::now() + self.deadlines.call, arguments, call).await
+        self.read_until(self.deadlines.call, arguments, call).await
     }
 
     /// Runs a read whose time is proportional to the table.
@@ -53,7 +54,18 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Read, Instant::now() + self.deadlines.scan, arguments, call).await
+        self.read_until(self.deadlines.scan, arguments, call).await
+    }
+
+    async fn read_until<A, T>(&self, deadline: Duration, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        match &self.transaction {
+            Some(transaction) => transaction.run(false, arguments, call).await,
+            None => self.run(Mode::Read, Instant::now() + deadline, arguments, call).await,
+        }
     }
 
     /// Runs a write of one statement. Repeats it after a conflict, when the server has rolled it back.
@@ -68,7 +80,7 @@ impl PgStore {
         T: Send + 'static,
     {
         let deadline = deadline.unwrap_or_else(|| Instant::now() + self.deadlines.call);
-        self.run(Mode::Statement, deadline, arguments, call).await
+        self.write_by(Mode::Statement, deadline, arguments, call).await
     }
 
     /// Runs a write in a transaction, which is committed when the call succeeds. Repeats it after a conflict.
@@ -77,7 +89,31 @@ impl PgStore {
         A: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.run(Mode::Transaction, Instant::now() + self.deadlines.call, arguments, call).await
+        self.write_by(Mode::Transaction, Instant::now() + self.deadlines.call, arguments, call).await
+    }
+
+    async fn write_by<A, T>(
+        &self,
+        mode: Mode,
+        deadline: Instant,
+        arguments: A,
+        call: Call<A, T>,
+    ) -> Result<T, StoreError>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        match &self.transaction {
+            Some(transaction) => transaction.run(true, arguments, call).await,
+            None => self.run(mode, deadline, arguments, call).await,
+        }
+    }
+
+    /// The limit of a call that starts now; none in a transaction of the caller's.
+    pub(crate) fn time_limit(&self) -> Option<TimeLimit> {
+        let limit = self.deadlines.call;
+        let starting_now = || TimeLimit { deadline: Instant::now() + limit, reserve: limit / 4 };
+        self.transaction.is_none().then(starting_now)
     }
 
     /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. The

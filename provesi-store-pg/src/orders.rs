@@ -17,7 +17,6 @@ use tokio::sync::Mutex;
 use crate::commit::commit;
 use crate::error::store_error;
 use crate::rows::{ClientIdRow, Lookup, look_up};
-use crate::session::Session;
 use crate::sql::{self, client, folded, is_writable, order_columns};
 use crate::store::{PgStore, writable};
 use crate::{entries, events};
@@ -78,11 +77,24 @@ impl OrderRepository for PgStore {
     }
 
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        get_many(&mut Session::Pool(self), keys).await
+        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                OrderKey::Id(id) => ids.push(id.get()),
+                OrderKey::Number(number) => numbers.push(number.folded()),
+            }
+        }
+        let by_id = look_up(self, &BY_ID, ids.into_iter()).await;
+        let by_number = look_up(self, &BY_NUMBER, numbers.into_iter()).await;
+        let found = keys.iter().map(|key| match key {
+            OrderKey::Id(id) => by_id.get(&id.get()),
+            OrderKey::Number(number) => by_number.get(&number.folded()),
+        });
+        found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
-        commit(&mut Session::Pool(self), writes).await
+        commit(self, writes).await
     }
 
     async fn page(
@@ -145,26 +157,6 @@ async fn count_by_client(store: &PgStore, ids: &[ClientId]) -> Result<OrderCount
         }
     }
     Ok(counts)
-}
-
-pub(crate) async fn get_many(
-    session: &mut Session<'_, '_>,
-    keys: &[OrderKey],
-) -> Vec<Result<Option<OrderRow>, StoreError>> {
-    let (mut ids, mut numbers) = (Vec::new(), Vec::new());
-    for key in keys {
-        match key {
-            OrderKey::Id(id) => ids.push(id.get()),
-            OrderKey::Number(number) => numbers.push(number.folded()),
-        }
-    }
-    let by_id = look_up(session, &BY_ID, ids.into_iter()).await;
-    let by_number = look_up(session, &BY_NUMBER, numbers.into_iter()).await;
-    let found = keys.iter().map(|key| match key {
-        OrderKey::Id(id) => by_id.get(&id.get()),
-        OrderKey::Number(number) => by_number.get(&number.folded()),
-    });
-    found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
 }
 
 async fn client_ids(

@@ -25,8 +25,15 @@ const BACKEND: &str = "SELECT pg_backend_pid()";
 const SET: &str = "SELECT set_config($1, $2, false)";
 
 /// How often the servers of two connections are compared. One comparison is enough when a pooler is idle; when others use
-/// it, the first connection may get its former server again by chance.
+/// it, the first connection may get its former server again, because the others hold the rest.
+const FIRST_COMPARISONS: u32 = 40;
+
+/// Likewise once a pooler in session mode was seen.
 const COMPARISONS: u32 = 8;
+
+/// The longest pause between two comparisons. Without pauses, connections that start together compare in step, and each keeps
+/// finding the one server that the others leave.
+const MAX_PAUSE_MS: u64 = 2;
 
 /// How long the second connection may wait for a server.
 const WAIT: Duration = Duration::from_millis(700);
@@ -79,7 +86,8 @@ impl Pooler {
         };
         let mut other = other.map_err(connect_error)?;
         let backend = text(connection, BACKEND).await.map_err(store_error)?;
-        for _ in 0..COMPARISONS {
+        let comparisons = if self.keeps_sessions.load(Ordering::Relaxed) { COMPARISONS } else { FIRST_COMPARISONS };
+        for _ in 0..comparisons {
             match timeout(WAIT, sqlx::raw_sql("BEGIN").execute(&mut other)).await {
                 Ok(Ok(_)) => {}
                 // In statement mode, no transaction is allowed.
@@ -94,6 +102,7 @@ impl Pooler {
                 return Ok(false);
             }
             sqlx::raw_sql("ROLLBACK").execute(&mut other).await.map_err(store_error)?;
+            tokio::time::sleep(Duration::from_millis(rand::random_range(0..=MAX_PAUSE_MS))).await;
         }
         Ok(true)
     }

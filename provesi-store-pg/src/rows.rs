@@ -11,8 +11,8 @@ use sqlx::{Decode, Encode, FromRow, Postgres, Row, Type};
 
 use crate::error::store_error;
 use crate::instant::Instant;
-use crate::session::Session;
 use crate::sql;
+use crate::store::PgStore;
 
 /// A row that is decoded column by column, in the order of `order_columns` and `client_columns`.
 pub(crate) trait Columns: Sized {
@@ -164,7 +164,7 @@ pub(crate) struct Lookup {
 
 /// Reads the rows of `keys`. A failure is at each key that it concerns.
 pub(crate) async fn look_up<K, R>(
-    session: &mut Session<'_, '_>,
+    store: &PgStore,
     lookup: &'static Lookup,
     keys: impl Iterator<Item = K> + Send,
 ) -> Found<K, R>
@@ -176,7 +176,7 @@ where
     let keys: Vec<K> = keys.collect::<HashSet<_>>().into_iter().collect();
     let mut found = Found::with_capacity(keys.len());
     for keys in keys.chunks(sql::CHUNK) {
-        let rows = session.read((lookup, keys.to_vec()), |connection, (lookup, keys)| {
+        let rows = store.read((lookup, keys.to_vec()), |connection, (lookup, keys)| {
             Box::pin(async move {
                 let rows = match keys.as_slice() {
                     // Does not wait for the end of the answer.

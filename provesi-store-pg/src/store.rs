@@ -19,6 +19,7 @@ use crate::health::{self, Health};
 use crate::lease::Lease;
 use crate::options::{self, Deadlines};
 use crate::pooler::Pooler;
+use crate::transaction::SharedTransaction;
 use crate::{contents, entries, migrations};
 
 /// How long [`PgStore::close`] waits for calls. Longer than the deadline of a write.
@@ -40,6 +41,8 @@ pub struct PgStore {
     pub(crate) deadlines: Deadlines,
     pub(crate) health: Arc<Health>,
     pooler: Arc<Pooler>,
+    /// The caller's, in which every call is made.
+    pub(crate) transaction: Option<SharedTransaction>,
     /// Held while a connection is made to learn why there are none.
     probing: Arc<Mutex<()>>,
 }
@@ -54,6 +57,7 @@ impl PgStore {
             deadlines: Deadlines::DEFAULT,
             health: Arc::default(),
             pooler: Arc::default(),
+            transaction: None,
             probing: Arc::default(),
         }
     }
@@ -78,10 +82,58 @@ impl PgStore {
         Ok(Self::new(options::pool_options(connections).connect_lazy_with(options)))
     }
 
-    /// The pool, for transactions of the caller's, see [`in_transaction`](crate::in_transaction).
+    /// The pool, for transactions and other statements of the caller's.
     #[must_use]
     pub const fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Begins a transaction of the caller's on a connection of the pool. Of another connection, use [`SharedTransaction::new`].
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] when there is no connection in time.
+    pub async fn begin(&self) -> Result<SharedTransaction, StoreError> {
+        self.pool.begin().await.map(SharedTransaction::new).map_err(connect_error)
+    }
+
+    /// This store in a transaction of the caller's: changes of orders and clients are committed together with the caller's own.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use provesi_core::{App, Caller, OrderDraft};
+    /// use provesi_store_pg::PgStore;
+    ///
+    /// # async fn receive(store: PgStore, app: App, caller: Caller, draft: OrderDraft) -> Result<(), Box<dyn std::error::Error>> {
+    /// let transaction = store.begin().await?;
+    /// let inside = store.in_transaction(&transaction);
+    /// let app = app.with_stores(Arc::new(inside.clone()), Arc::new(inside));
+    ///
+    /// let order = app.create_order(&caller, &draft).await?.order.row;
+    /// sqlx::query("INSERT INTO shelves (order_id) VALUES ($1)")
+    ///     .bind(order.id.get())
+    ///     .execute(&mut *transaction.lock().await?)
+    ///     .await?;
+    /// transaction.take().await?.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What differs from other calls:
+    /// - A change is durable once the caller commits. A write that is refused, or fails, leaves the transaction as it was: the
+    ///   caller can go on with it. A read that fails ends it, as PostgreSQL does.
+    /// - Nothing is repeated, and the only deadlines are those of the session. If PostgreSQL rolls the transaction back because of
+    ///   another one, or a lock times out, that is [`StoreError::Unavailable`], and the caller starts the transaction over.
+    /// - A transaction that is dropped is rolled back, wherever it stands. This holds for pools that are made from
+    ///   [`pool_options`](crate::pool_options), which check a connection that returns to them.
+    /// - After its first event the transaction should end soon: until then the feed returns nothing that came later to others.
+    ///   Readers of the feed wait, and then get [`StoreError::Unavailable`].
+    /// - A write that attaches an order to a client, or changes an entry, keeps others from deleting that client, or changing the
+    ///   entry, until the transaction ends. It needs the isolation level `read committed`, and is refused at others.
+    /// - [`migrate`](StoreAdmin::migrate) is refused, and [`close`](StoreAdmin::close) does nothing.
+    #[must_use]
+    pub fn in_transaction(&self, transaction: &SharedTransaction) -> Self {
+        Self { transaction: Some(transaction.clone()), ..self.clone() }
     }
 
     /// A connection that is ready for use. The wait for it ends with the caller.
@@ -160,7 +212,7 @@ impl PgStore {
             Err(StoreError::Backend { source }) => return Err(StoreError::Unavailable { source }),
             Err(other) => return Err(other),
         }
-        if self.health.wants_probe() {
+        if self.transaction.is_none() && self.health.wants_probe() {
             let probe = self.transact((), |connection, ()| {
                 Box::pin(async move { connection.execute(PROBE_DISK).await.map(drop).map_err(store_error) })
             });
@@ -191,6 +243,9 @@ impl StoreAdmin for PgStore {
         if self.pending_migrations().await?.is_empty() {
             return Ok(());
         }
+        if self.transaction.is_some() {
+            return Err(StoreError::backend("a database is not migrated in a transaction of the caller's"));
+        }
         // Dropped at the end, which closes its connection.
         let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;
         let migrated = AssertUnwindSafe(migrations::run(&mut lease)).catch_unwind().await;
@@ -210,7 +265,11 @@ impl StoreAdmin for PgStore {
         self.read((), |connection, ()| Box::pin(contents::foreign_tables(connection))).await
     }
 
+    /// Does nothing in a transaction of the caller's.
     async fn close(&self) {
+        if self.transaction.is_some() {
+            return;
+        }
         if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
             tracing::warn!("connections were closed while calls were running on them");
         }

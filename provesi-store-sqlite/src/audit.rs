@@ -66,8 +66,7 @@ impl AuditStore for SqliteStore {
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        let mut connection = self.readers.pool.acquire().await.map_err(|error| self.readers.failed(error))?;
-        append::head(&mut connection).await
+        append::head(&mut *self.readers.connection().await?).await
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
@@ -82,7 +81,7 @@ impl AuditStore for SqliteStore {
                 if let Some(subject) = subject { latest.bind(subject.to_string()) } else { latest }
             }
         };
-        let rows = rows.fetch_all(&self.readers.pool).await.map_err(|error| match query {
+        let rows = rows.fetch_all(&mut *self.readers.connection().await?).await.map_err(|error| match query {
             // Checking the chain reads the index at random: damage there is a finding, and no reason to refuse writes.
             AuditQuery::Chain { .. } if is_damage(&error) => StoreError::corrupt(error),
             _ => self.readers.failed(error),

@@ -92,7 +92,8 @@ pub(crate) async fn read(readers: &Readers, query: &EntryQuery) -> Result<Vec<En
         EntryQuery::Keys(keys) => {
             let keys: Vec<_> = keys.iter().map(|key| (key.kind.as_str(), &key.name)).collect();
             for keys in keys.chunks(sql::CHUNK) {
-                let rows = sqlx::query_as(BY_KEYS).bind(sql::json(keys)?).fetch_all(&readers.pool).await;
+                let rows =
+                    sqlx::query_as(BY_KEYS).bind(sql::json(keys)?).fetch_all(&mut *readers.connection().await?).await;
                 found.extend(rows.map_err(|error| readers.failed(error))?);
             }
         }
@@ -104,7 +105,7 @@ pub(crate) async fn read(readers: &Readers, query: &EntryQuery) -> Result<Vec<En
                 .bind(due_after.micros())
                 .bind(name_after)
                 .bind(sql::limit(limit.get()))
-                .fetch_all(&readers.pool)
+                .fetch_all(&mut *readers.connection().await?)
                 .await;
             found = rows.map_err(|error| readers.failed(error))?;
         }

@@ -19,8 +19,10 @@ mod readers;
 mod rows;
 mod sql;
 mod store;
+mod transaction;
 mod writer;
 
 pub use contents::foreign_tables;
 pub use options::{reader_options, reader_pool_options, writer_options, writer_pool_options};
 pub use store::SqliteStore;
+pub use transaction::{Locked, SharedTransaction};

@@ -63,10 +63,11 @@ where
     let rows = match keys {
         // Does not wait until SQLite has looked for a second row.
         [key] => {
-            let row = sqlx::query_as(lookup.one).bind(key.clone()).fetch_optional(&readers.pool).await;
+            let row =
+                sqlx::query_as(lookup.one).bind(key.clone()).fetch_optional(&mut *readers.connection().await?).await;
             row.map(|row| row.into_iter().collect())
         }
-        keys => sqlx::query_as(lookup.many).bind(sql::json(keys)?).fetch_all(&readers.pool).await,
+        keys => sqlx::query_as(lookup.many).bind(sql::json(keys)?).fetch_all(&mut *readers.connection().await?).await,
     };
     rows.map_err(|error| readers.failed(error))
 }

@@ -38,10 +38,10 @@ fn migrations() -> Vec<Migration> {
 
 /// Brings the schema up to date, in one transaction.
 pub(crate) async fn run(writer: &SqlitePool) -> Result<(), StoreError> {
-    if pending(writer).await?.is_empty() {
+    let mut connection = writer.acquire().await.map_err(store_error)?;
+    if pending(&mut connection).await?.is_empty() {
         return Ok(());
     }
-    let mut connection = writer.acquire().await.map_err(store_error)?;
     let migrated = migrate(&mut connection).await;
     if migrated.is_err() {
         // A migration that failed may have changed a setting of the connection.
@@ -70,9 +70,8 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
 }
 
 /// The descriptions of the migrations that the file lacks, in their order.
-pub(crate) async fn pending(pool: &SqlitePool) -> Result<Vec<String>, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    let applied = applied(&mut connection).await?;
+pub(crate) async fn pending(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    let applied = applied(connection).await?;
     let known = migrations();
     for migration in &applied {
         match known.iter().find(|known| known.version == migration.version) {
@@ -91,15 +90,13 @@ pub(crate) async fn pending(pool: &SqlitePool) -> Result<Vec<String>, StoreError
 const STORE_ID: &str = "SELECT value FROM entries WHERE kind = 'store' AND name = 'id'";
 
 /// The id of the store in the file; `None` before the migration that gives it one.
-pub(crate) async fn store_id(pool: &SqlitePool) -> Result<Option<StoreId>, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
+pub(crate) async fn store_id(connection: &mut SqliteConnection) -> Result<Option<StoreId>, StoreError> {
     let tables: i64 =
         sqlx::query_scalar(HAS_TABLE).bind("entries").fetch_one(&mut *connection).await.map_err(store_error)?;
     if tables == 0 {
         return Ok(None);
     }
-    let id: Option<String> =
-        sqlx::query_scalar(STORE_ID).fetch_optional(&mut *connection).await.map_err(store_error)?;
+    let id: Option<String> = sqlx::query_scalar(STORE_ID).fetch_optional(connection).await.map_err(store_error)?;
     id.map(|id| id.parse()).transpose()
 }
 

@@ -26,14 +26,16 @@ where
     R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     T: TryFrom<R, Error = StoreError>,
 {
-    let rows = query(wanted)?.fetch_all(&readers.pool).await.map_err(|error| readers.failed(error))?;
+    let rows =
+        query(wanted)?.fetch_all(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
     let is_all = rows.len() < wanted;
     let records = skip_corrupt(rows.into_iter().map(T::try_from))?;
     if is_all || records.len() == wanted {
         return Ok(records);
     }
     let query = query(usize::MAX)?;
-    let mut rows = query.fetch(&readers.pool);
+    let mut connection = readers.connection().await?;
+    let mut rows = query.fetch(&mut *connection);
     let (mut records, mut skipped) = (Vec::with_capacity(wanted), 0);
     while records.len() < wanted {
         let Some(row) = rows.try_next().await.map_err(|error| readers.failed(error))? else { break };

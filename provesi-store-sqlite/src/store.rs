@@ -7,11 +7,13 @@ use std::{fmt, io};
 use async_trait::async_trait;
 use provesi_core::{StoreAdmin, StoreError, StoreId};
 use sqlx::sqlite::SqlitePool;
+use tokio::time::Instant;
 
-use crate::error::is_busy;
+use crate::error::{is_busy, store_error};
 use crate::file::{self, OpenFile};
 use crate::health::Health;
 use crate::readers::Readers;
+use crate::transaction::SharedTransaction;
 use crate::writer::Writer;
 use crate::{migrations, options};
 
@@ -48,7 +50,7 @@ impl SqliteStore {
         let health = Health::default();
         let writer = Writer::spawn(writers.clone(), file.clone(), health.clone());
         let pings = options::reader_pool_options(1).connect_lazy_with((*pool.connect_options()).clone());
-        Self { readers: Readers { pool, health }, writer, writers, pings, file }
+        Self { readers: Readers { pool, health, transaction: None }, writer, writers, pings, file }
     }
 
     /// A store over the existing file at `path`: [`new`](Self::new) with this crate's options and at most `readers`
@@ -97,6 +99,72 @@ impl SqliteStore {
         Ok(Self::over(writer, readers, file))
     }
 
+    /// Begins a transaction of the caller's, which holds the lock for writing. The other writes of this store wait for it, five
+    /// seconds at most, and so do those of other processes: it should end soon.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] if another write or process holds the lock for too long.
+    /// - [`StoreError::Degraded`] if the file is no longer at its path.
+    pub async fn begin(&self) -> Result<SharedTransaction, StoreError> {
+        self.file.check()?;
+        let until = Instant::now() + options::LOCK_PATIENCE;
+        loop {
+            match self.writers.begin_with("BEGIN IMMEDIATE").await {
+                Ok(transaction) => return Ok(SharedTransaction::new(transaction, self.file.clone())),
+                Err(error) if is_busy(&error) && Instant::now() < until => {}
+                Err(error) => return Err(store_error(error)),
+            }
+        }
+    }
+
+    /// This store in a transaction of the caller's: changes of orders and clients are committed together with the caller's own.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use provesi_core::{App, Caller, OrderDraft, OrderStatus, StoreAdmin};
+    /// use provesi_store_sqlite::SqliteStore;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let store = SqliteStore::open_or_create(dir.path().join("provesi.db"), 4).await?;
+    /// # store.migrate().await?;
+    /// let app = App::new(Arc::new(store.clone()), Arc::new(store.clone()));
+    /// let transaction = store.begin().await?;
+    /// let inside = store.in_transaction(&transaction);
+    /// let app = app.with_stores(Arc::new(inside.clone()), Arc::new(inside));
+    ///
+    /// let draft = OrderDraft {
+    ///     number: "Ord-001".to_owned(),
+    ///     client_id: None,
+    ///     status: OrderStatus::Received,
+    ///     return_reason: None,
+    /// };
+    /// let order = app.create_order(&Caller::system("example")?, &draft).await?.order.row;
+    /// let mut connection = transaction.lock().await?;
+    /// sqlx::query("CREATE TABLE IF NOT EXISTS shelves (order_id INTEGER)").execute(&mut *connection).await?;
+    /// sqlx::query("INSERT INTO shelves VALUES (?1)").bind(order.id.get()).execute(&mut *connection).await?;
+    /// drop(connection);
+    /// transaction.take().await?.commit().await?;
+    /// # store.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What differs from other calls:
+    /// - A change is durable once the caller commits. A write that is refused, or fails, leaves the transaction as it was: the
+    ///   caller can go on with it.
+    /// - Writes do not wait in the queue, and share no commit with others.
+    /// - [`migrate`](StoreAdmin::migrate) is refused, and [`close`](StoreAdmin::close) does nothing.
+    #[must_use]
+    pub fn in_transaction(&self, transaction: &SharedTransaction) -> Self {
+        let mut inside = self.clone();
+        inside.readers.transaction = Some(transaction.clone());
+        inside.writer.transaction = Some(transaction.clone());
+        inside
+    }
+
     /// Checks that the file is still at its path, that its tables can be read, and that it is not known to be degraded.
     /// Takes [`PING_DEADLINE`](options::PING_DEADLINE) at most.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
@@ -114,21 +182,28 @@ impl SqliteStore {
 #[async_trait]
 impl StoreAdmin for SqliteStore {
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        migrations::pending(&self.writers).await
+        migrations::pending(&mut *self.readers.connection_or(&self.writers).await?).await
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
+        if self.readers.transaction.is_some() {
+            return Err(StoreError::backend("a file is not migrated in a transaction of the caller's"));
+        }
         migrations::run(&self.writers).await
     }
 
     async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
-        migrations::store_id(&self.writers).await
+        migrations::store_id(&mut *self.readers.connection_or(&self.writers).await?).await
     }
 
     /// Waits until the writes in the queue are written or refused, also those whose caller is gone, and closes the pools,
     /// which other handles then cannot use any more either: every later call gets [`StoreError::Unavailable`]. Waits for
-    /// ten seconds at most. A write that is not finished then is rolled back when the process ends.
+    /// ten seconds at most. A write that is not finished then is rolled back when the process ends. In a transaction of the
+    /// caller's, does nothing.
     async fn close(&self) {
+        if self.readers.transaction.is_some() {
+            return;
+        }
         let closed = async {
             self.writer.close().await;
             self.pings.close().await;

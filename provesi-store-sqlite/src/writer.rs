@@ -16,7 +16,8 @@ use crate::error::is_of_the_store;
 use crate::file::OpenFile;
 use crate::health::Health;
 use crate::options::WRITE_DEADLINE;
-use crate::{clients, sql};
+use crate::transaction::SharedTransaction;
+use crate::{clients, orders, sql};
 use batch::{OrdersTicket, Ticket, Waiting};
 use claim::Claim;
 use probe::Probe;
@@ -56,6 +57,8 @@ enum Job {
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
     health: Health,
+    /// The caller's: every write is made in it, past the queue.
+    pub(crate) transaction: Option<SharedTransaction>,
 }
 
 impl Writer {
@@ -63,10 +66,13 @@ impl Writer {
     pub(crate) fn spawn(pool: SqlitePool, file: OpenFile, health: Health) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         tokio::spawn(task::run(Target { pool, file, health: health.clone() }, jobs));
-        Self { queue, health }
+        Self { queue, health, transaction: None }
     }
 
     pub(crate) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+        if let Some(transaction) = &self.transaction {
+            return transaction.write(write).await;
+        }
         let claim = Claim::default();
         let (ticket, answer) = Ticket::new(write, claim.clone());
         self.submit(Job::Other(Box::new(ticket)), claim, answer).await
@@ -90,6 +96,9 @@ impl Writer {
     }
 
     async fn submit_orders(&self, writes: &[OrderWrite]) -> Outcomes<Option<OrderId>> {
+        if let Some(transaction) = &self.transaction {
+            return transaction.write(Orders(writes.to_vec())).await;
+        }
         let claim = Claim::default();
         let (ticket, answer) = Ticket::new(writes.to_vec(), claim.clone());
         self.submit(Job::Orders(Box::new(ticket)), claim, answer).await
@@ -120,7 +129,7 @@ impl Writer {
         if self.queue.is_closed() {
             return Err(ended());
         }
-        if self.health.start_probe() {
+        if self.transaction.is_none() && self.health.start_probe() {
             let writer = self.clone();
             tokio::spawn(async move { writer.health.end_probe(writer.write(Probe).await) });
         }
@@ -171,6 +180,18 @@ fn is_of_one_write<T, W>(made: &Outcomes<T>, writes: &[W]) -> bool {
 /// The outcome of each write.
 fn each<T>(writes: usize, made: Outcomes<T>) -> Vec<Result<T, StoreError>> {
     made.unwrap_or_else(|error| (0..writes).map(|_| Err(error.clone())).collect())
+}
+
+/// Writes of orders in a transaction of the caller's.
+struct Orders(Vec<OrderWrite>);
+
+#[async_trait]
+impl Write for Orders {
+    type Output = Vec<Result<Option<OrderId>, StoreError>>;
+
+    async fn run(&self, connection: &mut SqliteConnection) -> Result<Self::Output, StoreError> {
+        orders::commit(connection, &self.0.iter().collect::<Vec<_>>()).await
+    }
 }
 
 /// Writes of clients.

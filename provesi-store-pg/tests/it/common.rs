@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use provesi_core::{
-    Actor, Client, ClientId, ClientName, NewOrder, Order, OrderKey, OrderState, OrderStatus, OrderWrite, ReturnReason,
-    Stamp, StoreAdmin, StoreError, Stored, Timestamp,
+    Actor, Client, ClientId, ClientName, NewOrder, OrderState, OrderStatus, ReturnReason, Stamp, StoreAdmin,
+    StoreError, Timestamp,
 };
-use provesi_store_pg::{PgStore, in_transaction};
-use sqlx::postgres::{PgConnectOptions, PgTransaction};
+use provesi_store_pg::{PgStore, SharedTransaction};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::database::{Database, Kept, database};
@@ -144,27 +144,9 @@ pub(crate) fn only<T>(outcomes: Vec<Result<T, StoreError>>) -> Result<T, StoreEr
     outcome
 }
 
-/// Inserts an order in a transaction of the caller's.
-pub(crate) async fn insert_in(
-    transaction: &mut PgTransaction<'_>,
-    new: &NewOrder,
-    stamp: &Stamp,
-) -> Result<Order, StoreError> {
-    let write = OrderWrite::insert(new.clone(), stamp.clone());
-    let id = only(in_transaction::orders::commit(transaction, &[write]).await)?;
-    Ok(new.clone().with_id(id.unwrap()))
-}
-
-/// Reads an order in a transaction of the caller's, and replaces its content.
-pub(crate) async fn replace_in(
-    transaction: &mut PgTransaction<'_>,
-    content: &Order,
-    stamp: &Stamp,
-) -> Result<Order, StoreError> {
-    let row = only(in_transaction::orders::get_many(transaction, &[OrderKey::Id(content.id)]).await)?;
-    let before = Stored::<Order>::new(row.ok_or(StoreError::NotFound)?);
-    let after = before.with_content(content.clone(), stamp.at).unwrap();
-    let write = OrderWrite::replace(before, after.clone(), stamp.clone());
-    only(in_transaction::orders::commit(transaction, &[write]).await)?;
-    Ok(after)
+/// A transaction of the caller's, and the store within it.
+pub(crate) async fn begin(store: &PgStore) -> Result<(SharedTransaction, PgStore), StoreError> {
+    let transaction = store.begin().await?;
+    let inside = store.in_transaction(&transaction);
+    Ok((transaction, inside))
 }

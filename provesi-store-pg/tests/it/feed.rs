@@ -5,7 +5,7 @@ use std::time::Duration;
 use provesi_core::{Order, OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
 use provesi_store_pg::PgStore;
 
-use crate::common::{Fixture, insert_in, order, stamp};
+use crate::common::{Fixture, begin, order, stamp};
 
 async fn numbers(store: &PgStore) -> Vec<String> {
     let events = store.feed(None, PageLimit::MAX).await.unwrap();
@@ -17,8 +17,8 @@ async fn numbers(store: &PgStore) -> Vec<String> {
 async fn an_event_that_is_committed_late_is_not_skipped() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    let mut late = store.pool().begin().await.unwrap();
-    insert_in(&mut late, &order("Late", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let (late, inside) = begin(store).await.unwrap();
+    OrderRepositoryExt::insert(&inside, &order("Late", OrderStatus::Received), &stamp(1)).await.unwrap();
     // Others are not kept from writing.
     OrderRepositoryExt::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
     let waiting = {
@@ -28,7 +28,7 @@ async fn an_event_that_is_committed_late_is_not_skipped() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished(), "the feed waits for the one that is late");
     OrderRepositoryExt::insert(store, &order("Later", OrderStatus::Received), &stamp(1)).await.unwrap();
-    late.commit().await.unwrap();
+    late.take().await.unwrap().commit().await.unwrap();
     // What came after it was asked need not be among it.
     assert_eq!(waiting.await.unwrap()[..2], ["Late", "Soon"]);
     assert_eq!(numbers(store).await, ["Late", "Soon", "Later"]);
@@ -38,12 +38,13 @@ async fn an_event_that_is_committed_late_is_not_skipped() {
 async fn an_event_that_never_comes_is_not_waited_for() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
-    let mut late = store.pool().begin().await.unwrap();
-    insert_in(&mut late, &order("Never", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let (late, inside) = begin(store).await.unwrap();
+    OrderRepositoryExt::insert(&inside, &order("Never", OrderStatus::Received), &stamp(1)).await.unwrap();
     OrderRepositoryExt::insert(store, &order("Soon", OrderStatus::Received), &stamp(1)).await.unwrap();
     let refused = store.feed(None, PageLimit::MAX).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
-    late.rollback().await.unwrap();
+    assert_eq!(numbers(&inside).await, ["Never", "Soon"]);
+    late.take().await.unwrap().rollback().await.unwrap();
     assert_eq!(numbers(store).await, ["Soon"]);
 }
 
@@ -75,13 +76,13 @@ async fn a_change_that_waits_for_a_row_holds_nobody_up() {
 #[tokio::test]
 async fn the_lock_is_taken_before_an_id_is_assigned() {
     let fixture = Fixture::new().await;
-    let mut transaction = fixture.store.pool().begin().await.unwrap();
-    insert_in(&mut transaction, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
+    let (transaction, inside) = begin(&fixture.store).await.unwrap();
+    OrderRepositoryExt::insert(&inside, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
     let held: i64 = sqlx::query_scalar(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND objsubid = 2 \
          AND pid = pg_backend_pid()",
     )
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut *transaction.lock().await.unwrap())
     .await
     .unwrap();
     assert_eq!(held, 1);

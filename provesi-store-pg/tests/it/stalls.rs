@@ -15,7 +15,7 @@ use provesi_testkit::servers::{OwnServer, wanted};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
-use crate::common::{at, client, insert_in, order, replace_in, stamp};
+use crate::common::{at, begin, client, order, stamp};
 
 /// One for each writer.
 const CONNECTIONS: u32 = 64;
@@ -60,9 +60,9 @@ fn toggled(order: &Order, n: usize) -> Order {
 }
 
 async fn in_own_transaction(store: &PgStore, n: usize, mine: &Order) -> Option<()> {
-    let mut transaction = store.pool().begin().await.ok()?;
-    replace_in(&mut transaction, &toggled(mine, n), &stamp(2)).await.ok()?;
-    transaction.commit().await.ok()
+    let (transaction, inside) = begin(store).await.ok()?;
+    OrderRepositoryExt::update(&inside, &toggled(mine, n), Expected::Any, &stamp(2)).await.ok()?;
+    transaction.take().await.ok()?.commit().await.ok()
 }
 
 /// The paths by which a record is inserted.
@@ -91,9 +91,9 @@ impl Path {
                 ClientRepositoryExt::insert(store, &new).await.ok().map(|_| email)
             }
             Self::OwnTransaction => {
-                let mut transaction = store.pool().begin().await.ok()?;
-                insert_in(&mut transaction, &new, &stamp(3)).await.ok()?;
-                transaction.commit().await.ok().map(|()| number)
+                let (transaction, inside) = begin(store).await.ok()?;
+                OrderRepositoryExt::insert(&inside, &new, &stamp(3)).await.ok()?;
+                transaction.take().await.ok()?.commit().await.ok().map(|()| number)
             }
             Self::Audit => store.append(&AuditChain::plain(), &[late(n)]).await.ok().map(|_| format!("late-{n}")),
         }

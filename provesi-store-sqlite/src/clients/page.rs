@@ -80,7 +80,7 @@ pub(super) async fn count(readers: &Readers, filter: &ClientFilter) -> Result<u6
     let count: i64 = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(query.map(ClientQuery::folded))
         .bind(query.and_then(ClientQuery::digits))
-        .fetch_one(&readers.pool)
+        .fetch_one(&mut *readers.connection().await?)
         .await
         .map_err(|error| readers.failed(error))?;
     Ok(count.unsigned_abs())

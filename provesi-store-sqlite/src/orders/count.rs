@@ -23,7 +23,7 @@ pub(super) async fn of_clients(readers: &Readers, ids: &[ClientId]) -> Result<Or
     for chunk in ids.chunks(sql::CHUNK) {
         let rows: Vec<(String, i64)> = sqlx::query_as(BY_CLIENT)
             .bind(sql::json(chunk)?)
-            .fetch_all(&readers.pool)
+            .fetch_all(&mut *readers.connection().await?)
             .await
             .map_err(|error| readers.failed(error))?;
         for (id, count) in rows {
@@ -62,7 +62,7 @@ pub(super) async fn events(readers: &Readers, period: &Period, by: EventGroup) -
 
 async fn fetch(readers: &Readers, statement: Statement) -> Result<Vec<SqliteRow>, StoreError> {
     sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments)
-        .fetch_all(&readers.pool)
+        .fetch_all(&mut *readers.connection().await?)
         .await
         .map_err(|error| readers.failed(error))
 }

@@ -67,7 +67,7 @@ async fn has_few(readers: &Readers, id: ClientId) -> Result<bool, StoreError> {
     let count: i64 = sqlx::query_scalar(COUNT_OF_CLIENT)
         .bind(id.to_string())
         .bind(sql::limit(FEW + 1))
-        .fetch_one(&readers.pool)
+        .fetch_one(&mut *readers.connection().await?)
         .await
         .map_err(|error| readers.failed(error))?;
     Ok(count <= sql::limit(FEW))
@@ -88,7 +88,7 @@ async fn few_with(readers: &Readers, part: &NumberPart) -> Result<Option<Vec<i64
         .bind(part.as_str())
         .bind(sql::limit(FEW + 1))
         .bind(trigrams)
-        .fetch_all(&readers.pool)
+        .fetch_all(&mut *readers.connection().await?)
         .await
         .map_err(|error| readers.failed(error))?;
     Ok(Some(ids).filter(|ids| ids.len() <= FEW))

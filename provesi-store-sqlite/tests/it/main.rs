@@ -10,6 +10,7 @@ mod crash;
 mod degraded;
 #[cfg(unix)]
 mod file;
+mod in_transaction;
 mod locking;
 mod migrations;
 mod search;
