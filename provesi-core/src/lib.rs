@@ -68,7 +68,7 @@ pub use records::{read_full_page, skip_corrupt};
 pub use row::{ClientRow, Irregular, OrderRow};
 pub use search::{ClientQuery, MatchRank, ReasonQuery, fold, phone_digits};
 pub use status::{OrderStatus, StatusFlow};
-pub use store_admin::StoreAdmin;
+pub use store_admin::{MAX_CONFLICTS, StoreAdmin};
 pub use store_id::StoreId;
 pub use stored::{Record, Stored};
 pub use text::{Address, ClientName, Phone, ReturnReason};

@@ -6,6 +6,9 @@ use async_trait::async_trait;
 
 use crate::{StoreError, StoreId};
 
+/// The most lines that [`StoreAdmin::conflicts`] returns, beside the last one.
+pub const MAX_CONFLICTS: usize = 1_000;
+
 /// Migrates and closes a store, whatever ports it has. For whether it answers, each port has a
 /// [`ping`](crate::OrderRepository::ping).
 #[async_trait]
@@ -27,6 +30,17 @@ pub trait StoreAdmin: Debug + Send + Sync + 'static {
     /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What is
     ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// The records that [`migrate`](Self::migrate) refuses, a line for each unique value that several have in different letter
+    /// cases, with their ids: what another program wrote and cannot be kept apart here. At most [`MAX_CONFLICTS`] lines, and one
+    /// that says how many more there are. Takes time in proportion to the table. None by default: a store that no other
+    /// program writes to has none.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] if the database does not answer.
+    async fn conflicts(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// The id of the store, which [`migrate`](Self::migrate) gives it once and for all. `None` before that, and of a store of
     /// audit records alone.

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, IndexOptions};
 use mongodb::{Collection, IndexModel};
-use provesi_core::StoreError;
+use provesi_core::{MAX_CONFLICTS, StoreError};
 
 use crate::collations;
 use crate::error::{is_duplicate, server_code, store_error};
@@ -13,7 +13,7 @@ use crate::error::{is_duplicate, server_code, store_error};
 type Clients = Collection<RawDocumentBuf>;
 
 /// How many addresses, and how many clients of each, are listed where addresses are not unique.
-const LISTED: i32 = 20;
+const LISTED: usize = 20;
 
 /// `NamespaceNotFound`: there is no collection yet.
 const NAMESPACE_NOT_FOUND: i32 = 26;
@@ -132,29 +132,48 @@ pub(crate) async fn run(clients: &Clients) -> Result<(), StoreError> {
     })
 }
 
-/// # Errors
-/// [`StoreError::Backend`] with the first of those that have an address in common.
-async fn refuse_duplicates(clients: &Clients) -> Result<(), StoreError> {
+/// The clients that have one address in several letter cases, or none: the ids of each address on a line. Addresses are of
+/// people, and not named.
+async fn duplicates(clients: &Clients, limit: usize) -> Result<Vec<String>, StoreError> {
     let groups = vec![
         doc! { "$group": { "_id": "$email", "clients": { "$sum": 1 } } },
         doc! { "$match": { "clients": { "$gt": 1 } } },
-        doc! { "$limit": LISTED },
+        doc! { "$limit": i64::try_from(limit).unwrap_or(i64::MAX) },
     ];
     let groups = clients.aggregate(groups).collation(collations::emails()).allow_disk_use(true);
     let groups: Vec<Document> = groups.await.map_err(store_error)?.try_collect().await.map_err(store_error)?;
-    if groups.is_empty() {
-        return Ok(());
-    }
     let documents = clients.clone_with_type::<Document>();
     let mut lines = Vec::new();
     for group in groups {
         // Bound as a value: null finds those without an address, as the index sees them.
         let same = doc! { "email": { "$eq": group.get("_id").cloned().unwrap_or(Bson::Null) } };
         let same = documents.find(same).collation(collations::emails());
-        let same = same.projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 }).limit(LISTED.into());
+        let same = same.projection(doc! { "_id": 1 }).sort(doc! { "_id": 1 }).limit(20);
         let same: Vec<Document> = same.await.map_err(store_error)?.try_collect().await.map_err(store_error)?;
         let ids: Vec<String> = same.iter().filter_map(|client| client.get("_id")).map(id_text).collect();
         lines.push(ids.join(" "));
+    }
+    Ok(lines)
+}
+
+/// A line for each address that several clients have, and one if there may be more.
+pub(crate) async fn conflicts(clients: &Clients) -> Result<Vec<String>, StoreError> {
+    let found = duplicates(clients, MAX_CONFLICTS + 1).await?;
+    let is_more = found.len() > MAX_CONFLICTS;
+    let line = |ids: String| format!("one e-mail address in several letter cases, or none: clients {ids}");
+    let mut lines: Vec<String> = found.into_iter().take(MAX_CONFLICTS).map(line).collect();
+    if is_more {
+        lines.push("more e-mail addresses in several letter cases".to_owned());
+    }
+    Ok(lines)
+}
+
+/// # Errors
+/// [`StoreError::Backend`] with the first of those that have an address in common.
+async fn refuse_duplicates(clients: &Clients) -> Result<(), StoreError> {
+    let lines = duplicates(clients, LISTED).await?;
+    if lines.is_empty() {
+        return Ok(());
     }
     Err(StoreError::backend(format!(
         "clients have one e-mail address in several letter cases, or none; nothing was changed. \

@@ -142,6 +142,9 @@ impl MongoStore {
     }
 }
 
+/// How long the search for conflicts may take, which groups all clients.
+const CONFLICTS_TIME_LIMIT: Duration = Duration::from_secs(60);
+
 #[async_trait]
 impl StoreAdmin for MongoStore {
     /// The names of the missing indexes, and the id of the store if it has none. Asks the server for the collation of names, so that its lack is logged at start.
@@ -175,6 +178,10 @@ impl StoreAdmin for MongoStore {
             }
         }
         Ok(())
+    }
+
+    async fn conflicts(&self) -> Result<Vec<String>, StoreError> {
+        Deadline::after(CONFLICTS_TIME_LIMIT).read(migrations::conflicts(&self.clients)).await
     }
 
     async fn identify(&self) -> Result<Option<StoreId>, StoreError> {

@@ -6,7 +6,7 @@
 //! made by numbered scripts, each in one transaction with the line that says so.
 
 mod schema;
-mod twins;
+pub(crate) mod twins;
 
 use std::time::Duration;
 

@@ -252,6 +252,10 @@ impl StoreAdmin for PgStore {
         migrated.unwrap_or_else(|_panic| Err(StoreError::backend("the driver panicked at an answer of the server")))
     }
 
+    async fn conflicts(&self) -> Result<Vec<String>, StoreError> {
+        self.scan((), |connection, ()| Box::pin(migrations::twins::lines(connection))).await
+    }
+
     async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
         self.read((), |connection, ()| Box::pin(entries::store_id(connection))).await
     }

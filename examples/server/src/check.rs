@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use provesi_core::{
-    App, AppError, Caller, IntegrityReport, OrderFilter, OrderRepositoryExt, RecordReport, RepairError, SweptOrders,
+    App, AppError, Caller, IntegrityReport, Irregular, OrderFilter, OrderRepositoryExt, RecordReport, RepairError,
+    StoreError, SweptOrders,
 };
 
 use crate::confirm::{ConfirmError, confirm};
@@ -29,17 +30,42 @@ macro_rules! print {
 /// Reports each record that breaks rules, each client that orders name and that does not exist, and a summary of both. Returns
 /// whether every client exists.
 pub(crate) async fn check(app: &App) -> Result<bool, CheckError> {
-    let records = app
-        .check_records(|record, faults| {
-            print!("{record}: {faults}");
-        })
-        .await?;
-    let RecordReport { clients, irregular_clients, orders, irregular_orders } = records;
+    let clients = app.check_clients(print_irregular).await?;
+    let orders = app.check_orders(print_irregular).await?;
     print!(
-        "read {clients} clients and {orders} orders: {irregular_clients} clients and {irregular_orders} orders break rules; \
-         the pages and the API show them, and can repair and delete them"
+        "read {} clients and {} orders: {} clients and {} orders break rules; the pages and the API show them, and can repair \
+         and delete them",
+        clients.records, orders.records, clients.irregular, orders.irregular
     );
     Ok(report(app).await?.dangling_orders == 0)
+}
+
+fn print_irregular(record: &str, faults: &Irregular) {
+    print!("{record}: {faults}");
+}
+
+/// Reports, before a migration, each record that breaks rules; of clients only if they are not another process's.
+pub(crate) async fn preview(app: &App, has_clients: bool) -> Result<(), AppError> {
+    if has_clients {
+        print_read("clients", app.check_clients(print_irregular).await)?;
+    }
+    print_read("orders", app.check_orders(print_irregular).await)
+}
+
+fn print_read(what: &str, report: Result<RecordReport, AppError>) -> Result<(), AppError> {
+    match report {
+        Ok(RecordReport { records, irregular: 0 }) => {
+            print!("read {records} {what}: none breaks rules");
+        }
+        Ok(RecordReport { records, irregular }) => {
+            print!("read {records} {what}: {irregular} break rules, and can be repaired after the migration");
+        }
+        Err(AppError::Clients(StoreError::Backend { .. }) | AppError::Orders(StoreError::Backend { .. })) => {
+            print!("no table of {what} yet");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 async fn report(app: &App) -> Result<IntegrityReport, AppError> {

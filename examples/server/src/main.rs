@@ -179,17 +179,24 @@ async fn migrate(stores: Stores, dry_run: bool, shared: bool) -> Result<bool, Fa
         }
         pending => pending,
     };
-    stores.close().await;
-    let done = if dry_run { "would apply" } else { "applied" };
-    for Migrated { place, applied } in migrated? {
-        if applied.is_empty() {
-            let _ = writeln!(io::stdout(), "{place}: up to date");
-        }
-        for name in applied {
-            let _ = writeln!(io::stdout(), "{place}: {done}: {name}");
+    if let Ok(migrated) = &migrated {
+        let done = if dry_run { "would apply" } else { "applied" };
+        for Migrated { place, applied } in migrated {
+            if applied.is_empty() {
+                let _ = writeln!(io::stdout(), "{place}: up to date");
+            }
+            for name in applied {
+                let _ = writeln!(io::stdout(), "{place}: {done}: {name}");
+            }
         }
     }
-    Ok(true)
+    let is_free = match &migrated {
+        Ok(pending) if dry_run => stores.preview(pending).await,
+        _ => Ok(true),
+    };
+    stores.close().await;
+    migrated?;
+    is_free
 }
 
 async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> Result<bool, Failure> {

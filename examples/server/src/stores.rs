@@ -7,6 +7,7 @@ mod pair;
 mod same_file;
 
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
 use crate::settings::{DEFAULT_FILE, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
+use crate::{Failure, check};
 pub(crate) use announce::Kind;
 pub(crate) use error::OpenError;
 use same_file::same_file;
@@ -162,6 +164,21 @@ impl Stores {
         join_all(parts).await.into_iter().collect::<Result<(), OpenError>>()?;
         self.record_pair().await?;
         Ok(pending)
+    }
+
+    /// Prints what the records say before a migration: those that it refuses, and those that break rules. Returns whether it
+    /// refuses none.
+    pub(crate) async fn preview(&self, pending: &[Migrated]) -> Result<bool, Failure> {
+        let mut is_free = true;
+        // One that is up to date has none.
+        for (part, _) in self.parts.iter().zip(pending).filter(|(_, pending)| !pending.applied.is_empty()) {
+            for conflict in part.store.conflicts().await.map_err(|source| part.failed(source))? {
+                is_free = false;
+                let _ = writeln!(io::stdout(), "{}: cannot be migrated: {conflict}", part.place);
+            }
+        }
+        check::preview(&self.app(), self.pair.0.is_some()).await?;
+        Ok(is_free)
     }
 
     /// Writes what waits and closes the databases.

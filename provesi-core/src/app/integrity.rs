@@ -31,17 +31,25 @@ pub struct IntegrityReport {
     pub dangling_orders: u64,
 }
 
-/// How many records were looked at, and how many of them break the rules of the domain.
+/// How many records of a kind were read, and how many of them break the rules of the domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordReport {
-    /// How many clients.
-    pub clients: u64,
-    /// How many clients that are irregular.
-    pub irregular_clients: u64,
-    /// How many orders.
-    pub orders: u64,
-    /// How many orders that are irregular.
-    pub irregular_orders: u64,
+    /// How many there are.
+    pub records: u64,
+    /// How many of them are irregular.
+    pub irregular: u64,
+}
+
+impl RecordReport {
+    fn add<R: Record>(&mut self, rows: &[R::Row], found: &mut impl FnMut(&str, &Irregular)) {
+        for row in rows {
+            self.records += 1;
+            if let Err(irregular) = R::check(row) {
+                self.irregular += 1;
+                found(&R::name(row), &irregular);
+            }
+        }
+    }
 }
 
 /// Why a change of many orders at a time stopped.
@@ -102,32 +110,37 @@ impl App {
         Ok(report)
     }
 
-    /// Reads every record of both stores, page by page, and changes nothing. Calls `found` with each one that is irregular: its
-    /// kind and id, such as `order 5`, and the rules that it breaks.
+    /// Reads every client, page by page, and changes nothing. Calls `found` with each one that is irregular: its kind and id, such
+    /// as `client 5f…`, and the rules that it breaks.
     ///
     /// # Errors
-    /// [`AppError::Clients`] or [`AppError::Orders`].
-    pub async fn check_records(
+    /// [`AppError::Clients`].
+    pub async fn check_clients(
         &self,
         mut found: impl FnMut(&str, &Irregular) + Send,
     ) -> Result<RecordReport, AppError> {
         let mut report = RecordReport::default();
-        let listing = ClientListing::default();
         let mut request = PageRequest::first(PageLimit::MAX);
         loop {
-            let page = self.clients.page(&listing, &request).await.map_err(AppError::Clients)?;
-            report.clients += page.items.len() as u64;
-            report.irregular_clients += tell_irregular::<Client>(page.items, &mut found);
-            let Some(next) = page.next else { break };
+            let page = self.clients.page(&ClientListing::default(), &request).await.map_err(AppError::Clients)?;
+            report.add::<Client>(&page.items, &mut found);
+            let Some(next) = page.next else { return Ok(report) };
             request.after = Some(next);
         }
+    }
+
+    /// Reads every order, as [`check_clients`](Self::check_clients) does the clients.
+    ///
+    /// # Errors
+    /// [`AppError::Orders`].
+    pub async fn check_orders(&self, mut found: impl FnMut(&str, &Irregular) + Send) -> Result<RecordReport, AppError> {
+        let mut report = RecordReport::default();
         // Nothing moves within this one.
         let listing = OrderListing::new(OrderFilter::default(), OrderSort::CreatedAt, Direction::Ascending);
         let mut request = PageRequest::first(PageLimit::MAX);
         loop {
             let page = self.orders.page(&listing, &request).await.map_err(AppError::Orders)?;
-            report.orders += page.items.len() as u64;
-            report.irregular_orders += tell_irregular::<Order>(page.items, &mut found);
+            report.add::<Order>(&page.items, &mut found);
             let Some(next) = page.next else { return Ok(report) };
             request.after = Some(next);
         }
@@ -190,16 +203,4 @@ impl App {
         let access = Access::write(AuditAction::OrderDetach, &[Field::ClientId]);
         self.audited(caller, access, |_| vec![Subject::Client(id)], result).await
     }
-}
-
-/// Tells the irregular ones of these rows, and returns how many there are.
-fn tell_irregular<R: Record>(rows: Vec<R::Row>, found: &mut impl FnMut(&str, &Irregular)) -> u64 {
-    let mut count = 0;
-    for row in rows {
-        if let Err(irregular) = R::check(&row) {
-            found(&R::name(&row), &irregular);
-            count += 1;
-        }
-    }
-    count
 }

@@ -1,30 +1,59 @@
 //! Numbers that differ in letter case only: the Python system let them pass, and they cannot be kept apart here.
 
-use provesi_core::StoreError;
+use provesi_core::{MAX_CONFLICTS, StoreError};
 use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
-use crate::sql::folded;
+use crate::sql::{self, folded};
 
-/// How many numbers are named, and how many spellings of each.
+/// How many numbers the error of a migration names.
 const NAMED: usize = 20;
 
+/// The first spellings of each number and their orders, and how many such numbers there are.
 const TWINS: &str = concat!(
-    "SELECT (array_agg(order_number::text ORDER BY id))[1:4], count(*) OVER () FROM orders_order GROUP BY ",
+    "SELECT (array_agg(order_number::text ORDER BY id))[1:4], (array_agg(id ORDER BY id))[1:4], count(*) OVER () \
+     FROM orders_order GROUP BY ",
     folded!(),
     " HAVING count(*) > 1 ORDER BY ",
     folded!(),
-    " LIMIT 20"
+    " LIMIT $1"
 );
+
+type Twins = (Vec<String>, Vec<i64>, i64);
+
+async fn find(connection: &mut PgConnection, limit: usize) -> Result<(Vec<Twins>, usize), StoreError> {
+    let query = sqlx::query_as(TWINS).bind(sql::limit(limit));
+    let twins: Vec<Twins> = query.fetch_all(connection).await.map_err(store_error)?;
+    let count = twins.first().map_or(0, |(_, _, count)| usize::try_from(*count).unwrap_or(usize::MAX));
+    Ok((twins, count))
+}
+
+/// A line for each number with its orders, and one for those that are not named.
+pub(crate) async fn lines(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
+    if !super::schema::has_orders(connection).await? {
+        return Ok(Vec::new());
+    }
+    let (twins, count) = find(connection, MAX_CONFLICTS).await?;
+    let line = |(spellings, ids, _): &Twins| {
+        let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+        format!("one order number in several letter cases: {}, orders {}", spellings.join(" = "), ids.join(", "))
+    };
+    let mut lines: Vec<String> = twins.iter().map(line).collect();
+    if count > twins.len() {
+        lines.push(format!("{} more order numbers in several letter cases", count - twins.len()));
+    }
+    Ok(lines)
+}
 
 /// # Errors
 /// [`StoreError::Backend`] where there are some, which are named.
 pub(super) async fn refuse(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let twins: Vec<(Vec<String>, i64)> = sqlx::query_as(TWINS).fetch_all(connection).await.map_err(store_error)?;
-    let Some((_, count)) = twins.first() else { return Ok(()) };
-    let spellings: Vec<String> = twins.iter().map(|(spellings, _)| spellings.join(" = ")).collect();
-    let more = usize::try_from(*count).unwrap_or(usize::MAX).saturating_sub(NAMED);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    let (twins, count) = find(connection, NAMED).await?;
+    if twins.is_empty() {
+        return Ok(());
+    }
+    let spellings: Vec<String> = twins.iter().map(|(spellings, ..)| spellings.join(" = ")).collect();
+    let more = if count > NAMED { format!(", and {} more", count - NAMED) } else { String::new() };
     Err(StoreError::backend(format!(
         "{count} order numbers are there in several spellings that differ in letter case only; rename or delete orders \
          until each is there once, and migrate again: {}{more}",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::place::Place;
 use crate::python::{NANDU, Python, client};
-use crate::server::Server;
+use crate::server::{Server, run_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tables_and_documents_of_the_python_system_are_taken_over_in_place() {
@@ -74,6 +74,48 @@ async fn the_tables_and_documents_of_the_python_system_are_taken_over_in_place()
     // A restart of the Python system finds all that it made, and we find all that we made.
     python.make_indexes().await;
     assert!(server.run(&["migrate", "--dry-run"]).await.1.contains("up to date"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_lists_what_the_migration_refuses_and_what_breaks_rules() {
+    if !(wanted("postgres") && wanted("mongodb")) {
+        return;
+    }
+    let place = Place::pair().await;
+    let mut python = Python::leave_behind(&place).await;
+    python.insert_order("('PY-001', NULL, 'received', NULL, NULL, '2026-01-02T03:04:05Z')").await;
+    let bea = "6b050cba18b8729a127048ef";
+    let other_bea = "6b050cba18b8729a127048f1";
+    python.clients.drop_indexes().await.unwrap();
+    python.clients.insert_one(client(other_bea, "Bea", "bea@python.example")).await.unwrap();
+    let dry_run = async || run_in(&place, &["migrate", "--dry-run"]).await;
+
+    let (code, text) = dry_run().await;
+    assert_eq!(code, Some(1), "{text}");
+    for line in [
+        "cannot be migrated: one order number in several letter cases: Py-001 = PY-001, orders 8, 9",
+        &format!("cannot be migrated: one e-mail address in several letter cases, or none: clients {bea} {other_bea}"),
+        "order 1: status",
+        "client 6b050cba18b8729a127048ed: name",
+        "read 9 orders: 1 break rules, and can be repaired after the migration",
+        "read 4 clients: 1 break rules, and can be repaired after the migration",
+        "would apply: create the index provesi_orders_number",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    assert!(!text.contains("python.example"), "{text}");
+    // Nothing was changed, and what it names is all that is in the way.
+    assert!(run_in(&place, &["migrate"]).await.1.contains("letter case"));
+    sqlx::query("DELETE FROM orders_order WHERE order_number = 'PY-001'").execute(&mut python.orders).await.unwrap();
+    python
+        .clients
+        .delete_one(doc! { "_id": mongodb::bson::oid::ObjectId::parse_str(other_bea).unwrap() })
+        .await
+        .unwrap();
+    let (code, text) = dry_run().await;
+    assert!(code == Some(0) && !text.contains("cannot be migrated"), "{text}");
+    assert_eq!(run_in(&place, &["migrate"]).await.0, Some(0));
+    assert_eq!(dry_run().await.0, Some(0));
 }
 
 async fn list(server: &Server, path: &str, member: &str) -> Vec<Value> {
