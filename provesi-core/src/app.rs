@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod clients;
+mod elsewhere;
 mod error;
 mod health;
 mod history;

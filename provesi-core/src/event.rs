@@ -100,7 +100,7 @@ pub enum EventKind {
     /// An irregular order ([`Stored`]) became valid.
     Repaired {
         /// The fields before, unchecked.
-        from: OrderBefore,
+        from: OrderFields,
         /// The new status.
         status: OrderStatus,
         /// The new client.
@@ -108,6 +108,13 @@ pub enum EventKind {
         /// The new reason and date of its return.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         return_info: Option<ReturnInfo>,
+    },
+    /// Another program changed the order, and the history did not tell it when it was read.
+    ChangedElsewhere {
+        /// The fields as the events before say.
+        from: OrderFields,
+        /// The fields as they are.
+        to: OrderFields,
     },
     /// The order was deleted before, and was restored as this, with its id.
     Restored {
@@ -131,9 +138,9 @@ pub enum EventKind {
     },
 }
 
-/// The fields of an irregular order.
+/// The fields of an order, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderBefore {
+pub struct OrderFields {
     /// Its number.
     pub order_number: String,
     /// Its status.
@@ -143,6 +150,17 @@ pub struct OrderBefore {
     /// The reason and date of its return.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_info: Option<ReturnInfo>,
+}
+
+impl From<&OrderRow> for OrderFields {
+    fn from(row: &OrderRow) -> Self {
+        Self {
+            order_number: row.number.clone(),
+            status: row.status.clone(),
+            client_id: row.client_id.clone(),
+            return_info: row.return_info(),
+        }
+    }
 }
 
 impl EventKind {
@@ -158,6 +176,7 @@ impl EventKind {
             Self::ClientChanged { .. } => "client_changed",
             Self::Renumbered { .. } => "renumbered",
             Self::Repaired { .. } => "repaired",
+            Self::ChangedElsewhere { .. } => "changed_elsewhere",
             Self::Restored { .. } => "restored",
             Self::Deleted { .. } => "deleted",
         }
@@ -168,7 +187,7 @@ impl EventKind {
     pub fn number_before(&self) -> Option<&str> {
         match self {
             Self::Renumbered { from, .. } => Some(from.as_str()),
-            Self::Repaired { from, .. } => Some(&from.order_number),
+            Self::Repaired { from, .. } | Self::ChangedElsewhere { from, .. } => Some(&from.order_number),
             _ => None,
         }
     }
@@ -186,14 +205,8 @@ impl EventKind {
     /// The event of repairing an irregular order.
     #[must_use]
     pub fn repaired(before: &OrderRow, after: &Order) -> Self {
-        let from = OrderBefore {
-            order_number: before.number.clone(),
-            status: before.status.clone(),
-            client_id: before.client_id.clone(),
-            return_info: before.return_info(),
-        };
         Self::Repaired {
-            from,
+            from: before.into(),
             status: after.status(),
             client_id: after.client_id,
             return_info: after.return_info().cloned(),

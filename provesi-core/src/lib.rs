@@ -53,7 +53,7 @@ pub use count::{CountKey, EventGroup, OrderCount, OrderCounts, OrderGroup, day_f
 pub use email::Email;
 pub use entry::{Entry, EntryCondition, EntryKey, EntryKind, EntryQuery, EntryWrite};
 pub use error::{Chain, Source, StoreError, UniqueField};
-pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderBefore, OrderEvent};
+pub use event::{EventId, EventKind, EventQuery, EventsOf, OrderEvent, OrderFields};
 pub use idempotency::IdempotencyKey;
 pub use invalid::{EmailFault, Field, Invalid, Rule};
 pub use listing::{

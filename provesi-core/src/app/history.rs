@@ -6,7 +6,8 @@ use crate::{
 };
 
 impl App {
-    /// The events of the order that has this number, or had it last, oldest first.
+    /// The events of the order that has this number, or had it last, oldest first. With the last of them, compares the order with
+    /// what they say: if another program changed it since, that becomes an event too ([`EventKind::ChangedElsewhere`]).
     ///
     /// # Errors
     /// [`AppError::OrderNotFound`] where no order ever had the number, or [`AppError::Orders`].
@@ -17,7 +18,15 @@ impl App {
         after: Option<EventId>,
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, AppError> {
-        let result = match self.orders.history(number, after, limit).await {
+        let order = self.order_to_compare(number).await;
+        let mut events = self.orders.history(number, after, limit).await;
+        if let (Some(order), Ok(last)) = (&order, &events)
+            && last.len() < limit.get()
+            && self.note_change_elsewhere(order, last).await
+        {
+            events = self.orders.history(number, after, limit).await;
+        }
+        let result = match events {
             Ok(events) if events.is_empty() => self.known_number(number, after).await.map(|()| events),
             result => result.map_err(AppError::Orders),
         };

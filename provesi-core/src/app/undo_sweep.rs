@@ -165,6 +165,7 @@ impl App {
 fn changes_client(kind: &EventKind) -> bool {
     match kind {
         EventKind::ClientChanged { .. } => true,
+        EventKind::ChangedElsewhere { from, to } => from.client_id != to.client_id,
         EventKind::Repaired { from, client_id, .. } => stored_client_id(from.client_id.as_deref()) != Ok(*client_id),
         _ => false,
     }

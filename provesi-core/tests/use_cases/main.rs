@@ -5,6 +5,7 @@
 mod audit;
 mod chain;
 mod clients;
+mod elsewhere;
 mod idempotency;
 mod integrity;
 mod irregular;

@@ -33,6 +33,11 @@ async fn an_order_of_an_unknown_status_is_marked_and_repaired() {
     // Any status may follow one that is none.
     assert_eq!(browser.post("/orders/A-7/status/", &fields).await.led(), (302, "/orders/A-7/"));
     browser.get("/orders/A-7/").await.has("Corregida: ahora en Empaque").has("decía «A-7», en «nonsense»");
+    // What the other program does next is noticed.
+    bench.memory.plant_order(order(7, "A-7", "shipped", Some(ID)));
+    let page = browser.get("/orders/A-7/").await;
+    page.has("Cambió fuera de este sistema").has("estado: Empaque → Despachado; cliente").has("Otro programa; se notó");
+    page.has("cliente nuevo").lacks("cliente anterior");
 
     bench.memory.plant_order(order(8, "A-8", "nonsense", None));
     let form = browser.get("/orders/A-8/edit/").await;

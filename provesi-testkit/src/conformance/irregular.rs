@@ -4,7 +4,7 @@
 use futures_util::TryStreamExt;
 use provesi_core::{
     Client, ClientFilter, ClientId, ClientKey, ClientListing, ClientQuery, ClientRepositoryExt, ClientRow, Direction,
-    EmailFault, EventKind, Expected, Field, Invalid, NumberPart, Order, OrderBefore, OrderCount, OrderFilter,
+    EmailFault, EventKind, Expected, Field, Invalid, NumberPart, Order, OrderCount, OrderFields, OrderFilter,
     OrderGroup, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepositoryExt, OrderRow, OrderSort, OrderState,
     OrderStatus, Period, Rule, StoreError, Stored, Version,
 };
@@ -150,7 +150,7 @@ pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
         assert_eq!(after, Order { updated_at: row.updated_at.next(at(30)), ..given.clone() });
         assert_refused!(store.update(&given, version.into(), &stamp(31)).await, StoreError::VersionConflict);
         let event = all_events(&store).await.pop().expect("an event");
-        let from = OrderBefore {
+        let from = OrderFields {
             order_number: row.number.clone(),
             status: row.status.clone(),
             client_id: row.client_id.clone(),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use provesi_core::{Actor, ClientId, EventKind, OrderEvent, Timestamp};
+use provesi_core::{Actor, ClientId, EventKind, OrderEvent, OrderFields, ReturnInfo, Timestamp};
 
 use crate::pages::when::When;
 use crate::wire::status_display;
@@ -26,6 +26,9 @@ impl Entry {
         Self {
             when: When::new(event.at, now),
             who: match event.actor {
+                _ if matches!(event.kind, EventKind::ChangedElsewhere { .. }) => {
+                    "Otro programa; se notó entonces".to_owned()
+                }
                 Actor::User(name) | Actor::Service(name) => name.as_str().to_owned(),
                 Actor::System(name) => format!("Sistema ({})", name.as_str()),
                 Actor::Anonymous => "Sin identificar".to_owned(),
@@ -71,6 +74,10 @@ fn told(kind: &EventKind) -> (String, Option<String>) {
             let before = format!("decía «{}», en «{}»", from.order_number.trim(), status_display(&from.status));
             (format!("Corregida: ahora en {}", status.label()), Some(before))
         }
+        EventKind::ChangedElsewhere { from, to } => {
+            ("Cambió fuera de este sistema".into(), Some(differences(from, to)))
+        }
+        EventKind::Restored { status, .. } => (format!("Recuperada en {}", status.label()), None),
         EventKind::Deleted { status, return_info, .. } => (
             format!("Eliminada en {}", status_display(status)),
             return_info.as_ref().map(|info| format!("Razón: {}", info.reason)),
@@ -79,11 +86,36 @@ fn told(kind: &EventKind) -> (String, Option<String>) {
     }
 }
 
+/// What another program changed.
+fn differences(from: &OrderFields, to: &OrderFields) -> String {
+    let mut told = Vec::new();
+    if from.order_number != to.order_number {
+        told.push(format!("código: {} → {}", from.order_number.trim(), to.order_number.trim()));
+    }
+    if from.status != to.status {
+        told.push(format!("estado: {} → {}", status_display(&from.status), status_display(&to.status)));
+    }
+    if from.client_id != to.client_id {
+        told.push("cliente".to_owned());
+    }
+    if from.return_info != to.return_info {
+        let shown = |info: &Option<ReturnInfo>| {
+            info.as_ref().map_or_else(|| "ninguna".to_owned(), |info| info.reason.to_string())
+        };
+        told.push(format!("razón: {} → {}", shown(&from.return_info), shown(&to.return_info)));
+    }
+    told.join("; ")
+}
+
 fn clients(kind: &EventKind) -> Vec<(&'static str, ClientId)> {
     match kind {
         EventKind::ClientChanged { from, to } => {
             let before = from.map(|id| ("cliente anterior", id));
             before.into_iter().chain(to.map(|id| ("cliente nuevo", id))).collect()
+        }
+        EventKind::ChangedElsewhere { from, to } if from.client_id != to.client_id => {
+            let named = [("cliente anterior", &from.client_id), ("cliente nuevo", &to.client_id)];
+            named.into_iter().filter_map(|(what, id)| Some((what, id.as_ref()?.parse().ok()?))).collect()
         }
         _ => Vec::new(),
     }

@@ -1,0 +1,125 @@
+//! Changes that another program made behind this one: an order is not as its events say.
+
+use crate::app::tell;
+use crate::row::stored_client_id;
+use crate::{
+    Actor, App, EventKind, OrderEvent, OrderFields, OrderNumber, OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite,
+    ReturnReason, Stamp, StoreError, Stored,
+};
+
+/// Who is noted for a change that another program made.
+const ACTOR: &str = "elsewhere";
+
+impl App {
+    /// Appends an event to the history if the order is not as `events`, its last ones, say. `before` is the order as it was before
+    /// they were read. Returns whether it did. A failure is logged: who asked for the history gets it all the same.
+    pub(super) async fn note_change_elsewhere(&self, before: &OrderRow, events: &[OrderEvent]) -> bool {
+        let Some(kind) = changed_elsewhere(before, events) else { return false };
+        match self.append_unless_changed(before, kind).await {
+            Ok(appended) => appended,
+            Err(error) => {
+                tell("a change that another program made was not noted", &error);
+                false
+            }
+        }
+    }
+
+    async fn append_unless_changed(&self, before: &OrderRow, kind: EventKind) -> Result<bool, StoreError> {
+        // Our own writers change a row together with its events: with the row unchanged, the events are of this row.
+        let number = before.number.clone();
+        if self.orders.load(before.id.into()).await?.is_none_or(|now| now.row != *before) {
+            return Ok(false);
+        }
+        let actor = Actor::system(ACTOR).map_err(StoreError::backend)?;
+        let stamp = Stamp { at: self.now(), actor, address: None };
+        self.orders.commit_one(OrderWrite::append(before.id, number, vec![kind], stamp)).await.map(|_| true)
+    }
+
+    /// The order with this number, if it can be compared with its history.
+    pub(super) async fn order_to_compare(&self, number: &OrderNumber) -> Option<OrderRow> {
+        self.orders.load(number.into()).await.ok().flatten().map(|Stored { row, .. }| row)
+    }
+}
+
+/// What the last events of an order say of it; `None` where they do not.
+#[derive(Default)]
+struct Told {
+    number: Option<String>,
+    status: Option<String>,
+    client_id: Option<Option<String>>,
+    /// Of a return. What is left of one in another status says nothing.
+    reason: Option<ReturnReason>,
+}
+
+impl Told {
+    fn by(events: &[OrderEvent]) -> Self {
+        let mut told = Self::default();
+        for event in events {
+            told.number = Some(event.number.clone());
+            told.hear(&event.kind);
+        }
+        told
+    }
+
+    fn hear(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Created { status, client_id, return_info }
+            | EventKind::Restored { status, client_id, return_info }
+            | EventKind::Repaired { status, client_id, return_info, .. } => {
+                self.status = Some(status.as_str().to_owned());
+                self.client_id = Some(client_id.map(|id| id.to_string()));
+                self.reason = return_info.as_ref().map(|info| info.reason.clone());
+            }
+            EventKind::StatusChanged { to, .. } => {
+                self.status = Some(to.as_str().to_owned());
+                self.reason = None;
+            }
+            EventKind::Returned { reason, .. } => {
+                self.status = Some(OrderStatus::Returned.as_str().to_owned());
+                self.reason = Some(reason.clone());
+            }
+            EventKind::ReasonChanged { to, .. } => self.reason = Some(to.clone()),
+            EventKind::ReturnChanged { to, .. } => self.reason = to.as_ref().map(|info| info.reason.clone()),
+            EventKind::ClientChanged { to, .. } => self.client_id = Some(to.map(|id| id.to_string())),
+            EventKind::ChangedElsewhere { to, .. } => {
+                self.status = Some(to.status.clone());
+                self.client_id = Some(to.client_id.clone());
+                self.reason = to.return_info.as_ref().map(|info| info.reason.clone());
+            }
+            EventKind::Renumbered { .. } => {}
+            EventKind::Deleted { .. } => *self = Self::default(),
+        }
+    }
+}
+
+/// The event of a change that `events` do not tell. Compares what they tell alone: an order that the Python system made has
+/// none.
+fn changed_elsewhere(row: &OrderRow, events: &[OrderEvent]) -> Option<EventKind> {
+    if events.last()?.order_id != row.id {
+        return None;
+    }
+    let (told, to) = (Told::by(events), OrderFields::from(row));
+    let mut from = to.clone();
+    if let Some(number) = told.number {
+        from.order_number = number;
+    }
+    if let Some(status) = told.status {
+        from.status = status;
+    }
+    if let Some(client_id) = told.client_id
+        && !is_same_client(client_id.as_deref(), to.client_id.as_deref())
+    {
+        from.client_id = client_id;
+    }
+    if let (Some(reason), Some(info)) = (told.reason, &mut from.return_info)
+        && row.status() == Ok(OrderStatus::Returned)
+    {
+        info.reason = reason;
+    }
+    (from != to).then_some(EventKind::ChangedElsewhere { from, to })
+}
+
+/// Whether two texts name one client: other programs keep the letter case of an id, and an empty text for none.
+fn is_same_client(a: Option<&str>, b: Option<&str>) -> bool {
+    a == b || matches!((stored_client_id(a), stored_client_id(b)), (Ok(a), Ok(b)) if a == b)
+}
