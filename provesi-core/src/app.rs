@@ -11,6 +11,7 @@ mod integrity;
 mod lists;
 mod orders;
 mod retirement;
+mod secret;
 mod undo_sweep;
 mod views;
 

@@ -18,10 +18,12 @@ pub enum EntryKind {
     Partner,
     /// How far a reader of the feed has come.
     Checkpoint,
+    /// A secret that all processes share, such as the key of cursors.
+    Secret,
 }
 
 impl EntryKind {
-    const ALL: [Self; 5] = [Self::Retirement, Self::Answer, Self::Store, Self::Partner, Self::Checkpoint];
+    const ALL: [Self; 6] = [Self::Retirement, Self::Answer, Self::Store, Self::Partner, Self::Checkpoint, Self::Secret];
 
     /// The text that stores keep.
     #[must_use]
@@ -32,6 +34,7 @@ impl EntryKind {
             Self::Store => "store",
             Self::Partner => "partner",
             Self::Checkpoint => "checkpoint",
+            Self::Secret => "secret",
         }
     }
 

@@ -154,9 +154,12 @@ where
 /// The longest text of a cursor, in bytes.
 const MAX_CURSOR_BYTES: usize = 2_048;
 
+/// The version of the form of cursors: one of another version is invalid, and never misread.
+const CURSOR_VERSION: u8 = 2;
+
 pub(crate) fn encode_cursor(cursor: &impl Serialize) -> String {
     // Cursors are plain structs of texts and numbers, which serde_json cannot fail to write.
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(cursor).unwrap_or_default())
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(CURSOR_VERSION, cursor)).unwrap_or_default())
 }
 
 pub(crate) fn decode_cursor<C: DeserializeOwned>(text: &str) -> Result<C, StoreError> {
@@ -164,7 +167,10 @@ pub(crate) fn decode_cursor<C: DeserializeOwned>(text: &str) -> Result<C, StoreE
         return Err(StoreError::InvalidCursor);
     }
     let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| StoreError::InvalidCursor)?;
-    serde_json::from_slice(&json).map_err(|_| StoreError::InvalidCursor)
+    match serde_json::from_slice(&json) {
+        Ok((CURSOR_VERSION, cursor)) => Ok(cursor),
+        _ => Err(StoreError::InvalidCursor),
+    }
 }
 
 /// A short mark of what a cursor belongs to, over its JSON form. It finds mistakes, not attacks: a cursor holds no secret.

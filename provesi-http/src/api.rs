@@ -10,6 +10,7 @@ use crate::HttpOptions;
 use crate::error::{self, ApiError};
 use crate::health::Probes;
 use crate::layers::WriteProgress;
+use crate::sealed::CursorSeal;
 
 /// The application and the options of its HTTP face. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Api {
     pub(crate) app: App,
     pub(crate) options: Arc<HttpOptions>,
     pub(crate) probes: Probes,
+    pub(crate) cursors: CursorSeal,
     /// The OpenAPI document.
     pub(crate) openapi: Bytes,
 }

@@ -29,6 +29,7 @@ mod pages;
 mod path;
 mod query;
 mod routes;
+mod sealed;
 mod security_headers;
 mod services;
 mod starting;

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use crate::api::Api;
 use crate::boundary::Step;
 use crate::error::ApiError;
+use crate::sealed::CursorSeal;
 use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
@@ -86,7 +87,7 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let options = Arc::new(options);
     let openapi = written(&document).into();
     let probes = health::Probes::new(&app, options.ping_timeout);
-    let api = Api { app, options: Arc::clone(&options), probes, openapi };
+    let api = Api { app, options: Arc::clone(&options), probes, cursors: CursorSeal::default(), openapi };
     let routes = routes.layer(Step::new(idempotency::ReadKey));
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());

@@ -133,9 +133,6 @@ pub struct AuditPosition {
     pub sequence: i64,
 }
 
-/// The version of the text form of [`AuditCursor`].
-const CURSOR_VERSION: u8 = 1;
-
 /// A position in the list of one filter. The text form is opaque and fit for a URL. It holds a version, a hash of the
 /// filter, an instant and a sequence number: no subject and no actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,17 +150,15 @@ impl AuditCursor {
 impl fmt::Display for AuditCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { filter, position: AuditPosition { at, sequence } } = self;
-        f.write_str(&encode_cursor(&(CURSOR_VERSION, filter, at, sequence)))
+        f.write_str(&encode_cursor(&(filter, at, sequence)))
     }
 }
 
 impl FromStr for AuditCursor {
     type Err = StoreError;
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        match decode_cursor(text)? {
-            (CURSOR_VERSION, filter, at, sequence) => Ok(Self { filter, position: AuditPosition { at, sequence } }),
-            _ => Err(StoreError::InvalidCursor),
-        }
+        let (filter, at, sequence) = decode_cursor(text)?;
+        Ok(Self { filter, position: AuditPosition { at, sequence } })
     }
 }
 
@@ -172,14 +167,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_of_another_version_or_form_are_invalid() {
+    fn cursors_of_another_form_are_invalid() {
         let position = AuditPosition { at: Timestamp::MAX, sequence: i64::MAX };
         let cursor = AuditCursor { filter: u64::MAX, position };
         assert_eq!(cursor.to_string().parse::<AuditCursor>().unwrap(), cursor);
         for text in [
-            encode_cursor(&(CURSOR_VERSION + 1, u64::MAX, position.at, 1)),
-            encode_cursor(&(CURSOR_VERSION, u64::MAX, position.at)),
-            // The form before there was a version.
+            encode_cursor(&(u64::MAX, position.at)),
             encode_cursor(&serde_json::json!({ "l": 1, "p": { "a": position.at, "s": 1 } })),
             String::new(),
         ] {

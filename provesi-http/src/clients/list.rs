@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{ClientFilter, ClientListing, ClientQuery, ClientView, Direction};
+use provesi_core::{AppError, Caller, ClientFilter, ClientListing, ClientQuery, ClientView, Direction, PageRequest};
 
 use crate::answer::{self, Paged, Warning};
 use crate::api::Api;
@@ -11,6 +11,7 @@ use crate::caller::By;
 use crate::docs::{ClientList, Problem, Refusal};
 use crate::error::ApiError;
 use crate::query::{Params, Part};
+use crate::sealed::Sealed;
 use crate::stream::{self, Rows};
 use crate::wire::ClientBody;
 
@@ -43,15 +44,30 @@ pub(crate) async fn list(State(api): State<Api>, By(caller): By, mut params: Par
         Part::Whole => {
             stream::answer(api.app.stream_clients(&caller, &listing), stream::head(), ClientRows::default()).await
         }
-        Part::Page(request) => api.app.list_clients(&caller, &listing, &request).await.map(|page| {
-            let mut warnings = Warning::OrdersUnavailable.only(page.items.iter().any(lacks_count)).to_vec();
-            warnings.extend(Warning::SearchStoppedEarly.only(page.stopped_early));
-            let items: Vec<_> = page.items.iter().map(ClientBody::of_view).collect();
-            let next = page.next.as_ref().map(ToString::to_string);
-            answer::json(StatusCode::OK, &Paged::new(items, next, warnings))
-        }),
+        Part::Page(request) => page(&api, &caller, &listing, request).await,
     };
     result.map_err(|error| api.error(error))
+}
+
+async fn page(
+    api: &Api,
+    caller: &Caller,
+    listing: &ClientListing,
+    PageRequest { limit, after }: PageRequest<Sealed>,
+) -> Result<Response, AppError> {
+    let after = match &after {
+        Some(after) => Some(api.cursors.open(&api.app, after).await.map_err(AppError::Clients)?),
+        None => None,
+    };
+    let page = api.app.list_clients(caller, listing, &PageRequest { limit, after }).await?;
+    let mut warnings = Warning::OrdersUnavailable.only(page.items.iter().any(lacks_count)).to_vec();
+    warnings.extend(Warning::SearchStoppedEarly.only(page.stopped_early));
+    let items: Vec<_> = page.items.iter().map(ClientBody::of_view).collect();
+    let next = match &page.next {
+        Some(next) => Some(api.cursors.seal(&api.app, next).await.map_err(AppError::Clients)?.to_string()),
+        None => None,
+    };
+    Ok(answer::json(StatusCode::OK, &Paged::new(items, next, warnings)))
 }
 
 const fn lacks_count(view: &ClientView) -> bool {

@@ -24,24 +24,24 @@ pub(crate) enum Place<C> {
     Before(C),
 }
 
-/// A page of a list with the places around it, as they go into URLs.
+/// A page of a list with the places around it.
 #[derive(Debug)]
-pub(crate) struct Sheet<T> {
+pub(crate) struct Sheet<T, C> {
     pub(crate) items: Vec<T>,
-    pub(crate) before: Option<String>,
-    pub(crate) after: Option<String>,
+    pub(crate) before: Option<C>,
+    pub(crate) after: Option<C>,
     /// Where to look on, where the store stopped looking before the page was full.
-    pub(crate) go_on: Option<String>,
+    pub(crate) go_on: Option<C>,
 }
 
-impl<T> Sheet<T> {
+impl<T, C> Sheet<T, C> {
     /// The page of what cannot be asked for.
     pub(crate) const fn nothing() -> Self {
         Self { items: Vec::new(), before: None, after: None, go_on: None }
     }
 }
 
-impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
+impl<C: FromStr<Err = StoreError> + Clone> Place<C> {
     /// The place that a URL names.
     pub(crate) fn read(params: &Params) -> Result<Self, StoreError> {
         match (params.last("after"), params.last("before")) {
@@ -73,11 +73,10 @@ impl<C: FromStr<Err = StoreError> + Clone + ToString> Place<C> {
 
     /// Puts what was read in the order of the list. `None` where going back met the start of the list in the middle of a
     /// page: the first page is then the one to show.
-    pub(crate) fn arrange<T>(&self, page: Page<T, C>, cursor: impl Fn(&T) -> C) -> Option<Sheet<T>> {
+    pub(crate) fn arrange<T>(&self, page: Page<T, C>, cursor: impl Fn(&T) -> C) -> Option<Sheet<T, C>> {
         let Page { mut items, next, stopped_early } = page;
-        let next = next.map(|cursor| cursor.to_string());
         let go_on = next.clone().filter(|_| stopped_early);
-        let at = |item: Option<&T>| item.map(|item| cursor(item).to_string());
+        let at = |item: Option<&T>| item.map(&cursor);
         let (before, after) = match self {
             Self::First => (None, next),
             Self::After(_) => (at(items.first()), next),

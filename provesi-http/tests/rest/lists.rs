@@ -2,14 +2,18 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
+use provesi_core::ClientListing;
+use provesi_testkit::data::client_row;
 use provesi_testkit::{Fault, Faults};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
 
 use crate::log;
-use crate::support::Bench;
+use crate::support::{Answer, Bench};
 
 fn numbers(list: &Value) -> Vec<&str> {
     list["data"].as_array().unwrap().iter().map(|order| order["order_number"].as_str().unwrap()).collect()
@@ -43,6 +47,48 @@ async fn clients_are_listed_by_name_with_the_numbers_of_their_orders() {
         assert_eq!(list["data"][0]["orders_count"], Value::Null);
         assert_eq!(list["warnings"], json!(["orders_unavailable"]), "{path}");
     }
+}
+
+/// A text that is base64, with what its parts are if they are base64 too.
+fn decoded(text: &str) -> String {
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).unwrap();
+    let parts = bytes.split(|byte| *byte == b':').map(|part| BASE64_STANDARD.decode(part).unwrap_or_default());
+    let parts: Vec<u8> = parts.flatten().collect();
+    format!("{}{}", String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&parts))
+}
+
+#[tokio::test]
+async fn a_cursor_of_clients_shows_no_name_and_goes_on_at_another_process() {
+    let bench = Bench::new();
+    for (name, email) in [("Ana", "a@example.com"), ("Bea", "b@example.com"), ("Caro", "c@example.com")] {
+        bench.client(name, email).await;
+    }
+    let next = |answer: &Answer| answer.json()["next_cursor"].as_str().unwrap().to_owned();
+    let cursor = next(&bench.get("/api/clients/?limit=1").await);
+    assert!(cursor.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{cursor}");
+    assert!(!decoded(&cursor).contains("Ana") && !decoded(&cursor).contains("\"p\""), "{cursor}");
+    let path = format!("/api/clients/?limit=1&cursor={cursor}");
+    assert_eq!(bench.get(&path).await.json()["data"][0]["name"], "Bea");
+    let elsewhere = Bench::on(bench.memory.clone());
+    let page = elsewhere.get(&path).await;
+    assert_eq!(page.json()["data"][0]["name"], "Bea");
+    assert_eq!(bench.get(&format!("/api/clients/?cursor={}", next(&page))).await.json()["data"][0]["name"], "Caro");
+    // One that was changed, that nobody sealed, or that is much too long.
+    let changed = if cursor.ends_with('A') { "Q" } else { "A" };
+    let plain = ClientListing::default().cursor_at(&client_row(1, "Ana")).to_string();
+    for cursor in [format!("{}{changed}", &cursor[..cursor.len() - 1]), plain, "A".repeat(6_000), String::new()] {
+        let refused = bench.get(&format!("/api/clients/?cursor={cursor}")).await;
+        assert_eq!(refused.error(), (400, "cursor.invalid".to_owned()), "{cursor}");
+    }
+    // With the store of orders down, where the shared key is, this process uses its own.
+    let alone = Bench::on(bench.memory.clone());
+    alone.orders.fail_all();
+    let own = next(&alone.get("/api/clients/?limit=1").await);
+    let path = format!("/api/clients/?limit=1&cursor={own}");
+    assert_eq!(alone.get(&path).await.json()["data"][0]["name"], "Bea");
+    alone.orders.clear();
+    assert_eq!(alone.get(&path).await.json()["data"][0]["name"], "Bea");
+    assert_eq!(bench.get(&path).await.error(), (400, "cursor.invalid".to_owned()));
 }
 
 #[tokio::test]

@@ -85,8 +85,16 @@ impl Bench {
 
     /// With what else `dress` gives the application.
     pub(crate) fn over(options: HttpOptions, dress: impl FnOnce(App) -> App) -> Self {
+        Self::build(MemoryStore::new(), options, dress)
+    }
+
+    /// As another process on the same store.
+    pub(crate) fn on(memory: MemoryStore) -> Self {
+        Self::build(memory, HttpOptions::default(), |app| app)
+    }
+
+    fn build(memory: MemoryStore, options: HttpOptions, dress: impl FnOnce(App) -> App) -> Self {
         log::start();
-        let memory = MemoryStore::new();
         let (client_store, clients) = FaultyStore::new(memory.clone());
         let (order_store, orders) = FaultyStore::new(memory.clone());
         let clock = Arc::new(Ticking(AtomicI64::new(START)));

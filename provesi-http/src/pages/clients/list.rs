@@ -4,14 +4,18 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, ClientFilter, ClientId, ClientListing, ClientQuery, ClientView, Direction, StoreError};
+use provesi_core::{
+    AppError, ClientCursor, ClientFilter, ClientId, ClientListing, ClientQuery, ClientView, Direction, StoreError,
+};
 
+use crate::api::Api;
 use crate::caller::By;
 use crate::pages::failure::Failure;
 use crate::pages::paging::{self, Place, Sheet};
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, words};
 use crate::query::Params;
+use crate::sealed::Sealed;
 
 #[derive(Template)]
 #[template(path = "clients/list.html")]
@@ -65,7 +69,7 @@ pub(crate) async fn list(
     let q = params.last("q").unwrap_or_default().trim().to_owned();
     let whole = || paging::url("/clients/", [("q", Some(&*q).filter(|q| !q.is_empty()))]);
     let first = || visit.redirect(&whole());
-    let Ok(place) = Place::read(&params) else { return Ok(first()) };
+    let Ok(place) = open(&pages.api, &params).await else { return Ok(first()) };
     let query = if q.is_empty() { Ok(None) } else { ClientQuery::parse(&q).map(Some) };
     let (sheet, fault) = match query {
         Ok(query) => {
@@ -84,16 +88,18 @@ pub(crate) async fn list(
         Err(invalid) => (Sheet::nothing(), Some(words::refused(invalid))),
     };
     let Sheet { items, before, after, go_on } = sheet;
-    let link = |name, cursor: Option<String>| {
+    let link = async |name, cursor: Option<ClientCursor>| -> Result<Option<String>, AppError> {
+        let Some(cursor) = cursor else { return Ok(None) };
+        let sealed = pages.api.cursors.seal(&pages.api.app, &cursor).await.map_err(AppError::Clients)?.to_string();
         let q = Some(&*q).filter(|q| !q.is_empty());
-        cursor.map(|cursor| paging::url("/clients/", [("q", q), (name, Some(&cursor))]))
+        Ok(Some(paging::url("/clients/", [("q", q), (name, Some(&sealed))])))
     };
     let page = List {
         lacks_orders: items.iter().any(|view| view.orders_count.is_none()),
         rows: items.into_iter().map(Row::from).collect(),
-        before: link("before", before),
-        after: link("after", after),
-        go_on: link(place.onward(), go_on),
+        before: link("before", before).await?,
+        after: link("after", after).await?,
+        go_on: link(place.onward(), go_on).await?,
         start: (place != Place::First).then(whole),
         is_first: place == Place::First,
         fault,
@@ -101,4 +107,14 @@ pub(crate) async fn list(
         l: visit.layout("Clientes", Section::Clients),
     };
     Ok(visit::html(StatusCode::OK, &page).into_response())
+}
+
+/// The place that a URL names.
+async fn open(api: &Api, params: &Params) -> Result<Place<ClientCursor>, StoreError> {
+    let opened = async |sealed: Sealed| api.cursors.open(&api.app, &sealed).await;
+    Ok(match Place::read(params)? {
+        Place::First => Place::First,
+        Place::After(sealed) => Place::After(opened(sealed).await?),
+        Place::Before(sealed) => Place::Before(opened(sealed).await?),
+    })
 }

@@ -137,9 +137,9 @@ pub(crate) async fn returns(
         bars: weeks.map(|weeks| weeks.bars(period)).unwrap_or_default(),
         lacks_clients: items.iter().any(|view| view.client.is_unavailable()),
         rows: items.into_iter().map(|view| Row::new(view, visit.now())).collect(),
-        before: before.as_deref().map(|cursor| filters.url(Some(("before", cursor)))),
-        after: after.as_deref().map(|cursor| filters.url(Some(("after", cursor)))),
-        go_on: go_on.as_deref().map(|cursor| filters.url(Some((place.onward(), cursor)))),
+        before: before.map(|cursor| filters.url(Some(("before", &cursor.to_string())))),
+        after: after.map(|cursor| filters.url(Some(("after", &cursor.to_string())))),
+        go_on: go_on.map(|cursor| filters.url(Some((place.onward(), &cursor.to_string())))),
         start: (place != Place::First).then(|| filters.url(None)),
         filters,
     };
