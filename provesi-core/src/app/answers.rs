@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long an answer is stored.
-const RETENTION: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const RETENTION: Duration = Duration::from_secs(24 * 3_600);
 
 /// The longest reason that is stored: 2,000 characters of UTF-8, as a valid return may have.
 const MAX_REASON_BYTES: usize = 4 * 2_000;

@@ -1,22 +1,22 @@
 //! Changes that another program made behind this one: an order is not as its events say.
 
+use crate::app::answers::RETENTION;
 use crate::app::tell;
 use crate::row::stored_client_id;
 use crate::{
-    Actor, App, EventKind, OrderEvent, OrderFields, OrderNumber, OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite,
-    ReturnReason, Stamp, StoreError, Stored,
+    Actor, App, EntryKey, EntryKind, EntryWrite, EventId, EventKind, OrderEvent, OrderFields, OrderNumber,
+    OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, PageLimit, ReturnReason, Stamp, StoreError,
 };
 
 /// Who is noted for a change that another program made.
 const ACTOR: &str = "elsewhere";
 
 impl App {
-    /// Appends an event to the history if the order is not as `events`, its last ones, say. `before` is the order as it was before
-    /// they were read. Returns whether it did. A failure is logged: who asked for the history gets it all the same.
-    pub(super) async fn note_change_elsewhere(&self, before: &OrderRow, events: &[OrderEvent]) -> bool {
-        let Some(kind) = changed_elsewhere(before, events) else { return false };
-        match self.append_unless_changed(before, kind).await {
-            Ok(appended) => appended,
+    /// Appends an event to the history of the order with this number if another program changed the order since the last one.
+    /// Returns whether it did. A failure is logged: who asks for the history gets it all the same.
+    pub(super) async fn note_change_elsewhere(&self, number: &OrderNumber, after: Option<EventId>) -> bool {
+        match self.append_change_elsewhere(number, after).await {
+            Ok(is_noted) => is_noted,
             Err(error) => {
                 tell("a change that another program made was not noted", &error);
                 false
@@ -24,20 +24,25 @@ impl App {
         }
     }
 
-    async fn append_unless_changed(&self, before: &OrderRow, kind: EventKind) -> Result<bool, StoreError> {
-        // Our own writers change a row together with its events: with the row unchanged, the events are of this row.
-        let number = before.number.clone();
-        if self.orders.load(before.id.into()).await?.is_none_or(|now| now.row != *before) {
+    async fn append_change_elsewhere(&self, number: &OrderNumber, after: Option<EventId>) -> Result<bool, StoreError> {
+        let Some(order) = self.orders.load(number.into()).await? else { return Ok(false) };
+        let events = self.orders.history(number, after, PageLimit::MAX).await?;
+        let (Some(last), Some(kind)) = (events.last(), changed_elsewhere(&order.row, &events)) else {
+            return Ok(false);
+        };
+        // Our own writers change a row together with its events: the events are of a row that did not change meanwhile.
+        if self.orders.load(order.row.id.into()).await?.is_none_or(|now| now.row != order.row) {
             return Ok(false);
         }
-        let actor = Actor::system(ACTOR).map_err(StoreError::backend)?;
-        let stamp = Stamp { at: self.now(), actor, address: None };
-        self.orders.commit_one(OrderWrite::append(before.id, number, vec![kind], stamp)).await.map(|_| true)
-    }
-
-    /// The order with this number, if it can be compared with its history.
-    pub(super) async fn order_to_compare(&self, number: &OrderNumber) -> Option<OrderRow> {
-        self.orders.load(number.into()).await.ok().flatten().map(|Stored { row, .. }| row)
+        let stamp = Stamp { at: self.now(), actor: Actor::system(ACTOR).map_err(StoreError::backend)?, address: None };
+        // Once, however many readers notice it: the entry is removed with the answers of that day.
+        let key = EntryKey::new(EntryKind::Answer, format!("{ACTOR}-{}", last.id));
+        let once = EntryWrite::insert(key, String::new(), Some(stamp.at.later(RETENTION)));
+        let write = OrderWrite::append(order.row.id, order.row.number, vec![kind], stamp).with_entry(once);
+        match self.orders.commit_one(write).await {
+            Err(StoreError::EntryConflict { .. }) => Ok(true),
+            appended => appended.map(|_| true),
+        }
     }
 }
 
@@ -94,7 +99,7 @@ impl Told {
 
 /// The event of a change that `events` do not tell. Compares what they tell alone: an order that the Python system made has
 /// none.
-fn changed_elsewhere(row: &OrderRow, events: &[OrderEvent]) -> Option<EventKind> {
+pub(super) fn changed_elsewhere(row: &OrderRow, events: &[OrderEvent]) -> Option<EventKind> {
     if events.last()?.order_id != row.id {
         return None;
     }

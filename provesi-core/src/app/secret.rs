@@ -1,6 +1,6 @@
 //! Secrets that all processes on one store of orders share.
 
-use crate::{App, Caller, EntryKey, EntryKind, EntryWrite, Invalid, OrderRepositoryExt, StoreError};
+use crate::{App, Caller, EntryKey, EntryKind, EntryWrite, OrderRepositoryExt, StoreError};
 
 impl App {
     /// The secret with this name, which every process on this store of orders gets. The first one records `new`.
@@ -12,8 +12,8 @@ impl App {
         if let Some(entry) = self.orders.entry(key.clone()).await? {
             return Ok(entry.value);
         }
-        let caller = Caller::system("secret").map_err(|fault: Invalid| StoreError::backend(fault))?;
-        let write = EntryWrite { key: key.clone(), before: None, after: Some((new.clone(), None)) };
+        let caller = Caller::system("secret").map_err(StoreError::backend)?;
+        let write = EntryWrite::insert(key.clone(), new.clone(), None);
         match self.orders.commit_entry(write, &self.stamp(&caller)).await {
             // Another process was faster.
             Err(StoreError::EntryConflict { .. }) => {

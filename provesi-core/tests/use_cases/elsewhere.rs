@@ -6,7 +6,8 @@ use provesi_core::{
     App, EventKind, Expected, OrderChange, OrderEvent, OrderKey, OrderRepositoryExt, OrderRow, OrderStatus, PageLimit,
 };
 use provesi_testkit::data::order_row;
-use provesi_testkit::{Fault, FaultyStore};
+use provesi_testkit::{Fault, Faults, FaultyStore};
+use tokio::task::JoinHandle;
 
 use crate::{World, number};
 
@@ -115,22 +116,65 @@ async fn other_spellings_and_orders_without_events_are_no_change() {
     assert_eq!(world.kinds("A-1").await, ["created", "deleted"]);
 }
 
+/// A reader of the history whose calls of the store wait for a step.
+fn reader(world: &World) -> (Faults, JoinHandle<Vec<&'static str>>) {
+    let (orders, faults) = FaultyStore::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    faults.arm_all(Fault::Step);
+    let caller = world.caller.clone();
+    let reading = tokio::spawn(async move {
+        let events = app.history(&caller, &number("A-1"), None, PageLimit::MAX).await.unwrap();
+        events.iter().map(|event| event.kind.name()).collect()
+    });
+    (faults, reading)
+}
+
 #[tokio::test]
 async fn our_own_changes_meanwhile_are_not_taken_for_those_of_others() {
+    const CALLS: usize = 7;
+    for (first, second) in (0..CALLS).flat_map(|first| (first..CALLS).map(move |second| (first, second))) {
+        let world = World::new();
+        world.order("A-1", None).await;
+        let (faults, reading) = reader(&world);
+        let mut calls = 0;
+        while !reading.is_finished() {
+            if !faults.wants_step() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if calls == first {
+                world.edit_status("A-1", OrderStatus::Packing, None).await;
+            }
+            if calls == second {
+                world.edit_status("A-1", OrderStatus::Shipped, None).await;
+            }
+            calls += 1;
+            faults.step();
+        }
+        let told = reading.await.unwrap();
+        assert!(!told.contains(&"changed_elsewhere"), "{first}, {second}: {told:?}");
+        let kinds = world.kinds("A-1").await;
+        assert!(!kinds.contains(&"changed_elsewhere"), "{first}, {second}: {kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_readers_at_once_note_a_change_once() {
     let world = World::new();
     world.order("A-1", None).await;
-    let (slow, faults) = FaultyStore::new(world.store.clone());
-    let reading = App::new(Arc::new(world.store.clone()), Arc::new(slow));
-    let caller = world.caller.clone();
-    faults.stall("events");
-    let history =
-        tokio::spawn(async move { reading.history(&caller, &number("A-1"), None, PageLimit::MAX).await.unwrap() });
-    faults.stalled().await;
-    world.edit_status("A-1", OrderStatus::Packing, None).await;
-    faults.clear();
-    let told: Vec<_> = history.await.unwrap().into_iter().map(|event| event.kind.name()).collect();
-    assert_eq!(told, ["created", "status_changed"]);
-    assert_eq!(world.kinds("A-1").await, ["created", "status_changed"]);
+    world.change("A-1", |row| row.status = "packing".to_owned()).await;
+    let readers = [reader(&world), reader(&world)];
+    while readers.iter().any(|(_, reading)| !reading.is_finished()) {
+        // Together, call by call.
+        if readers.iter().all(|(faults, reading)| faults.wants_step() || reading.is_finished()) {
+            readers.iter().for_each(|(faults, _)| faults.step());
+        }
+        tokio::task::yield_now().await;
+    }
+    for (_, reading) in readers {
+        assert_eq!(reading.await.unwrap(), ["created", "changed_elsewhere"]);
+    }
+    assert_eq!(world.kinds("A-1").await, ["created", "changed_elsewhere"]);
 }
 
 #[tokio::test]
