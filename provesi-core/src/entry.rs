@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ClientId, OrderId, PageLimit, Timestamp};
 
 /// What an entry is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EntryKind {
     /// A client that was deleted, or is being deleted. The name is its id.
@@ -46,7 +49,7 @@ impl EntryKind {
 }
 
 /// The key of an entry. A store has at most one entry with a key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EntryKey {
     /// What it is about.
     pub kind: EntryKind,
@@ -77,7 +80,7 @@ impl EntryKey {
 /// A small record of the application's own.
 ///
 /// `Debug` leaves the value out: that of an answer may hold the reason of a return.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its key.
     pub key: EntryKey,
@@ -115,6 +118,13 @@ impl fmt::Debug for EntryWrite {
 }
 
 impl EntryWrite {
+    /// The entry that the write leaves, `None` if it removes the entry. `order_id` is the order that the write concerns.
+    #[must_use]
+    pub fn entry(&self, order_id: Option<OrderId>) -> Option<Entry> {
+        let (value, due_at) = self.after.clone()?;
+        Some(Entry { key: self.key.clone(), value, due_at, order_id })
+    }
+
     /// Puts an entry where there was none.
     #[must_use]
     pub fn insert(key: EntryKey, value: String, due_at: Option<Timestamp>) -> Self {

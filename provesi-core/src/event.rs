@@ -271,7 +271,7 @@ impl EventKind {
 }
 
 /// Something that happened to an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderEvent {
     /// Its place in the feed.
     pub id: EventId,

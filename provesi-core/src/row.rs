@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     Address, Client, ClientId, ClientName, Email, Invalid, Order, OrderId, OrderNumber, OrderState, OrderStatus, Phone,
     ReturnInfo, ReturnReason, StoreError, Stored, Timestamp, Version,
@@ -10,7 +12,7 @@ use crate::{
 /// An order as its store has it: every column that the domain knows, unchecked.
 ///
 /// `Debug` shows the id alone: a reason is personal data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderRow {
     /// [`Order::id`].
     pub id: OrderId,
@@ -136,7 +138,7 @@ impl fmt::Debug for OrderRow {
 /// A client as its store has it: every field that the domain knows, unchecked.
 ///
 /// `Debug` shows the id alone: the rest is personal data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientRow {
     /// [`Client::id`].
     pub id: ClientId,

@@ -234,6 +234,27 @@ impl OrderWrite {
         }
     }
 
+    /// The id of the order; `None` of an insert, whose id the store gives, and of a write that concerns no order.
+    #[must_use]
+    pub const fn id(&self) -> Option<OrderId> {
+        match &self.action {
+            OrderAction::Insert(_) | OrderAction::None => None,
+            OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before.id),
+            OrderAction::Restore(order) => Some(order.id),
+            OrderAction::Keep { id, .. } => Some(*id),
+        }
+    }
+
+    /// The row that the write puts there; `None` if it deletes the row, keeps it or concerns none. `id` is that of an insert.
+    #[must_use]
+    pub fn after(&self, id: OrderId) -> Option<OrderRow> {
+        match &self.action {
+            OrderAction::Insert(order) => Some(OrderRow::from(&order.clone().with_id(id))),
+            OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => Some(OrderRow::from(order)),
+            OrderAction::Delete { .. } | OrderAction::Keep { .. } | OrderAction::None => None,
+        }
+    }
+
     /// The row that has to be as it was read.
     #[must_use]
     pub const fn before(&self) -> Option<&OrderRow> {

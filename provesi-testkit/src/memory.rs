@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
-    Entry, EntryKey, EntryQuery, EntryWrite, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCount,
-    OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow,
-    OrderWrite, Page, PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
+    Entry, EntryKey, EntryQuery, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCount, OrderCounts,
+    OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page,
+    PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -129,12 +129,10 @@ impl State {
     }
 
     fn put_entries(&mut self, order_id: Option<OrderId>, write: &OrderWrite) {
-        for EntryWrite { key, after, .. } in write.entries() {
-            match after.clone() {
-                None => self.entries.remove(key),
-                Some((value, due_at)) => {
-                    self.entries.insert(key.clone(), Entry { key: key.clone(), value, due_at, order_id })
-                }
+        for write in write.entries() {
+            match write.entry(order_id) {
+                None => self.entries.remove(&write.key),
+                Some(entry) => self.entries.insert(entry.key.clone(), entry),
             };
         }
     }
@@ -157,16 +155,11 @@ impl State {
                 return Ok(None);
             }
         };
-        let after = match write.action() {
-            OrderAction::Insert(order) => Some(order.clone().with_id(id)),
-            OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => Some(order.clone()),
-            OrderAction::Delete { .. } | OrderAction::Keep { .. } | OrderAction::None => None,
-        };
-        if let Some(after) = after {
-            if self.order_with(&after.number).is_some_and(|other| other.id != id) {
+        if let Some(after) = write.after(id) {
+            if self.by_number.get(&after.number.to_ascii_lowercase()).is_some_and(|other| *other != id) {
                 return Err(StoreError::AlreadyExists { field: UniqueField::OrderNumber });
             }
-            self.put_order(OrderRow::from(&after));
+            self.put_order(after);
         } else if let OrderAction::Delete { .. } = write.action() {
             self.remove_order(id);
         }

@@ -7,29 +7,16 @@ use provesi_core::{
 };
 use redb::{ReadTransaction, TableDefinition};
 
-use crate::{Key, RedbStore, Row, TextTable, change, encode, rows};
+use crate::{Key, RedbStore, Row, TextTable, change, rows};
 
 impl Row for ClientRow {
     const ROWS: TextTable = TableDefinition::new("clients");
     const INDEX: TextTable = TableDefinition::new("client_emails");
     const UNIQUE: UniqueField = UniqueField::Email;
-
-    fn id_taken() -> StoreError {
-        StoreError::AlreadyExists { field: UniqueField::ClientId }
-    }
+    const ID_TAKEN: StoreError = StoreError::AlreadyExists { field: UniqueField::ClientId };
 
     fn keys(&self) -> (String, String) {
         (self.id.to_string(), self.folded_email())
-    }
-
-    fn encode(&self) -> Result<String, redb::Error> {
-        let Self { id, name, email, phone, address, created_at, updated_at } = self;
-        encode(&(id, name, email, phone, address, created_at, updated_at))
-    }
-
-    fn decode(json: &str) -> serde_json::Result<Self> {
-        let (id, name, email, phone, address, created_at, updated_at) = serde_json::from_str(json)?;
-        Ok(Self { id, name, email, phone, address, created_at, updated_at })
     }
 }
 

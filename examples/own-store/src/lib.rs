@@ -3,7 +3,7 @@
 //! It is short because lists and counts read a whole table and sort it in memory, and the history of an order passes over
 //! all events. That is fast enough for some ten thousand rows; a store for more keeps an index for each sort.
 //!
-//! Another program may write to the file while it is closed: rows as JSON arrays of their columns, each with its entry in
+//! Another program may write to the file while it is closed: rows as JSON objects of their columns, each with its entry in
 //! the index, and ids that it counts in the table `counters` as this store does.
 //!
 //! [redb]: https://docs.rs/redb
@@ -20,6 +20,7 @@ use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction,
 };
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -31,20 +32,17 @@ type TextTable = TableDefinition<'static, &'static str, &'static str>;
 /// The last numbers that were given, by what they count.
 const COUNTERS: TableDefinition<'_, &str, i64> = TableDefinition::new("counters");
 
-/// A row, kept by its id as a JSON array of its columns.
-trait Row: Clone + PartialEq + Send + 'static {
+/// A row, kept by its id as JSON.
+trait Row: Clone + PartialEq + Serialize + DeserializeOwned + Send + 'static {
     const ROWS: TextTable;
     /// Ids by the unique field.
     const INDEX: TextTable;
     const UNIQUE: UniqueField;
-
     /// The error of an insert whose id exists.
-    fn id_taken() -> StoreError;
+    const ID_TAKEN: StoreError;
 
     /// The id, and the key of the index.
     fn keys(&self) -> (String, String);
-    fn encode(&self) -> Result<String, redb::Error>;
-    fn decode(json: &str) -> serde_json::Result<Self>;
 }
 
 /// By what a row is looked up.
@@ -76,16 +74,11 @@ impl RedbStore {
         let store = Self { database: Arc::new(database), writer: Arc::default() };
         let create_tables = |transaction: &WriteTransaction| {
             // Opened for writing, a table is made if it does not exist.
-            for table in [
-                ClientRow::ROWS,
-                ClientRow::INDEX,
-                OrderRow::ROWS,
-                OrderRow::INDEX,
-                orders::FORMER_NUMBERS,
-                orders::ENTRIES,
-            ] {
+            for table in [ClientRow::ROWS, ClientRow::INDEX, OrderRow::ROWS, OrderRow::INDEX] {
                 transaction.open_table(table)?;
             }
+            transaction.open_table(orders::FORMER_NUMBERS)?;
+            transaction.open_table(orders::ENTRIES)?;
             transaction.open_table(orders::EVENTS)?;
             Ok(())
         };
@@ -179,17 +172,18 @@ fn rows<R: Row>(snapshot: &ReadTransaction) -> Result<Vec<R>, redb::Error> {
     let mut rows = Vec::new();
     for entry in snapshot.open_table(R::ROWS)?.iter()? {
         let (id, json) = entry?;
-        let row = decode(id.value(), json.value());
-        rows.extend(
-            row.inspect_err(|error| tracing::error!(error = %Chain(error), "a row is left out of a list")).ok(),
-        );
+        match decode(id.value(), json.value()) {
+            Ok(row) => rows.push(row),
+            Err(error) => tracing::error!(error = %Chain(&error), "a row is left out of a list"),
+        }
     }
     Ok(rows)
 }
 
 /// The error of `serde_json` is left out: it may quote the row, which is personal data.
 fn decode<R: Row>(id: &str, json: &str) -> Result<R, StoreError> {
-    R::decode(json).map_err(|_| StoreError::corrupt(format!("row {id} of {} cannot be decoded", R::ROWS.name())))
+    serde_json::from_str(json)
+        .map_err(|_| StoreError::corrupt(format!("row {id} of {} cannot be decoded", R::ROWS.name())))
 }
 
 fn encode(columns: &impl Serialize) -> Result<String, redb::Error> {
@@ -201,14 +195,14 @@ fn change<R: Row>(transaction: &WriteTransaction, before: Option<&R>, after: Opt
     let (mut rows, mut index) = (transaction.open_table(R::ROWS)?, transaction.open_table(R::INDEX)?);
     let (old, new) = (before.map(R::keys), after.map(R::keys));
     if let Some((id, _)) = &old {
-        let stored = rows.get(&**id)?.and_then(|json| R::decode(json.value()).ok());
+        let stored = rows.get(&**id)?.and_then(|json| serde_json::from_str(json.value()).ok());
         if stored.as_ref() != before {
             return Ok(Err(StoreError::VersionConflict));
         }
     }
     if let Some((id, key)) = &new {
         if old.is_none() && rows.get(&**id)?.is_some() {
-            return Ok(Err(R::id_taken()));
+            return Ok(Err(R::ID_TAKEN));
         }
         if index.get(&**key)?.is_some_and(|holder| holder.value() != id) {
             return Ok(Err(StoreError::AlreadyExists { field: R::UNIQUE }));
@@ -219,7 +213,7 @@ fn change<R: Row>(transaction: &WriteTransaction, before: Option<&R>, after: Opt
         index.remove(&*key)?;
     }
     if let (Some((id, key)), Some(after)) = (new, after) {
-        rows.insert(&*id, &*after.encode()?)?;
+        rows.insert(&*id, &*encode(after)?)?;
         index.insert(&*key, &*id)?;
     }
     Ok(Ok(()))

@@ -5,9 +5,9 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientId, ClientRepository, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, EventId, EventQuery, EventsOf,
-    OrderAction, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderRepository,
-    OrderRow, OrderWrite, Page, PageRequest, StoreError, UniqueField, skip_corrupt,
+    ClientId, ClientRepository, Entry, EntryKey, EntryQuery, EventId, EventQuery, EventsOf, OrderAction, OrderCount,
+    OrderCounts, OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page,
+    PageRequest, StoreError, UniqueField, skip_corrupt,
 };
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -15,33 +15,19 @@ use crate::{Key, Outcome, RedbStore, Row, TextTable, change, encode, next, rows}
 
 /// Which order had a number last, of those that have it no more.
 pub(crate) const FORMER_NUMBERS: TextTable = TableDefinition::new("former_order_numbers");
-/// `KIND:NAME`, and value, due instant and order as a JSON array.
+/// `KIND:NAME`, and the entry as JSON.
 pub(crate) const ENTRIES: TextTable = TableDefinition::new("entries");
-/// The id of the order, and the event as a JSON array.
+/// The id of the order, and the event as JSON.
 pub(crate) const EVENTS: TableDefinition<'_, i64, (&str, &str)> = TableDefinition::new("order_events");
 
 impl Row for OrderRow {
     const ROWS: TextTable = TableDefinition::new("orders");
     const INDEX: TextTable = TableDefinition::new("order_numbers");
     const UNIQUE: UniqueField = UniqueField::OrderNumber;
-
-    fn id_taken() -> StoreError {
-        StoreError::VersionConflict
-    }
+    const ID_TAKEN: StoreError = StoreError::VersionConflict;
 
     fn keys(&self) -> (String, String) {
         (self.id.to_string(), self.number.to_ascii_lowercase())
-    }
-
-    fn encode(&self) -> Result<String, redb::Error> {
-        let Self { id, number, client_id, status, return_reason, returned_at, created_at, updated_at } = self;
-        encode(&(id, number, client_id, status, return_reason, returned_at, created_at, updated_at))
-    }
-
-    fn decode(json: &str) -> serde_json::Result<Self> {
-        let columns = serde_json::from_str(json)?;
-        let (id, number, client_id, status, return_reason, returned_at, created_at, updated_at) = columns;
-        Ok(Self { id, number, client_id, status, return_reason, returned_at, created_at, updated_at })
     }
 }
 
@@ -89,8 +75,12 @@ impl OrderRepository for RedbStore {
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-        let ids: BTreeSet<_> = self.read(clients).await?.into_iter().filter(|id| Some(*id) > request.after).collect();
-        Ok(Page::from_one_more(ids.into_iter().collect(), request.limit, |last| *last))
+        let clients_of = |snapshot: &_| {
+            let orders: Vec<OrderRow> = rows(snapshot)?;
+            Ok(orders.iter().filter_map(|order| order.client_id().ok()?).collect::<BTreeSet<_>>())
+        };
+        let ids = self.read(clients_of).await?.into_iter().filter(|id| Some(*id) > request.after).collect();
+        Ok(Page::from_one_more(ids, request.limit, |last| *last))
     }
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
@@ -121,17 +111,9 @@ impl OrderRepository for RedbStore {
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
         let query = query.clone();
         let read = move |snapshot: &ReadTransaction| {
-            let mut entries = Vec::new();
-            for entry in snapshot.open_table(ENTRIES)?.iter()? {
-                let (key, json) = entry?;
-                // A kind of a later version is none of those that are asked for.
-                let key =
-                    key.value().split_once(':').and_then(|(kind, name)| Some((EntryKind::from_text(kind)?, name)));
-                if let Some((kind, name)) = key {
-                    entries.push(decode_entry(EntryKey::new(kind, name), json.value())?);
-                }
-            }
-            Ok(query.select(entries))
+            let table = snapshot.open_table(ENTRIES)?;
+            let entries: Result<Vec<Entry>, _> = table.iter()?.map(|entry| decode_entry(entry?.1.value())).collect();
+            Ok(query.select(entries?))
         };
         self.read(read).await
     }
@@ -139,12 +121,6 @@ impl OrderRepository for RedbStore {
     async fn ping(&self) -> Result<(), StoreError> {
         ClientRepository::ping(self).await
     }
-}
-
-/// The client of each order that has one.
-fn clients(snapshot: &ReadTransaction) -> Result<Vec<ClientId>, redb::Error> {
-    let orders: Vec<OrderRow> = rows(snapshot)?;
-    Ok(orders.iter().filter_map(|order| order.client_id().ok()?).collect())
 }
 
 /// The id of the order that has this number, else of the one that had it last.
@@ -158,10 +134,7 @@ fn holder(snapshot: &ReadTransaction, number: &str) -> Result<Option<String>, re
 }
 
 fn decode_event(id: i64, json: &str) -> Result<OrderEvent, StoreError> {
-    let columns = serde_json::from_str(json);
-    let (id, order_id, number, at, actor, address, kind) =
-        columns.map_err(|_| StoreError::corrupt(format!("event {id} cannot be decoded")))?;
-    Ok(OrderEvent { id, order_id, number, at, actor, address, kind })
+    serde_json::from_str(json).map_err(|_| StoreError::corrupt(format!("event {id} cannot be decoded")))
 }
 
 /// Refuses the write if an entry is not as it requires.
@@ -169,7 +142,7 @@ fn check_entries(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<
     let (table, mut values) = (transaction.open_table(ENTRIES)?, HashMap::new());
     for key in write.entry_keys() {
         if let Some(json) = table.get(&*entry_key(key))? {
-            values.insert(key, decode_entry(key.clone(), json.value())?.value);
+            values.insert(key, decode_entry(json.value())?.value);
         }
     }
     Ok(write.check_entries(|key| values.get(key).map(String::as_str)))
@@ -179,17 +152,11 @@ fn make(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<Option<Or
     if let Err(refused) = check_entries(transaction, write)? {
         return Ok(Err(refused));
     }
-    let (id, after) = match write.action() {
-        OrderAction::Insert(order) => {
-            let order = order.clone().with_id(OrderId::new(next(transaction, "orders")?));
-            (Some(order.id), Some(OrderRow::from(&order)))
-        }
-        OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => (Some(order.id), Some(order.into())),
-        OrderAction::Delete { before } => (Some(before.id), None),
-        OrderAction::Keep { id, .. } => (Some(*id), None),
-        OrderAction::None => (None, None),
+    let id = match write.action() {
+        OrderAction::Insert(_) => Some(OrderId::new(next(transaction, "orders")?)),
+        _ => write.id(),
     };
-    if let Err(refused) = change(transaction, write.before(), after.as_ref())? {
+    if let Err(refused) = change(transaction, write.before(), id.and_then(|id| write.after(id)).as_ref())? {
         return Ok(Err(refused));
     }
     if let Some((id, number)) = write.before().map(Row::keys) {
@@ -199,10 +166,10 @@ fn make(transaction: &WriteTransaction, write: &OrderWrite) -> Outcome<Option<Or
         append_events(transaction, id, write)?;
     }
     let mut entries = transaction.open_table(ENTRIES)?;
-    for EntryWrite { key, after, .. } in write.entries() {
-        match after {
-            Some((value, due_at)) => entries.insert(&*entry_key(key), &*encode(&(value, due_at, id))?)?,
-            None => entries.remove(&*entry_key(key))?,
+    for write in write.entries() {
+        match write.entry(id) {
+            Some(entry) => entries.insert(&*entry_key(&entry.key), &*encode(&entry)?)?,
+            None => entries.remove(&*entry_key(&write.key))?,
         };
     }
     Ok(Ok(id))
@@ -220,9 +187,8 @@ fn append_events(transaction: &WriteTransaction, order: OrderId, write: &OrderWr
         let event = stored.transpose().ok().flatten().filter(|event| event.order_id == order);
         events.extend(event.map(|event| OrderEvent { kind: kind.clone(), ..event }));
     }
-    for OrderEvent { id, order_id, number, at, actor, address, kind } in &events {
-        let json = encode(&(id, order_id, number, at, actor, address, kind))?;
-        table.insert(id.get(), (&*order_id.to_string(), &*json))?;
+    for event in &events {
+        table.insert(event.id.get(), (&*order.to_string(), &*encode(event)?))?;
     }
     Ok(())
 }
@@ -231,7 +197,6 @@ fn entry_key(key: &EntryKey) -> String {
     format!("{}:{}", key.kind.as_str(), key.name)
 }
 
-fn decode_entry(key: EntryKey, json: &str) -> Result<Entry, redb::Error> {
-    let (value, due_at, order_id) = serde_json::from_str(json).map_err(std::io::Error::from)?;
-    Ok(Entry { key, value, due_at, order_id })
+fn decode_entry(json: &str) -> Result<Entry, redb::Error> {
+    serde_json::from_str(json).map_err(|error| std::io::Error::from(error).into())
 }

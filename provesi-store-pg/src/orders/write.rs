@@ -296,7 +296,7 @@ impl Write for OrderWrite {
 
     fn claims(&self) -> Vec<Claim> {
         let mut claims: Vec<_> = self.entries().iter().map(|entry| Claim::Entry(entry.key.clone())).collect();
-        claims.extend(id(self).map(Claim::Id));
+        claims.extend(self.id().map(Claim::Id));
         if *self.action() != OrderAction::None {
             claims.push(Claim::Number(self.number().to_ascii_lowercase()));
         }
@@ -343,14 +343,15 @@ impl Write for OrderWrite {
     fn bind(kind: Kind, writes: &[&Self], skips_locked: bool, statement: &mut Statement) -> Result<(), StoreError> {
         events::bind(writes, statement)?;
         if kind == Kind::Keep {
-            statement.bind(writes, |write| id(write).map(OrderId::get))?;
+            statement.bind(writes, |write| write.id().map(OrderId::get))?;
             statement.bind_json(&events::rewritten(writes)?)?;
         } else {
-            let row = |write: &&Self| write.before().cloned().or_else(|| after(write));
+            // The id of an inserted order comes from the table.
+            let row = |write: &&Self| write.before().cloned().or_else(|| write.after(OrderId::new(0)));
             bind_rows(&writes.iter().filter_map(row).collect::<Vec<_>>(), statement)?;
         }
         if matches!(kind, Kind::Replace | Kind::Rename) {
-            let rows: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
+            let rows: Vec<_> = writes.iter().filter_map(|write| write.after(OrderId::new(0))).collect();
             bind_rows(&rows, statement)?;
         }
         match Needs::of(kind, writes, skips_locked) {
@@ -387,25 +388,6 @@ impl<'w> Needs<'w> {
             },
             _ => Self::Entries,
         }
-    }
-}
-
-/// The id of the order, if it has one before the write.
-fn id(write: &OrderWrite) -> Option<OrderId> {
-    match write.action() {
-        OrderAction::Insert(_) | OrderAction::None => None,
-        OrderAction::Replace { before, .. } | OrderAction::Delete { before } => Some(before.id),
-        OrderAction::Restore(order) => Some(order.id),
-        OrderAction::Keep { id, .. } => Some(*id),
-    }
-}
-
-/// The row that a write leaves. The id of an inserted one comes from the table.
-fn after(write: &OrderWrite) -> Option<OrderRow> {
-    match write.action() {
-        OrderAction::Insert(order) => Some(OrderRow::from(&order.clone().with_id(OrderId::new(0)))),
-        OrderAction::Replace { after: order, .. } | OrderAction::Restore(order) => Some(OrderRow::from(order)),
-        OrderAction::Delete { .. } | OrderAction::Keep { .. } | OrderAction::None => None,
     }
 }
 
