@@ -3,6 +3,7 @@
 //! [`client_repository_suite!`](crate::client_repository_suite),
 //! [`order_repository_suite!`](crate::order_repository_suite) and [`audit_store_suite!`](crate::audit_store_suite) make
 //! one named test of each case for a store. A case asserts what is in the store afterwards and not only what it was answered.
+//! Where it says `left` and `right`, left is what the store gave and right what it has to give.
 
 pub mod audit;
 pub mod clients;
@@ -36,7 +37,12 @@ pub fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     let runtime = EndedInTime(Some(runtime.expect("a runtime")));
     let in_time = async { tokio::time::timeout(CASE_TIMEOUT, case).await };
-    runtime.0.as_ref().expect("it has not ended").block_on(in_time).expect("the case ends in time");
+    runtime
+        .0
+        .as_ref()
+        .expect("it has not ended")
+        .block_on(in_time)
+        .unwrap_or_else(|_| panic!("no end within {CASE_TIMEOUT:?}"));
 }
 
 /// Makes a test of each case that a list hands over.

@@ -5,7 +5,7 @@ use provesi_core::{
     Direction, EmailFault, Expected, Field, Invalid, Rule, StoreError, Stored, Version,
 };
 
-use crate::conformance::support::{Clients, assert_refused, client_rows, streamed_clients};
+use crate::conformance::support::{Clients, assert_records, assert_refused, client_rows, streamed_clients};
 use crate::data::{at, client, client_row};
 
 /// Clients with the ids 1 to 10, two of them valid, and the rules that each breaks. The last has a name that no list goes by.
@@ -58,10 +58,10 @@ async fn assert_clients(store: &Clients, rows: &[ClientRow]) {
             let mut expected: Vec<_> = matching.filter_map(|row| row.clone().listed().ok()).collect();
             expected.sort_by(|a, b| store.names.compare(&listing, a, b));
             for limit in [1, 3, 1_000] {
-                assert_eq!(client_rows(store, &listing, limit).await, expected, "{text:?} by {limit}, {way:?}");
+                assert_records(&client_rows(store, &listing, limit).await, &expected, (text, limit, way));
             }
             let valid: Vec<_> = expected.iter().filter_map(|row| row.check().ok()).collect();
-            assert_eq!(streamed_clients(store, &listing).await, valid, "{text:?}, {way:?}");
+            assert_records(&streamed_clients(store, &listing).await, &valid, (text, way));
         }
     }
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();

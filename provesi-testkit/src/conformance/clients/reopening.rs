@@ -2,7 +2,7 @@
 
 use provesi_core::{Client, ClientFilter, ClientListing, ClientRepositoryExt, Expected, StoreError};
 
-use crate::conformance::support::{Clients, all_clients, assert_refused, client_rows};
+use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused, client_rows};
 use crate::data::{address, at, client, phone};
 
 async fn insert(store: &Clients, client: Client) -> Client {
@@ -27,10 +27,10 @@ pub async fn clients_are_there_after_reopening(store: Clients, reopen: impl Asyn
     drop(store);
 
     let store = reopen().await;
-    assert_eq!(all_clients(&store).await, [whole, changed.clone()]);
-    assert_eq!(client_rows(&store, &ClientListing::default(), 1).await, rows, "rows after reopening and before");
+    assert_records(&all_clients(&store).await, &[whole, changed.clone()], "clients");
+    assert_records(&client_rows(&store, &ClientListing::default(), 1).await, &rows, "rows after reopening and before");
     assert_eq!(store.count(&ClientFilter::default()).await.expect("counted"), 2);
-    assert_eq!(store.find_by_email(&changed.email).await.expect("read"), Some(changed));
+    assert_record(store.find_by_email(&changed.email).await, Some(&changed));
     for gone in [first, deleted] {
         assert_eq!(store.find_by_email(&gone.email).await.expect("read"), None, "{}", gone.email);
     }
@@ -55,5 +55,5 @@ pub async fn writes_are_compared_with_what_was_there_before_reopening(
     assert_refused!(store.insert(&client(1, "Eva")).await, StoreError::AlreadyExists { .. });
     let after = store.update(&given, current.version().into(), at(2)).await.expect("the version is the current one");
     let again = insert(&store, client(2, "Celia")).await;
-    assert_eq!(all_clients(&store).await, [again, after]);
+    assert_records(&all_clients(&store).await, &[again, after], "clients");
 }

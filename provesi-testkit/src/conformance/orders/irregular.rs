@@ -7,7 +7,9 @@ use provesi_core::{
     OrderStatus, Period, Rule, StoreError, Stored, Version,
 };
 
-use crate::conformance::support::{Orders, all_events, assert_refused, order_rows, story, streamed_orders};
+use crate::conformance::support::{
+    Orders, all_events, assert_records, assert_refused, order_rows, story, streamed_orders,
+};
 use crate::data::{at, client_id, order_row, stamp};
 
 /// A text of 24 characters that is no client id.
@@ -73,10 +75,10 @@ async fn assert_orders(store: &Orders, rows: &[OrderRow]) {
         let mut expected: Vec<_> = rows.iter().filter(|row| listing.has(row)).cloned().collect();
         expected.sort_by(|a, b| listing.compare(a, b));
         for limit in [1, 3, 1_000] {
-            assert_eq!(order_rows(store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+            assert_records(&order_rows(store, &listing, limit).await, &expected, (limit, &listing));
         }
         let valid: Vec<_> = expected.iter().filter_map(|row| row.check().ok()).collect();
-        assert_eq!(streamed_orders(store, &listing).await, valid, "{listing:?}");
+        assert_records(&streamed_orders(store, &listing).await, &valid, &listing);
         let expected = rows.iter().filter(|row| listing.filter.matches(row)).count();
         assert_eq!(store.count_all(&listing.filter).await.expect("counted"), expected as u64, "{listing:?}");
         for by in [OrderGroup::Status, OrderGroup::DayCreated { offset_minutes: -300 }] {
