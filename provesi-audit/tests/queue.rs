@@ -13,7 +13,7 @@ use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
 use provesi_testkit::data::at;
-use provesi_testkit::{Fault, Faults, FaultyStore, MemoryStore, audit};
+use provesi_testkit::{Call, Fault, Faults, FaultyStore, MemoryStore, audit};
 use tokio::time::{Instant, sleep};
 
 struct Bench {
@@ -51,7 +51,7 @@ impl Bench {
     }
 
     fn appends(&self) -> usize {
-        self.faults.take_calls().get("append").copied().unwrap_or_default()
+        self.faults.take_calls().get(&Call::Append).copied().unwrap_or_default()
     }
 
     async fn close(&self) {
@@ -109,7 +109,7 @@ async fn queued_records_are_written_at_once_where_they_take_half_of_the_places()
 #[tokio::test(start_paused = true)]
 async fn a_committed_record_is_in_the_store_once_it_is_acknowledged_and_shares_its_append() {
     let bench = Bench::new(AuditAck::Committed);
-    bench.faults.stall("append");
+    bench.faults.stall(Call::Append);
     let first = bench.queue.clone();
     let first = tokio::spawn(async move { first.record(record(0, AuditAction::ClientRead)).await });
     bench.faults.stalled().await;
@@ -275,7 +275,7 @@ async fn a_record_of_more_subjects_than_there_are_places_is_taken() {
 #[tokio::test(start_paused = true)]
 async fn closing_writes_what_waits_and_nothing_is_taken_afterwards() {
     let bench = Bench::with(|options| options.overflow = None);
-    bench.faults.arm("append", Fault::FailBefore, 2);
+    bench.faults.arm(Call::Append, Fault::FailBefore, 2);
     for number in 0..10_000 {
         bench.read(number).await.unwrap();
     }
@@ -321,7 +321,7 @@ async fn the_last_handle_that_is_dropped_leaves_nothing_behind() {
 async fn a_record_that_cannot_be_written_does_not_hold_up_the_others() {
     let bench = Bench::new(AuditAck::Queued);
     // The batch, then the first of its records alone.
-    bench.faults.arm("append", Fault::Break, 2);
+    bench.faults.arm(Call::Append, Fault::Break, 2);
     for number in 0..4 {
         bench.read(number).await.unwrap();
     }
@@ -329,7 +329,7 @@ async fn a_record_that_cannot_be_written_does_not_hold_up_the_others() {
     assert_eq!(bench.stored(), [1, 2, 3]);
     assert_eq!(numbers(&bench.overflow), [0]);
     let strict = Bench::new(AuditAck::Committed);
-    strict.faults.arm("append", Fault::Break, 1);
+    strict.faults.arm(Call::Append, Fault::Break, 1);
     let refused = strict.read(1).await;
     assert!(matches!(refused, Err(StoreError::Backend { .. })), "{refused:?}");
 }

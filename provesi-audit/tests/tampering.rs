@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{AuditChain, AuditHead, AuditRecord, AuditSink, AuditStore, Outcome, StoredAudit};
-use provesi_testkit::{Fault, FaultyStore, MemoryStore, audit};
+use provesi_testkit::{Call, Fault, FaultyStore, MemoryStore, audit};
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
@@ -124,7 +124,7 @@ async fn a_cut_is_found_after_the_store_could_not_be_asked_for_a_while() {
     let queue = spawn(faulty, &AuditChain::plain());
     give(&queue, 0..10).await;
     store.tamper_with_audit(|records| records.truncate(8));
-    faults.arm("records", Fault::FailBefore, 3);
+    faults.arm(Call::Records, Fault::FailBefore, 3);
     give(&queue, 10..13).await;
     assert_eq!(logged.take(ALARM), [""; 0]);
     give(&queue, 13..14).await;

@@ -230,33 +230,6 @@ pub trait ClientRepositoryExt: ClientRepository {
 
 impl<R: ClientRepository + ?Sized> ClientRepositoryExt for R {}
 
-#[async_trait]
 impl<R: ClientRepository + ?Sized> ClientRepository for Arc<R> {
-    fn database(&self) -> String {
-        (**self).database()
-    }
-
-    async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
-        (**self).get_many(keys).await
-    }
-
-    async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
-        (**self).commit(writes).await
-    }
-
-    async fn page(
-        &self,
-        listing: &ClientListing,
-        request: &PageRequest<ClientCursor>,
-    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
-        (**self).page(listing, request).await
-    }
-
-    async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
-        (**self).count(filter).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        (**self).ping().await
-    }
+    crate::forward_client_repository!(|store| &**store; database, get_many, commit, page, count, ping);
 }

@@ -13,6 +13,7 @@ mod email;
 mod entry;
 mod error;
 mod event;
+mod forward;
 mod idempotency;
 mod invalid;
 mod listing;

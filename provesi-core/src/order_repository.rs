@@ -406,45 +406,6 @@ async fn detach<R: OrderRepository + ?Sized>(
     Err(StoreError::VersionConflict)
 }
 
-#[async_trait]
 impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
-    fn database(&self) -> String {
-        (**self).database()
-    }
-
-    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        (**self).get_many(keys).await
-    }
-
-    async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
-        (**self).commit(writes).await
-    }
-
-    async fn page(
-        &self,
-        listing: &OrderListing,
-        request: &PageRequest<OrderCursor>,
-    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
-        (**self).page(listing, request).await
-    }
-
-    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
-        (**self).count(query).await
-    }
-
-    async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-        (**self).client_ids(request).await
-    }
-
-    async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
-        (**self).events(query).await
-    }
-
-    async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
-        (**self).entries(query).await
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        (**self).ping().await
-    }
+    crate::forward_order_repository!(|store| &**store; database, get_many, commit, page, count, client_ids, events, entries, ping);
 }

@@ -3,10 +3,10 @@
 //! [`client_repository_suite!`](crate::client_repository_suite),
 //! [`order_repository_suite!`](crate::order_repository_suite) and [`audit_store_suite!`](crate::audit_store_suite) make
 //! one named test of each case for a store. A case asserts what is in the store afterwards and not only what it was answered.
+//! Where it says `left` and `right`, left is what the store gave and right what it has to give.
 
 pub mod audit;
 pub mod clients;
-pub mod irregular;
 pub mod orders;
 mod support;
 
@@ -37,7 +37,12 @@ pub fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     let runtime = EndedInTime(Some(runtime.expect("a runtime")));
     let in_time = async { tokio::time::timeout(CASE_TIMEOUT, case).await };
-    runtime.0.as_ref().expect("it has not ended").block_on(in_time).expect("the case ends in time");
+    runtime
+        .0
+        .as_ref()
+        .expect("it has not ended")
+        .block_on(in_time)
+        .unwrap_or_else(|_| panic!("no end within {CASE_TIMEOUT:?}"));
 }
 
 /// Makes a test of each case that a list hands over.
@@ -49,8 +54,9 @@ macro_rules! __conformance_cases {
             #[test]
             fn $case() {
                 $crate::conformance::run(async {
+                    use $crate::conformance::$port::{$topic, under_test};
                     let (store, _guard) = $fixture().await;
-                    $crate::conformance::$port::$topic::$case(store.into()).await;
+                    $topic::$case(under_test(store)).await;
                 });
             }
         )+)+
@@ -72,39 +78,38 @@ macro_rules! __conformance_tests {
     };
 }
 
-/// Makes a test of each case of the suite for stores of clients.
-///
-/// The argument is the path of an `async fn` without arguments that gives an empty store, as
-/// `(Arc<dyn ClientRepository>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a
-/// module of its own. A store over a database without a collation for Spanish declares its order of names: as
-/// `(Clients, guard)`, with [`Clients::new`](crate::conformance::clients::Clients::new).
+/// Makes a test of each case that opens the store again.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! client_repository_suite {
-    ($fixture:path) => {
-        $crate::__client_cases!($crate::__conformance_tests, $fixture);
+macro_rules! __reopening_cases {
+    ($port:ident, $fixture:path, $reopen:path, $($case:ident),+) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::conformance::run(async {
+                    use $crate::conformance::$port::{reopening, under_test};
+                    let (store, guard) = $fixture().await;
+                    reopening::$case(under_test(store), async || under_test($reopen(&guard).await)).await;
+                });
+            }
+        )+
     };
 }
 
-/// Makes a test of each case of the suite for stores of orders.
-///
-/// The argument is the path of an `async fn` without arguments that gives an empty store, as
-/// `(Arc<dyn OrderRepository>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a
-/// module of its own.
+/// Makes a test of each case that starts from irregular rows.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! order_repository_suite {
-    ($fixture:path) => {
-        $crate::__order_cases!($crate::__conformance_tests, $fixture);
-    };
-}
-
-/// Makes a test of each case of the suite for stores of audit records.
-///
-/// The argument is the path of an `async fn` without arguments that gives an empty store, as
-/// `(Arc<dyn AuditStore>, guard)`; the guard, such as a temporary folder, is kept until the case ends. Use it in a
-/// module of its own.
-#[macro_export]
-macro_rules! audit_store_suite {
-    ($fixture:path) => {
-        $crate::__audit_cases!($crate::__conformance_cases, $fixture);
+macro_rules! __irregular_cases {
+    ($port:ident, $plant:path, $($case:ident),+) => {
+        $(
+            #[test]
+            fn $case() {
+                $crate::conformance::run(async {
+                    use $crate::conformance::$port::{irregular, under_test};
+                    let (store, _guard) = $plant(irregular::rows()).await;
+                    irregular::$case(under_test(store)).await;
+                });
+            }
+        )+
     };
 }

@@ -1,6 +1,7 @@
 //! A store that fails or stalls on demand.
 
 mod audit;
+mod call;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -13,6 +14,8 @@ use provesi_core::{
     OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 use tokio::sync::{Notify, Semaphore};
+
+pub use call::Call;
 
 /// A store around another that does what its [`Faults`] say: methods fail before or after the inner call took effect,
 /// or wait until they are let go. Without faults it does what the inner store does.
@@ -86,12 +89,12 @@ struct Armed {
     /// What every method does.
     all: Option<Fault>,
     /// What single methods do.
-    methods: HashMap<&'static str, Plan>,
+    methods: HashMap<Call, Plan>,
     stalling: usize,
     steps_asked: usize,
     steps_granted: usize,
     /// How often each method was called.
-    calls: BTreeMap<&'static str, usize>,
+    calls: BTreeMap<Call, usize>,
 }
 
 /// Counts a call among those that stall, until it goes on or is dropped.
@@ -133,20 +136,19 @@ impl Faults {
         self.with(|armed| armed.all = Some(fault));
     }
 
-    /// Arms a fault of the method with this name, for its next `calls` calls.
-    pub fn arm(&self, method: &'static str, fault: Fault, calls: usize) {
-        self.with(|armed| armed.methods.insert(method, Plan { fault, skip: 0, calls }));
+    /// Arms a fault of the next `calls` calls of this method.
+    pub fn arm(&self, call: Call, fault: Fault, calls: usize) {
+        self.with(|armed| armed.methods.insert(call, Plan { fault, skip: 0, calls }));
     }
 
-    /// Arms a fault of the method with this name that comes after `skip` calls, and stays until
-    /// [`clear`](Self::clear).
-    pub fn arm_after(&self, method: &'static str, fault: Fault, skip: usize) {
-        self.with(|armed| armed.methods.insert(method, Plan { fault, skip, calls: usize::MAX }));
+    /// Arms a fault of this method that comes after `skip` calls, and stays until [`clear`](Self::clear).
+    pub fn arm_after(&self, call: Call, fault: Fault, skip: usize) {
+        self.with(|armed| armed.methods.insert(call, Plan { fault, skip, calls: usize::MAX }));
     }
 
-    /// Makes the next call of the method with this name wait until [`clear`](Self::clear).
-    pub fn stall(&self, method: &'static str) {
-        self.arm(method, Fault::Stall, 1);
+    /// Makes the next call of this method wait until [`clear`](Self::clear).
+    pub fn stall(&self, call: Call) {
+        self.arm(call, Fault::Stall, 1);
     }
 
     /// Waits until a call stalls.
@@ -170,7 +172,7 @@ impl Faults {
 
     /// How often each method was called since this was last asked, faults or not.
     #[must_use]
-    pub fn take_calls(&self) -> BTreeMap<&'static str, usize> {
+    pub fn take_calls(&self) -> BTreeMap<Call, usize> {
         self.with(|armed| std::mem::take(&mut armed.calls))
     }
 
@@ -187,10 +189,10 @@ impl Faults {
         work(&mut self.shared.armed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn next(&self, method: &'static str) -> Option<Fault> {
+    fn next(&self, call: Call) -> Option<Fault> {
         self.with(|armed| {
-            *armed.calls.entry(method).or_default() += 1;
-            match armed.methods.get_mut(method) {
+            *armed.calls.entry(call).or_default() += 1;
+            match armed.methods.get_mut(&call) {
                 Some(plan) if plan.skip > 0 => plan.skip -= 1,
                 Some(plan) if plan.calls > 0 => {
                     plan.calls -= 1;
@@ -203,8 +205,8 @@ impl Faults {
     }
 
     /// What comes before the inner call: an error instead of it, or the fault that comes afterwards.
-    async fn before(&self, method: &'static str) -> Result<Option<Fault>, StoreError> {
-        match self.next(method) {
+    async fn before(&self, call: Call) -> Result<Option<Fault>, StoreError> {
+        match self.next(call) {
             after @ (None | Some(Fault::FailAfter | Fault::StopEarly | Fault::CorruptFirst)) => Ok(after),
             Some(Fault::FailBefore) => Err(unavailable()),
             Some(Fault::Degrade) => Err(degraded()),
@@ -236,38 +238,38 @@ impl Faults {
     /// What a call returns under the armed fault. After its work it fails with `late`.
     async fn around<T>(
         &self,
-        method: &'static str,
+        call: Call,
         late: fn() -> StoreError,
-        call: impl Future<Output = Result<T, StoreError>> + Send,
+        inner: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let after = self.before(method).await?;
-        let result = call.await;
+        let after = self.before(call).await?;
+        let result = inner.await;
         if after == Some(Fault::FailAfter) { Err(late()) } else { result }
     }
 
     /// As [`around`](Self::around), of a call with an outcome for each of `positions`.
     async fn around_each<T>(
         &self,
-        method: &'static str,
+        call: Call,
         positions: usize,
         late: fn() -> StoreError,
-        call: impl Future<Output = Vec<Result<T, StoreError>>> + Send,
+        inner: impl Future<Output = Vec<Result<T, StoreError>>> + Send,
     ) -> Vec<Result<T, StoreError>> {
         let each = |error: fn() -> StoreError| (0..positions).map(|_| Err(error())).collect();
-        match self.before(method).await {
+        match self.before(call).await {
             Err(error) => (0..positions).map(|_| Err(error.clone())).collect(),
             Ok(Some(Fault::FailAfter)) => {
-                call.await;
+                inner.await;
                 each(late)
             }
             Ok(Some(Fault::CorruptFirst)) => {
-                let mut outcomes = call.await;
+                let mut outcomes = inner.await;
                 if let Some(first) = outcomes.first_mut() {
                     *first = Err(StoreError::corrupt(Self::CAUSE));
                 }
                 outcomes
             }
-            Ok(_) => call.await,
+            Ok(_) => inner.await,
         }
     }
 }
@@ -300,11 +302,11 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     }
 
     async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
-        self.faults.around_each("get_many", keys.len(), unavailable, self.inner.get_many(keys)).await
+        self.faults.around_each(Call::GetMany, keys.len(), unavailable, self.inner.get_many(keys)).await
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
-        self.faults.around_each("commit", writes.len(), outcome_unknown, self.inner.commit(writes)).await
+        self.faults.around_each(Call::Commit, writes.len(), outcome_unknown, self.inner.commit(writes)).await
     }
 
     async fn page(
@@ -312,7 +314,7 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
-        let after = self.faults.before("page").await?;
+        let after = self.faults.before(Call::Page).await?;
         let page = self.inner.page(listing, request).await?;
         match after {
             Some(Fault::FailAfter) => Err(unavailable()),
@@ -322,11 +324,11 @@ impl<S: ClientRepository> ClientRepository for FaultyStore<S> {
     }
 
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError> {
-        self.faults.around("count", unavailable, self.inner.count(filter)).await
+        self.faults.around(Call::Count, unavailable, self.inner.count(filter)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.faults.around("ping", unavailable, self.inner.ping()).await
+        self.faults.around(Call::Ping, unavailable, self.inner.ping()).await
     }
 }
 
@@ -337,11 +339,11 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
     }
 
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        self.faults.around_each("get_many", keys.len(), unavailable, self.inner.get_many(keys)).await
+        self.faults.around_each(Call::GetMany, keys.len(), unavailable, self.inner.get_many(keys)).await
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
-        self.faults.around_each("commit", writes.len(), outcome_unknown, self.inner.commit(writes)).await
+        self.faults.around_each(Call::Commit, writes.len(), outcome_unknown, self.inner.commit(writes)).await
     }
 
     async fn page(
@@ -349,26 +351,26 @@ impl<S: OrderRepository> OrderRepository for FaultyStore<S> {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
-        self.faults.around("page", unavailable, self.inner.page(listing, request)).await
+        self.faults.around(Call::Page, unavailable, self.inner.page(listing, request)).await
     }
 
     async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
-        self.faults.around("count", unavailable, self.inner.count(query)).await
+        self.faults.around(Call::Count, unavailable, self.inner.count(query)).await
     }
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
-        self.faults.around("client_ids", unavailable, self.inner.client_ids(request)).await
+        self.faults.around(Call::ClientIds, unavailable, self.inner.client_ids(request)).await
     }
 
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError> {
-        self.faults.around("events", unavailable, self.inner.events(query)).await
+        self.faults.around(Call::Events, unavailable, self.inner.events(query)).await
     }
 
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError> {
-        self.faults.around("entries", unavailable, self.inner.entries(query)).await
+        self.faults.around(Call::Entries, unavailable, self.inner.entries(query)).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.faults.around("ping", unavailable, self.inner.ping()).await
+        self.faults.around(Call::Ping, unavailable, self.inner.ping()).await
     }
 }

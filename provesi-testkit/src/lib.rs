@@ -9,6 +9,6 @@ mod memory;
 #[cfg(feature = "servers")]
 pub mod servers;
 
-pub use faulty::{Fault, Faults, FaultyStore};
+pub use faulty::{Call, Fault, Faults, FaultyStore};
 pub use fixed::{CountingIds, FixedClock};
 pub use memory::MemoryStore;

@@ -1,53 +1,45 @@
-//! The suites of the testkit, its irregular rows, and what is in the file afterwards.
+//! The suites of the testkit, and rows that cannot be decoded.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use own_store::RedbStore;
 use provesi_core::{
-    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, Expected, OrderKey, OrderListing, OrderRepository,
-    OrderRepositoryExt, PageLimit, PageRequest, StoreError,
+    ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, OrderKey, OrderListing,
+    OrderRepository, OrderRepositoryExt, OrderRow, PageLimit, PageRequest, StoreError,
 };
-use provesi_testkit::conformance::{self, irregular};
 use provesi_testkit::data::{client, client_id, new_order, stamp};
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;
 
 mod clients {
-    provesi_testkit::client_repository_suite!(super::empty_clients);
+    provesi_testkit::client_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_clients);
 }
 
 mod orders {
-    provesi_testkit::order_repository_suite!(super::empty_orders);
+    provesi_testkit::order_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_orders);
 }
 
-async fn empty() -> (Arc<RedbStore>, TempDir) {
+async fn empty() -> (RedbStore, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    (open(folder.path()).await, folder)
+    (reopen(&folder).await, folder)
 }
 
-async fn open(folder: &Path) -> Arc<RedbStore> {
-    Arc::new(RedbStore::open(folder.join("store.redb")).await.expect("opened"))
+async fn reopen(folder: &TempDir) -> RedbStore {
+    RedbStore::open(file(folder)).await.expect("opened")
 }
 
-async fn empty_clients() -> (Arc<dyn ClientRepository>, TempDir) {
-    let (store, folder) = empty().await;
-    (store, folder)
-}
-
-async fn empty_orders() -> (Arc<dyn OrderRepository>, TempDir) {
-    let (store, folder) = empty().await;
-    (store, folder)
+fn file(folder: &TempDir) -> PathBuf {
+    folder.path().join("store.redb")
 }
 
 /// The id of a row, its key in the unique index, and its columns as JSON.
 type Planted = (String, String, String);
 
 /// A store with rows that another program wrote to `table` and its unique index.
-async fn planted(table: &str, index: &str, rows: impl IntoIterator<Item = Planted>) -> (Arc<RedbStore>, TempDir) {
+async fn planted(table: &str, index: &str, rows: impl IntoIterator<Item = Planted>) -> (RedbStore, TempDir) {
     let (store, folder) = empty().await;
     drop(store);
-    let database = Database::create(folder.path().join("store.redb")).expect("opened");
+    let database = Database::create(file(&folder)).expect("opened");
     let transaction = database.begin_write().expect("begun");
     for (id, key, json) in rows {
         let table = TableDefinition::<&str, &str>::new(table);
@@ -57,11 +49,11 @@ async fn planted(table: &str, index: &str, rows: impl IntoIterator<Item = Plante
     }
     transaction.commit().expect("committed");
     drop(database);
-    (open(folder.path()).await, folder)
+    (reopen(&folder).await, folder)
 }
 
-async fn irregular_orders() -> (Arc<RedbStore>, TempDir) {
-    let rows = irregular::orders().into_iter().map(|(row, _)| {
+async fn plant_orders(rows: Vec<OrderRow>) -> (RedbStore, TempDir) {
+    let rows = rows.into_iter().map(|row| {
         let (id, key) = (row.id.to_string(), row.number.to_ascii_lowercase());
         let (status, reason, returned_at) = (row.status, row.return_reason, row.returned_at);
         let columns = (row.id, row.number, row.client_id, status, reason, returned_at, row.created_at, row.updated_at);
@@ -70,65 +62,14 @@ async fn irregular_orders() -> (Arc<RedbStore>, TempDir) {
     planted("orders", "order_numbers", rows).await
 }
 
-async fn irregular_clients() -> (Arc<RedbStore>, TempDir) {
-    let rows = irregular::clients().into_iter().map(|(row, _)| {
+async fn plant_clients(rows: Vec<ClientRow>) -> (RedbStore, TempDir) {
+    let rows = rows.into_iter().map(|row| {
         // As the store has it: the address is folded if it is one.
         let key = if row.email.contains('@') { row.email.to_lowercase() } else { row.email.clone() };
         let columns = (row.id, row.name, row.email, row.phone, row.address, row.created_at, row.updated_at);
         (row.id.to_string(), key, serde_json::to_string(&columns).expect("JSON"))
     });
     planted("clients", "client_emails", rows).await
-}
-
-#[test]
-fn irregular_orders_are_listed_and_repaired() {
-    conformance::run(async {
-        let (store, _folder) = irregular_orders().await;
-        irregular::irregular_orders_are_listed_and_repaired(store).await;
-    });
-}
-
-#[test]
-fn irregular_orders_are_deleted() {
-    conformance::run(async {
-        let (store, _folder) = irregular_orders().await;
-        irregular::irregular_orders_are_deleted(store).await;
-    });
-}
-
-#[test]
-fn irregular_clients_are_listed_and_repaired() {
-    conformance::run(async {
-        let (store, _folder) = irregular_clients().await;
-        irregular::irregular_clients_are_listed_and_repaired(store).await;
-    });
-}
-
-#[test]
-fn irregular_clients_are_deleted() {
-    conformance::run(async {
-        let (store, _folder) = irregular_clients().await;
-        irregular::irregular_clients_are_deleted(store).await;
-    });
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_is_there_after_opening_again() {
-    let (store, folder) = empty().await;
-    let ana = ClientRepositoryExt::insert(&store, &client(1, "Ana")).await.expect("inserted");
-    let kept = OrderRepositoryExt::insert(&store, &new_order("A-1"), &stamp(0)).await.expect("inserted");
-    let deleted = OrderRepositoryExt::insert(&store, &new_order("A-2"), &stamp(1)).await.expect("inserted");
-    OrderRepositoryExt::delete(&store, deleted.id, Expected::Any, &stamp(2)).await.expect("deleted");
-    let events = store.feed(None, PageLimit::MAX).await.expect("events");
-    drop(store);
-
-    let store = open(folder.path()).await;
-    assert_eq!(ClientRepositoryExt::get(&store, ana.id).await.expect("read"), Some(ana));
-    assert_eq!(OrderRepositoryExt::get(&store, kept.id).await.expect("read"), Some(kept));
-    assert_eq!(OrderRepositoryExt::get(&store, deleted.id).await.expect("read"), None);
-    assert_eq!(store.feed(None, PageLimit::MAX).await.expect("events"), events);
-    let next = OrderRepositoryExt::insert(&store, &new_order("A-2"), &stamp(3)).await.expect("inserted");
-    assert!(next.id > deleted.id, "an id is not given again");
 }
 
 /// What a damaged row says, which no error may repeat.

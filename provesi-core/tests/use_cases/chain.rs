@@ -5,7 +5,7 @@ use provesi_core::{
     VerifyError, verify_audit, verify_head,
 };
 use provesi_testkit::audit::{self, client, verify};
-use provesi_testkit::{Fault, FaultyStore, MemoryStore};
+use provesi_testkit::{Call, Fault, FaultyStore, MemoryStore};
 
 fn record(number: u64) -> AuditRecord {
     audit::record(0, vec![client(number)])
@@ -118,8 +118,8 @@ async fn a_chain_with_a_key_cannot_be_recomputed_without_it() {
 async fn a_store_that_fails_says_nothing_about_the_chain() {
     let (store, _) = filled().await;
     let (store, faults) = FaultyStore::new(store);
-    for method in ["head", "records"] {
-        faults.arm(method, Fault::FailBefore, 1);
+    for call in [Call::Head, Call::Records] {
+        faults.arm(call, Fault::FailBefore, 1);
         let failed = verify(&store, &[]).await;
         assert!(matches!(failed, Err(VerifyError::Store(_))), "{failed:?}");
     }

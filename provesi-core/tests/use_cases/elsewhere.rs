@@ -6,7 +6,7 @@ use provesi_core::{
     App, EventKind, Expected, OrderChange, OrderEvent, OrderKey, OrderRepositoryExt, OrderRow, OrderStatus, PageLimit,
 };
 use provesi_testkit::data::order_row;
-use provesi_testkit::{Fault, Faults, FaultyStore};
+use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 use tokio::task::JoinHandle;
 
 use crate::{World, number};
@@ -188,7 +188,7 @@ async fn the_history_is_there_although_the_change_cannot_be_noted() {
     world.change("A-1", |row| row.status = "packing".to_owned()).await;
     let (failing, faults) = FaultyStore::new(world.store.clone());
     let reading = App::new(Arc::new(world.store.clone()), Arc::new(failing));
-    faults.arm("commit", Fault::Degrade, 1);
+    faults.arm(Call::Commit, Fault::Degrade, 1);
     let events = reading.history(&world.caller, &number("A-1"), None, PageLimit::MAX).await.unwrap();
     assert!(matches!(&events[..], [OrderEvent { kind: EventKind::Created { .. }, .. }]), "{events:?}");
     assert_eq!(world.kinds("A-1").await, ["created", "changed_elsewhere"]);

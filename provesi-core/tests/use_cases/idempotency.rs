@@ -7,7 +7,7 @@ use provesi_core::{
     EntryQuery, Expected, IdempotencyKey, OrderChange, OrderDraft, OrderListing, OrderRepository, OrderRepositoryExt,
     OrderStatus, PageLimit, PageRequest, StoreError,
 };
-use provesi_testkit::{Fault, Faults, FaultyStore};
+use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 
 use crate::{ANY, World, draft, number, order_draft};
 
@@ -171,11 +171,11 @@ async fn an_order_of_unknown_outcome_is_told_by_the_same_key() {
     let world = World::new();
     let (app, faults) = other_process(&world);
     let caller = keyed(&world, "1", "create");
-    faults.arm("commit", Fault::FailAfter, 1);
+    faults.arm(Call::Commit, Fault::FailAfter, 1);
     // The order was inserted, and the entry of the key shows it.
     let made = app.create_order(&caller, &order_draft("A-1", None)).await.unwrap();
-    faults.arm("commit", Fault::FailAfter, 1);
-    faults.arm("entries", Fault::FailBefore, 1);
+    faults.arm(Call::Commit, Fault::FailAfter, 1);
+    faults.arm(Call::Entries, Fault::FailBefore, 1);
     let edit = keyed(&world, "2", "edit");
     let unknown = app.edit_order(&edit, &number("A-1"), &to(OrderStatus::Packing), ANY).await.unwrap_err();
     assert!(matches!(unknown, AppError::Orders(StoreError::OutcomeUnknown { .. })), "{unknown:?}");
@@ -223,7 +223,7 @@ async fn a_client_is_changed_and_deleted_once_and_a_crash_in_between_is_told() {
     assert_eq!(again.name.as_str(), "Clara", "nothing is changed, and the client is shown as it is");
     // The process ends once the client is written, before the key is marked as done.
     let (app, faults) = other_process(&world);
-    faults.arm_after("commit", Fault::FailBefore, 2);
+    faults.arm_after(Call::Commit, Fault::FailBefore, 2);
     let delete = keyed(&world, "2", "delete");
     let _ = app.edit_client(&delete, client.id, &named("Dora"), ANY).await.unwrap();
     let unknown = world.app.edit_client(&delete, client.id, &named("Dora"), ANY).await.unwrap_err();
@@ -290,7 +290,7 @@ async fn a_client_that_was_deleted_since_is_not_made_again() {
     let (app, faults) = other_process(&world);
     let caller = keyed(&world, "1", "create");
     // The process ends before the key is marked as done.
-    faults.arm_after("commit", Fault::FailBefore, 2);
+    faults.arm_after(Call::Commit, Fault::FailBefore, 2);
     let made = app.create_client(&caller, draft("ana@example.com")).await.unwrap();
     world.app.delete_client(&world.caller, made.id, ANY).await.unwrap();
     let refused = world.app.create_client(&caller, draft("ana@example.com")).await.unwrap_err();

@@ -2,7 +2,7 @@ use provesi_core::{
     AppError, Caller, Client, ClientChoice, ClientId, ClientRepositoryExt, IntegrityReport, OrderChange,
     OrderRepositoryExt, PageLimit, RepairError, Stamp, SweptOrders,
 };
-use provesi_testkit::{Fault, FaultyStore};
+use provesi_testkit::{Call, Fault, FaultyStore};
 
 use crate::{ANY, World, number};
 
@@ -67,7 +67,7 @@ async fn a_client_that_returns_before_its_orders_are_detached_keeps_them() {
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(world.store.clone()), std::sync::Arc::new(orders));
     // The first count is that of the check.
-    faults.arm("count", Fault::Stall, 1);
+    faults.arm(Call::Count, Fault::Stall, 1);
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;
@@ -84,7 +84,7 @@ async fn a_repair_stops_before_an_order_that_was_attached_after_the_confirmation
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(world.store.clone()), std::sync::Arc::new(orders));
     // The first count is that of the check.
-    faults.arm_after("count", Fault::Stall, 1);
+    faults.arm_after(Call::Count, Fault::Stall, 1);
     let caller = world.caller.clone();
     let repairing = tokio::spawn(async move { app.detach_dangling(&caller, 2).await });
     faults.stalled().await;
@@ -150,23 +150,21 @@ async fn undo_leaves_orders_alone_that_changed_their_client_since() {
     assert_eq!((client_of(&world, "A-2").await, client_of(&world, "B-1").await), (None, None));
 }
 
-/// Runs an undo of 2 orders that stalls in `method`, of clients if it is `get_many`, after `skip` calls; and `meanwhile` during
+/// Runs an undo of 2 orders that stalls in `call`, of clients if it is `GetMany`, after `skip` calls; and `meanwhile` during
 /// the stall.
 async fn undo_while(
     world: &World,
-    (method, skip): (&'static str, usize),
+    (call, skip): (Call, usize),
     meanwhile: impl Future<Output = ()>,
 ) -> Result<SweptOrders, RepairError> {
     let (orders, order_faults) = FaultyStore::new(world.store.clone());
     let (clients, client_faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(clients), std::sync::Arc::new(orders));
-    let faults = if method == "get_many" { client_faults } else { order_faults };
-    faults.arm_after(method, Fault::Stall, skip);
+    let faults = if call == Call::GetMany { client_faults } else { order_faults };
+    faults.arm_after(call, Fault::Stall, skip);
     let caller = world.caller.clone();
     let undoing = tokio::spawn(async move { app.undo_sweep(&caller, 2).await });
-    tokio::time::timeout(std::time::Duration::from_secs(10), faults.stalled())
-        .await
-        .expect("the undo calls the method");
+    tokio::time::timeout(std::time::Duration::from_secs(10), faults.stalled()).await.expect("the undo makes the call");
     meanwhile.await;
     faults.clear();
     undoing.await.unwrap()
@@ -178,7 +176,7 @@ async fn undo_overwrites_no_change_that_is_made_beside_it() {
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     let change = OrderChange { client: ClientChoice::Attach(bea.id.to_string()), ..OrderChange::default() };
-    let done = undo_while(&world, ("commit", 0), async {
+    let done = undo_while(&world, (Call::Commit, 0), async {
         world.app.edit_order(&world.caller, &number("A-1"), &change, ANY).await.unwrap();
     });
     assert_eq!(done.await.unwrap(), SweptOrders { restorable: 1, changed_since: 1, client_missing: 0 });
@@ -191,7 +189,7 @@ async fn undo_attaches_no_order_to_a_client_that_is_deleted_beside_it() {
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     // The count and the undo look all clients up, and then each order its own.
-    let done = undo_while(&world, ("get_many", 2), async {
+    let done = undo_while(&world, (Call::GetMany, 2), async {
         ClientRepositoryExt::delete(&world.store, ana.id, ANY).await.unwrap();
     });
     assert_eq!(done.await.unwrap().restorable, 0);
@@ -204,7 +202,7 @@ async fn undo_stops_before_orders_that_were_swept_after_the_confirmation() {
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     // The count reads a page of events, and sees that no more follow.
-    let refused = undo_while(&world, ("events", 2), async {
+    let refused = undo_while(&world, (Call::Events, 2), async {
         sweep(&world, &bea).await;
     });
     let refused = refused.await.unwrap_err();
@@ -231,10 +229,10 @@ async fn a_store_that_does_not_answer_repairs_nothing() {
     let (world, ana, _) = with_a_dangling_client().await;
     let (clients, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(std::sync::Arc::new(clients), std::sync::Arc::new(world.store.clone()));
-    for (method, skip) in [("page", 0), ("get_many", 0), ("get_many", 1)] {
-        faults.arm_after(method, Fault::FailBefore, skip);
+    for (call, skip) in [(Call::Page, 0), (Call::GetMany, 0), (Call::GetMany, 1)] {
+        faults.arm_after(call, Fault::FailBefore, skip);
         let failed = app.detach_dangling(&world.caller, 2).await.unwrap_err();
-        assert!(matches!(failed, RepairError::App(AppError::Clients(_))), "{method}: {failed:?}");
+        assert!(matches!(failed, RepairError::App(AppError::Clients(_))), "{call:?}: {failed:?}");
         faults.clear();
         assert_eq!(client_of(&world, "A-1").await, Some(ana.id));
     }

@@ -6,7 +6,7 @@ use provesi_core::{
     OrderStatus, OrderView, Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
 };
 use provesi_testkit::data::{at, client_id, new_order, stamp};
-use provesi_testkit::{Faults, FaultyStore, MemoryStore};
+use provesi_testkit::{Call, Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World};
 
@@ -106,17 +106,17 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
 
     let request = PageRequest::first(PageLimit::MAX);
     app.list_orders(caller, &OrderListing::default(), &request).await.unwrap();
-    assert_eq!(calls(), (vec![("page", 1)], vec![("get_many", 1)]));
+    assert_eq!(calls(), (vec![(Call::Page, 1)], vec![(Call::GetMany, 1)]));
     app.stream_orders(caller, &OrderListing::default()).try_collect::<Vec<_>>().await.unwrap();
-    assert_eq!(calls(), (vec![("page", 2)], vec![("get_many", 2)]));
+    assert_eq!(calls(), (vec![(Call::Page, 2)], vec![(Call::GetMany, 2)]));
     let request = PageRequest::first(PageLimit::MAX);
     app.list_clients(caller, &ClientListing::default(), &request).await.unwrap();
-    assert_eq!(calls(), (vec![("count", 1)], vec![("page", 1)]));
+    assert_eq!(calls(), (vec![(Call::Count, 1)], vec![(Call::Page, 1)]));
     app.order(caller, &"A-1".parse().unwrap()).await.unwrap();
-    assert_eq!(calls(), (vec![("get_many", 1)], vec![("get_many", 1)]));
+    assert_eq!(calls(), (vec![(Call::GetMany, 1)], vec![(Call::GetMany, 1)]));
     let draft = OrderDraft { client_id: Some(client_id(1).to_string()), ..crate::order_draft("B-1", None) };
     app.create_order(caller, &draft).await.unwrap();
-    assert_eq!(calls(), (vec![("commit", 1)], vec![("get_many", 1)]));
+    assert_eq!(calls(), (vec![(Call::Commit, 1)], vec![(Call::GetMany, 1)]));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use provesi_core::{
     App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, Order, OrderChange,
     OrderDraft, OrderRepositoryExt, OrderStatus, OrderView, PageLimit, StatusFlow,
 };
-use provesi_testkit::{Faults, FaultyStore};
+use provesi_testkit::{Call, Faults, FaultyStore};
 
 use crate::{ANY, World, number, order_draft};
 
@@ -159,7 +159,7 @@ async fn stalled_create(
 ) -> (Faults, tokio::task::JoinHandle<Result<OrderView, AppError>>) {
     let (orders, faults) = FaultyStore::new(world.store.clone());
     let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
-    faults.stall("commit");
+    faults.stall(Call::Commit);
     let (caller, draft) = (world.caller.clone(), order_draft(number, Some(client)));
     let creating = tokio::spawn(async move { app.create_order(&caller, &draft).await });
     faults.stalled().await;

@@ -6,7 +6,7 @@ use provesi_core::{
     App, AppError, Client, ClientRepositoryExt, EntryKey, EntryKind, EntryQuery, Expected, OrderRepository,
     OrderRepositoryExt, PageLimit, SettledRetirements, StoreError,
 };
-use provesi_testkit::{Fault, Faults, FaultyStore};
+use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 use tokio::task::JoinHandle;
 
 use crate::{ANY, World, number, order_draft};
@@ -265,7 +265,7 @@ async fn a_deletion_that_is_refused_lifts_its_retirement() {
     let refused = app.delete_client(&world.caller, client.id, stale).await.unwrap_err();
     assert!(matches!(refused, AppError::ClientChanged { .. }), "{refused:?}");
     // The record of the retirement is the first write, the deletion the second.
-    faults.arm_after("commit", Fault::FailBefore, 1);
+    faults.arm_after(Call::Commit, Fault::FailBefore, 1);
     let refused = app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
     assert!(matches!(refused, AppError::Clients(StoreError::Unavailable { .. })), "{refused:?}");
     faults.clear();
@@ -273,7 +273,7 @@ async fn a_deletion_that_is_refused_lifts_its_retirement() {
     world.clock.advance_millis(LATER);
     let expected = SettledRetirements { lifted: 1, ..SettledRetirements::default() };
     assert_eq!(app.settle_retirements().await.unwrap(), expected);
-    faults.arm("commit", Fault::FailBefore, 1);
+    faults.arm(Call::Commit, Fault::FailBefore, 1);
     let refused = app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
     assert!(matches!(refused, AppError::Orders(StoreError::Unavailable { .. })), "{refused:?}");
     world.order("B-1", Some(&client)).await;
@@ -288,7 +288,7 @@ async fn a_deletion_of_unknown_outcome_stays_retired_until_it_is_settled() {
         let (clients, faults) = FaultyStore::new(world.store.clone());
         let clock = Arc::<provesi_testkit::FixedClock>::clone(&world.clock);
         let app = App::new(Arc::new(clients), Arc::new(world.store.clone())).with_clock(clock);
-        faults.arm("commit", Fault::FailAfter, 1);
+        faults.arm(Call::Commit, Fault::FailAfter, 1);
         let unknown = app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
         assert!(matches!(unknown, AppError::Clients(StoreError::OutcomeUnknown { .. })), "{unknown:?}");
         if !is_deleted {
@@ -323,7 +323,7 @@ async fn a_settled_deletion_is_in_the_history_in_the_name_of_who_asked_for_it() 
     let client = world.client("ana@example.com").await;
     world.order("A-1", Some(&client)).await;
     let (app, faults) = faulty(&world);
-    faults.arm("page", Fault::FailBefore, 1);
+    faults.arm(Call::Page, Fault::FailBefore, 1);
     let caller = provesi_core::Caller { actor: "user:Ana".parse().unwrap(), ..provesi_core::Caller::default() };
     let deletion = app.delete_client(&caller, client.id, ANY).await.unwrap();
     assert_eq!(deletion.detached, None, "the store of orders failed meanwhile");
@@ -344,14 +344,14 @@ async fn a_second_deletion_that_is_refused_restores_the_record_of_the_first() {
     let clock = Arc::<provesi_testkit::FixedClock>::clone(&world.clock);
     let app = App::new(Arc::new(clients), Arc::new(orders)).with_clock(clock);
     // The second deletion has read the client when the first one begins and ends.
-    of_orders.stall("commit");
+    of_orders.stall(Call::Commit);
     let (caller, id) = (world.caller.clone(), client.id);
     let second = tokio::spawn(async move { app.delete_client(&caller, id, ANY).await });
     of_orders.stalled().await;
     world.app.delete_client(&world.caller, client.id, ANY).await.unwrap();
     let key = EntryKey::retirement(client.id);
     let of_first = world.store.entry(key.clone()).await.unwrap();
-    of_clients.arm("commit", Fault::FailBefore, 1);
+    of_clients.arm(Call::Commit, Fault::FailBefore, 1);
     of_orders.clear();
     let refused = second.await.unwrap().unwrap_err();
     assert!(matches!(refused, AppError::Clients(StoreError::Unavailable { .. })), "{refused:?}");
@@ -365,12 +365,12 @@ async fn a_lease_of_a_clock_that_was_ahead_keeps_nothing_retired() {
     let client = world.client("ana@example.com").await;
     let (app, faults) = faulty(&world);
     world.clock.advance_millis(365 * 24 * 3_600 * 1_000);
-    faults.arm_after("commit", Fault::FailBefore, 1);
+    faults.arm_after(Call::Commit, Fault::FailBefore, 1);
     app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
     faults.clear();
     world.clock.advance_millis(-365 * 24 * 3_600 * 1_000);
     // The next deletion takes the record over: its first write finds the record, its second one replaces it.
-    faults.arm_after("commit", Fault::FailBefore, 2);
+    faults.arm_after(Call::Commit, Fault::FailBefore, 2);
     app.delete_client(&world.caller, client.id, ANY).await.unwrap_err();
     faults.clear();
     world.clock.advance_millis(LATER);

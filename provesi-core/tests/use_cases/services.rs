@@ -5,7 +5,7 @@ use std::sync::Arc;
 use provesi_core::{
     AppError, AuditAction, AuditPolicy, ClientId, ClientsById, Outcome, PageLimit, PageRequest, Subject,
 };
-use provesi_testkit::{Fault, FaultyStore};
+use provesi_testkit::{Call, Fault, FaultyStore};
 
 use crate::{World, number};
 
@@ -46,7 +46,7 @@ async fn a_client_that_cannot_be_read_is_not_a_missing_one() {
     let (ana, luz) = (world.client("ana@example.com").await, world.client("luz@example.com").await);
     let (clients, faults) = FaultyStore::new(world.store.clone());
     let app = provesi_core::App::new(Arc::new(clients), Arc::new(world.store.clone()));
-    faults.arm("get_many", Fault::CorruptFirst, 1);
+    faults.arm(Call::GetMany, Fault::CorruptFirst, 1);
     let found = app.clients_by_id(&world.caller, &[ana.id, luz.id, ClientId::from_bytes([9; 12])]).await.unwrap();
     assert_eq!(found, ClientsById { clients: vec![luz.into()], unreadable: vec![ana.id] });
 }

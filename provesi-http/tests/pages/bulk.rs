@@ -1,7 +1,7 @@
 //! What is done with orders that were chosen in the list.
 
 use provesi_core::StatusFlow;
-use provesi_testkit::Fault;
+use provesi_testkit::{Call, Fault};
 
 use crate::support::{Answer, Bench};
 
@@ -115,12 +115,12 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "picking")]);
-    bench.orders.arm("commit", Fault::FailBefore, 99);
+    bench.orders.arm(Call::Commit, Fault::FailBefore, 99);
     let failed = browser.refill("/orders/", &list, &sent).await;
     assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "5"));
     failed.has("La base de datos no responde").has(" checked");
     bench.orders.clear();
-    bench.orders.arm_after("commit", Fault::FailBefore, 1);
+    bench.orders.arm_after(Call::Commit, Fault::FailBefore, 1);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Alistamiento.")
         .has("No se guardó: la base de datos no respondió.")
@@ -129,8 +129,8 @@ async fn with_the_orders_away_what_was_not_done_is_said() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "packing")]);
-    bench.orders.arm_after("commit", Fault::FailAfter, 1);
-    bench.orders.arm("entries", Fault::FailBefore, 9);
+    bench.orders.arm_after(Call::Commit, Fault::FailAfter, 1);
+    bench.orders.arm(Call::Entries, Fault::FailBefore, 9);
     let told = browser.refill("/orders/", &list, &sent).await;
     told.has("1 de 3 órdenes en Empaque.").has("No se sabe si quedó guardada").has("No se intentó");
 }
@@ -169,7 +169,7 @@ async fn a_choice_that_is_sent_again_moves_the_rest_and_tells_the_whole() {
     let list = browser.get("/orders/").await;
     let chosen = boxes(&list, &["A-1", "A-2", "A-3"]);
     let sent = fields(&chosen, &[("action", "move"), ("status", "picking")]);
-    bench.orders.arm_after("commit", Fault::FailBefore, 1);
+    bench.orders.arm_after(Call::Commit, Fault::FailBefore, 1);
     browser.refill("/orders/", &list, &sent).await.has("1 de 3 órdenes en Alistamiento.");
     bench.orders.clear();
     let told = browser.refill("/orders/", &list, &sent).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use provesi_core::StatusFlow;
-use provesi_testkit::{Fault, Faults};
+use provesi_testkit::{Call, Fault, Faults};
 
 use crate::support::Bench;
 
@@ -73,8 +73,8 @@ async fn what_cannot_be_saved_stays_in_its_form() {
     ] {
         let open = browser.get(form).await;
         for faults in [&bench.clients, &bench.orders] {
-            faults.arm("commit", Fault::FailBefore, 1);
-            faults.arm("commit", Fault::FailBefore, 1);
+            faults.arm(Call::Commit, Fault::FailBefore, 1);
+            faults.arm(Call::Commit, Fault::FailBefore, 1);
         }
         let failed = browser.refill(path, &open, fields).await;
         assert_eq!((failed.status.as_u16(), failed.header("retry-after")), (503, "5"), "{path}");
@@ -94,7 +94,7 @@ async fn a_save_that_fails_does_not_hide_that_somebody_else_changed_the_client()
     let theirs = [("name", "Lo ajeno"), ("email", "ana@example.com")];
     assert_eq!(bench.browser().fill(&edit, &theirs).await.status, 302);
     // The page can still read the client, and the save itself cannot.
-    bench.clients.arm_after("get_many", Fault::FailBefore, 1);
+    bench.clients.arm_after(Call::GetMany, Fault::FailBefore, 1);
     let failed = browser.refill(&edit, &open, &[("name", "Lo mío"), ("email", "ana@example.com")]).await;
     bench.clients.clear();
     assert_eq!(failed.status, 503);
@@ -106,19 +106,19 @@ async fn a_save_that_fails_does_not_hide_that_somebody_else_changed_the_client()
 async fn an_order_is_shown_without_its_history() {
     let bench = Bench::new();
     bench.order("A-1", None).await;
-    bench.orders.arm("events", Fault::Break, 1);
+    bench.orders.arm(Call::Events, Fault::Break, 1);
     bench.browser().get("/orders/A-1/").await.has("El historial no responde").has("Recibido");
 }
 
 #[tokio::test]
 async fn what_takes_too_long_or_breaks_is_told_as_a_page() {
     let bench = Bench::with(StatusFlow::any(), |options| options.timeout = Duration::from_millis(50));
-    bench.clients.arm("page", Fault::Stall, 1);
+    bench.clients.arm(Call::Page, Fault::Stall, 1);
     let late = bench.browser().get("/clients/").await;
     assert_eq!(late.status, 503);
     late.has("Se demoró demasiado").has("<html lang=\"es\">");
     bench.clients.clear();
-    bench.clients.arm("page", Fault::Panic, 1);
+    bench.clients.arm(Call::Page, Fault::Panic, 1);
     let broken = bench.browser().get("/clients/").await;
     assert_eq!((broken.status.as_u16(), broken.header("x-frame-options")), (500, "DENY"));
     broken.has("Algo falló de nuestro lado").lacks(Faults::CAUSE);
@@ -149,11 +149,11 @@ async fn a_change_that_is_not_confirmed_leads_to_the_record() {
         ("/clients/create/", &client, "/clients/"),
     ] {
         if path.starts_with("/orders/") {
-            bench.orders.arm("commit", Fault::FailAfter, 1);
+            bench.orders.arm(Call::Commit, Fault::FailAfter, 1);
             // Else it would tell what became of it.
-            bench.orders.arm("entries", Fault::FailBefore, 1);
+            bench.orders.arm(Call::Entries, Fault::FailBefore, 1);
         }
-        bench.clients.arm("commit", Fault::FailAfter, 1);
+        bench.clients.arm(Call::Commit, Fault::FailAfter, 1);
         let answer = browser.fill(path, fields).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (504, ""), "{path}");
         answer.has("No sabemos si quedó guardado").has(&format!("<a class=\"button\" href=\"{link}\">"));
@@ -168,7 +168,7 @@ async fn a_form_that_is_sent_again_while_the_first_hangs_is_done_once() {
     let browser = bench.browser();
     let token = browser.token("/orders/create/").await;
     let fields = [("csrfmiddlewaretoken", &*token), ("order_number", "A-1")];
-    bench.orders.stall("commit");
+    bench.orders.stall(Call::Commit);
     let (first, second) =
         tokio::join!(browser.post("/orders/create/", &fields), browser.post("/orders/create/", &fields));
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (504, 302));

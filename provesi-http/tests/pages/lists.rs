@@ -1,5 +1,7 @@
 //! Lists: fifty a page, both ways, filtered, with figures that cost no view anything.
 
+use provesi_testkit::Call;
+
 use crate::support::{Answer, Bench};
 
 fn link(page: &Answer, rel: &str) -> Option<String> {
@@ -107,16 +109,16 @@ async fn a_view_counts_nothing_while_the_figures_are_fresh_and_waits_little_for_
         browser.get(path).await.has("<span class=\"count\">1</span>");
     }
     let calls = bench.orders.take_calls();
-    assert_eq!((calls["count"], calls["page"]), (1, 4));
+    assert_eq!((calls[&Call::Count], calls[&Call::Page]), (1, 4));
 
     let slow = Bench::new();
-    slow.orders.stall("count");
+    slow.orders.stall(Call::Count);
     let began = std::time::Instant::now();
     slow.browser().get("/").await.has("<span class=\"count\">–</span>").has("Todavía estamos contando");
     assert!(began.elapsed() < std::time::Duration::from_secs(2));
     slow.browser().get("/orders/").await.has("<span class=\"count\">–</span>");
     // One count runs, and no second one.
-    assert_eq!(slow.orders.take_calls()["count"], 1);
+    assert_eq!(slow.orders.take_calls()[&Call::Count], 1);
     slow.orders.clear();
 }
 

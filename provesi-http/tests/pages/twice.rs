@@ -1,6 +1,6 @@
 //! A form that comes twice is done once.
 
-use provesi_testkit::Fault;
+use provesi_testkit::{Call, Fault};
 
 use crate::support::Bench;
 
@@ -31,7 +31,7 @@ async fn two_clicks_at_once_make_one_order_and_both_are_told_so() {
     let bench = Bench::new();
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
-    bench.orders.stall("commit");
+    bench.orders.stall(Call::Commit);
     let click = || browser.refill("/orders/create/", &form, &[("order_number", "A-1")]);
     let release = async {
         bench.orders.stalled().await;
@@ -49,7 +49,7 @@ async fn a_browser_that_gave_up_on_the_first_click_hears_of_it_by_the_second() {
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
     let fields = [("order_number", "A-1")];
-    bench.orders.stall("commit");
+    bench.orders.stall(Call::Commit);
     tokio::select! {
         _ = browser.refill("/orders/create/", &form, &fields) => panic!(),
         () = bench.orders.stalled() => {}
@@ -94,7 +94,7 @@ async fn what_failed_is_tried_again() {
     let bench = Bench::new();
     let browser = bench.browser();
     let form = browser.get("/orders/create/").await;
-    bench.orders.arm("commit", Fault::FailBefore, 1);
+    bench.orders.arm(Call::Commit, Fault::FailBefore, 1);
     assert_eq!(browser.refill("/orders/create/", &form, &[("order_number", "A-1")]).await.status, 503);
     assert_eq!(browser.refill("/orders/create/", &form, &[("order_number", "A-1")]).await.status, 302);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use provesi_http::HttpOptions;
-use provesi_testkit::{Fault, Faults};
+use provesi_testkit::{Call, Fault, Faults};
 use serde_json::{Value, json};
 
 use crate::support::Bench;
@@ -167,7 +167,7 @@ async fn a_deletion_that_is_cut_goes_on_to_its_end() {
     let bench = Bench::with(options);
     let id = bench.client("Ana", "ana@example.com").await;
     bench.order("A-1", Some(&id)).await;
-    bench.orders.stall("commit");
+    bench.orders.stall(Call::Commit);
     let cut = bench.call("DELETE", &format!("/api/clients/{id}"), &[], "").await;
     assert_eq!(cut.error(), (504, "outcome_unknown".to_owned()));
     assert_eq!(bench.get("/api/orders/A-1").await.json()["data"]["client_id"], id);

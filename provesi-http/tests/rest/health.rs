@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use provesi_http::{HttpOptions, Lifecycle, SecurityReport};
-use provesi_testkit::Fault;
+use provesi_testkit::{Call, Fault};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -110,7 +110,7 @@ async fn a_lost_store_of_clients_degrades_and_a_lost_store_of_orders_takes_the_r
     assert_eq!(readiness(&bench).await, (503, json!("unavailable"), reasons));
     bench.clients.clear();
     bench.orders.clear();
-    bench.orders.arm("ping", Fault::Break, 1);
+    bench.orders.arm(Call::Ping, Fault::Break, 1);
     assert_eq!(readiness(&bench).await, (503, json!("unavailable"), json!(["orders_failing"])));
     assert_eq!(readiness(&bench).await, (200, json!("ok"), json!([])));
 }
@@ -141,7 +141,7 @@ async fn a_store_that_hangs_is_reported_in_half_a_second_and_pinged_once() {
     // For as long as the ping may take, the last state is what is known.
     let probes = join_all((0..10).map(|_| readiness(&bench))).await;
     assert!(probes.iter().all(|probe| probe.0 == 200), "{probes:?}");
-    assert_eq!(bench.orders.take_calls()["ping"], 1);
+    assert_eq!(bench.orders.take_calls()[&Call::Ping], 1);
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(readiness(&bench).await, (503, json!("unavailable"), json!(["orders_unavailable"])));
     bench.orders.clear();

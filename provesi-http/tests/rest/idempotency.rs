@@ -88,11 +88,11 @@ async fn a_key_that_cannot_be_one_is_named() {
 
 #[tokio::test]
 async fn a_write_that_was_not_confirmed_is_settled_by_its_key() {
-    use provesi_testkit::Fault;
+    use provesi_testkit::{Call, Fault};
 
     let bench = Bench::new();
-    bench.orders.arm("commit", Fault::FailAfter, 1);
-    bench.orders.arm("entries", Fault::FailBefore, 1);
+    bench.orders.arm(Call::Commit, Fault::FailAfter, 1);
+    bench.orders.arm(Call::Entries, Fault::FailBefore, 1);
     let order = r#"{"order_number":"A-1"}"#;
     assert_eq!(post(&bench, "/api/orders/", "k-1", order).await.status, 504);
     let settled = post(&bench, "/api/orders/", "k-1", order).await;

@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
 use provesi_core::ClientListing;
 use provesi_testkit::data::client_row;
-use provesi_testkit::{Fault, Faults};
+use provesi_testkit::{Call, Fault, Faults};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::ServiceExt;
@@ -97,7 +97,7 @@ async fn a_search_that_stopped_early_says_so_and_goes_on() {
     for (name, email) in [("Ana", "a@example.com"), ("Anabel", "b@example.com"), ("Juana", "c@example.com")] {
         bench.client(name, email).await;
     }
-    bench.clients.arm("page", Fault::StopEarly, 1);
+    bench.clients.arm(Call::Page, Fault::StopEarly, 1);
     let first = bench.get("/api/clients/?limit=9&q=ana").await;
     let first = (first.status.as_u16(), first.json());
     assert_eq!((first.0, &first.1["status"]), (200, &json!("success")), "what was found is no error");
@@ -111,7 +111,7 @@ async fn a_search_that_stopped_early_says_so_and_goes_on() {
     assert_eq!((&second["next_cursor"], second.get("warnings")), (&Value::Null, None));
 
     // Together with what else an answer may lack.
-    bench.clients.arm("page", Fault::StopEarly, 1);
+    bench.clients.arm(Call::Page, Fault::StopEarly, 1);
     bench.orders.fail_all();
     let list = bench.get("/api/clients/?limit=9&q=ana").await.json();
     assert_eq!(list["warnings"], json!(["orders_unavailable", "search_stopped_early"]));
@@ -247,7 +247,7 @@ async fn a_store_that_fails_in_the_middle_breaks_the_transfer_off() {
     many_orders(&bench, Some(&client)).await;
     for path in ["/api/orders/", &format!("/api/clients/{client}")] {
         bench.orders.clear();
-        bench.orders.arm_after("page", Fault::FailBefore, 1);
+        bench.orders.arm_after(Call::Page, Fault::FailBefore, 1);
         let mut body = body_of(&bench, path).await;
         let mut last = None;
         while let Some(frame) = body.frame().await {
@@ -287,7 +287,7 @@ async fn a_reader_at_the_other_end_of_a_socket_sees_that_a_transfer_broke_off() 
     let server = tokio::spawn(axum::serve(listener, bench.router.clone()).into_future());
     for complete in [true, false] {
         if !complete {
-            bench.orders.arm_after("page", Fault::FailBefore, 1);
+            bench.orders.arm_after(Call::Page, Fault::FailBefore, 1);
         }
         let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
         socket.write_all(b"GET /api/orders/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();

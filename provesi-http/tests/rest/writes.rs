@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, poll, stream};
 use provesi_http::{HttpOptions, Lifecycle};
-use provesi_testkit::Fault;
+use provesi_testkit::{Call, Fault};
 use serde_json::json;
 
 use crate::support::{Answer, Bench};
@@ -29,7 +29,7 @@ const ORDER: &str = r#"{"order_number":"A-1"}"#;
 #[tokio::test]
 async fn a_write_that_takes_too_long_is_of_unknown_outcome_and_goes_on() {
     let (bench, lifecycle) = bench_with_timeout(Duration::from_millis(100));
-    bench.orders.stall("commit");
+    bench.orders.stall(Call::Commit);
     assert_eq!(location(&bench.post("/api/orders/", ORDER).await), "A-1");
     // The server waits for it when it stops.
     let finished = lifecycle.finish_writes();
@@ -42,7 +42,7 @@ async fn a_write_that_takes_too_long_is_of_unknown_outcome_and_goes_on() {
 #[tokio::test]
 async fn a_read_that_takes_too_long_is_to_be_repeated() {
     let (bench, _) = bench_with_timeout(Duration::from_millis(20));
-    bench.orders.stall("get_many");
+    bench.orders.stall(Call::GetMany);
     let answer = bench.get("/api/orders/A-1").await;
     assert_eq!((answer.error(), answer.header("retry-after")), ((503, "request.timed_out".to_owned()), "1"));
 }
@@ -88,20 +88,20 @@ async fn a_write_that_the_store_does_not_confirm_says_where_to_look() {
     let client = bench.client("Ana", "ana@example.com").await;
     bench.order("A-1", Some(&client)).await;
     let client_path = format!("/api/clients/{client}");
-    bench.orders.arm("commit", Fault::FailAfter, 1);
+    bench.orders.arm(Call::Commit, Fault::FailAfter, 1);
     let created = bench.post("/api/orders/", r#"{"order_number":"A-2"}"#).await;
     assert_eq!(location(&created), "A-2");
     assert_eq!(bench.get("/api/orders/A-2").await.status, 200);
-    bench.orders.arm("commit", Fault::FailAfter, 1);
+    bench.orders.arm(Call::Commit, Fault::FailAfter, 1);
     assert_eq!(location(&bench.put("/api/orders/a-1", r#"{"status":"packing"}"#).await), "a-1");
-    bench.orders.arm("commit", Fault::FailAfter, 1);
+    bench.orders.arm(Call::Commit, Fault::FailAfter, 1);
     assert_eq!(location(&bench.call("DELETE", "/api/orders/A-1", &[], "").await), "A-1");
-    bench.clients.arm("commit", Fault::FailAfter, 1);
+    bench.clients.arm(Call::Commit, Fault::FailAfter, 1);
     assert_eq!(location(&bench.put(&client_path, r#"{"name":"Bea"}"#).await), client);
-    bench.clients.arm("commit", Fault::FailAfter, 1);
+    bench.clients.arm(Call::Commit, Fault::FailAfter, 1);
     assert_eq!(location(&bench.call("DELETE", &client_path, &[], "").await), client);
     // A new client has no id that its caller knows.
-    bench.clients.arm("commit", Fault::FailAfter, 1);
+    bench.clients.arm(Call::Commit, Fault::FailAfter, 1);
     assert_eq!(location(&bench.post("/api/clients/", r#"{"name":"Bea","email":"b@example.com"}"#).await), "");
 }
 
@@ -112,7 +112,7 @@ async fn a_later_step_that_is_not_confirmed_leaves_the_answer_of_the_first() {
     let order = json!({"order_number": "A-1", "client_id": client}).to_string();
     assert_eq!(bench.post("/api/orders/", &order).await.status, 201);
     // The first write is the record that the client is being deleted.
-    bench.orders.arm_after("commit", Fault::FailAfter, 1);
+    bench.orders.arm_after(Call::Commit, Fault::FailAfter, 1);
     let deleted = bench.call("DELETE", &format!("/api/clients/{client}"), &[], "").await;
     assert_eq!((deleted.status.as_u16(), &deleted.json()["warnings"]), (200, &json!(["orders_unavailable"])));
 }

@@ -1,18 +1,14 @@
 //! Documents that others wrote: what MongoEngine leaves out, and what breaks the rules.
 
-use std::sync::Arc;
-
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document, doc};
 use provesi_core::{
     Address, Client, ClientKey, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow,
     ClientWrite, EmailFault, Expected, Field, Invalid, PageLimit, PageRequest, Phone, Rule, StoreError,
 };
-use provesi_testkit::conformance::clients::Clients;
-use provesi_testkit::conformance::irregular;
 use provesi_testkit::data::record;
 
-use crate::common::{Fixture, at, client, date, filter, mongoengine, name_order, object_id};
+use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
 
 fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     let Err(StoreError::Corrupt { source }) = &result else { panic!("{result:?}") };
@@ -188,29 +184,6 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
     }
     assert_eq!(rows.len(), 8);
     assert_eq!(store.count(&filter("ana")).await.unwrap(), 6);
-}
-
-/// A store with the clients of the cases, as a program without rules would leave them.
-async fn irregular_store() -> Fixture {
-    let fixture = Fixture::new().await;
-    let documents = irregular::clients().into_iter().map(|(row, _)| {
-        let mut document = doc! { "_id": object_id(row.id), "name": row.name, "email": row.email };
-        document.extend(row.phone.map(|phone| ("phone".to_owned(), phone.into())));
-        document.extend(row.address.map(|address| ("address".to_owned(), address.into())));
-        document.extend(doc! { "created_at": date(row.created_at), "updated_at": date(row.updated_at) });
-        document
-    });
-    fixture.raw().insert_many(documents).await.unwrap();
-    fixture
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn irregular_clients_are_listed_repaired_and_deleted() {
-    let (one, other) = (irregular_store().await, irregular_store().await);
-    let names = name_order(&one.store).await;
-    let [one_store, other_store] = [&one, &other].map(|one| Clients::new(Arc::new(one.store.clone()), names));
-    irregular::irregular_clients_are_listed_and_repaired(one_store).await;
-    irregular::irregular_clients_are_deleted(other_store).await;
 }
 
 #[tokio::test]

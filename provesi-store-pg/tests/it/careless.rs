@@ -1,16 +1,13 @@
 //! Rows as the Python system and others leave them.
 
-use std::sync::Arc;
-
 use futures_util::TryStreamExt;
 use provesi_core::{
     ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
     Expected, Field, Invalid, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing, OrderRepository,
     OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreAdmin, StoreError,
-    Timestamp, fold, name_key, phone_digits,
+    Timestamp, name_key,
 };
 use provesi_store_pg::PgStore;
-use provesi_testkit::conformance::irregular;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::common::{Fixture, at, client, client_id, order, stamp};
@@ -197,68 +194,6 @@ async fn an_infinite_date_of_a_return_hides_no_other_return() {
         let numbers: Vec<_> = listed(store, &listing).await.into_iter().map(|row| row.number).collect();
         assert_eq!(numbers, expected, "{listing:?}");
     }
-}
-
-/// A store with the orders and the clients of the cases, as a program without rules would leave them.
-async fn irregular_store() -> Fixture {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
-    let instant = |at: Timestamp| at.to_string();
-    for (row, _) in irregular::orders() {
-        let insert = "INSERT INTO orders_order (id, order_number, client_id, status, return_reason, returned_at, created_at, \
-             updated_at) VALUES ($1, $2, $3, $4, $5, $6::timestamptz, $7::timestamptz, $8::timestamptz)";
-        sqlx::query(insert)
-            .bind(row.id.get())
-            .bind(row.number)
-            .bind(row.client_id)
-            .bind(row.status)
-            .bind(row.return_reason)
-            .bind(row.returned_at.map(instant))
-            .bind(instant(row.created_at))
-            .bind(instant(row.updated_at))
-            .execute(&mut raw)
-            .await
-            .unwrap();
-    }
-    for (row, _) in irregular::clients() {
-        let insert = "INSERT INTO provesi_clients (id, name, name_key, name_search, email, email_folded, email_search, \
-             phone, phone_digits, address, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz, $12::timestamptz)";
-        sqlx::query(insert)
-            .bind(row.id.to_string())
-            .bind(&row.name)
-            .bind(name_key(&row.name))
-            .bind(fold(&row.name))
-            .bind(&row.email)
-            .bind(row.email.to_lowercase())
-            .bind(fold(&row.email))
-            .bind(&row.phone)
-            .bind(row.phone.as_deref().map(phone_digits))
-            .bind(&row.address)
-            .bind(instant(row.created_at))
-            .bind(instant(row.updated_at))
-            .execute(&mut raw)
-            .await
-            .unwrap();
-    }
-    fixture
-}
-
-#[tokio::test]
-async fn irregular_orders_are_listed_repaired_and_deleted() {
-    let (one, other) = (irregular_store().await, irregular_store().await);
-    irregular::irregular_orders_are_listed_and_repaired(Arc::new(one.store.clone())).await;
-    irregular::irregular_orders_are_deleted(Arc::new(other.store.clone())).await;
-    // The last number of a deleted order finds its history.
-    let history = other.store.history(&"d-1".parse().unwrap(), None, PageLimit::MAX).await.unwrap();
-    assert_eq!((history.len(), history[0].number.as_str()), (1, "D-1"));
-}
-
-#[tokio::test]
-async fn irregular_clients_are_listed_repaired_and_deleted() {
-    let (one, other) = (irregular_store().await, irregular_store().await);
-    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
-    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
 use crate::database::{Database, Kept, database};
 
 /// How many connections a store has: more than some test has tasks that wait for each other.
-const CONNECTIONS: u32 = 8;
+pub(crate) const CONNECTIONS: u32 = 8;
 
 /// Databases that a test is done with, migrated: making one takes longer than most tests do.
 type Used = Mutex<Vec<Database>>;

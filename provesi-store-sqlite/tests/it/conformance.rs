@@ -1,55 +1,124 @@
 //! The suites of the testkit, each case on a file of its own.
 
-use std::sync::Arc;
-
-use provesi_core::{AuditStore, ClientRepository, OrderRepository};
-use provesi_store_sqlite::SharedTransaction;
+use provesi_core::{ClientRow, OrderRow, StoreAdmin, Timestamp, fold, name_key, phone_digits};
+use provesi_store_sqlite::{SharedTransaction, SqliteStore};
+use sqlx::SqliteConnection;
 
 use crate::common::Fixture;
 
-async fn clients() -> (Arc<dyn ClientRepository>, Fixture) {
+async fn empty() -> (SqliteStore, Fixture) {
     let fixture = Fixture::new().await;
-    (Arc::new(fixture.store.clone()), fixture)
+    (fixture.store.clone(), fixture)
 }
 
-async fn orders() -> (Arc<dyn OrderRepository>, Fixture) {
-    let fixture = Fixture::new().await;
-    (Arc::new(fixture.store.clone()), fixture)
+async fn reopen(fixture: &Fixture) -> SqliteStore {
+    fixture.store.close().await;
+    SqliteStore::open(&fixture.path, 4).await.unwrap()
 }
 
-async fn audit() -> (Arc<dyn AuditStore>, Fixture) {
-    let fixture = Fixture::new().await;
-    (Arc::new(fixture.store.clone()), fixture)
+/// A connection of a program without rules.
+async fn careless(fixture: &Fixture) -> SqliteConnection {
+    let mut raw = fixture.raw().await;
+    sqlx::query("PRAGMA ignore_check_constraints = ON").execute(&mut raw).await.unwrap();
+    raw
 }
 
-async fn clients_in_a_transaction() -> (Arc<dyn ClientRepository>, (Fixture, SharedTransaction)) {
-    let fixture = Fixture::new().await;
+pub(crate) async fn plant_orders(rows: Vec<OrderRow>) -> (SqliteStore, Fixture) {
+    let (store, fixture) = empty().await;
+    let mut raw = careless(&fixture).await;
+    for row in rows {
+        let insert = "INSERT INTO orders (id, order_number, number_folded, client_id, status, return_reason, returned_at, \
+             created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        sqlx::query(insert)
+            .bind(row.id.get())
+            .bind(&row.number)
+            .bind(row.number.to_ascii_lowercase())
+            .bind(row.client_id)
+            .bind(row.status)
+            .bind(row.return_reason)
+            .bind(row.returned_at.map(Timestamp::micros))
+            .bind(row.created_at.micros())
+            .bind(row.updated_at.micros())
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    (store, fixture)
+}
+
+async fn plant_clients(rows: Vec<ClientRow>) -> (SqliteStore, Fixture) {
+    let (store, fixture) = empty().await;
+    let mut raw = careless(&fixture).await;
+    for row in rows {
+        let insert = "INSERT INTO clients (id, name, name_key, name_search, email, email_folded, email_search, phone, \
+             phone_digits, address, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        sqlx::query(insert)
+            .bind(row.id.to_string())
+            .bind(&row.name)
+            .bind(name_key(&row.name))
+            .bind(fold(&row.name))
+            .bind(&row.email)
+            .bind(row.email.to_lowercase())
+            .bind(fold(&row.email))
+            .bind(&row.phone)
+            .bind(row.phone.as_deref().map(phone_digits))
+            .bind(&row.address)
+            .bind(row.created_at.micros())
+            .bind(row.updated_at.micros())
+            .execute(&mut raw)
+            .await
+            .unwrap();
+    }
+    (store, fixture)
+}
+
+async fn in_transaction() -> (SqliteStore, (Fixture, SharedTransaction)) {
+    begin(Fixture::new().await).await
+}
+
+async fn begin(fixture: Fixture) -> (SqliteStore, (Fixture, SharedTransaction)) {
     let transaction = fixture.store.begin().await.unwrap();
-    (Arc::new(fixture.store.in_transaction(&transaction)), (fixture, transaction))
+    (fixture.store.in_transaction(&transaction), (fixture, transaction))
 }
 
-async fn orders_in_a_transaction() -> (Arc<dyn OrderRepository>, (Fixture, SharedTransaction)) {
-    let fixture = Fixture::new().await;
-    let transaction = fixture.store.begin().await.unwrap();
-    (Arc::new(fixture.store.in_transaction(&transaction)), (fixture, transaction))
+/// What was written in the transaction is there once it is committed.
+async fn commit((fixture, transaction): &(Fixture, SharedTransaction)) -> SqliteStore {
+    transaction.take().await.unwrap().commit().await.unwrap();
+    fixture.store.clone()
+}
+
+async fn plant_orders_before(rows: Vec<OrderRow>) -> (SqliteStore, (Fixture, SharedTransaction)) {
+    begin(plant_orders(rows).await.1).await
+}
+
+async fn plant_clients_before(rows: Vec<ClientRow>) -> (SqliteStore, (Fixture, SharedTransaction)) {
+    begin(plant_clients(rows).await.1).await
 }
 
 mod of_audit {
-    provesi_testkit::audit_store_suite!(super::audit);
+    provesi_testkit::audit_store_suite!(super::empty);
 }
 
 mod of_clients {
-    provesi_testkit::client_repository_suite!(super::clients);
+    provesi_testkit::client_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_clients);
 }
 
 mod of_orders {
-    provesi_testkit::order_repository_suite!(super::orders);
+    provesi_testkit::order_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_orders);
 }
 
 mod of_clients_in_a_transaction {
-    provesi_testkit::client_repository_suite!(super::clients_in_a_transaction);
+    provesi_testkit::client_repository_suite!(
+        super::in_transaction,
+        reopen = super::commit,
+        plant = super::plant_clients_before
+    );
 }
 
 mod of_orders_in_a_transaction {
-    provesi_testkit::order_repository_suite!(super::orders_in_a_transaction);
+    provesi_testkit::order_repository_suite!(
+        super::in_transaction,
+        reopen = super::commit,
+        plant = super::plant_orders_before
+    );
 }

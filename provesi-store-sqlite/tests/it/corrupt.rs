@@ -1,20 +1,19 @@
 //! Rows that break the rules, written by somebody else.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
     ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
-    Expected, Field, Invalid, OrderCount, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt,
-    OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreError, Timestamp, fold, name_key,
-    phone_digits,
+    Expected, Field, Invalid, OrderCount, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreError, name_key,
 };
 use provesi_store_sqlite::SqliteStore;
-use provesi_testkit::conformance::irregular;
+use provesi_testkit::data::order_row;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::common::{Fixture, client, client_id, order, stamp};
+use crate::conformance::plant_orders;
 
 fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{result:?}");
@@ -84,76 +83,11 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 4);
 }
 
-/// A store with the orders and the clients of the cases, as a program without rules would leave them.
-async fn irregular_store() -> Fixture {
-    let fixture = Fixture::new().await;
-    let mut raw = fixture.raw().await;
-    spoil(&mut raw, "PRAGMA ignore_check_constraints = ON".to_owned()).await;
-    for (row, _) in irregular::orders() {
-        let insert = "INSERT INTO orders (id, order_number, number_folded, client_id, status, return_reason, returned_at, \
-             created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        sqlx::query(insert)
-            .bind(row.id.get())
-            .bind(&row.number)
-            .bind(row.number.to_ascii_lowercase())
-            .bind(row.client_id)
-            .bind(row.status)
-            .bind(row.return_reason)
-            .bind(row.returned_at.map(Timestamp::micros))
-            .bind(row.created_at.micros())
-            .bind(row.updated_at.micros())
-            .execute(&mut raw)
-            .await
-            .unwrap();
-    }
-    for (row, _) in irregular::clients() {
-        let insert = "INSERT INTO clients (id, name, name_key, name_search, email, email_folded, email_search, phone, \
-             phone_digits, address, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        sqlx::query(insert)
-            .bind(row.id.to_string())
-            .bind(&row.name)
-            .bind(name_key(&row.name))
-            .bind(fold(&row.name))
-            .bind(&row.email)
-            .bind(row.email.to_lowercase())
-            .bind(fold(&row.email))
-            .bind(&row.phone)
-            .bind(row.phone.as_deref().map(phone_digits))
-            .bind(&row.address)
-            .bind(row.created_at.micros())
-            .bind(row.updated_at.micros())
-            .execute(&mut raw)
-            .await
-            .unwrap();
-    }
-    fixture
-}
-
-#[tokio::test]
-async fn irregular_orders_are_listed_repaired_and_deleted() {
-    let (one, other) = (irregular_store().await, irregular_store().await);
-    irregular::irregular_orders_are_listed_and_repaired(Arc::new(one.store.clone())).await;
-    irregular::irregular_orders_are_deleted(Arc::new(other.store.clone())).await;
-    // The number that a deleted order gave up finds its history.
-    let history = other.store.history(&"d-1".parse().unwrap(), None, PageLimit::MAX).await.unwrap();
-    assert_eq!((history.len(), history[0].number.as_str()), (1, "D-1"));
-}
-
-#[tokio::test]
-async fn irregular_clients_are_listed_repaired_and_deleted() {
-    let (one, other) = (irregular_store().await, irregular_store().await);
-    irregular::irregular_clients_are_listed_and_repaired(Arc::new(one.store.clone())).await;
-    irregular::irregular_clients_are_deleted(Arc::new(other.store.clone())).await;
-}
-
 #[tokio::test]
 async fn a_repaired_order_gives_its_number_up_as_a_renumbered_one_does() {
-    let fixture = irregular_store().await;
-    let store = &fixture.store;
-    let row = irregular::orders().remove(3).0;
-    let stored = OrderRepositoryExt::load(store, OrderKey::Id(row.id)).await.unwrap().unwrap();
-    let given = order("R-1", OrderStatus::Received).with_id(row.id);
-    OrderRepositoryExt::update(store, &given, stored.version().into(), &stamp(1)).await.unwrap();
+    let (store, _fixture) = plant_orders(vec![order_row(4, "D-1", "nonsense")]).await;
+    let given = order("R-1", OrderStatus::Received).with_id(OrderId::new(4));
+    OrderRepositoryExt::update(&store, &given, Expected::Any, &stamp(1)).await.unwrap();
     for number in ["d-1", "r-1"] {
         let history = store.history(&number.parse().unwrap(), None, PageLimit::MAX).await.unwrap();
         assert_eq!(history.iter().map(|event| event.kind.name()).collect::<Vec<_>>(), ["repaired"], "{number}");

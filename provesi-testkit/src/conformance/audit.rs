@@ -12,12 +12,20 @@ use provesi_core::{
 
 use crate::audit::verify;
 
-/// The list of cases, handed to `$make`.
+/// What a fixture gives, as the cases take it.
 #[doc(hidden)]
+pub fn under_test(store: impl AuditStore) -> Arc<dyn AuditStore> {
+    Arc::new(store)
+}
+
+/// Makes a test of each case of the suite for stores of audit records. Use it in a module of its own.
+///
+/// The argument is the path of an `async fn() -> (S, G)` that gives an empty store `S`; the guard `G`, such as a temporary
+/// folder, is kept until the case ends.
 #[macro_export]
-macro_rules! __audit_cases {
-    ($make:path, $fixture:path) => {
-        $make! {
+macro_rules! audit_store_suite {
+    ($fixture:path) => {
+        $crate::__conformance_cases! {
             audit, $fixture,
             appending:
                 an_empty_store_has_the_head_of_an_empty_chain,

@@ -1,23 +1,44 @@
 //! The cases for stores of clients.
 
 pub mod batches;
+pub mod irregular;
 pub mod listing;
 pub mod lookup;
 pub mod model;
 mod name_order;
 pub mod races;
+pub mod reopening;
 pub mod round_trip;
 pub mod uniqueness;
 pub mod versions;
 
 pub use name_order::{Clients, NameOrder};
 
-/// The list of cases, handed to `$make`.
+/// What a fixture gives, as the cases take it.
 #[doc(hidden)]
+pub fn under_test(store: impl Into<Clients>) -> Clients {
+    store.into()
+}
+
+/// Makes a test of each case of the suite for stores of clients. Use it in a module of its own.
+///
+/// ```rust,ignore
+/// provesi_testkit::client_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_clients);
+/// ```
+///
+/// The first argument is the path of an `async fn() -> (S, G)` that gives an empty store `S`, or an `Arc` of
+/// it; the guard `G`, such as a temporary folder, is kept until the case ends. A store over a database without a
+/// collation for Spanish declares its order of names: there `S` is
+/// [`Clients`](crate::conformance::clients::Clients). Two optional hooks, in this order, add cases:
+///
+/// - `reopen`, an `async fn(&G) -> S`, opens the store of `G` again, as the next process would. The case has dropped the
+///   `S` from before, and reads what it wrote.
+/// - `plant`, an `async fn(Vec<ClientRow>) -> (S, G)`, gives a store that has these rows, which another program wrote:
+///   unchecked, and with whatever the store looks them up by.
 #[macro_export]
-macro_rules! __client_cases {
-    ($make:path, $fixture:path) => {
-        $make! {
+macro_rules! client_repository_suite {
+    ($fixture:path $(, reopen = $reopen:path)? $(, plant = $plant:path)? $(,)?) => {
+        $crate::__conformance_tests! {
             clients, $fixture,
             round_trip:
                 every_field_comes_back_as_it_was_given,
@@ -70,5 +91,19 @@ macro_rules! __client_cases {
                 a_search_lists_what_starts_with_the_text_first,
                 a_stream_is_the_pages_and_outlives_the_handle;
         }
+        $(
+            $crate::__reopening_cases!(
+                clients, $fixture, $reopen,
+                clients_are_there_after_reopening,
+                writes_are_compared_with_what_was_there_before_reopening
+            );
+        )?
+        $(
+            $crate::__irregular_cases!(
+                clients, $plant,
+                irregular_clients_are_listed_and_repaired,
+                irregular_clients_are_deleted
+            );
+        )?
     };
 }

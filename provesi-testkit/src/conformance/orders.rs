@@ -6,22 +6,46 @@ pub mod detach;
 pub mod entries;
 pub mod events;
 pub mod history;
+pub mod irregular;
 pub mod listing;
 pub mod lookup;
 pub mod model;
 pub mod races;
+pub mod reopening;
 pub mod returns;
 pub mod round_trip;
 pub mod streams;
 pub mod uniqueness;
 pub mod versions;
 
-/// The list of cases, handed to `$make`.
+use std::sync::Arc;
+
+use provesi_core::OrderRepository;
+
+/// What a fixture gives, as the cases take it.
 #[doc(hidden)]
+pub fn under_test(store: impl OrderRepository) -> Arc<dyn OrderRepository> {
+    Arc::new(store)
+}
+
+/// Makes a test of each case of the suite for stores of orders. Use it in a module of its own.
+///
+/// ```rust,ignore
+/// provesi_testkit::order_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant_orders);
+/// ```
+///
+/// The first argument is the path of an `async fn() -> (S, G)` that gives an empty store `S`, or an `Arc` of
+/// it; the guard `G`, such as a temporary folder, is kept until the case ends. Two optional hooks, in this order,
+/// add cases:
+///
+/// - `reopen`, an `async fn(&G) -> S`, opens the store of `G` again, as the next process would. The case has dropped the
+///   `S` from before, and reads what it wrote.
+/// - `plant`, an `async fn(Vec<OrderRow>) -> (S, G)`, gives a store that has these rows, which another program wrote:
+///   unchecked, without events, and with whatever the store looks them up by.
 #[macro_export]
-macro_rules! __order_cases {
-    ($make:path, $fixture:path) => {
-        $make! {
+macro_rules! order_repository_suite {
+    ($fixture:path $(, reopen = $reopen:path)? $(, plant = $plant:path)? $(,)?) => {
+        $crate::__conformance_tests! {
             orders, $fixture,
             round_trip:
                 every_field_comes_back_as_it_was_given,
@@ -128,5 +152,21 @@ macro_rules! __order_cases {
                 a_stream_is_the_pages_and_outlives_the_handle,
                 a_stream_of_client_ids_outlives_the_handle;
         }
+        $(
+            $crate::__reopening_cases!(
+                orders, $fixture, $reopen,
+                orders_and_events_are_there_after_reopening,
+                entries_are_there_after_reopening,
+                writes_are_compared_with_what_was_there_before_reopening,
+                ids_go_on_after_reopening
+            );
+        )?
+        $(
+            $crate::__irregular_cases!(
+                orders, $plant,
+                irregular_orders_are_listed_and_repaired,
+                irregular_orders_are_deleted
+            );
+        )?
     };
 }

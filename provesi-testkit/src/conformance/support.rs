@@ -27,9 +27,13 @@ async fn pages<T, C: Clone + Debug + PartialEq>(
     let (mut all, mut request) = (Vec::new(), PageRequest::first(limit));
     loop {
         let page = page(request.clone()).await.expect("a page");
-        assert!(page.items.len() <= limit.get(), "a page holds no more than its limit");
+        assert!(page.items.len() <= limit.get(), "a page of {limit:?} holds no more, got {}", page.items.len());
         let may_be_short = page.next.is_none() || page.stopped_early;
-        assert!(may_be_short || page.items.len() == limit.get(), "only the last page is short, or one that says so");
+        assert!(
+            may_be_short || page.items.len() == limit.get(),
+            "a page before another is full or says that it stopped early: expected {limit:?}, got {}",
+            page.items.len()
+        );
         assert!(!page.stopped_early || page.next.is_some(), "who stopped early says where to look on");
         all.extend(page.items);
         let Some(next) = page.next else { return all };
@@ -94,6 +98,61 @@ pub(super) async fn story(store: &Orders, number: &str) -> Vec<&'static str> {
     events.iter().map(|event| event.kind.name()).collect()
 }
 
+/// What a failed case shows of a record: every column. `Debug` keeps texts out of logs.
+pub(super) trait Columns {
+    fn columns(&self) -> String;
+}
+
+impl Columns for ClientRow {
+    fn columns(&self) -> String {
+        let Self { id, name, email, phone, address, created_at, updated_at } = self;
+        format!("{:?}", (id, name, email, phone, address, created_at, updated_at))
+    }
+}
+
+impl Columns for Client {
+    fn columns(&self) -> String {
+        ClientRow::from(self).columns()
+    }
+}
+
+impl Columns for OrderRow {
+    fn columns(&self) -> String {
+        let Self { id, number, client_id, status, return_reason, returned_at, created_at, updated_at } = self;
+        format!("{:?}", (id, number, client_id, status, return_reason, returned_at, created_at, updated_at))
+    }
+}
+
+impl Columns for Order {
+    fn columns(&self) -> String {
+        OrderRow::from(self).columns()
+    }
+}
+
+/// Asserts that a store gave these records in this order, and shows the first that differs.
+#[track_caller]
+pub(super) fn assert_records<R: Columns + PartialEq>(got: &[R], expected: &[R], what: impl Debug) {
+    let alike = got.iter().zip(expected).take_while(|(got, expected)| got == expected).count();
+    let first = |records: &[R]| records.get(alike).map_or_else(|| "nothing".to_owned(), Columns::columns);
+    assert!(
+        got == expected,
+        "{what:?}: expected {} records, got {}; number {} differs\n  expected {}\n  got      {}",
+        expected.len(),
+        got.len(),
+        alike + 1,
+        first(expected),
+        first(got)
+    );
+}
+
+/// Asserts that a store gave this record, or that it gave none, and shows every column.
+#[track_caller]
+pub(super) fn assert_record<R: Columns + PartialEq>(got: Result<Option<R>, StoreError>, expected: Option<&R>) {
+    let got = got.expect("the record is read");
+    let shown = |record: Option<&R>| record.map_or_else(|| "none".to_owned(), Columns::columns);
+    assert!(got.as_ref() == expected, "\n  expected {}\n  got      {}", shown(expected), shown(got.as_ref()));
+}
+
 /// Asserts that a call was refused with a meaning.
 macro_rules! assert_refused {
     ($result:expr, $pattern:pat) => {
@@ -110,7 +169,7 @@ pub(super) fn winners<T: Debug>(results: Vec<Result<T, StoreError>>) -> Vec<T> {
     let won = |result| match result {
         Ok(value) => Some(value),
         Err(StoreError::AlreadyExists { .. }) => None,
-        Err(other) => panic!("{other:?}"),
+        Err(other) => panic!("expected a success or AlreadyExists, got {other:?}"),
     };
     results.into_iter().filter_map(won).collect()
 }

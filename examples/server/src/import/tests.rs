@@ -7,7 +7,7 @@ use provesi_core::{
     PageLimit, StoreAdmin,
 };
 use provesi_store_sqlite::SqliteStore;
-use provesi_testkit::{Fault, FaultyStore, MemoryStore};
+use provesi_testkit::{Call, Fault, FaultyStore, MemoryStore};
 use tempfile::TempDir;
 
 use super::*;
@@ -125,8 +125,8 @@ async fn an_insert_that_is_not_confirmed_is_looked_for_and_made_once() {
     let (client_store, client_faults) = FaultyStore::new(MemoryStore::new());
     let (order_store, order_faults) = FaultyStore::new(MemoryStore::new());
     bench.app = App::new(Arc::new(client_store), Arc::new(order_store));
-    client_faults.arm("commit", Fault::FailAfter, 1);
-    order_faults.arm("commit", Fault::FailAfter, 1);
+    client_faults.arm(Call::Commit, Fault::FailAfter, 1);
+    order_faults.arm(Call::Commit, Fault::FailAfter, 1);
     let (summary, told) = bench.run(&Import { clients, orders, dry_run: false }).await.unwrap();
     assert_eq!((summary.clients, summary.orders, told), (tally(1, 1, 0, 0), tally(2, 1, 0, 0), vec![]));
     let content = bench.content().await;

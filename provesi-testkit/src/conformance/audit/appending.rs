@@ -15,7 +15,7 @@ use crate::conformance::support::drop_at_wait;
 /// Case.
 pub async fn an_empty_store_has_the_head_of_an_empty_chain(store: Store) {
     assert_eq!(store.head().await.expect("the head"), AuditHead::START);
-    assert!(store.chain_after(0, PageLimit::MAX).await.expect("the chain").is_empty());
+    assert_eq!(store.chain_after(0, PageLimit::MAX).await.expect("the chain"), []);
     assert_eq!(verify(&*store, &[]).await.expect("valid"), AuditHead::START);
 }
 
@@ -75,10 +75,14 @@ pub async fn a_thousand_records_at_once_come_back(store: Store) {
     let head = append(&store, &given).await;
     let kept = whole(&store).await;
     assert_eq!(head.sequence, 1_023);
-    assert!(kept.iter().map(|stored| &stored.record).eq(&given));
+    assert!(kept.iter().map(|stored| &stored.record).eq(&given), "the records in the order in which they were given");
     let filter = AuditFilter { subject: Some(client(3)), ..AuditFilter::default() };
     let of_one = given.iter().rev().filter(|record| record.subjects == [client(3)]);
-    assert!(pages(&store, &filter, 1_000).await.iter().map(|stored| &stored.record).eq(of_one));
+    let found = pages(&store, &filter, 1_000).await;
+    assert!(
+        found.iter().map(|stored| &stored.record).eq(of_one),
+        "the records of one subject, the latest first: {found:?}"
+    );
 }
 
 /// Case.

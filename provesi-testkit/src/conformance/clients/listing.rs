@@ -7,7 +7,9 @@ use provesi_core::{
 };
 
 use crate::conformance::clients::NameOrder;
-use crate::conformance::support::{Clients, a_few_at_a_time, assert_refused, client_pages, streamed_clients};
+use crate::conformance::support::{
+    Clients, a_few_at_a_time, assert_records, assert_refused, client_pages, streamed_clients,
+};
 use crate::data::{client, phone};
 
 /// Names in the order of CLDR's collation for Spanish.
@@ -68,7 +70,7 @@ pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients)
         let expected = store.in_order(kept.clone(), &listing);
         assert!(expected.is_sorted_by(|a, b| listing.direction.apply(a.id.cmp(&b.id)).is_lt()), "they sort alike");
         for limit in [1, 4, 1_000] {
-            assert_eq!(client_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+            assert_records(&client_pages(&store, &listing, limit).await, &expected, (limit, &listing));
         }
     }
 }
@@ -81,9 +83,9 @@ pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     for listing in both_directions() {
         let expected = store.in_order(kept.clone(), &listing);
         for limit in [1, 2, 7, 19, 56, 57, 58, 1_000] {
-            assert_eq!(client_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+            assert_records(&client_pages(&store, &listing, limit).await, &expected, (limit, &listing));
         }
-        assert_eq!(streamed_clients(&store, &listing).await, expected, "{listing:?}");
+        assert_records(&streamed_clients(&store, &listing).await, &expected, &listing);
     }
 }
 
@@ -95,7 +97,7 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Client
     let limit = PageLimit::new(4).expect("a limit");
     let request = PageRequest::after(limit, listing.cursor_at(&(&all[9]).into()));
     let back = store.list(&listing.reversed(), &request).await.expect("a page").items;
-    assert!(back.iter().eq(all[5..9].iter().rev()), "{back:?}");
+    assert_records(&back, &all[5..9].iter().rev().cloned().collect::<Vec<_>>(), "the four before the cursor");
 }
 
 /// Case.
@@ -155,9 +157,9 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
             listing.filter.query = Some(ClientQuery::parse(text).expect("a text to look for"));
             let expected = store.in_order(clients.clone(), &listing);
             for limit in [3, 1_000] {
-                assert_eq!(client_pages(&store, &listing, limit).await, expected, "{text:?} by {limit}");
+                assert_records(&client_pages(&store, &listing, limit).await, &expected, (text, limit));
             }
-            assert_eq!(streamed_clients(&store, &listing).await, expected, "{text:?}");
+            assert_records(&streamed_clients(&store, &listing).await, &expected, text);
             let count = store.count(&listing.filter).await.expect("counted");
             assert_eq!(count, expected.len() as u64, "{text:?}");
         }
@@ -187,14 +189,16 @@ pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
     assert_eq!(listed.iter().map(|client| client.name.as_str()).collect::<Vec<_>>(), expected);
     let backwards: Vec<_> = listed.iter().rev().cloned().collect();
     for limit in 1..8 {
-        assert_eq!(client_pages(&store, &listing, limit).await, listed, "pages of {limit}");
-        assert_eq!(client_pages(&store, &listing.reversed(), limit).await, backwards, "pages of {limit}, backwards");
+        assert_records(&client_pages(&store, &listing, limit).await, &listed, limit);
+        assert_records(&client_pages(&store, &listing.reversed(), limit).await, &backwards, (limit, "backwards"));
     }
     for (at, client) in listed.iter().enumerate() {
         let request = PageRequest::after(PageLimit::MAX, listing.cursor_at(&client.into()));
-        assert_eq!(store.list(&listing, &request).await.expect("a page").items, listed[at + 1..], "after {at}");
-        let before = store.list(&listing.reversed(), &request).await.expect("a page").items;
-        assert!(before.iter().rev().eq(&listed[..at]), "before {at}: {before:?}");
+        let after = store.list(&listing, &request).await.expect("a page").items;
+        assert_records(&after, &listed[at + 1..], ("after", at));
+        let mut before = store.list(&listing.reversed(), &request).await.expect("a page").items;
+        before.reverse();
+        assert_records(&before, &listed[..at], ("before", at));
     }
 }
 

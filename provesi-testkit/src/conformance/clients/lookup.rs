@@ -69,5 +69,5 @@ pub async fn counts_agree_with_the_filter(store: Clients) {
 /// Case.
 pub async fn the_store_answers_and_has_a_name(store: Clients) {
     store.ping().await.expect("it answers");
-    assert!(!store.database().trim().is_empty());
+    assert!(!store.database().trim().is_empty(), "the database has a name for health reports");
 }

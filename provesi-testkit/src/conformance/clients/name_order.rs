@@ -63,14 +63,8 @@ impl Deref for Clients {
     }
 }
 
-impl From<Arc<dyn ClientRepository>> for Clients {
-    fn from(store: Arc<dyn ClientRepository>) -> Self {
-        Self::new(store, NameOrder::Spanish)
-    }
-}
-
-impl<S: ClientRepository> From<Arc<S>> for Clients {
-    fn from(store: Arc<S>) -> Self {
-        Self::new(store, NameOrder::Spanish)
+impl<S: ClientRepository> From<S> for Clients {
+    fn from(store: S) -> Self {
+        Self::new(Arc::new(store), NameOrder::Spanish)
     }
 }

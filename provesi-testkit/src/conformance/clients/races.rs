@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError};
 
-use crate::conformance::support::{Clients, all_clients, drop_at_wait, winners};
+use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, drop_at_wait, winners};
 use crate::data::{at, client, client_id, phone};
 
 /// Case.
@@ -71,7 +71,7 @@ pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
         for before in clients {
             let expected = if before.id == won[0].id { won[0].clone() } else { before };
             assert_eq!(store.get(expected.id).await.expect("read").as_ref(), Some(&expected));
-            assert_eq!(store.find_by_email(&expected.email).await.expect("read"), Some(expected));
+            assert_record(store.find_by_email(&expected.email).await, Some(&expected));
         }
     }
 }
@@ -86,9 +86,9 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients)
             tokio::join!(store.update(&changed, Expected::Any, at(5)), store.delete(given.id, Expected::Any));
         assert!(matches!(updated, Ok(_) | Err(StoreError::NotFound)), "{updated:?}");
         deleted.expect("deleted");
-        assert_eq!(store.get(given.id).await.expect("read"), None);
+        assert_record(store.get(given.id).await, None);
     }
-    assert_eq!(all_clients(&store).await, []);
+    assert_records(&all_clients(&store).await, &[], "clients");
 }
 
 /// Case.
@@ -100,8 +100,8 @@ pub async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all(store: Clients) 
     tokio::time::sleep(Duration::from_millis(100)).await;
     store.insert(&client(100, "Ana")).await.expect("writes go on");
     for kept in all_clients(&store).await {
-        assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
-        assert_eq!(store.find_by_email(&kept.email).await.expect("read"), Some(kept));
+        assert_record(store.get(kept.id).await, Some(&kept));
+        assert_record(store.find_by_email(&kept.email).await, Some(&kept));
     }
 }
 
@@ -116,7 +116,7 @@ pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) 
         drop_at_wait(number, store.update(&changed, Expected::Any, at(5))).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         let found = store.get(before.id).await.expect("read").expect("there");
-        assert!(found == before || found == after, "{found:?}");
+        assert!(found == before || found == after, "expected {before:?} or {after:?}, got {found:?}");
         drop_at_wait(number, store.delete(before.id, Expected::Any)).await;
         settle(&store, &[before, after]).await;
         store.insert(&client(100 + number as u64, "Clara")).await.expect("writes go on");
@@ -163,7 +163,7 @@ async fn settle(store: &Clients, versions: &[Client]) {
     for _ in 0..50 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let left = store.get(versions[0].id).await.expect("read");
-        assert!(left.as_ref().is_none_or(|left| versions.contains(left)), "{left:?}");
+        assert!(left.as_ref().is_none_or(|left| versions.contains(left)), "expected one of {versions:?}, got {left:?}");
         disagreement.clear();
         for email in versions.iter().map(|version| &version.email) {
             let expected = left.clone().filter(|left| left.email == *email);

@@ -2,7 +2,7 @@
 
 use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, Timestamp};
 
-use crate::conformance::support::Clients;
+use crate::conformance::support::{Clients, assert_record};
 use crate::data::{address, at, client, phone};
 
 fn awkward() -> Client {
@@ -18,7 +18,7 @@ fn awkward() -> Client {
 pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
     for given in [awkward(), client(2, "Ana")] {
         store.insert(&given).await.expect("kept");
-        assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+        assert_record(store.get(given.id).await, Some(&given));
     }
 }
 
@@ -32,7 +32,7 @@ pub async fn the_longest_fields_come_back(store: Clients) {
         ..client(1, &"🚚".repeat(100))
     };
     store.insert(&given).await.expect("kept");
-    assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+    assert_record(store.get(given.id).await, Some(&given));
 }
 
 /// Case.
@@ -42,7 +42,7 @@ pub async fn instants_come_back_to_the_millisecond(store: Clients) {
         let instant: Timestamp = instant.parse().expect("an instant");
         let given = Client { created_at: instant, updated_at, ..client(number, "Ana") };
         assert_eq!(store.insert(&given).await.expect("kept"), given);
-        assert_eq!(store.get(given.id).await.expect("read"), Some(given));
+        assert_record(store.get(given.id).await, Some(&given));
     }
 }
 
@@ -53,7 +53,7 @@ pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     let kept = store.insert(&given).await.expect("kept");
     let cut = Client { created_at: micros.to_millis(), updated_at: micros.to_millis(), ..given.clone() };
     assert!(kept == given || kept == cut, "{kept:?}");
-    assert_eq!(store.get(given.id).await.expect("read"), Some(kept.clone()));
+    assert_record(store.get(given.id).await, Some(&kept));
     // What it told is the version that it goes by.
     let renamed = Client { name: ClientName::parse("Bea").expect("a name"), ..kept.clone() };
     store.update(&renamed, kept.version().into(), at(5)).await.expect("changed");
@@ -66,9 +66,9 @@ pub async fn an_update_replaces_every_field(store: Clients) {
     let after = store.update(&changed, Expected::Any, at(5)).await.expect("changed");
     // The instants of what is given do not count.
     assert_eq!(after, Client { created_at: at(0), updated_at: at(5), ..awkward() });
-    assert_eq!(store.get(after.id).await.expect("read"), Some(after.clone()));
+    assert_record(store.get(after.id).await, Some(&after));
     let cleared = Client { phone: None, address: None, ..after };
     let after = store.update(&cleared, Expected::Any, at(6)).await.expect("changed");
     assert_eq!((after.phone.as_ref(), after.address.as_ref()), (None, None));
-    assert_eq!(store.get(after.id).await.expect("read"), Some(after));
+    assert_record(store.get(after.id).await, Some(&after));
 }

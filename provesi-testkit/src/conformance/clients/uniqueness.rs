@@ -2,7 +2,7 @@
 
 use provesi_core::{Client, ClientRepositoryExt, Email, Expected, StoreError, UniqueField};
 
-use crate::conformance::support::{Clients, all_clients, assert_refused};
+use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused};
 use crate::data::{at, client};
 
 fn with_email(number: u64, email: &str) -> Client {
@@ -15,7 +15,7 @@ pub async fn an_id_is_taken_once(store: Clients) {
     store.insert(&first).await.expect("kept");
     let second = store.insert(&with_email(1, "b@example.com")).await;
     assert_refused!(second, StoreError::AlreadyExists { field: UniqueField::ClientId });
-    assert_eq!(all_clients(&store).await, [first]);
+    assert_records(&all_clients(&store).await, &[first], "clients");
 }
 
 /// Case.
@@ -26,7 +26,7 @@ pub async fn an_email_is_taken_in_any_letter_case_at_insert(store: Clients) {
         let refused = store.insert(&with_email(number, email)).await;
         assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::Email });
     }
-    assert_eq!(all_clients(&store).await, [first]);
+    assert_records(&all_clients(&store).await, &[first], "clients");
 }
 
 /// Case.
@@ -37,8 +37,8 @@ pub async fn an_email_is_taken_in_any_letter_case_at_update(store: Clients) {
     let changed = Client { id: second.id, ..with_email(1, "A@example.com") };
     let refused = store.update(&changed, Expected::Any, at(5)).await;
     assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::Email });
-    assert_eq!(store.get(second.id).await.expect("read"), Some(second));
-    assert_eq!(store.get(first.id).await.expect("read"), Some(first));
+    assert_record(store.get(second.id).await, Some(&second));
+    assert_record(store.get(first.id).await, Some(&first));
 }
 
 /// Case.
@@ -49,7 +49,7 @@ pub async fn the_own_email_may_change_its_letter_case(store: Clients) {
     let changed = Client { email: upper.clone(), ..first };
     let after = store.update(&changed, Expected::Any, at(5)).await.expect("changed");
     assert_eq!((&after.email, after.updated_at), (&upper, at(5)));
-    assert_eq!(store.get(after.id).await.expect("read"), Some(after));
+    assert_record(store.get(after.id).await, Some(&after));
 }
 
 /// Case.
@@ -59,5 +59,5 @@ pub async fn a_deleted_client_frees_its_email(store: Clients) {
     store.delete(first.id, Expected::Any).await.expect("deleted");
     let second = with_email(2, "ANA@example.com");
     store.insert(&second).await.expect("the address is free");
-    assert_eq!(all_clients(&store).await, [second]);
+    assert_records(&all_clients(&store).await, &[second], "clients");
 }

@@ -2,7 +2,7 @@
 
 use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError, Timestamp, Version};
 
-use crate::conformance::support::{Clients, all_clients, assert_refused};
+use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused};
 use crate::data::{at, client};
 
 fn named(client: &Client, name: &str) -> Client {
@@ -17,7 +17,7 @@ pub async fn a_stale_version_changes_nothing(store: Clients) {
     let second = store.update(&named(&first, "Bea"), stale, at(5)).await.expect("the first change");
     assert_refused!(store.update(&named(&first, "Clara"), stale, at(6)).await, StoreError::VersionConflict);
     assert_refused!(store.delete(first.id, stale).await, StoreError::VersionConflict);
-    assert_eq!(store.get(first.id).await.expect("read"), Some(second));
+    assert_record(store.get(first.id).await, Some(&second));
 }
 
 /// Case.
@@ -36,7 +36,7 @@ pub async fn any_version_may_be_expected(store: Clients) {
     let third = store.update(&named(&first, "Clara"), Expected::Any, at(6)).await.expect("changed");
     assert_eq!((second.name.as_str(), third.name.as_str()), ("Bea", "Clara"));
     assert_eq!(store.delete(first.id, Expected::Any).await.expect("deleted"), third.into());
-    assert_eq!(all_clients(&store).await, []);
+    assert_records(&all_clients(&store).await, &[], "clients");
 }
 
 /// Case.
@@ -46,7 +46,7 @@ pub async fn an_unknown_client_is_not_found(store: Clients) {
         assert_refused!(store.update(&nobody, expected, at(5)).await, StoreError::NotFound);
         assert_refused!(store.delete(nobody.id, expected).await, StoreError::NotFound);
     }
-    assert_eq!(store.get(nobody.id).await.expect("read"), None);
+    assert_record(store.get(nobody.id).await, None);
 }
 
 /// Case.
@@ -66,11 +66,11 @@ pub async fn updated_at_strictly_grows_whatever_the_clock_says(store: Clients) {
         let changed = named(&current, &format!("Ana {round}"));
         let after = store.update(&changed, current.version().into(), at(now)).await.expect("changed");
         assert_eq!(after.updated_at, current.updated_at.next(at(now)));
-        assert!(after.updated_at > current.updated_at);
+        assert!(after.updated_at > current.updated_at, "{} after {}", after.updated_at, current.updated_at);
         assert_eq!(after.created_at, at(0));
         current = after;
     }
-    assert_eq!(store.get(current.id).await.expect("read"), Some(current));
+    assert_record(store.get(current.id).await, Some(&current));
 }
 
 /// Case.
@@ -80,7 +80,7 @@ pub async fn an_update_that_changes_nothing_keeps_the_version(store: Clients) {
     for expected in [Expected::Any, Expected::Version(first.version())] {
         assert_eq!(store.update(&first, expected, at(5)).await.expect("nothing to do"), first);
     }
-    assert_eq!(store.get(first.id).await.expect("read"), Some(first));
+    assert_record(store.get(first.id).await, Some(&first));
 }
 
 /// Case.

@@ -4,7 +4,7 @@ use provesi_core::{
     NewOrder, Order, OrderKey, OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, StoreError, Stored, Timestamp,
 };
 
-use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};
+use crate::conformance::support::{Orders, all_events, all_orders, assert_records, assert_refused, story};
 use crate::data::{at, client_id, in_status, new_order, record, stamp, state};
 
 async fn inserted(store: &Orders, number: &str) -> Stored<Order> {
@@ -50,7 +50,7 @@ pub async fn every_column_that_was_read_is_compared(store: Orders) {
             assert_refused!(store.commit_one(write).await, StoreError::VersionConflict);
         }
     }
-    assert_eq!(all_orders(&store).await, [record(&stored)]);
+    assert_records(&all_orders(&store).await, &[record(&stored)], "orders");
     assert_eq!(story(&store, "A-1").await, ["created"]);
     store.commit_one(in_picking(&stored)).await.expect("the row is as it was read");
 }

@@ -8,7 +8,7 @@ use provesi_core::{
     OrderRepositoryExt, OrderWrite, PageLimit, StoreError, Stored, Timestamp, UniqueField,
 };
 
-use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, order_pages, story};
+use crate::conformance::support::{Orders, all_events, all_orders, assert_record, assert_refused, order_pages, story};
 use crate::data::{at, client_id, new_order, stamp};
 
 fn key(name: &str) -> EntryKey {
@@ -125,7 +125,7 @@ pub async fn each_write_of_a_batch_has_its_own_entries(store: Orders) {
         [insert("A-1", "a", "1"), plain("B-1"), insert("C-1", "c", "3"), insert("D-1", "a", "4"), plain("E-1")];
     let outcomes = store.commit(&writes).await;
     let made: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
-    assert!(made[1] && made[2] && made[4], "{outcomes:?}");
+    assert!(made[1] && made[2] && made[4], "those that share no entry are made: {outcomes:?}");
     assert!(made[0] != made[3], "one of the two that put the same entry: {outcomes:?}");
     assert_eq!(all_orders(&store).await.len(), 4);
     let winner = if made[0] { ("1", &outcomes[0]) } else { ("4", &outcomes[3]) };
@@ -183,7 +183,7 @@ pub async fn due_entries_come_in_pages(store: Orders) {
         let limit = PageLimit::new(2).expect("a limit");
         let query = EntryQuery::Due { kind: EntryKind::Checkpoint, at: at(2), after, limit };
         let page = store.entries(&query).await.expect("read");
-        assert!(page.len() <= 2);
+        assert!(page.len() <= 2, "a page of 2 has {}", page.len());
         let Some(last) = page.last() else { break };
         after = Some((last.due_at.expect("due"), last.key.name.clone()));
         values.extend(page.into_iter().map(|entry| entry.value));
@@ -209,8 +209,11 @@ pub async fn no_order_is_attached_to_a_retired_client(store: Orders) {
     // A batch: the others are made.
     let insert = |number: &str, client| OrderWrite::insert(attached(number, client), stamp(1));
     let outcomes = store.commit(&[insert("C-1", other), insert("C-2", retired), insert("C-3", other)]).await;
-    assert!(outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok(), "{outcomes:?}");
-    assert_eq!(store.find_by_number(&"C-2".parse().expect("a number")).await.expect("read"), None);
+    assert!(
+        outcomes[0].is_ok() && outcomes[1].is_err() && outcomes[2].is_ok(),
+        "the second alone is refused: {outcomes:?}"
+    );
+    assert_record(store.find_by_number(&"C-2".parse().expect("a number")).await, None);
     // Once the retirement is lifted, orders can be attached.
     let lifted = entry(&store, EntryKey::retirement(retired)).await.expect("there");
     put(&store, EntryWrite::remove(lifted)).await;
@@ -222,7 +225,7 @@ pub async fn orders_are_detached_from_a_retired_client_only(store: Orders) {
     let client = client_id(1);
     let made = store.insert(&attached("A-1", client), &stamp(0)).await.expect("inserted");
     assert_refused!(store.detach_retired_client(client, &stamp(1)).await, StoreError::EntryConflict { .. });
-    assert_eq!(store.get(made.id).await.expect("read"), Some(made));
+    assert_record(store.get(made.id).await, Some(&made));
     put(&store, retirement(client, None)).await;
     assert_eq!(store.detach_retired_client(client, &stamp(1)).await.expect("detached"), 1);
     assert_eq!(story(&store, "A-1").await, ["created", "client_changed"]);
@@ -264,7 +267,7 @@ pub async fn a_deleted_order_is_restored_with_its_id(store: Orders) {
     let later = store.insert(&new_order("B-1"), &stamp(2)).await.expect("inserted");
     let restored = Order { updated_at: at(5), ..made.clone() };
     assert_eq!(store.commit_one(restore(&restored)).await.expect("restored"), Some(made.id));
-    assert_eq!(store.get(made.id).await.expect("read"), Some(restored.clone()));
+    assert_record(store.get(made.id).await, Some(&restored));
     assert_eq!(story(&store, "a-1").await, ["created", "deleted", "restored"]);
     assert_refused!(store.commit_one(restore(&restored)).await, StoreError::VersionConflict);
     // Its number may have gone to another order, and its client may be deleted.
@@ -275,7 +278,13 @@ pub async fn a_deleted_order_is_restored_with_its_id(store: Orders) {
     put(&store, retirement(client_id(1), None)).await;
     assert_refused!(store.commit_one(restore(&restored)).await, StoreError::EntryConflict { .. });
     let next = store.insert(&new_order("C-1"), &stamp(9)).await.expect("inserted");
-    assert!(next.id > later.id && next.id > taken.id, "ids are never given twice");
+    assert!(
+        next.id > later.id && next.id > taken.id,
+        "ids are never given twice: {} after {} and {}",
+        next.id,
+        later.id,
+        taken.id
+    );
 }
 
 /// Case.
@@ -299,7 +308,7 @@ pub async fn events_are_appended_without_a_change_and_rewritten(store: Orders) {
     let mut expected = events;
     expected[2].kind = said("…");
     assert_eq!(all_events(&store).await, expected);
-    assert_eq!(store.get(other.id).await.expect("read"), Some(other));
+    assert_record(store.get(other.id).await, Some(&other));
 }
 
 /// Case.
@@ -318,7 +327,10 @@ pub async fn a_condition_is_required_whatever_the_write_is(store: Orders) {
     for condition in &conditions {
         let writes = writes().map(|write| write.with_condition(condition.clone()));
         for (write, outcome) in writes.iter().zip(store.commit(&writes).await) {
-            assert!(matches!(outcome, Err(StoreError::EntryConflict { .. })), "{write:?}: {outcome:?}");
+            assert!(
+                matches!(outcome, Err(StoreError::EntryConflict { .. })),
+                "expected EntryConflict of {write:?}, got {outcome:?}"
+            );
         }
         for write in writes {
             assert_refused!(store.commit_one(write).await, StoreError::EntryConflict { .. });

@@ -32,8 +32,9 @@ pub async fn every_change_leaves_its_events_in_order(store: Orders) {
         told.iter().map(EventKind::name).collect::<Vec<_>>(),
         ["created", "returned", "client_changed", "deleted"]
     );
-    assert!(events.iter().is_sorted_by(|a, b| a.id < b.id) && events[0].id.get() > 0);
-    assert!(events.iter().all(|event| event.order_id == made.id));
+    let ids: Vec<i64> = events.iter().map(|event| event.id.get()).collect();
+    assert!(ids.is_sorted_by(|a, b| a < b) && ids[0] > 0, "ids of events grow from above 0: {ids:?}");
+    assert!(events.iter().all(|event| event.order_id == made.id), "events of order {}: {events:?}", made.id);
 }
 
 /// Case.
@@ -133,7 +134,8 @@ pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Or
     let skipped: Vec<_> = all.iter().filter(|event| !read.contains(event)).collect();
     assert!(skipped.is_empty(), "{} of {} events were skipped: {skipped:?}", skipped.len(), all.len());
     assert_eq!(read, all);
-    assert!(read.len() == WRITERS * ORDERS * 2 && read.is_sorted_by(|a, b| a.id < b.id));
+    assert_eq!(read.len(), WRITERS * ORDERS * 2);
+    assert!(read.is_sorted_by(|a, b| a.id < b.id), "ids of events grow: {read:?}");
 }
 
 /// Case.

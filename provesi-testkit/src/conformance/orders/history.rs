@@ -51,7 +51,7 @@ pub async fn the_last_owner_of_a_free_number_is_told_of(store: Orders) {
     // What happens to the first under its new number does not make it an owner of the old one again.
     store.update(&in_status(&first, OrderStatus::Packing), Expected::Any, &stamp(3)).await.expect("changed");
     let events = store.history(&second.number, None, PageLimit::MAX).await.expect("the history");
-    assert!(events.iter().all(|event| event.order_id == second.id), "{events:?}");
+    assert!(events.iter().all(|event| event.order_id == second.id), "events of order {}: {events:?}", second.id);
     assert_eq!(story(&store, "A-1").await, ["created", "deleted"]);
 }
 

@@ -7,7 +7,7 @@ use provesi_core::{
     OrderStatus, PageLimit, PageRequest, Period, StoreError,
 };
 
-use crate::conformance::support::{Orders, assert_refused, order_pages, streamed_orders};
+use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages, streamed_orders};
 use crate::data::{at, client_id, new_order, reason, stamp, state};
 
 const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
@@ -55,13 +55,13 @@ pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders
     for listing in listings(&OrderFilter::default()) {
         let expected = in_order(&kept, &listing);
         for limit in [1, 7, 30, 59, 60, 61, 1_000] {
-            assert_eq!(order_pages(&store, &listing, limit).await, expected, "pages of {limit}, {listing:?}");
+            assert_records(&order_pages(&store, &listing, limit).await, &expected, (limit, &listing));
         }
     }
     let returns = OrderListing::returns();
-    assert_eq!(order_pages(&store, &returns, 2).await, in_order(&kept, &returns));
+    assert_records(&order_pages(&store, &returns, 2).await, &in_order(&kept, &returns), "orders");
     let of_client = OrderListing::of_client(client_id(1));
-    assert_eq!(order_pages(&store, &of_client, 3).await, in_order(&kept, &of_client));
+    assert_records(&order_pages(&store, &of_client, 3).await, &in_order(&kept, &of_client), "orders");
 }
 
 /// Case.
@@ -73,7 +73,7 @@ pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
     all.client_id = Some(client_id(1));
     for filter in [OrderFilter::default(), OrderListing::returns().filter, search, all] {
         for listing in listings(&filter) {
-            assert_eq!(streamed_orders(&store, &listing).await, in_order(&kept, &listing), "{listing:?}");
+            assert_records(&streamed_orders(&store, &listing).await, &in_order(&kept, &listing), &listing);
         }
     }
 }
@@ -104,7 +104,7 @@ pub async fn returns_of_a_period_are_those_of_its_instants(store: Orders) {
             let expected = kept.iter().filter(|order| filter.matches(&(*order).into())).count() as u64;
             assert_eq!(store.count_all(&filter).await.expect("counted"), expected, "{filter:?}");
             for listing in listings(&filter) {
-                assert_eq!(order_pages(&store, &listing, 2).await, in_order(&kept, &listing), "{listing:?}");
+                assert_records(&order_pages(&store, &listing, 2).await, &in_order(&kept, &listing), &listing);
             }
         }
     }
@@ -123,7 +123,7 @@ pub async fn numbers_are_sorted_byte_by_byte(store: Orders) {
         let listed = order_pages(&store, &by_number, limit).await;
         assert_eq!(listed.iter().map(|order| order.number.as_str()).collect::<Vec<_>>(), numbers, "pages of {limit}");
         let back = order_pages(&store, &by_number.reversed(), limit).await;
-        assert!(back.iter().eq(listed.iter().rev()), "{back:?}");
+        assert_records(&back, &listed.into_iter().rev().collect::<Vec<_>>(), (limit, "backwards"));
     }
 }
 
@@ -148,7 +148,7 @@ pub async fn every_combination_of_filters_finds_what_matches(store: Orders) {
                 };
                 for listing in listings(&filter) {
                     let expected = in_order(&kept, &listing);
-                    assert_eq!(order_pages(&store, &listing, 4).await, expected, "{listing:?}");
+                    assert_records(&order_pages(&store, &listing, 4).await, &expected, &listing);
                 }
                 let expected = kept.iter().filter(|order| filter.matches(&(*order).into())).count();
                 assert_eq!(store.count_all(&filter).await.expect("counted"), expected as u64, "{filter:?}");
@@ -168,7 +168,7 @@ pub async fn parts_of_numbers_are_found_in_any_letter_case(store: Orders) {
         let filter =
             OrderFilter { number_part: Some(NumberPart::parse(part).expect("a part")), ..OrderFilter::default() };
         for listing in listings(&filter) {
-            assert_eq!(order_pages(&store, &listing, 2).await, in_order(&kept, &listing), "{part}, {listing:?}");
+            assert_records(&order_pages(&store, &listing, 2).await, &in_order(&kept, &listing), (part, &listing));
         }
     }
 }
@@ -180,7 +180,7 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Orders
         let all = order_pages(&store, &listing, 1_000).await;
         let request = PageRequest::after(PageLimit::new(6).expect("a limit"), listing.cursor_at(&(&all[20]).into()));
         let back = store.list(&listing.reversed(), &request).await.expect("a page").items;
-        assert!(back.iter().eq(all[14..20].iter().rev()), "{listing:?}");
+        assert_records(&back, &all[14..20].iter().rev().cloned().collect::<Vec<_>>(), &listing);
     }
 }
 

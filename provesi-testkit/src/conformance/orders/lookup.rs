@@ -69,5 +69,5 @@ pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
 /// Case.
 pub async fn the_store_answers_and_has_a_name(store: Orders) {
     store.ping().await.expect("it answers");
-    assert!(!store.database().trim().is_empty());
+    assert!(!store.database().trim().is_empty(), "the database has a name for health reports");
 }

@@ -174,11 +174,13 @@ async fn play(store: Orders, commands: Vec<Command>) -> Result<(), TestCaseError
 }
 
 /// Plays random commands on stores that `fixture` makes and on the reference store, and compares.
-pub async fn random_commands<F, Fut, G>(fixture: F)
+pub async fn random_commands<F, Fut, S, G>(fixture: F)
 where
     F: Fn() -> Fut + Send + 'static,
-    Fut: Future<Output = (Orders, G)> + Send,
+    Fut: Future<Output = (S, G)> + Send,
+    S: OrderRepository,
     G: Send,
 {
-    check_random(prop::collection::vec(command(), 1..40), fixture, play).await;
+    check_random(prop::collection::vec(command(), 1..40), fixture, |store, commands| play(Arc::new(store), commands))
+        .await;
 }

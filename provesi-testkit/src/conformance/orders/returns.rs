@@ -5,7 +5,7 @@ use provesi_core::{
     ReturnInfo, ReturnReason, Timestamp,
 };
 
-use crate::conformance::support::{Orders, all_events, order_pages};
+use crate::conformance::support::{Orders, all_events, assert_record, order_pages};
 use crate::data::{at, in_status, new_order, reason, stamp};
 
 /// Case.
@@ -19,10 +19,10 @@ pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
     let reworded = edit(&returned, OrderStatus::Returned, "mojado", 9).await;
     let info = reworded.return_info().expect("a return");
     assert_eq!((info.reason.as_str(), info.returned_at), ("mojado", at(5)));
-    assert_eq!(store.get(made.id).await.expect("read"), Some(reworded.clone()));
+    assert_record(store.get(made.id).await, Some(&reworded));
     let left = edit(&reworded, OrderStatus::Packing, "x", 12).await;
     assert_eq!(left.return_info(), None);
-    assert_eq!(store.get(made.id).await.expect("read"), Some(left));
+    assert_record(store.get(made.id).await, Some(&left));
     let told: Vec<_> = all_events(&store).await.into_iter().skip(1).map(|event| event.kind).collect();
     assert_eq!(
         told,
@@ -42,7 +42,7 @@ pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
 pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
     let given = NewOrder { state: OrderState::restore(OrderStatus::Returned, None), ..new_order("A-1") };
     let kept = store.insert(&given, &stamp(0)).await.expect("kept");
-    assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
+    assert_record(store.get(kept.id).await, Some(&kept));
     let named = store.update(&in_status(&kept, OrderStatus::Returned), Expected::Any, &stamp(5)).await.expect("named");
     assert_eq!(named.return_info().map(|info| info.returned_at), Some(at(0)));
     let event = all_events(&store).await.pop().expect("an event");
@@ -94,7 +94,7 @@ pub async fn a_reason_that_is_longer_than_one_may_be_given_stays_readable(store:
     let state = OrderState::restore(OrderStatus::Returned, Some(stored.clone()));
     let kept = store.insert(&NewOrder { state, ..new_order("A-1") }, &stamp(0)).await.expect("kept");
     assert_eq!(kept.return_info(), Some(&stored));
-    assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
+    assert_record(store.get(kept.id).await, Some(&kept));
     let left = store.update(&in_status(&kept, OrderStatus::Packing), Expected::Any, &stamp(5)).await.expect("left");
     assert_eq!(left.return_info(), None);
     let events = all_events(&store).await;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use provesi_core::{Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, Timestamp};
 
-use crate::conformance::support::Orders;
+use crate::conformance::support::{Orders, assert_record};
 use crate::data::{at, client_id, new_order, reason, stamp, state};
 
 fn returned(number: &str, text: &str) -> NewOrder {
@@ -14,10 +14,10 @@ fn returned(number: &str, text: &str) -> NewOrder {
 
 async fn comes_back(store: &Orders, given: NewOrder) -> Order {
     let kept = store.insert(&given, &stamp(0)).await.expect("kept");
-    assert!(kept.id.get() > 0);
+    assert!(kept.id.get() > 0, "an id is greater than 0: {}", kept.id);
     assert_eq!(kept, given.with_id(kept.id));
-    assert_eq!(store.get(kept.id).await.expect("read"), Some(kept.clone()));
-    assert_eq!(store.find_by_number(&kept.number).await.expect("read"), Some(kept.clone()));
+    assert_record(store.get(kept.id).await, Some(&kept));
+    assert_record(store.find_by_number(&kept.number).await, Some(&kept));
     kept
 }
 
@@ -54,8 +54,8 @@ pub async fn an_update_replaces_every_field(store: Orders) {
     let after = store.update(&changed, Expected::Any, &stamp(5)).await.expect("changed");
     // The instants of what is given do not count.
     assert_eq!(after, Order { created_at: at(0), updated_at: at(5), ..changed });
-    assert_eq!(store.get(first.id).await.expect("read"), Some(after));
-    assert_eq!(store.find_by_number(&first.number).await.expect("read"), None);
+    assert_record(store.get(first.id).await, Some(&after));
+    assert_record(store.find_by_number(&first.number).await, None);
 }
 
 /// Case.
@@ -63,7 +63,7 @@ pub async fn ids_are_never_given_twice(store: Orders) {
     let mut given = HashSet::new();
     for round in 0..5 {
         let order = comes_back(&store, new_order(&format!("A-{round}"))).await;
-        assert!(given.insert(order.id), "{order:?}");
+        assert!(given.insert(order.id), "given again: the id of {order:?}");
         store.delete(order.id, Expected::Any, &stamp(1)).await.expect("deleted");
     }
 }

@@ -2,7 +2,7 @@
 
 use provesi_core::{Expected, Order, OrderRepositoryExt, StoreError, UniqueField};
 
-use crate::conformance::support::{Orders, all_orders, assert_refused, story};
+use crate::conformance::support::{Orders, all_orders, assert_record, assert_records, assert_refused, story};
 use crate::data::{new_order, stamp};
 
 async fn kept(store: &Orders, number: &str) -> Order {
@@ -20,7 +20,7 @@ pub async fn a_number_is_taken_in_any_letter_case_at_insert(store: Orders) {
         let refused = store.insert(&new_order(number), &stamp(1)).await;
         assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::OrderNumber });
     }
-    assert_eq!(all_orders(&store).await, [first]);
+    assert_records(&all_orders(&store).await, &[first], "orders");
     assert_eq!(story(&store, "ORD-1X").await, ["created"]);
 }
 
@@ -31,8 +31,8 @@ pub async fn a_number_is_taken_in_any_letter_case_at_update(store: Orders) {
         let refused = store.update(&renamed(&second, number), Expected::Any, &stamp(5)).await;
         assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::OrderNumber });
     }
-    assert_eq!(store.get(second.id).await.expect("read"), Some(second));
-    assert_eq!(store.get(first.id).await.expect("read"), Some(first));
+    assert_record(store.get(second.id).await, Some(&second));
+    assert_record(store.get(first.id).await, Some(&first));
     assert_eq!(story(&store, "b-1").await, ["created"]);
 }
 
@@ -41,7 +41,7 @@ pub async fn the_own_number_may_change_its_letter_case(store: Orders) {
     let first = kept(&store, "ord-1").await;
     let after = store.update(&renamed(&first, "ORD-1"), first.version().into(), &stamp(5)).await.expect("changed");
     assert_eq!(after.number.as_str(), "ORD-1");
-    assert_eq!(store.get(first.id).await.expect("read"), Some(after));
+    assert_record(store.get(first.id).await, Some(&after));
     assert_eq!(story(&store, "ord-1").await, ["created", "renumbered"]);
 }
 
@@ -51,6 +51,6 @@ pub async fn a_deleted_or_renamed_order_frees_its_number(store: Orders) {
     store.delete(first.id, Expected::Any, &stamp(1)).await.expect("deleted");
     store.update(&renamed(&second, "C-1"), Expected::Any, &stamp(1)).await.expect("renamed");
     let (third, fourth) = (kept(&store, "a-1").await, kept(&store, "b-1").await);
-    assert_eq!(store.find_by_number(&first.number).await.expect("read"), Some(third));
-    assert_eq!(store.find_by_number(&second.number).await.expect("read"), Some(fourth));
+    assert_record(store.find_by_number(&first.number).await, Some(&third));
+    assert_record(store.find_by_number(&second.number).await, Some(&fourth));
 }
