@@ -72,7 +72,8 @@ impl App {
         }
     }
 
-    /// This application over other stores, such as those within a transaction of the caller's.
+    /// This application over other stores, such as those within a transaction of the caller's. The audit stays outside of it: it
+    /// records what was done there whether or not the caller commits, and one in the same SQLite file waits for the transaction.
     #[must_use]
     pub fn with_stores(mut self, clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
         self.clients = clients;

@@ -109,7 +109,7 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         return_info: Option<ReturnInfo>,
     },
-    /// Another program changed the order, and the history did not tell it when it was read.
+    /// Another program changed the order without an event, which was noticed when the history was read.
     ChangedElsewhere {
         /// The fields as the events before say.
         from: OrderFields,

@@ -31,10 +31,10 @@ pub trait StoreAdmin: Debug + Send + Sync + 'static {
     ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError>;
 
-    /// The records that [`migrate`](Self::migrate) refuses, a line for each unique value that several have in different letter
-    /// cases, with their ids: what another program wrote and cannot be kept apart here. At most [`MAX_CONFLICTS`] lines, and one
-    /// that says how many more there are. Takes time in proportion to the table. None by default: a store that no other
-    /// program writes to has none.
+    /// The records that [`migrate`](Self::migrate) refuses: those of another program with a unique value that differs from another
+    /// one in letter case only. A line for each such value, with the ids of the first records that have it; at most
+    /// [`MAX_CONFLICTS`] lines, and one for the rest. Takes time in proportion to the table. None by default: a store that no
+    /// other program writes to has none.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] if the database does not answer.

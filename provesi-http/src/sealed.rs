@@ -3,18 +3,21 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use provesi_core::{App, ClientCursor, StoreError};
+use provesi_core::{App, Chain, ClientCursor, StoreError};
 use provesi_crypto::{KeyRing, Keys};
 use tokio::sync::OnceCell;
 
 /// How long is waited for the keys that all processes share. Without them, this process uses its own: the store of orders may be
 /// down, and clients are listed all the same.
-const PATIENCE: Duration = Duration::from_millis(300);
+const LOAD_DEADLINE: Duration = Duration::from_millis(300);
+
+/// After how long they are asked for again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The longest text of a cursor that is looked at, in bytes.
 const MAX_BYTES: usize = 4_096;
@@ -47,6 +50,8 @@ struct Rings {
     shared: OnceCell<KeyRing>,
     /// Of this process alone.
     own: OnceCell<KeyRing>,
+    /// When the shared keys were asked for in vain.
+    failed_at: Mutex<Option<Instant>>,
 }
 
 impl CursorSeal {
@@ -82,6 +87,10 @@ impl CursorSeal {
     }
 
     async fn shared(&self, app: &App) -> Option<&KeyRing> {
+        let failed_at = || self.0.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.0.shared.initialized() && failed_at().is_some_and(|at| at.elapsed() < RETRY_AFTER) {
+            return None;
+        }
         let load = self.0.shared.get_or_try_init(async || {
             let new = Keys::generate().map_err(StoreError::backend)?;
             let new = format!("{} {}", *new.aes_key_base64(), *new.hmac_key_base64());
@@ -90,6 +99,13 @@ impl CursorSeal {
                 stored.split_once(' ').ok_or_else(|| StoreError::corrupt("the key of cursors"))?;
             Keys::from_base64(aes_key, hmac_key).map(KeyRing::new).map_err(StoreError::corrupt)
         });
-        tokio::time::timeout(PATIENCE, load).await.ok()?.ok()
+        let failure = match tokio::time::timeout(LOAD_DEADLINE, load).await {
+            Ok(Ok(ring)) => return Some(ring),
+            Ok(Err(error)) => error,
+            Err(elapsed) => StoreError::unavailable(elapsed),
+        };
+        tracing::warn!(error = %Chain(&failure), "cursors of clients are valid at this process alone for now");
+        *failed_at() = Some(Instant::now());
+        None
     }
 }

@@ -160,10 +160,12 @@ async fn duplicates(clients: &Clients, limit: usize) -> Result<Vec<String>, Stor
 pub(crate) async fn conflicts(clients: &Clients) -> Result<Vec<String>, StoreError> {
     let found = duplicates(clients, MAX_CONFLICTS + 1).await?;
     let is_more = found.len() > MAX_CONFLICTS;
-    let line = |ids: String| format!("one e-mail address in several letter cases, or none: clients {ids}");
+    let line = |ids: String| {
+        format!("several clients have the same e-mail address in different letter cases, or have none: clients {ids}")
+    };
     let mut lines: Vec<String> = found.into_iter().take(MAX_CONFLICTS).map(line).collect();
     if is_more {
-        lines.push("more e-mail addresses in several letter cases".to_owned());
+        lines.push("more clients with the same e-mail address".to_owned());
     }
     Ok(lines)
 }

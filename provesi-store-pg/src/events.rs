@@ -165,7 +165,7 @@ const LAST: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM p
 const WRITERS: &str = "\
     SELECT virtualtransaction FROM pg_locks \
     WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND granted \
-        AND pid <> pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        AND pid IS DISTINCT FROM pg_backend_pid() AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// How long is waited between two looks at the writers, at first and at last.
 const FIRST_WAIT: Duration = Duration::from_millis(1);

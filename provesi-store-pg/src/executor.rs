@@ -63,7 +63,7 @@ impl PgStore {
         T: Send + 'static,
     {
         match &self.transaction {
-            Some(transaction) => transaction.run(false, arguments, call).await,
+            Some(transaction) => transaction.run(false, deadline, arguments, call).await,
             None => self.run(Mode::Read, Instant::now() + deadline, arguments, call).await,
         }
     }
@@ -104,7 +104,7 @@ impl PgStore {
         T: Send + 'static,
     {
         match &self.transaction {
-            Some(transaction) => transaction.run(true, arguments, call).await,
+            Some(transaction) => transaction.run(true, self.deadlines.call, arguments, call).await,
             None => self.run(mode, deadline, arguments, call).await,
         }
     }

@@ -34,6 +34,11 @@ impl Lease {
         Self { connection: Some(connection) }
     }
 
+    /// The connection, whose life is the caller's concern from here on.
+    pub(crate) fn into_connection(mut self) -> PoolConnection<Postgres> {
+        self.connection.take().expect(EXPECT)
+    }
+
     /// Returns the connection to the pool, in a task of its own.
     pub(crate) fn release(mut self) {
         if let Some(mut connection) = self.connection.take() {

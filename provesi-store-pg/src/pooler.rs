@@ -22,11 +22,14 @@ const READ_MARKER: &str = "SELECT coalesce(current_setting('provesi.direct', tru
 
 const BACKEND: &str = "SELECT pg_backend_pid()";
 
+/// In one exchange, since each costs a round trip.
+const BEGIN: &str = "BEGIN; SELECT pg_backend_pid()";
+
 const SET: &str = "SELECT set_config($1, $2, false)";
 
 /// How often the servers of two connections are compared. One comparison is enough when a pooler is idle; when others use
 /// it, the first connection may get its former server again, because the others hold the rest.
-const FIRST_COMPARISONS: u32 = 40;
+const FIRST_COMPARISONS: u32 = 24;
 
 /// Likewise once a pooler in session mode was seen.
 const COMPARISONS: u32 = 8;
@@ -88,14 +91,13 @@ impl Pooler {
         let backend = text(connection, BACKEND).await.map_err(store_error)?;
         let comparisons = if self.keeps_sessions.load(Ordering::Relaxed) { COMPARISONS } else { FIRST_COMPARISONS };
         for _ in 0..comparisons {
-            match timeout(WAIT, sqlx::raw_sql("BEGIN").execute(&mut other)).await {
-                Ok(Ok(_)) => {}
+            let others = match timeout(WAIT, text(&mut other, BEGIN)).await {
+                Ok(Ok(backend)) => backend,
                 // In statement mode, no transaction is allowed.
                 Ok(Err(sqlx::Error::Database(_))) => return Ok(false),
                 Ok(Err(error)) => return Err(store_error(error)),
                 Err(_) => return self.last_known(),
-            }
-            let others = text(&mut other, BACKEND).await.map_err(store_error)?;
+            };
             // Without an answer, the other transaction has the only server, or the server is slow.
             let Ok(now) = timeout(WAIT, text(connection, BACKEND)).await else { return self.last_known() };
             if others == backend || now.map_err(store_error)? != backend {

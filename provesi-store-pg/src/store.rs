@@ -88,12 +88,15 @@ impl PgStore {
         &self.pool
     }
 
-    /// Begins a transaction of the caller's on a connection of the pool. Of another connection, use [`SharedTransaction::new`].
+    /// Begins a transaction of the caller's on a connection of the pool, at the isolation level `read committed`.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] when there is no connection in time.
     pub async fn begin(&self) -> Result<SharedTransaction, StoreError> {
-        self.pool.begin().await.map(SharedTransaction::new).map_err(connect_error)
+        let deadline = Instant::now() + self.deadlines.call;
+        let connection = self.lease(deadline).await?.into_connection();
+        let begun = timeout_at(deadline, sqlx::Transaction::begin(connection, None)).await;
+        begun.map_err(StoreError::unavailable)?.map(SharedTransaction::new).map_err(store_error)
     }
 
     /// This store in a transaction of the caller's: changes of orders and clients are committed together with the caller's own.
@@ -114,20 +117,21 @@ impl PgStore {
     ///     .bind(order.id.get())
     ///     .execute(&mut *transaction.lock().await?)
     ///     .await?;
-    /// transaction.take().await?.commit().await?;
+    /// transaction.commit().await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// What differs from other calls:
-    /// - A change is durable once the caller commits. A write that is refused, or fails, leaves the transaction as it was: the
-    ///   caller can go on with it. A read that fails ends it, as PostgreSQL does.
-    /// - Nothing is repeated, and the only deadlines are those of the session. If PostgreSQL rolls the transaction back because of
-    ///   another one, or a lock times out, that is [`StoreError::Unavailable`], and the caller starts the transaction over.
+    /// - A change is durable once the caller commits. A write that is refused, or fails, changes nothing, and the caller can go on;
+    ///   locks that it took stay. A read that fails, a lost connection or a deadline ends the transaction, which is rolled back.
+    /// - Nothing is repeated. If PostgreSQL rolls the transaction back because of another one, that is
+    ///   [`StoreError::Unavailable`], and the caller starts the transaction over.
+    /// - A call whose caller stops waiting is made all the same: roll back after that.
     /// - A transaction that is dropped is rolled back, wherever it stands. This holds for pools that are made from
     ///   [`pool_options`](crate::pool_options), which check a connection that returns to them.
-    /// - After its first event the transaction should end soon: until then the feed returns nothing that came later to others.
-    ///   Readers of the feed wait, and then get [`StoreError::Unavailable`].
+    /// - The transaction should end soon after its first event: until then, readers of the feed outside of it wait, and then get
+    ///   [`StoreError::Unavailable`].
     /// - A write that attaches an order to a client, or changes an entry, keeps others from deleting that client, or changing the
     ///   entry, until the transaction ends. It needs the isolation level `read committed`, and is refused at others.
     /// - [`migrate`](StoreAdmin::migrate) is refused, and [`close`](StoreAdmin::close) does nothing.
@@ -240,11 +244,11 @@ impl StoreAdmin for PgStore {
     /// - [`StoreError::Unavailable`] if the database does not answer, or another process migrates it for too long. What is
     ///   done stays, and the next call does the rest.
     async fn migrate(&self) -> Result<(), StoreError> {
-        if self.pending_migrations().await?.is_empty() {
-            return Ok(());
-        }
         if self.transaction.is_some() {
             return Err(StoreError::backend("a database is not migrated in a transaction of the caller's"));
+        }
+        if self.pending_migrations().await?.is_empty() {
+            return Ok(());
         }
         // Dropped at the end, which closes its connection.
         let mut lease = self.lease(Instant::now() + self.deadlines.call).await?;

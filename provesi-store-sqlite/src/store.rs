@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use async_trait::async_trait;
 use provesi_core::{StoreAdmin, StoreError, StoreId};
+use sqlx::SqlSafeStr;
 use sqlx::sqlite::SqlitePool;
 use tokio::time::Instant;
 
@@ -109,7 +110,10 @@ impl SqliteStore {
         self.file.check()?;
         let until = Instant::now() + options::LOCK_PATIENCE;
         loop {
-            match self.writers.begin_with("BEGIN IMMEDIATE").await {
+            let mut connection = self.writers.acquire().await.map_err(store_error)?;
+            // However the transaction ends, nothing of it can reach the next one.
+            connection.close_on_drop();
+            match sqlx::Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await {
                 Ok(transaction) => return Ok(SharedTransaction::new(transaction, self.file.clone())),
                 Err(error) if is_busy(&error) && Instant::now() < until => {}
                 Err(error) => return Err(store_error(error)),
@@ -146,15 +150,16 @@ impl SqliteStore {
     /// sqlx::query("CREATE TABLE IF NOT EXISTS shelves (order_id INTEGER)").execute(&mut *connection).await?;
     /// sqlx::query("INSERT INTO shelves VALUES (?1)").bind(order.id.get()).execute(&mut *connection).await?;
     /// drop(connection);
-    /// transaction.take().await?.commit().await?;
+    /// transaction.commit().await?;
     /// # store.close().await;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// What differs from other calls:
-    /// - A change is durable once the caller commits. A write that is refused, or fails, leaves the transaction as it was: the
-    ///   caller can go on with it.
+    /// - A change is durable once the caller commits. A write that is refused, or fails, changes nothing, and the caller can go on,
+    ///   unless SQLite rolled the whole transaction back: then later calls fail.
+    /// - A call whose caller stops waiting is made all the same: roll back after that.
     /// - Writes do not wait in the queue, and share no commit with others.
     /// - [`migrate`](StoreAdmin::migrate) is refused, and [`close`](StoreAdmin::close) does nothing.
     #[must_use]

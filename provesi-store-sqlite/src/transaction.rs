@@ -12,7 +12,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use crate::error::store_error;
+use crate::error::{commit_error, store_error};
 use crate::file::OpenFile;
 use crate::writer::Write;
 
@@ -20,7 +20,8 @@ use crate::writer::Write;
 const LOCK_DEADLINE: Duration = Duration::from_millis(2_900);
 
 /// A transaction of the caller's, from [`SqliteStore::begin`](crate::SqliteStore::begin). Handles are cheap to clone and share the
-/// transaction. It is rolled back when the last one is dropped.
+/// transaction. It is rolled back when the last one is dropped, and when SQLite rolls it back by itself, as it does if the disk is
+/// full: later calls and [`commit`](Self::commit) fail then.
 #[derive(Clone)]
 pub struct SharedTransaction {
     transaction: Arc<Mutex<Option<SqliteTransaction<'static>>>>,
@@ -39,22 +40,35 @@ impl SharedTransaction {
     /// The connection, once no other call uses it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] if that takes longer than 2.9 seconds, or the transaction was [taken](Self::take).
+    /// [`StoreError::Unavailable`] if that takes longer than 2.9 seconds, or the transaction has ended.
     pub async fn lock(&self) -> Result<Locked<'_>, StoreError> {
         let locked = timeout(LOCK_DEADLINE, self.transaction.lock()).await.map_err(|_elapsed| in_use())?;
-        MutexGuard::try_map(locked, Option::as_mut).map(Locked).map_err(|_taken| ended())
+        MutexGuard::try_map(locked, Option::as_mut).map(Locked).map_err(|_none| ended())
     }
 
-    /// Takes the transaction back, to commit it or to roll it back. Later calls fail.
+    /// Commits the transaction. Later calls fail.
     ///
     /// # Errors
     /// - As [`lock`](Self::lock).
-    /// - [`StoreError::Degraded`] if the file is no longer at its path. The transaction is rolled back.
-    pub async fn take(&self) -> Result<SqliteTransaction<'static>, StoreError> {
-        let locked = timeout(LOCK_DEADLINE, self.transaction.lock()).await;
-        let transaction = locked.map_err(|_elapsed| in_use())?.take().ok_or_else(ended)?;
+    /// - [`StoreError::Degraded`] if the file is no longer at its path, or cannot be written. The transaction is rolled back.
+    /// - [`StoreError::OutcomeUnknown`] if the disk failed in the middle.
+    pub async fn commit(&self) -> Result<(), StoreError> {
+        let transaction = self.end().await?;
         self.file.check_with_log()?;
-        Ok(transaction)
+        transaction.commit().await.map_err(commit_error)
+    }
+
+    /// Rolls the transaction back. Later calls fail.
+    ///
+    /// # Errors
+    /// As [`lock`](Self::lock).
+    pub async fn rollback(&self) -> Result<(), StoreError> {
+        self.end().await?.rollback().await.map_err(store_error)
+    }
+
+    async fn end(&self) -> Result<SqliteTransaction<'static>, StoreError> {
+        let locked = timeout(LOCK_DEADLINE, self.transaction.lock()).await;
+        locked.map_err(|_elapsed| in_use())?.take().ok_or_else(ended)
     }
 
     /// Runs a write in a savepoint, so that the transaction survives its failure. It is a task, which runs to its end when the
@@ -63,11 +77,19 @@ impl SharedTransaction {
         let locked = timeout(LOCK_DEADLINE, Arc::clone(&self.transaction).lock_owned()).await;
         let mut locked = locked.map_err(|_elapsed| in_use())?;
         let body = async move {
-            let transaction = locked.as_mut().ok_or_else(ended)?;
+            // Taken out, so that it ends where what is open on the connection is not known.
+            let mut transaction = locked.take().ok_or_else(ended)?;
             let mut savepoint = transaction.begin().await.map_err(store_error)?;
-            let output = write.run(&mut savepoint).await?;
-            savepoint.commit().await.map_err(store_error)?;
-            Ok(output)
+            let result = write.run(&mut savepoint).await;
+            let settled = if result.is_ok() { savepoint.commit().await } else { savepoint.rollback().await };
+            match (result, settled) {
+                (result, Ok(())) => {
+                    *locked = Some(transaction);
+                    result
+                }
+                (Ok(_), Err(error)) => Err(store_error(error)),
+                (Err(error), Err(_)) => Err(error),
+            }
         };
         tokio::spawn(body.in_current_span()).await.unwrap_or_else(|panic| Err(StoreError::unavailable(panic)))
     }
@@ -100,7 +122,7 @@ impl fmt::Debug for Locked<'_> {
 }
 
 fn ended() -> StoreError {
-    StoreError::unavailable("the transaction was taken back by the caller")
+    StoreError::unavailable("the transaction has ended")
 }
 
 fn in_use() -> StoreError {

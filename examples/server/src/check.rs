@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use provesi_core::{
-    App, AppError, Caller, IntegrityReport, Irregular, OrderFilter, OrderRepositoryExt, RecordReport, RepairError,
-    StoreError, SweptOrders,
+    App, AppError, Caller, Chain, IntegrityReport, Irregular, OrderFilter, OrderRepositoryExt, RecordReport,
+    RepairError, StoreError, SweptOrders,
 };
 
 use crate::confirm::{ConfirmError, confirm};
@@ -60,8 +60,8 @@ fn print_read(what: &str, report: Result<RecordReport, AppError>) -> Result<(), 
         Ok(RecordReport { records, irregular }) => {
             print!("read {records} {what}: {irregular} break rules, and can be repaired after the migration");
         }
-        Err(AppError::Clients(StoreError::Backend { .. }) | AppError::Orders(StoreError::Backend { .. })) => {
-            print!("no table of {what} yet");
+        Err(AppError::Clients(StoreError::Backend { source }) | AppError::Orders(StoreError::Backend { source })) => {
+            print!("no table of {what} yet, or none that can be read: {}", Chain(&*source));
         }
         Err(error) => return Err(error),
     }

@@ -86,6 +86,9 @@ impl Told {
             EventKind::ReasonChanged { to, .. } => self.reason = Some(to.clone()),
             EventKind::ReturnChanged { to, .. } => self.reason = to.as_ref().map(|info| info.reason.clone()),
             EventKind::ClientChanged { to, .. } => self.client_id = Some(to.map(|id| id.to_string())),
+            // One of our own changes came between what was noticed and its event: it tells what came later.
+            EventKind::ChangedElsewhere { from, .. }
+                if self.status.as_ref().is_some_and(|told| *told != from.status) => {}
             EventKind::ChangedElsewhere { to, .. } => {
                 self.status = Some(to.status.clone());
                 self.client_id = Some(to.client_id.clone());

@@ -9,8 +9,9 @@ use crate::{
 };
 
 impl App {
-    /// The events of the order that has this number, or had it last, oldest first. With the last of them, compares the order with
-    /// what they say: if another program changed it since, that becomes an event too ([`EventKind::ChangedElsewhere`]).
+    /// The events of the order that has this number, or had it last, oldest first. On the last page, compares the order with what
+    /// the events of that page say: if another program changed the order since, that becomes an event too
+    /// ([`EventKind::ChangedElsewhere`](crate::EventKind::ChangedElsewhere)). A last page that is full is not compared.
     ///
     /// # Errors
     /// [`AppError::OrderNotFound`] where no order ever had the number, or [`AppError::Orders`].

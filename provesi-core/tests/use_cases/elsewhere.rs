@@ -163,6 +163,36 @@ async fn our_own_changes_meanwhile_are_not_taken_for_those_of_others() {
 }
 
 #[tokio::test]
+async fn our_own_change_right_after_that_of_another_program_is_not_taken_for_one() {
+    for edited_at in 0..9 {
+        let world = World::new();
+        world.order("A-1", None).await;
+        world.change("A-1", |row| row.status = "packing".to_owned()).await;
+        let (faults, reading) = reader(&world);
+        let mut calls = 0;
+        while !reading.is_finished() {
+            if !faults.wants_step() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if calls == edited_at {
+                world.edit_status("A-1", OrderStatus::Shipped, None).await;
+            }
+            calls += 1;
+            faults.step();
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+        }
+        reading.await.unwrap();
+        let noted = |kinds: &[&str]| kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
+        let kinds = world.kinds("A-1").await;
+        assert!(noted(&kinds) <= 1, "{edited_at}: {kinds:?}");
+        assert_eq!(world.kinds("A-1").await, kinds, "{edited_at}");
+    }
+}
+
+#[tokio::test]
 async fn two_readers_at_once_note_a_change_once() {
     let world = World::new();
     world.order("A-1", None).await;

@@ -11,8 +11,8 @@ use super::shown;
 /// Something that happened to an order. Which further fields there are goes by `type`: `created` and `deleted` have
 /// `status`, `client_id` and, of a return, `return_info`; `status_changed` has `from`, `to` and, on leaving a return,
 /// `cleared`; `returned` has `from` and `reason`; `reason_changed`, `return_changed`, `client_changed` and `renumbered`
-/// have `from` and `to`; so has `changed_elsewhere`, which another program did not leave: the fields as the events before it say,
-/// and as they were found; `restored` has the fields of `created`; `repaired` has `from`, the fields before the repair, and `status`, `client_id` and, of a return,
+/// have `from` and `to`; `changed_elsewhere` has `from` and `to` too, the fields as earlier events say and as they are: another
+/// program changed them without an event; `restored` has the fields of `created`; `repaired` has `from`, the fields before the repair, and `status`, `client_id` and, of a return,
 /// `return_info`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderEvent)]

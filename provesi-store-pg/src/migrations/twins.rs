@@ -1,6 +1,7 @@
 //! Numbers that differ in letter case only: the Python system let them pass, and they cannot be kept apart here.
 
 use provesi_core::{MAX_CONFLICTS, StoreError};
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
@@ -28,12 +29,15 @@ async fn find(connection: &mut PgConnection, limit: usize) -> Result<(Vec<Twins>
     Ok((twins, count))
 }
 
-/// A line for each number with its orders, and one for those that are not named.
+/// A line for each number with the first of its orders, and one for those that are not named.
 pub(crate) async fn lines(connection: &mut PgConnection) -> Result<Vec<String>, StoreError> {
     if !super::schema::has_orders(connection).await? {
         return Ok(Vec::new());
     }
-    let (twins, count) = find(connection, MAX_CONFLICTS).await?;
+    let mut transaction = connection.begin().await.map_err(store_error)?;
+    sqlx::query(sql::PATIENT).execute(&mut *transaction).await.map_err(store_error)?;
+    let (twins, count) = find(&mut transaction, MAX_CONFLICTS).await?;
+    transaction.rollback().await.map_err(store_error)?;
     let line = |(spellings, ids, _): &Twins| {
         let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
         format!("one order number in several letter cases: {}, orders {}", spellings.join(" = "), ids.join(", "))

@@ -79,7 +79,7 @@ async fn begin(fixture: Fixture) -> (PgStore, (Fixture, SharedTransaction)) {
 
 /// What was written in the transaction is there once it is committed.
 async fn commit((fixture, transaction): &(Fixture, SharedTransaction)) -> PgStore {
-    transaction.take().await.unwrap().commit().await.unwrap();
+    transaction.commit().await.unwrap();
     fixture.store.clone()
 }
 

@@ -28,7 +28,7 @@ async fn an_event_that_is_committed_late_is_not_skipped() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished(), "the feed waits for the one that is late");
     OrderRepositoryExt::insert(store, &order("Later", OrderStatus::Received), &stamp(1)).await.unwrap();
-    late.take().await.unwrap().commit().await.unwrap();
+    late.commit().await.unwrap();
     // What came after it was asked need not be among it.
     assert_eq!(waiting.await.unwrap()[..2], ["Late", "Soon"]);
     assert_eq!(numbers(store).await, ["Late", "Soon", "Later"]);
@@ -44,7 +44,7 @@ async fn an_event_that_never_comes_is_not_waited_for() {
     let refused = store.feed(None, PageLimit::MAX).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
     assert_eq!(numbers(&inside).await, ["Never", "Soon"]);
-    late.take().await.unwrap().rollback().await.unwrap();
+    late.rollback().await.unwrap();
     assert_eq!(numbers(store).await, ["Soon"]);
 }
 

@@ -6,7 +6,7 @@ use provesi_core::{
     App, AppError, Caller, Client, ClientRepositoryExt, Expected, Order, OrderDraft, OrderKey, OrderRepository,
     OrderRepositoryExt, OrderStatus, OrderWrite, PageLimit, StatusFlow, StoreAdmin, StoreError,
 };
-use provesi_store_pg::SharedTransaction;
+use provesi_store_pg::PgStore;
 use sqlx::Executor;
 
 use crate::common::{Fixture, at, begin, client, only, order, stamp};
@@ -20,7 +20,7 @@ async fn what_is_rolled_back_was_never_there() {
     ClientRepositoryExt::insert(&inside, &client(1)).await.unwrap();
     assert_eq!(OrderRepositoryExt::get(&inside, made.id).await.unwrap(), Some(made.clone()));
     assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), None);
-    transaction.take().await.unwrap().rollback().await.unwrap();
+    transaction.rollback().await.unwrap();
     assert_eq!(OrderRepositoryExt::get(store, made.id).await.unwrap(), None);
     assert_eq!(ClientRepositoryExt::get(store, client(1).id).await.unwrap(), None);
     assert_eq!(store.feed(None, PageLimit::MAX).await.unwrap(), []);
@@ -61,7 +61,7 @@ async fn a_refused_write_leaves_the_transaction_usable() {
     assert_eq!(inside.find_by_email(&changed.email).await.unwrap(), Some(changed));
     ClientRepositoryExt::delete(&inside, client(1).id, Expected::Any).await.unwrap();
     assert_eq!(ClientRepositoryExt::get(&inside, client(1).id).await.unwrap(), None);
-    transaction.take().await.unwrap().commit().await.unwrap();
+    transaction.commit().await.unwrap();
 
     assert_eq!(store.find_by_number(&renamed.number).await.unwrap(), Some(renamed));
     let kinds: Vec<_> = store.feed(None, PageLimit::MAX).await.unwrap().iter().map(|event| event.kind.name()).collect();
@@ -98,11 +98,10 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
             sqlx::query(SHELVE).bind(made.order.row.id.get()).execute(&mut *transaction.lock().await.unwrap()).await;
         shelved.unwrap();
         app.delete_client(&someone(), client(1).id, Expected::Any).await.unwrap();
-        let ended = transaction.take().await.unwrap();
         if commits {
-            ended.commit().await.unwrap()
+            transaction.commit().await.unwrap()
         } else {
-            ended.rollback().await.unwrap()
+            transaction.rollback().await.unwrap()
         }
 
         let shelves: Vec<i64> =
@@ -126,10 +125,9 @@ async fn a_transaction_that_was_taken_or_is_in_use_makes_calls_fail_and_the_stor
     let waited = OrderRepositoryExt::get(&inside, provesi_core::OrderId::new(1)).await;
     assert!(matches!(waited, Err(StoreError::Unavailable { .. })), "{waited:?}");
     drop(in_use);
-    let pending = inside.migrate().await;
-    assert!(pending.is_ok(), "nothing is pending: {pending:?}");
+    assert!(matches!(inside.migrate().await, Err(StoreError::Backend { .. })));
     StoreAdmin::close(&inside).await;
-    transaction.take().await.unwrap().rollback().await.unwrap();
+    transaction.rollback().await.unwrap();
     let late = OrderRepositoryExt::insert(&inside, &order("A", OrderStatus::Received), &stamp(1)).await;
     assert!(matches!(late, Err(StoreError::Unavailable { .. })), "{late:?}");
     OrderRepositoryExt::insert(&fixture.store, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
@@ -138,13 +136,45 @@ async fn a_transaction_that_was_taken_or_is_in_use_makes_calls_fail_and_the_stor
 #[tokio::test]
 async fn an_order_is_not_attached_at_a_higher_isolation_level() {
     let fixture = Fixture::new().await;
-    let begun = fixture.store.pool().begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ").await.unwrap();
-    let transaction = SharedTransaction::new(begun);
-    let inside = fixture.store.in_transaction(&transaction);
+    let (transaction, inside) = begin(&fixture.store).await.unwrap();
+    transaction.lock().await.unwrap().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await.unwrap();
     let mut attached = order("A", OrderStatus::Received);
     attached.client_id = Some(client(1).id);
     let refused = OrderRepositoryExt::insert(&inside, &attached, &stamp(1)).await.unwrap_err();
     assert!(provesi_core::Chain(&refused).to_string().contains("read committed"), "{refused:?}");
     attached.client_id = None;
     OrderRepositoryExt::insert(&inside, &attached, &stamp(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_postgresql_aborted_is_neither_committed_nor_left() {
+    let fixture = Fixture::new().await;
+    let insert = async |inside: &PgStore, number: &str| {
+        OrderRepositoryExt::insert(inside, &order(number, OrderStatus::Received), &stamp(1)).await
+    };
+    // By a statement of the caller's, whose error the caller does not look at; by a read of the store.
+    for is_ours in [false, true] {
+        let (transaction, inside) = begin(&fixture.store).await.unwrap();
+        insert(&inside, "A").await.unwrap();
+        if is_ours {
+            let hidden = "ALTER TABLE provesi_clients RENAME TO hidden";
+            transaction.lock().await.unwrap().execute(hidden).await.unwrap();
+            let read = ClientRepositoryExt::get(&inside, client(1).id).await;
+            assert!(matches!(read, Err(StoreError::Backend { .. })), "{read:?}");
+        } else {
+            transaction.lock().await.unwrap().execute("SELECT 1 / 0").await.unwrap_err();
+        }
+        for number in ["B", "C"] {
+            insert(&inside, number).await.unwrap_err();
+        }
+        transaction.commit().await.unwrap_err();
+        assert_eq!(fixture.store.feed(None, PageLimit::MAX).await.unwrap(), [], "{is_ours}");
+    }
+    let (transaction, inside) = begin(&fixture.store).await.unwrap();
+    insert(&inside, "A").await.unwrap();
+    transaction.lock().await.unwrap().execute("SELECT 1 / 0").await.unwrap_err();
+    transaction.commit().await.unwrap_err();
+    assert_eq!(fixture.store.feed(None, PageLimit::MAX).await.unwrap(), []);
+    // Nothing of it is left in the pool.
+    insert(&fixture.store, "A").await.unwrap();
 }

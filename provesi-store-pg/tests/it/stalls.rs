@@ -62,7 +62,7 @@ fn toggled(order: &Order, n: usize) -> Order {
 async fn in_own_transaction(store: &PgStore, n: usize, mine: &Order) -> Option<()> {
     let (transaction, inside) = begin(store).await.ok()?;
     OrderRepositoryExt::update(&inside, &toggled(mine, n), Expected::Any, &stamp(2)).await.ok()?;
-    transaction.take().await.ok()?.commit().await.ok()
+    transaction.commit().await.ok()
 }
 
 /// The paths by which a record is inserted.
@@ -93,7 +93,7 @@ impl Path {
             Self::OwnTransaction => {
                 let (transaction, inside) = begin(store).await.ok()?;
                 OrderRepositoryExt::insert(&inside, &new, &stamp(3)).await.ok()?;
-                transaction.take().await.ok()?.commit().await.ok().map(|()| number)
+                transaction.commit().await.ok().map(|()| number)
             }
             Self::Audit => store.append(&AuditChain::plain(), &[late(n)]).await.ok().map(|_| format!("late-{n}")),
         }

@@ -83,7 +83,7 @@ async fn begin(fixture: Fixture) -> (SqliteStore, (Fixture, SharedTransaction)) 
 
 /// What was written in the transaction is there once it is committed.
 async fn commit((fixture, transaction): &(Fixture, SharedTransaction)) -> SqliteStore {
-    transaction.take().await.unwrap().commit().await.unwrap();
+    transaction.commit().await.unwrap();
     fixture.store.clone()
 }
 

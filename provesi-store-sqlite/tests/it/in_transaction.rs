@@ -47,11 +47,10 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
         assert_eq!(ClientRepositoryExt::get(&inside, client(1).id).await.unwrap(), None);
         assert_eq!(inside.feed(None, PageLimit::MAX).await.unwrap().len(), 2);
         assert_eq!(OrderRepositoryExt::get(store, made).await.unwrap(), None);
-        let ended = transaction.take().await.unwrap();
         if commits {
-            ended.commit().await.unwrap()
+            transaction.commit().await.unwrap()
         } else {
-            ended.rollback().await.unwrap()
+            transaction.rollback().await.unwrap()
         }
 
         let found = store.find_by_number(&"A".parse().unwrap()).await.unwrap();
@@ -78,7 +77,7 @@ async fn a_write_that_is_refused_or_fails_leaves_the_transaction_usable() {
         matches!(&outcomes[..], [Err(StoreError::Backend { .. }), Err(StoreError::AlreadyExists { .. }), Ok(_)]),
         "{outcomes:?}"
     );
-    transaction.take().await.unwrap().commit().await.unwrap();
+    transaction.commit().await.unwrap();
     let numbers: Vec<_> =
         store.feed(None, PageLimit::MAX).await.unwrap().into_iter().map(|event| event.number).collect();
     assert_eq!(numbers, ["Taken", "Y"]);
@@ -105,7 +104,7 @@ async fn other_writes_wait_and_a_transaction_that_was_taken_or_is_in_use_makes_c
     assert_eq!(inside.identify().await.unwrap(), Some(store_id(&fixture).await));
     assert!(matches!(inside.migrate().await, Err(StoreError::Backend { .. })));
     StoreAdmin::close(&inside).await;
-    transaction.take().await.unwrap().commit().await.unwrap();
+    transaction.commit().await.unwrap();
     outside.await.unwrap().unwrap();
     let late = OrderRepositoryExt::insert(&inside, &order("Late", OrderStatus::Received), &stamp(1)).await;
     assert!(matches!(late, Err(StoreError::Unavailable { .. })), "{late:?}");
@@ -141,6 +140,38 @@ async fn a_transaction_on_a_file_that_was_deleted_is_not_given_back() {
     let inside = fixture.store.in_transaction(&transaction);
     OrderRepositoryExt::insert(&inside, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
     std::fs::remove_file(&fixture.path).unwrap();
-    let taken = transaction.take().await.map(drop);
-    assert!(matches!(taken, Err(StoreError::Degraded { .. })), "{taken:?}");
+    let refused = transaction.commit().await;
+    assert!(matches!(refused, Err(StoreError::Degraded { .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_full_disk_leaves_the_transaction_whole_or_ends_it() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let transaction = store.begin().await.unwrap();
+    let inside = store.in_transaction(&transaction);
+    let insert = async |number: String| {
+        OrderRepositoryExt::insert(&inside, &order(&number, OrderStatus::Received), &stamp(1)).await
+    };
+    let mut made = 0;
+    for n in 0..2_000 {
+        if n == 50 {
+            transaction.lock().await.unwrap().execute("PRAGMA max_page_count = 1").await.unwrap();
+        }
+        match insert(format!("A-{n}")).await {
+            Ok(_) => made += 1,
+            Err(error) => {
+                assert!(matches!(error, StoreError::Degraded { .. }), "{error:?}");
+                break;
+            }
+        }
+    }
+    assert!((50..2_000).contains(&made), "{made}");
+    // Nothing is made beside what may have been rolled back.
+    let later = insert("Later".to_owned()).await.is_ok();
+    let is_committed = transaction.commit().await.is_ok();
+    let stored = store.feed(None, PageLimit::MAX).await.unwrap().len();
+    assert_eq!(stored, if is_committed { made + usize::from(later) } else { 0 });
+    OrderRepositoryExt::insert(store, &order("Next", OrderStatus::Received), &stamp(1)).await.unwrap();
+    store.begin().await.unwrap().rollback().await.unwrap();
 }
