@@ -26,7 +26,7 @@ use crate::commit::Statement;
 use crate::error::store_error;
 use crate::instant::Instant;
 use crate::rows::EventRow;
-use crate::sql::{self, event_columns, folded};
+use crate::sql::{self, event_columns, folded, has_number_before, number_before};
 
 #[cfg(doc)]
 use crate::sql::share_event_lock;
@@ -113,16 +113,22 @@ pub(crate) fn rewritten(writes: &[&OrderWrite]) -> Result<Vec<Rewritten>, StoreE
     Ok(all)
 }
 
-/// The order that has the number, else the one that had it last: events tell the number that the order had since, so
-/// that one is the order of the last event with this number, also where the Python system deleted it and left none.
+/// The order that has the number, else the one that had it last: that of the last event with this number, which is the number that
+/// the order had since, or away from it. So it is found also where the Python system deleted it and left no event.
 const HISTORY: &str = concat!(
     "SELECT ",
     event_columns!(),
     " FROM provesi_order_events WHERE order_id = coalesce((SELECT id FROM orders_order WHERE ",
     folded!(),
-    " = $1), (SELECT order_id FROM provesi_order_events WHERE ",
+    " = $1), (SELECT order_id FROM (\
+        (SELECT id, order_id FROM provesi_order_events WHERE ",
     folded!(),
-    " = $1 ORDER BY id DESC LIMIT 1)) AND id > $2 ORDER BY id LIMIT $3"
+    " = $1 ORDER BY id DESC LIMIT 1) UNION ALL \
+        (SELECT id, order_id FROM provesi_order_events WHERE ",
+    has_number_before!(),
+    " AND ",
+    number_before!(),
+    " = $1 ORDER BY id DESC LIMIT 1)) AS last ORDER BY id DESC LIMIT 1)) AND id > $2 ORDER BY id LIMIT $3"
 );
 
 pub(crate) async fn read(

@@ -9,6 +9,21 @@ macro_rules! folded {
     };
 }
 
+/// The number in lower case that the order had before an event: what `EventKind::number_before` says.
+macro_rules! number_before {
+    () => {
+        "lower((CASE detail ->> 'type' WHEN 'renumbered' THEN detail ->> 'from' ELSE detail -> 'from' ->> 'order_number' END) \
+            COLLATE \"C\")"
+    };
+}
+
+/// The events that have a number before.
+macro_rules! has_number_before {
+    () => {
+        "detail ->> 'type' IN ('renumbered', 'repaired', 'changed_elsewhere')"
+    };
+}
+
 /// What a part of the number is looked up by, see [`grams`](crate::grams).
 macro_rules! number_grams {
     () => {
@@ -190,8 +205,8 @@ macro_rules! is_writable {
 
 pub(crate) use {
     client, client_columns, client_fields, client_grams, compare_and_swap, created_in_status, event_columns, folded,
-    is_writable, lock_timeout, number_grams, number_in_status, order_columns, order_fields, returned_key,
-    share_event_lock, updated_in_status,
+    has_number_before, is_writable, lock_timeout, number_before, number_grams, number_in_status, order_columns,
+    order_fields, returned_key, share_event_lock, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.

@@ -7,7 +7,8 @@ use sqlx::postgres::PgConnection;
 
 use crate::error::store_error;
 use crate::sql::{
-    client, client_grams, created_in_status, folded, number_grams, number_in_status, returned_key, updated_in_status,
+    client, client_grams, created_in_status, folded, has_number_before, number_before, number_grams, number_in_status,
+    returned_key, updated_in_status,
 };
 
 /// Django's table, for a database that has none.
@@ -77,6 +78,14 @@ static INDEXES: &[Index] = &[
         "), updated_at, id) WHERE status = 'returned'"
     ),
     index!("INDEX", "provesi_orders_client", "orders_order (", client!(), ", updated_at, id)"),
+    index!(
+        "INDEX",
+        "provesi_order_events_number_before",
+        "provesi_order_events (",
+        number_before!(),
+        ", id) WHERE ",
+        has_number_before!()
+    ),
     // What is written is entered later, by one writer for all, which costs all of them less. Not much of it: that writer
     // is kept for long by 4 MB, which would be usual, and every search reads all of it until then.
     index!(

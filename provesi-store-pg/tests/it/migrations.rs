@@ -82,7 +82,7 @@ async fn an_empty_database_gets_all_tables_and_a_second_time_nothing() {
     assert!(matches!(OrderRepository::ping(&fixture.store).await, Err(StoreError::Unavailable { .. })));
     let pending = fixture.store.pending_migrations().await.unwrap();
     assert_eq!(pending[0], "create the table orders_order");
-    assert_eq!(pending.len(), 15, "{pending:#?}");
+    assert_eq!(pending.len(), 16, "{pending:#?}");
     fixture.store.migrate().await.unwrap();
     assert_eq!(fixture.store.pending_migrations().await.unwrap(), [""; 0]);
     use_it(&fixture.store).await;

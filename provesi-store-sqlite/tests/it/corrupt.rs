@@ -5,15 +5,13 @@ use std::error::Error;
 use futures_util::TryStreamExt;
 use provesi_core::{
     ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
-    Expected, Field, Invalid, OrderCount, OrderFilter, OrderId, OrderKey, OrderListing, OrderRepository,
-    OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreError, name_key,
+    Expected, Field, Invalid, OrderCount, OrderFilter, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt,
+    OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreError, name_key,
 };
 use provesi_store_sqlite::SqliteStore;
-use provesi_testkit::data::order_row;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use crate::common::{Fixture, client, client_id, order, stamp};
-use crate::conformance::plant_orders;
 
 fn assert_corrupt<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Corrupt { .. })), "{result:?}");
@@ -81,17 +79,6 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
     assert_eq!(store.stream_client_ids().try_collect::<Vec<_>>().await.unwrap(), [client_id(7)]);
     // Those of the client's orders that break the rules keep it, and do not keep the others from losing it.
     assert_eq!(store.detach_client(client_id(7), &stamp(3)).await.unwrap(), 4);
-}
-
-#[tokio::test]
-async fn a_repaired_order_gives_its_number_up_as_a_renumbered_one_does() {
-    let (store, _fixture) = plant_orders(vec![order_row(4, "D-1", "nonsense")]).await;
-    let given = order("R-1", OrderStatus::Received).with_id(OrderId::new(4));
-    OrderRepositoryExt::update(&store, &given, Expected::Any, &stamp(1)).await.unwrap();
-    for number in ["d-1", "r-1"] {
-        let history = store.history(&number.parse().unwrap(), None, PageLimit::MAX).await.unwrap();
-        assert_eq!(history.iter().map(|event| event.kind.name()).collect::<Vec<_>>(), ["repaired"], "{number}");
-    }
 }
 
 #[tokio::test]

@@ -165,7 +165,8 @@ macro_rules! order_repository_suite {
             $crate::__irregular_cases!(
                 orders, $plant,
                 irregular_orders_are_listed_and_repaired,
-                irregular_orders_are_deleted
+                irregular_orders_are_deleted,
+                orders_without_events_are_found_by_the_number_that_they_give_up
             );
         )?
     };

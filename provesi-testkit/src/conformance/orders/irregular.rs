@@ -10,7 +10,7 @@ use provesi_core::{
 use crate::conformance::support::{
     Orders, all_events, assert_records, assert_refused, order_rows, story, streamed_orders,
 };
-use crate::data::{at, client_id, order_row, stamp};
+use crate::data::{at, client_id, new_order, order_row, stamp};
 
 /// A text of 24 characters that is no client id.
 const NO_ID: &str = "no hex at all, 24 chars.";
@@ -188,4 +188,22 @@ pub async fn irregular_orders_are_deleted(store: Orders) {
     }
     assert_eq!(all_events(&store).await.len(), 8);
     assert_eq!(story(&store, "d-1").await, ["deleted"], "the last number of a deleted order finds its history");
+}
+
+/// Case. Orders of another program have no event under the number that they give up.
+pub async fn orders_without_events_are_found_by_the_number_that_they_give_up(store: Orders) {
+    let planted = rows();
+    // A valid one, and one that is repaired with it.
+    for (id, before, kind) in [(1, "b-1", "renumbered"), (4, "d-1", "repaired")] {
+        let row = planted.iter().find(|row| row.id.get() == id).expect("planted");
+        let number = format!("new-{id}");
+        let given = Order { number: number.parse().expect("a number"), ..repaired(row) };
+        store.update(&given, Expected::Any, &stamp(1)).await.expect("updated");
+        for number in [before, &number] {
+            assert_eq!(story(&store, number).await, [kind], "the history of {number}");
+        }
+    }
+    // Whoever has the number now has its history.
+    store.insert(&new_order("B-1"), &stamp(2)).await.expect("inserted");
+    assert_eq!(story(&store, "B-1").await, ["created"]);
 }
