@@ -114,7 +114,7 @@ impl SqliteStore {
             // However the transaction ends, nothing of it can reach the next one.
             connection.close_on_drop();
             match sqlx::Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await {
-                Ok(transaction) => return Ok(SharedTransaction::new(transaction, self.file.clone())),
+                Ok(transaction) => return SharedTransaction::new(transaction, self.file.clone()).await,
                 Err(error) if is_busy(&error) && Instant::now() < until => {}
                 Err(error) => return Err(store_error(error)),
             }

@@ -32,9 +32,15 @@ pub struct SharedTransaction {
 /// the store wait.
 pub struct Locked<'t>(MappedMutexGuard<'t, SqliteTransaction<'static>>);
 
+/// A savepoint that exists as long as the transaction: SQLite rolls a transaction back by itself on some errors, and on `INSERT
+/// OR ROLLBACK`, which the driver does not notice. Later statements would be committed at once.
+const MARK: &str = "SAVEPOINT provesi_transaction";
+const RENEW_MARK: &str = "RELEASE provesi_transaction; SAVEPOINT provesi_transaction";
+
 impl SharedTransaction {
-    pub(crate) fn new(transaction: SqliteTransaction<'static>, file: OpenFile) -> Self {
-        Self { transaction: Arc::new(Mutex::new(Some(transaction))), file }
+    pub(crate) async fn new(mut transaction: SqliteTransaction<'static>, file: OpenFile) -> Result<Self, StoreError> {
+        sqlx::raw_sql(MARK).execute(&mut *transaction).await.map_err(store_error)?;
+        Ok(Self { transaction: Arc::new(Mutex::new(Some(transaction))), file })
     }
 
     /// The connection, once no other call uses it.
@@ -53,7 +59,8 @@ impl SharedTransaction {
     /// - [`StoreError::Degraded`] if the file is no longer at its path, or cannot be written. The transaction is rolled back.
     /// - [`StoreError::OutcomeUnknown`] if the disk failed in the middle.
     pub async fn commit(&self) -> Result<(), StoreError> {
-        let transaction = self.end().await?;
+        let mut transaction = self.end().await?;
+        sqlx::raw_sql(RENEW_MARK).execute(&mut *transaction).await.map_err(store_error)?;
         self.file.check_with_log()?;
         transaction.commit().await.map_err(commit_error)
     }
@@ -79,6 +86,7 @@ impl SharedTransaction {
         let body = async move {
             // Taken out, so that it ends where what is open on the connection is not known.
             let mut transaction = locked.take().ok_or_else(ended)?;
+            sqlx::raw_sql(RENEW_MARK).execute(&mut *transaction).await.map_err(store_error)?;
             let mut savepoint = transaction.begin().await.map_err(store_error)?;
             let result = write.run(&mut savepoint).await;
             let settled = if result.is_ok() { savepoint.commit().await } else { savepoint.rollback().await };

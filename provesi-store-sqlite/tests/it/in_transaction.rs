@@ -7,8 +7,8 @@ use provesi_core::{
     App, AppError, Caller, ClientRepositoryExt, Expected, OrderDraft, OrderId, OrderRepository, OrderRepositoryExt,
     OrderStatus, OrderWrite, PageLimit, StoreAdmin, StoreError,
 };
-use sqlx::Executor;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Executor};
 
 use crate::common::{Fixture, client, order, stamp};
 
@@ -174,4 +174,25 @@ async fn a_full_disk_leaves_the_transaction_whole_or_ends_it() {
     assert_eq!(stored, if is_committed { made + usize::from(later) } else { 0 });
     OrderRepositoryExt::insert(store, &order("Next", OrderStatus::Received), &stamp(1)).await.unwrap();
     store.begin().await.unwrap().rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_sqlite_rolled_back_is_not_gone_on_with() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let transaction = store.begin().await.unwrap();
+    let inside = store.in_transaction(&transaction);
+    let insert = async |number: &str| {
+        OrderRepositoryExt::insert(&inside, &order(number, OrderStatus::Received), &stamp(1)).await
+    };
+    insert("A").await.unwrap();
+    let columns = "id, order_number, number_folded, status, created_at, updated_at";
+    let again = format!("INSERT OR ROLLBACK INTO orders ({columns}) SELECT {columns} FROM orders");
+    let refused = transaction.lock().await.unwrap().execute(AssertSqlSafe(again)).await.unwrap_err();
+    assert!(refused.to_string().contains("UNIQUE"), "{refused:?}");
+    insert("B").await.unwrap_err();
+    insert("C").await.unwrap_err();
+    transaction.commit().await.unwrap_err();
+    assert_eq!(store.feed(None, PageLimit::MAX).await.unwrap(), []);
+    OrderRepositoryExt::insert(store, &order("Next", OrderStatus::Received), &stamp(1)).await.unwrap();
 }
