@@ -50,7 +50,7 @@ macro_rules! refused_by_condition {
             $waits,
             "::boolean, ",
             $lock_timeout,
-            "::text) AS reason OFFSET 0) AS looked WHERE reason IS NOT NULL)"
+            "::text) AS reason) AS looked WHERE reason IS NOT NULL)"
         )
     };
 }

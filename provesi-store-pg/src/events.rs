@@ -167,7 +167,7 @@ const FEED: &str =
 /// The last id that was assigned.
 const LAST: &str = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM provesi_order_events_id_seq";
 
-/// The other transactions that hold the lock of those who write events. (With two keys, `objsubid` is 2.)
+/// The other transactions that share the lock of event writers. (For a lock with two keys, `objsubid` is 2.)
 const WRITERS: &str = "\
     SELECT virtualtransaction FROM pg_locks \
     WHERE locktype = 'advisory' AND objsubid = 2 AND classid = $1::bigint::oid AND objid = $2::bigint::oid AND granted \

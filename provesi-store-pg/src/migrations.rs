@@ -5,8 +5,8 @@
 //! catalog instead of being remembered, and a migration that was broken off goes on where it was. Tables of our own are
 //! made by numbered scripts, each in one transaction with the line that says so.
 
+pub(crate) mod case_duplicates;
 mod schema;
-pub(crate) mod twins;
 
 use std::time::Duration;
 
@@ -158,7 +158,7 @@ async fn apply(connection: &mut PgConnection, script: &Script) -> Result<(), Sto
 
 async fn build(connection: &mut PgConnection, index: &Index) -> Result<(), StoreError> {
     if index.is_of_numbers {
-        twins::refuse(connection).await?;
+        case_duplicates::refuse(connection).await?;
     }
     // One that was begun and not finished is in the way, costs as much as a whole one, and is of no use.
     connection.execute(index.drop).await.map_err(store_error)?;
@@ -166,8 +166,8 @@ async fn build(connection: &mut PgConnection, index: &Index) -> Result<(), Store
     connection.execute(index.drop).await.map_err(store_error)?;
     let error = store_error(error);
     if index.is_of_numbers && sqlstate_of(&error) == "23505" {
-        // Twins that were written after it was looked for them.
-        twins::refuse(connection).await?;
+        // Duplicates that were written after it was looked for them.
+        case_duplicates::refuse(connection).await?;
     }
     Err(error)
 }

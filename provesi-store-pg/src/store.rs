@@ -257,7 +257,7 @@ impl StoreAdmin for PgStore {
     }
 
     async fn conflicts(&self) -> Result<Vec<String>, StoreError> {
-        self.scan((), |connection, ()| Box::pin(migrations::twins::lines(connection))).await
+        self.scan((), |connection, ()| Box::pin(migrations::case_duplicates::describe(connection))).await
     }
 
     async fn identify(&self) -> Result<Option<StoreId>, StoreError> {

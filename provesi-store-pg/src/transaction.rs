@@ -55,8 +55,9 @@ impl SharedTransaction {
     /// - [`StoreError::OutcomeUnknown`] if the answer was lost: it may have been committed.
     pub async fn commit(&self) -> Result<(), StoreError> {
         let mut transaction = self.end().await?;
-        // COMMIT of an aborted transaction rolls it back, and says so in a way that the driver does not look at.
-        transaction.execute(CHECK).await.map_err(store_error)?;
+        // COMMIT of an aborted transaction rolls it back, and the driver does not report that.
+        let checked = timeout(LOCK_DEADLINE, transaction.execute(CHECK)).await;
+        checked.map_err(StoreError::unavailable)?.map_err(store_error)?;
         let committed = timeout(LOCK_DEADLINE, transaction.commit()).await;
         committed.map_err(StoreError::outcome_unknown)?.map_err(|error| unconfirmed(store_error(error)))
     }

@@ -13,7 +13,7 @@ const ACTOR: &str = "elsewhere";
 
 impl App {
     /// Appends an event to the history of the order with this number if another program changed the order since the last one.
-    /// Returns whether it did. A failure is logged: who asks for the history gets it all the same.
+    /// Returns whether it did. A failure is only logged, since the history can be returned without the event.
     pub(super) async fn note_change_elsewhere(&self, number: &OrderNumber, after: Option<EventId>) -> bool {
         match self.append_change_elsewhere(number, after).await {
             Ok(is_noted) => is_noted,
@@ -35,7 +35,7 @@ impl App {
             return Ok(false);
         }
         let stamp = Stamp { at: self.now(), actor: Actor::system(ACTOR).map_err(StoreError::backend)?, address: None };
-        // Once, however many readers notice it: the entry is removed with the answers of that day.
+        // The entry deduplicates concurrent readers. It expires like an answer.
         let key = EntryKey::new(EntryKind::Answer, format!("{ACTOR}-{}", last.id));
         let once = EntryWrite::insert(key, String::new(), Some(stamp.at.later(RETENTION)));
         let write = OrderWrite::append(order.row.id, order.row.number, vec![kind], stamp).with_entry(once);
@@ -46,27 +46,27 @@ impl App {
     }
 }
 
-/// What the last events of an order say of it; `None` where they do not.
+/// The fields of an order after its last events; `None` where these do not say.
 #[derive(Default)]
-struct Told {
+struct KnownFields {
     number: Option<String>,
     status: Option<String>,
     client_id: Option<Option<String>>,
-    /// Of a return. What is left of one in another status says nothing.
+    /// Of a return only: other programs keep the reason of an order that is none any more.
     reason: Option<ReturnReason>,
 }
 
-impl Told {
-    fn by(events: &[OrderEvent]) -> Self {
-        let mut told = Self::default();
+impl KnownFields {
+    fn after(events: &[OrderEvent]) -> Self {
+        let mut known = Self::default();
         for event in events {
-            told.number = Some(event.number.clone());
-            told.hear(&event.kind);
+            known.number = Some(event.number.clone());
+            known.apply(&event.kind);
         }
-        told
+        known
     }
 
-    fn hear(&mut self, kind: &EventKind) {
+    fn apply(&mut self, kind: &EventKind) {
         match kind {
             EventKind::Created { status, client_id, return_info }
             | EventKind::Restored { status, client_id, return_info }
@@ -86,9 +86,9 @@ impl Told {
             EventKind::ReasonChanged { to, .. } => self.reason = Some(to.clone()),
             EventKind::ReturnChanged { to, .. } => self.reason = to.as_ref().map(|info| info.reason.clone()),
             EventKind::ClientChanged { to, .. } => self.client_id = Some(to.map(|id| id.to_string())),
-            // One of our own changes came between what was noticed and its event: it tells what came later.
+            // It was appended after one of our own changes, which is later than what it says.
             EventKind::ChangedElsewhere { from, .. }
-                if self.status.as_ref().is_some_and(|told| *told != from.status) => {}
+                if self.status.as_ref().is_some_and(|known| *known != from.status) => {}
             EventKind::ChangedElsewhere { to, .. } => {
                 self.status = Some(to.status.clone());
                 self.client_id = Some(to.client_id.clone());
@@ -100,26 +100,25 @@ impl Told {
     }
 }
 
-/// The event of a change that `events` do not tell. Compares what they tell alone: an order that the Python system made has
-/// none.
+/// The event of a change that is not in `events`. Only fields that these events have are compared.
 pub(super) fn changed_elsewhere(row: &OrderRow, events: &[OrderEvent]) -> Option<EventKind> {
     if events.last()?.order_id != row.id {
         return None;
     }
-    let (told, to) = (Told::by(events), OrderFields::from(row));
+    let (known, to) = (KnownFields::after(events), OrderFields::from(row));
     let mut from = to.clone();
-    if let Some(number) = told.number {
+    if let Some(number) = known.number {
         from.order_number = number;
     }
-    if let Some(status) = told.status {
+    if let Some(status) = known.status {
         from.status = status;
     }
-    if let Some(client_id) = told.client_id
+    if let Some(client_id) = known.client_id
         && !is_same_client(client_id.as_deref(), to.client_id.as_deref())
     {
         from.client_id = client_id;
     }
-    if let (Some(reason), Some(info)) = (told.reason, &mut from.return_info)
+    if let (Some(reason), Some(info)) = (known.reason, &mut from.return_info)
         && row.status() == Ok(OrderStatus::Returned)
     {
         info.reason = reason;

@@ -129,34 +129,42 @@ fn reader(world: &World) -> (Faults, JoinHandle<Vec<&'static str>>) {
     (faults, reading)
 }
 
+/// Lets a reader make its calls one by one, with `before` before each, and returns what it read.
+async fn step_through(world: &World, before: impl AsyncFn(usize)) -> Vec<&'static str> {
+    let (faults, reading) = reader(world);
+    let mut calls = 0;
+    while !reading.is_finished() {
+        if !faults.wants_step() {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        before(calls).await;
+        calls += 1;
+        faults.step();
+        // The call is made before the next one is looked for.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    }
+    reading.await.unwrap()
+}
+
 #[tokio::test]
 async fn our_own_changes_meanwhile_are_not_taken_for_those_of_others() {
     const CALLS: usize = 7;
     for (first, second) in (0..CALLS).flat_map(|first| (first..CALLS).map(move |second| (first, second))) {
         let world = World::new();
         world.order("A-1", None).await;
-        let (faults, reading) = reader(&world);
-        let mut calls = 0;
-        while !reading.is_finished() {
-            if !faults.wants_step() {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            if calls == first {
+        let read = step_through(&world, async |call| {
+            if call == first {
                 world.edit_status("A-1", OrderStatus::Packing, None).await;
             }
-            if calls == second {
+            if call == second {
                 world.edit_status("A-1", OrderStatus::Shipped, None).await;
             }
-            calls += 1;
-            faults.step();
-            // The call is made before the next one is looked for.
-            for _ in 0..3 {
-                tokio::task::yield_now().await;
-            }
-        }
-        let told = reading.await.unwrap();
-        assert!(!told.contains(&"changed_elsewhere"), "{first}, {second}: {told:?}");
+        });
+        let read = read.await;
+        assert!(!read.contains(&"changed_elsewhere"), "{first}, {second}: {read:?}");
         let kinds = world.kinds("A-1").await;
         assert!(!kinds.contains(&"changed_elsewhere"), "{first}, {second}: {kinds:?}");
     }
@@ -168,26 +176,15 @@ async fn our_own_change_right_after_that_of_another_program_is_not_taken_for_one
         let world = World::new();
         world.order("A-1", None).await;
         world.change("A-1", |row| row.status = "packing".to_owned()).await;
-        let (faults, reading) = reader(&world);
-        let mut calls = 0;
-        while !reading.is_finished() {
-            if !faults.wants_step() {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            if calls == edited_at {
+        let read = step_through(&world, async |call| {
+            if call == edited_at {
                 world.edit_status("A-1", OrderStatus::Shipped, None).await;
             }
-            calls += 1;
-            faults.step();
-            for _ in 0..3 {
-                tokio::task::yield_now().await;
-            }
-        }
-        reading.await.unwrap();
-        let noted = |kinds: &[&str]| kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
+        });
+        read.await;
         let kinds = world.kinds("A-1").await;
-        assert!(noted(&kinds) <= 1, "{edited_at}: {kinds:?}");
+        let noted = kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
+        assert!(noted <= 1, "{edited_at}: {kinds:?}");
         assert_eq!(world.kinds("A-1").await, kinds, "{edited_at}");
     }
 }

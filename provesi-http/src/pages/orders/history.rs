@@ -88,23 +88,23 @@ fn told(kind: &EventKind) -> (String, Option<String>) {
 
 /// What another program changed.
 fn differences(from: &OrderFields, to: &OrderFields) -> String {
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     if from.order_number != to.order_number {
-        told.push(format!("código: {} → {}", from.order_number.trim(), to.order_number.trim()));
+        changes.push(format!("código: {} → {}", from.order_number.trim(), to.order_number.trim()));
     }
     if from.status != to.status {
-        told.push(format!("estado: {} → {}", status_display(&from.status), status_display(&to.status)));
+        changes.push(format!("estado: {} → {}", status_display(&from.status), status_display(&to.status)));
     }
     if from.client_id != to.client_id {
-        told.push("cliente".to_owned());
+        changes.push("cliente".to_owned());
     }
     if from.return_info != to.return_info {
         let shown = |info: &Option<ReturnInfo>| {
             info.as_ref().map_or_else(|| "ninguna".to_owned(), |info| info.reason.to_string())
         };
-        told.push(format!("razón: {} → {}", shown(&from.return_info), shown(&to.return_info)));
+        changes.push(format!("razón: {} → {}", shown(&from.return_info), shown(&to.return_info)));
     }
-    told.join("; ")
+    changes.join("; ")
 }
 
 fn clients(kind: &EventKind) -> Vec<(&'static str, ClientId)> {
