@@ -4,7 +4,7 @@ use crate::app::answers::RETENTION;
 use crate::app::tell;
 use crate::row::stored_client_id;
 use crate::{
-    Actor, App, EntryKey, EntryKind, EntryWrite, EventId, EventKind, OrderEvent, OrderFields, OrderNumber,
+    Actor, App, EntryKey, EntryKind, EntryWrite, EventId, EventKind, OrderEvent, OrderFields, OrderId, OrderNumber,
     OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, PageLimit, ReturnReason, Stamp, StoreError,
 };
 
@@ -12,10 +12,16 @@ use crate::{
 const ACTOR: &str = "elsewhere";
 
 impl App {
-    /// Appends an event to the history of the order with this number if another program changed the order since the last one.
+    /// Appends an event to the history of the order that has `page` as its last events, if another program changed the order since.
     /// Returns whether it did. A failure is only logged, since the history can be returned without the event.
-    pub(super) async fn note_change_elsewhere(&self, number: &OrderNumber, after: Option<EventId>) -> bool {
-        match self.append_change_elsewhere(number, after).await {
+    pub(super) async fn note_change_elsewhere(
+        &self,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        page: &[OrderEvent],
+    ) -> bool {
+        let Some(last) = page.last() else { return false };
+        match self.append_change_elsewhere(last.order_id, number, after, page).await {
             Ok(is_noted) => is_noted,
             Err(error) => {
                 tell("a change that another program made was not noted", &error);
@@ -24,14 +30,24 @@ impl App {
         }
     }
 
-    async fn append_change_elsewhere(&self, number: &OrderNumber, after: Option<EventId>) -> Result<bool, StoreError> {
-        let Some(order) = self.orders.load(number.into()).await? else { return Ok(false) };
+    /// The order is loaded by its id, since it may have another number by now.
+    async fn append_change_elsewhere(
+        &self,
+        id: OrderId,
+        number: &OrderNumber,
+        after: Option<EventId>,
+        page: &[OrderEvent],
+    ) -> Result<bool, StoreError> {
+        let Some(order) = self.orders.load(id.into()).await? else { return Ok(false) };
+        if changed_elsewhere(&order.row, page).is_none() {
+            return Ok(false);
+        }
         let events = self.orders.history(number, after, PageLimit::MAX).await?;
         let (Some(last), Some(kind)) = (events.last(), changed_elsewhere(&order.row, &events)) else {
             return Ok(false);
         };
         // Our own writers change a row together with its events: the events are of a row that did not change meanwhile.
-        if self.orders.load(order.row.id.into()).await?.is_none_or(|now| now.row != order.row) {
+        if self.orders.load(id.into()).await?.is_none_or(|now| now.row != order.row) {
             return Ok(false);
         }
         let stamp = Stamp { at: self.now(), actor: Actor::system(ACTOR).map_err(StoreError::backend)?, address: None };

@@ -1,9 +1,6 @@
 //! What happened to an order.
 
-use futures_util::future;
-
 use crate::app::Access;
-use crate::app::elsewhere::changed_elsewhere;
 use crate::{
     App, AppError, AuditAction, Caller, EventId, OrderEvent, OrderNumber, OrderRepositoryExt, PageLimit, Subject,
 };
@@ -22,12 +19,10 @@ impl App {
         after: Option<EventId>,
         limit: PageLimit,
     ) -> Result<Vec<OrderEvent>, AppError> {
-        let (order, mut events) =
-            future::join(self.orders.load(number.into()), self.orders.history(number, after, limit)).await;
-        if let (Ok(Some(order)), Ok(last)) = (order, &events)
-            && last.len() < limit.get()
-            && changed_elsewhere(&order.row, last).is_some()
-            && self.note_change_elsewhere(number, after).await
+        let mut events = self.orders.history(number, after, limit).await;
+        if let Ok(page) = &events
+            && page.len() < limit.get()
+            && self.note_change_elsewhere(number, after, page).await
         {
             events = self.orders.history(number, after, limit).await;
         }

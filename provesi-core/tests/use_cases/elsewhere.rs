@@ -73,8 +73,14 @@ async fn a_change_of_another_program_becomes_an_event_once() {
     world.change("A-2", |row| row.status = "perdido".to_owned()).await;
     let (_, told) = world.noticed("A-2").await;
     assert_eq!((&told["from"]["status"], &told["to"]), (&"picking".into(), &fields("A-2", "perdido", beas)));
-    let count = world.kinds("A-2").await.len();
-    assert_eq!(world.kinds("A-2").await.len(), count);
+    // It is noticed under a number that the order had, too.
+    world.change("A-2", |row| row.status = "shipped".to_owned()).await;
+    let (of_the_old_number, told) = world.noticed("A-1").await;
+    assert_eq!((&told["from"]["status"], &told["to"]["status"]), (&"perdido".into(), &"shipped".into()));
+    assert_eq!(world.noticed("A-2").await.0, of_the_old_number);
+    world.change("A-2", |row| row.number = "A-3".to_owned()).await;
+    let (_, told) = world.noticed("A-1").await;
+    assert_eq!((&told["from"]["order_number"], &told["to"]["order_number"]), (&"A-2".into(), &"A-3".into()));
 }
 
 #[tokio::test]
