@@ -36,7 +36,7 @@ mod write;
 
 pub use app::{
     App, AppError, ClientChange, ClientChoice, ClientDeletion, ClientDraft, ClientLink, ClientView, ClientWithOrders,
-    ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RecordReport,
+    ClientsById, DanglingClient, Health, IntegrityReport, OrderChange, OrderDraft, OrderView, RecordReport, Refusal,
     RepairError, SettledRetirements, SweptOrders,
 };
 pub use audit::{

@@ -1,8 +1,10 @@
 //! What a request is answered when it was not done: the one place that knows status, text and code of each error.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, Chain, Field, Invalid, Order, Rule, StatusFlow, StoreError};
+use provesi_core::{AppError, Chain, Invalid, Order, Refusal, Rule, StatusFlow, StoreError};
 use serde::Serialize;
 
 use crate::answer;
@@ -142,27 +144,9 @@ fn outcome_unknown(location: Option<String>) -> Response {
 
 fn app_error(error: &AppError, flow: StatusFlow) -> Response {
     match error {
-        AppError::Invalid(Invalid { field: Field::OrderNumber, rule: Rule::NumberCharset }) => told((
-            StatusCode::BAD_REQUEST,
-            "order.invalid_number",
-            "El código solo puede contener letras, números y guiones",
-        )),
-        // What a body may break was looked for when it was read, so this is for rules that only the use case knows.
-        AppError::Invalid(invalid) => {
-            refused(&Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid).into())
-        }
+        AppError::Refused(refusals) => refused_input(refusals),
         AppError::ClientNotFound => told(CLIENT_NOT_FOUND),
         AppError::OrderNotFound => told(ORDER_NOT_FOUND),
-        AppError::EmailTaken => told((StatusCode::BAD_REQUEST, "client.email_taken", "El email ya existe")),
-        AppError::NumberTaken => told((StatusCode::BAD_REQUEST, "order.number_taken", "El número de orden ya existe")),
-        AppError::UnknownClient => told((StatusCode::BAD_REQUEST, "order.client_not_found", "Cliente no encontrado")),
-        AppError::ReasonRequired(_) => {
-            told((StatusCode::BAD_REQUEST, "order.reason_required", "return_reason es requerido para estado devuelto"))
-        }
-        AppError::TransitionRefused { from, to } => {
-            let detail = format!("Una orden en estado {} no puede pasar a {}", from.label(), to.label());
-            envelope(StatusCode::BAD_REQUEST, "order.transition_refused", &detail, None::<()>)
-        }
         AppError::ClientChanged { current } => {
             let detail = "El cliente cambió mientras tanto";
             let mut answer = envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(ClientBody::of(current)));
@@ -211,6 +195,59 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
             })
         }
     }
+}
+
+/// Where the contract puts a refusal: what breaks a rule of its own comes first, then number, status, reason, client.
+fn place(refusal: &Refusal) -> u8 {
+    match refusal {
+        Refusal::Invalid(Invalid { rule: Rule::NumberCharset, .. }) => 1,
+        Refusal::Invalid(_) => 0,
+        Refusal::TransitionRefused { .. } => 3,
+        Refusal::ReasonRequired => 4,
+        Refusal::UnknownClient => 5,
+        // A number or an e-mail address that is taken.
+        _ => 2,
+    }
+}
+
+/// The refusals of a use case, the one that the contract tells first in front.
+pub(crate) fn in_order(refusals: &[Refusal]) -> Vec<Refusal> {
+    let mut refusals = refusals.to_vec();
+    refusals.sort_by_key(place);
+    refusals
+}
+
+/// All that breaks a rule of its own, as one answer; else the first refusal.
+fn refused_input(refusals: &[Refusal]) -> Response {
+    let refusals = in_order(refusals);
+    if refusals.first().is_some_and(|first| place(first) == 0) {
+        // What a body may break was looked for when it was read, so these are rules that only the use case knows.
+        let mut faults = Faults::default();
+        for refusal in &refusals {
+            if let Refusal::Invalid(invalid) = refusal {
+                faults.push(|| Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid));
+            }
+        }
+        return refused(&faults);
+    }
+    let (code, detail) = match refusals.first() {
+        Some(Refusal::Invalid(_)) => {
+            ("order.invalid_number", "El código solo puede contener letras, números y guiones".into())
+        }
+        Some(Refusal::NumberTaken) => ("order.number_taken", "El número de orden ya existe".into()),
+        Some(Refusal::EmailTaken) => ("client.email_taken", "El email ya existe".into()),
+        Some(Refusal::TransitionRefused { from, to }) => (
+            "order.transition_refused",
+            format!("Una orden en estado {} no puede pasar a {}", from.label(), to.label()).into(),
+        ),
+        Some(Refusal::ReasonRequired) => {
+            ("order.reason_required", "return_reason es requerido para estado devuelto".into())
+        }
+        Some(Refusal::UnknownClient) => ("order.client_not_found", "Cliente no encontrado".into()),
+        refusal => ("input.refused", refusal.map(ToString::to_string).unwrap_or_default().into()),
+    };
+    let detail: Cow<'static, str> = detail;
+    envelope(StatusCode::BAD_REQUEST, code, &detail, None::<()>)
 }
 
 /// Logs a fault of ours with all that led to it, once, in the span of its request, which holds the request id.

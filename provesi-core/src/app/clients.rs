@@ -8,8 +8,8 @@ use crate::app::retirement::Retirement;
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
     Address, App, AppError, AuditAction, AuditPolicy, BoxStream, Caller, Client, ClientDeletion, ClientId, ClientKey,
-    ClientName, ClientRepositoryExt, ClientRow, ClientWrite, Email, Expected, Field, Invalid, ListFilter, Order,
-    OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone, StoreError, Stored, Subject, UniqueField,
+    ClientName, ClientRepositoryExt, ClientRow, ClientWrite, Email, Expected, Field, Irregular, ListFilter, Order,
+    OrderCursor, OrderListing, Page, PageLimit, PageRequest, Phone, Refusal, StoreError, Stored, Subject, UniqueField,
     stream_pages,
 };
 
@@ -51,17 +51,21 @@ pub struct ClientChange {
 
 impl ClientChange {
     /// The client with this change, which has to give a value for each field that breaks a rule.
-    fn apply(&self, client: &ClientRow) -> Result<Client, Invalid> {
-        let kept = |text: &Option<String>| text.clone().unwrap_or_default();
-        Ok(Client {
-            id: client.id,
-            name: self.name.clone().map_or_else(|| ClientName::parse(client.name.as_str()), Ok)?,
-            email: self.email.clone().map_or_else(|| client.email.parse(), Ok)?,
-            phone: self.phone.clone().map_or_else(|| Phone::parse_optional(kept(&client.phone)), Ok)?,
-            address: self.address.clone().map_or_else(|| Address::parse_optional(kept(&client.address)), Ok)?,
-            created_at: client.created_at,
-            updated_at: client.updated_at,
-        })
+    fn apply(&self, client: &ClientRow) -> Result<Client, Irregular> {
+        let mut row = client.clone();
+        if let Some(name) = &self.name {
+            row.name = name.as_str().to_owned();
+        }
+        if let Some(email) = &self.email {
+            row.email = email.as_str().to_owned();
+        }
+        if let Some(phone) = &self.phone {
+            row.phone = phone.as_ref().map(|phone| phone.as_str().to_owned());
+        }
+        if let Some(address) = &self.address {
+            row.address = address.as_ref().map(|address| address.as_str().to_owned());
+        }
+        row.check()
     }
 
     fn fields(&self) -> Vec<Field> {
@@ -81,7 +85,7 @@ impl App {
     /// Makes a client.
     ///
     /// # Errors
-    /// [`AppError::EmailTaken`], or [`AppError::Clients`].
+    /// [`AppError::Refused`] with [`Refusal::EmailTaken`], or [`AppError::Clients`].
     pub async fn create_client(&self, caller: &Caller, draft: ClientDraft) -> Result<Client, AppError> {
         let result = self.try_create_client(caller, draft).await.and_then(valid);
         let access =
@@ -216,8 +220,9 @@ impl App {
     /// nothing: this change is applied to what the other left.
     ///
     /// # Errors
-    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Invalid`] for a field of an irregular client that
-    /// the change leaves as it is, [`AppError::EmailTaken`], [`AppError::Contended`] or [`AppError::Clients`].
+    /// [`AppError::ClientNotFound`], [`AppError::ClientChanged`], [`AppError::Contended`] or [`AppError::Clients`];
+    /// [`AppError::Refused`] with [`Refusal::EmailTaken`], or with [`Refusal::Invalid`] for each field of an irregular client that
+    /// breaks a rule and stays as it is.
     pub async fn edit_client(
         &self,
         caller: &Caller,
@@ -365,7 +370,7 @@ fn valid(client: Stored<Client>) -> Result<Client, AppError> {
 fn client_error(error: StoreError) -> AppError {
     match error {
         StoreError::NotFound => AppError::ClientNotFound,
-        StoreError::AlreadyExists { field: UniqueField::Email } => AppError::EmailTaken,
+        StoreError::AlreadyExists { field: UniqueField::Email } => Refusal::EmailTaken.into(),
         other => AppError::Clients(other),
     }
 }

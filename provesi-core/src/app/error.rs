@@ -1,32 +1,20 @@
 //! Why a use case was not done.
 
-use crate::{Client, Field, Invalid, Order, OrderStatus, ReasonRequired, StoreError, Stored};
+use crate::{Client, Field, Invalid, Irregular, Order, OrderStatus, ReasonRequired, StoreError, Stored};
 
-/// Why a use case was not done. Nothing was changed, unless the variant says so.
-#[derive(Debug, thiserror::Error)]
+/// One rule that the input of a use case breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AppError {
-    /// An input breaks a rule.
+pub enum Refusal {
+    /// A field breaks a rule of its own.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// There is no such client.
-    #[error("there is no such client")]
-    ClientNotFound,
-    /// There is no such order.
-    #[error("there is no such order")]
-    OrderNotFound,
     /// Another client has this e-mail address, in any letter case.
     #[error("another client has this e-mail address")]
     EmailTaken,
     /// Another order has this number, in any letter case.
     #[error("another order has this number")]
     NumberTaken,
-    /// The client that an order names is not there, or the name is no client id.
-    #[error("the client that the order names is not there")]
-    UnknownClient,
-    /// An order was to be put in [`OrderStatus::Returned`], or left there, without a reason.
-    #[error(transparent)]
-    ReasonRequired(#[from] ReasonRequired),
     /// The flow of statuses does not let one follow the other.
     #[error("{to} may not follow {from}")]
     TransitionRefused {
@@ -35,6 +23,42 @@ pub enum AppError {
         /// The status that was asked for.
         to: OrderStatus,
     },
+    /// An order was to be put in [`OrderStatus::Returned`], or left there, without a reason.
+    #[error("a return needs a reason")]
+    ReasonRequired,
+    /// The client that an order names is not there, or the name is no client id.
+    #[error("the client that the order names is not there")]
+    UnknownClient,
+}
+
+impl Refusal {
+    /// The field that breaks the rule.
+    #[must_use]
+    pub const fn field(&self) -> Field {
+        match self {
+            Self::Invalid(invalid) => invalid.field,
+            Self::EmailTaken => Field::Email,
+            Self::NumberTaken => Field::OrderNumber,
+            Self::TransitionRefused { .. } => Field::Status,
+            Self::ReasonRequired => Field::ReturnReason,
+            Self::UnknownClient => Field::ClientId,
+        }
+    }
+}
+
+/// Why a use case was not done. Nothing was changed, unless the variant says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// The input breaks these rules: every one that was found, at least one, in no particular order.
+    #[error("{}", listed(.0))]
+    Refused(Vec<Refusal>),
+    /// There is no such client.
+    #[error("there is no such client")]
+    ClientNotFound,
+    /// There is no such order.
+    #[error("there is no such order")]
+    OrderNotFound,
     /// The client is in another version than the caller expected.
     #[error("the client was changed meanwhile")]
     ClientChanged {
@@ -109,17 +133,35 @@ impl AppError {
         }
     }
 
-    /// The field that the refusal is about, where it is about one.
+    /// The rules that the input breaks; none if it was not refused for that.
     #[must_use]
-    pub const fn field(&self) -> Option<Field> {
+    pub fn refusals(&self) -> &[Refusal] {
         match self {
-            Self::Invalid(invalid) => Some(invalid.field),
-            Self::EmailTaken => Some(Field::Email),
-            Self::NumberTaken => Some(Field::OrderNumber),
-            Self::UnknownClient => Some(Field::ClientId),
-            Self::ReasonRequired(_) => Some(Field::ReturnReason),
-            Self::TransitionRefused { .. } => Some(Field::Status),
-            _ => None,
+            Self::Refused(refusals) => refusals,
+            _ => &[],
         }
     }
+}
+
+impl From<ReasonRequired> for Refusal {
+    fn from(_: ReasonRequired) -> Self {
+        Self::ReasonRequired
+    }
+}
+
+impl<T: Into<Refusal>> From<T> for AppError {
+    fn from(refusal: T) -> Self {
+        Self::Refused(vec![refusal.into()])
+    }
+}
+
+/// A change of an irregular record left these fields as they are.
+impl From<Irregular> for AppError {
+    fn from(irregular: Irregular) -> Self {
+        Self::Refused(irregular.faults.into_iter().map(Refusal::Invalid).collect())
+    }
+}
+
+fn listed(refusals: &[Refusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -183,7 +183,7 @@ impl App {
     /// - [`RepairError::NoClients`] where it is.
     /// - [`RepairError::App`] where it fails.
     pub async fn require_clients(&self) -> Result<(), RepairError> {
-        let first = PageRequest::first(PageLimit::new(1).map_err(AppError::Invalid)?);
+        let first = PageRequest::first(PageLimit::new(1).map_err(AppError::from)?);
         let page = self.clients.page(&ClientListing::default(), &first).await.map_err(AppError::Clients)?;
         if page.items.is_empty() { Err(RepairError::NoClients) } else { Ok(()) }
     }

@@ -1,102 +1,23 @@
 //! Make, read, edit and delete an order.
 //!
-//! The inputs are texts as they came: the contract says which fault is told first where there are several (number,
-//! status, client), so they are parsed here and in that order.
+//! The inputs are texts as they came, parsed here, so that everything that is wrong with them is found at once.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::app::{Access, tell};
 use crate::repository::EDIT_ATTEMPTS;
 use crate::{
-    App, AppError, AuditAction, Caller, Client, ClientId, ClientKey, ClientLink, ClientRepositoryExt, EntryKind,
-    Expected, Field, NewOrder, Order, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow, OrderState,
-    OrderStatus, OrderView, OrderWrite, ReasonRequired, ReturnInfo, ReturnReason, StoreError, Stored, Subject,
-    Timestamp, UniqueField,
+    App, AppError, AuditAction, Caller, Client, ClientChoice, ClientKey, ClientLink, ClientRepositoryExt, EntryKind,
+    Expected, Field, Order, OrderChange, OrderDraft, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow,
+    OrderView, OrderWrite, Refusal, StoreError, Stored, Subject, UniqueField,
 };
-
-/// An order to be made. `Debug` shows how long the reason is, and not what it says.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OrderDraft {
-    /// The number.
-    pub number: String,
-    /// The client's id; `None` for an order without a client.
-    pub client_id: Option<String>,
-    /// The status.
-    pub status: OrderStatus,
-    /// The reason, for a return; not kept in any other status.
-    pub return_reason: Option<String>,
-}
-
-/// Whose order it is to be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ClientChoice {
-    /// Whose it is.
-    #[default]
-    Keep,
-    /// Nobody's.
-    Detach,
-    /// The client's with this id.
-    Attach(String),
-}
-
-/// A change of an order: what is `None` stays. `Debug` shows how long the reason is, and not what it says.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct OrderChange {
-    /// The new number.
-    pub number: Option<String>,
-    /// The client.
-    pub client: ClientChoice,
-    /// The new status.
-    pub status: Option<OrderStatus>,
-    /// The reason, for a return; not kept in any other status.
-    pub return_reason: Option<String>,
-}
-
-impl fmt::Debug for OrderDraft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, client_id, status, return_reason } = self;
-        f.debug_struct("OrderDraft")
-            .field("number", number)
-            .field("client_id", client_id)
-            .field("status", status)
-            .field("return_reason_bytes", &return_reason.as_ref().map(String::len))
-            .finish()
-    }
-}
-
-impl fmt::Debug for OrderChange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, client, status, return_reason } = self;
-        f.debug_struct("OrderChange")
-            .field("number", number)
-            .field("client", client)
-            .field("status", status)
-            .field("return_reason_bytes", &return_reason.as_ref().map(String::len))
-            .finish()
-    }
-}
-
-impl OrderChange {
-    fn fields(&self) -> Vec<Field> {
-        [
-            (self.number.is_some(), Field::OrderNumber),
-            (self.client != ClientChoice::Keep, Field::ClientId),
-            (self.status.is_some(), Field::Status),
-            (self.return_reason.is_some(), Field::ReturnReason),
-        ]
-        .into_iter()
-        .filter_map(|(given, field)| given.then_some(field))
-        .collect()
-    }
-}
 
 impl App {
     /// Makes an order.
     ///
     /// # Errors
-    /// In this order: [`AppError::Invalid`] for the number, [`AppError::NumberTaken`], [`AppError::Invalid`] or
-    /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or a store's.
+    /// [`AppError::Refused`] with all that [`OrderDraft::check`] finds, [`Refusal::NumberTaken`] and [`Refusal::UnknownClient`]; or
+    /// a store's.
     pub async fn create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
         let result = self.try_create_order(caller, draft).await;
         let result = self.view_or_answered(caller, result).await;
@@ -109,29 +30,14 @@ impl App {
     }
 
     async fn try_create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
-        let number = OrderNumber::parse(&draft.number)?;
         let stamp = self.stamp(caller);
-        let now = stamp.at;
-        let checked = async {
-            let reason = given_reason(draft.status, draft.return_reason.as_deref())?;
-            let state = OrderState::new(draft.status, reason, now)?;
-            let client = match &draft.client_id {
-                None => None,
-                Some(id) => Some(self.named_client(id).await?),
-            };
-            Ok((state, client))
-        };
-        let (state, client) = match checked.await {
-            Ok(checked) => checked,
-            Err(error) => return Err(self.number_first(&number, None, error).await),
-        };
-        let client_id = client.as_ref().map(|client| client.row.id);
-        let order = NewOrder { number, client_id, state, created_at: now, updated_at: now };
+        let (checked, client) = (draft.check(stamp.at), draft.client_id.as_deref());
+        let (order, client) = self.with_client(checked, client, &draft.number, None).await?;
         let row = || OrderRow::from(&order.clone().with_id(OrderId::new(0)));
         let write = self.with_answer(caller, OrderWrite::insert(order.clone(), stamp), row)?;
         let id = match self.orders.commit_one(write).await.map_err(order_error) {
             Ok(id) => id,
-            Err(error @ AppError::UnknownClient) => return Err(self.number_first(&order.number, None, error).await),
+            Err(AppError::Refused(refusals)) => return Err(self.refused(refusals, order.number.as_str(), None).await),
             Err(error) => return Err(error),
         };
         let id = id.ok_or_else(|| AppError::Orders(StoreError::backend("an inserted order has no id")))?;
@@ -161,10 +67,8 @@ impl App {
     /// same time loses nothing: this change is applied, with its rules, to what the other left.
     ///
     /// # Errors
-    /// In this order: [`AppError::OrderNotFound`], [`AppError::OrderChanged`], [`AppError::Invalid`] for the number,
-    /// [`AppError::NumberTaken`], [`AppError::TransitionRefused`], [`AppError::Invalid`] or
-    /// [`AppError::ReasonRequired`] for the reason, [`AppError::UnknownClient`]; or [`AppError::Contended`], or a
-    /// store's.
+    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`]; [`AppError::Refused`] with all that [`StatusFlow::edit`](crate::StatusFlow::edit) finds,
+    /// [`Refusal::NumberTaken`] and [`Refusal::UnknownClient`]; [`AppError::Contended`], or a store's.
     pub async fn edit_order(
         &self,
         caller: &Caller,
@@ -197,7 +101,13 @@ impl App {
                 return Err(AppError::OrderChanged { current: Box::new(current) });
             }
             let stamp = self.stamp(caller);
-            let (changed, attached) = self.changed_order(&current, change, stamp.at).await?;
+            let number = change.number.as_deref().unwrap_or(&current.row.number);
+            let client = match &change.client {
+                ClientChoice::Attach(id) => Some(id.as_str()),
+                ClientChoice::Keep | ClientChoice::Detach => None,
+            };
+            let checked = self.flow.edit(&current.row, change, stamp.at);
+            let (changed, attached) = self.with_client(checked, client, number, Some(&current.row)).await?;
             let Some(after) = current.with_content(changed, stamp.at) else {
                 self.answer_unchanged(caller, &current.row).await?;
                 return Ok(self.view(current).await);
@@ -217,52 +127,6 @@ impl App {
             current = self.load_order(OrderKey::Id(id)).await?;
         }
         Err(AppError::Contended)
-    }
-
-    /// What `change` makes of `current` at `now`, and the client that it attaches.
-    async fn changed_order(
-        &self,
-        current: &Stored<Order>,
-        change: &OrderChange,
-        now: Timestamp,
-    ) -> Result<(Order, Option<Stored<Client>>), AppError> {
-        let row = &current.row;
-        let number = OrderNumber::parse(change.number.as_deref().unwrap_or(&row.number))?;
-        let checked = async {
-            let from = row.status();
-            let to = change.status.map_or(from, Ok)?;
-            if let Ok(from) = from
-                && !self.flow.allows(from, to)
-            {
-                return Err(AppError::TransitionRefused { from, to });
-            }
-            let reason = given_reason(to, change.return_reason.as_deref())?;
-            let state = match from {
-                Ok(from) => OrderState::restore(from, row.return_info()).edited(to, reason, now)?,
-                // What it says of a return is kept if it becomes one.
-                Err(_) => match (to, reason, row.return_info()) {
-                    (OrderStatus::Returned, None, Some(kept)) => OrderState::restore(to, Some(kept)),
-                    (OrderStatus::Returned, Some(reason), Some(kept)) => {
-                        OrderState::restore(to, Some(ReturnInfo { reason, ..kept }))
-                    }
-                    (to, reason, _) => OrderState::new(to, reason, now)?,
-                },
-            };
-            Ok(match &change.client {
-                ClientChoice::Keep => (state, row.client_id()?, None),
-                ClientChoice::Detach => (state, None, None),
-                ClientChoice::Attach(id) => {
-                    let client = self.named_client(id).await?;
-                    (state, Some(client.row.id), Some(client))
-                }
-            })
-        };
-        let (state, client_id, client) = match checked.await {
-            Ok(checked) => checked,
-            Err(error) => return Err(self.number_first(&number, Some(row), error).await),
-        };
-        let (id, created_at, updated_at) = (row.id, row.created_at, row.updated_at);
-        Ok((Order { id, number, client_id, state, created_at, updated_at }, client))
     }
 
     /// Deletes the order with this number or id. Its history stays.
@@ -313,22 +177,45 @@ impl App {
         self.orders.load(key).await.map_err(AppError::Orders)?.ok_or(AppError::OrderNotFound)
     }
 
-    /// The client that an order names by this text.
-    async fn named_client(&self, id: &str) -> Result<Stored<Client>, AppError> {
-        let id: ClientId = id.parse().map_err(|_| AppError::UnknownClient)?;
-        self.clients.load(ClientKey::Id(id)).await.map_err(AppError::Clients)?.ok_or(AppError::UnknownClient)
+    /// What the rules made of an input, and the client that it names; or all that is wrong with it, as far as the stores answer.
+    /// `own` is the order that may have the number.
+    async fn with_client<T>(
+        &self,
+        checked: Result<T, Vec<Refusal>>,
+        client: Option<&str>,
+        number: &str,
+        own: Option<&OrderRow>,
+    ) -> Result<(T, Option<Stored<Client>>), AppError> {
+        let (value, mut refusals) = match checked {
+            Ok(value) => (Some(value), Vec::new()),
+            Err(refusals) => (None, refusals),
+        };
+        let mut named = None;
+        if let Some(id) = client.and_then(|id| id.parse().ok()) {
+            match self.clients.load(ClientKey::Id(id)).await {
+                Ok(Some(client)) => named = Some(client),
+                Ok(None) => refusals.push(Refusal::UnknownClient),
+                Err(error) if refusals.is_empty() => return Err(AppError::Clients(error)),
+                Err(error) => tell("an order is refused without a look at its client", &error),
+            }
+        }
+        match value {
+            Some(value) if refusals.is_empty() => Ok((value, named)),
+            _ => Err(self.refused(refusals, number, own).await),
+        }
     }
 
-    /// A taken number is told before any fault of status or client. The store tells it when it writes; where nothing
-    /// will be written because of `error`, it is asked. `own` is the order that may have the number.
-    async fn number_first(&self, number: &OrderNumber, own: Option<&OrderRow>, error: AppError) -> AppError {
-        if error.is_fault() || own.is_some_and(|own| own.number == number.as_str()) {
-            return error;
+    /// The refusals, and whether the number is taken. The store tells that when it writes; here nothing will be written.
+    async fn refused(&self, mut refusals: Vec<Refusal>, number: &str, own: Option<&OrderRow>) -> AppError {
+        if own.is_none_or(|own| own.number != number)
+            && !refusals.contains(&Refusal::NumberTaken)
+            && let Ok(number) = OrderNumber::parse(number)
+            && let Ok(Some(other)) = self.orders.load(number.into()).await
+            && own.is_none_or(|own| own.id != other.row.id)
+        {
+            refusals.push(Refusal::NumberTaken);
         }
-        match self.orders.load(number.into()).await {
-            Ok(Some(other)) if own.is_none_or(|own| own.id != other.row.id) => AppError::NumberTaken,
-            _ => error,
-        }
+        AppError::Refused(refusals)
     }
 
     /// The order of an earlier call with the caller's key in place of an error.
@@ -361,17 +248,6 @@ impl App {
     }
 }
 
-/// The reason that was given for `status`: none for any but a return, and a blank one is none at all, which a return
-/// may not be left with.
-fn given_reason(status: OrderStatus, reason: Option<&str>) -> Result<Option<ReturnReason>, AppError> {
-    match reason {
-        Some(text) if status == OrderStatus::Returned => {
-            ReturnReason::parse_optional(text)?.map(Some).ok_or(AppError::ReasonRequired(ReasonRequired))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// An order and its client, for the audit.
 pub(super) fn subjects(view: &OrderView) -> Vec<Subject> {
     let client = view.client.client().map(|client| Subject::Client(client.row.id));
@@ -394,8 +270,8 @@ fn key_subject(key: &OrderKey) -> Subject {
 fn order_error(error: StoreError) -> AppError {
     match error {
         StoreError::NotFound => AppError::OrderNotFound,
-        StoreError::AlreadyExists { field: UniqueField::OrderNumber } => AppError::NumberTaken,
-        StoreError::EntryConflict { kind: EntryKind::Retirement } => AppError::UnknownClient,
+        StoreError::AlreadyExists { field: UniqueField::OrderNumber } => Refusal::NumberTaken.into(),
+        StoreError::EntryConflict { kind: EntryKind::Retirement } => Refusal::UnknownClient.into(),
         other => AppError::Orders(other),
     }
 }

@@ -1,5 +1,5 @@
 use provesi_core::{
-    AppError, ClientChange, ClientName, ClientRepositoryExt, Expected, OrderRepositoryExt, Phone, StoreError,
+    AppError, ClientChange, ClientName, ClientRepositoryExt, Expected, OrderRepositoryExt, Phone, Refusal, StoreError,
 };
 
 use crate::{ANY, World, draft, number};
@@ -17,7 +17,7 @@ async fn a_taken_email_is_refused_in_any_letter_case() {
     let world = World::new();
     world.client("ana@example.com").await;
     let refused = world.app.create_client(&world.caller, draft("ANA@example.com")).await.unwrap_err();
-    assert!(matches!(refused, AppError::EmailTaken), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::EmailTaken]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use provesi_core::{
     App, AppError, Caller, ClientChange, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, EntryKind,
     EntryQuery, Expected, IdempotencyKey, OrderChange, OrderDraft, OrderListing, OrderRepository, OrderRepositoryExt,
-    OrderStatus, PageLimit, PageRequest, StoreError,
+    OrderStatus, PageLimit, PageRequest, Refusal, StoreError,
 };
 use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 
@@ -133,13 +133,13 @@ async fn a_refused_call_leaves_its_key_free() {
     let caller = keyed(&world, "1", "create");
     world.order("A-1", None).await;
     let refused = world.app.create_order(&caller, &order_draft("A-1", None)).await.unwrap_err();
-    assert!(matches!(refused, AppError::NumberTaken), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::NumberTaken]);
     world.app.delete_order(&world.caller, &number("A-1"), ANY).await.unwrap();
     world.app.create_order(&caller, &order_draft("A-1", None)).await.unwrap();
     let client = keyed(&world, "2", "client");
     let existing = world.client("ana@example.com").await;
     let refused = world.app.create_client(&client, draft("ana@example.com")).await.unwrap_err();
-    assert!(matches!(refused, AppError::EmailTaken), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::EmailTaken]);
     world.app.delete_client(&world.caller, existing.id, ANY).await.unwrap();
     world.app.create_client(&client, draft("ana@example.com")).await.unwrap();
 }
@@ -248,7 +248,7 @@ async fn answers_are_kept_for_a_day() {
     world.clock.advance_millis(1);
     assert_eq!((world.app.remove_expired_answers().await.unwrap(), answers(&world).await), (1, 0));
     let refused = world.app.create_order(&caller, &draft).await.unwrap_err();
-    assert!(matches!(refused, AppError::NumberTaken), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::NumberTaken]);
 }
 
 #[tokio::test]

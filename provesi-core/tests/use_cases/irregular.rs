@@ -5,7 +5,8 @@ use std::sync::Arc;
 use provesi_core::{
     AppError, AuditAction, AuditPolicy, ClientChange, ClientChoice, ClientLink, ClientListing, ClientName, ClientRow,
     EventKind, Expected, Field, Invalid, OrderChange, OrderEvent, OrderId, OrderKey, OrderListing, OrderRepositoryExt,
-    OrderRow, OrderStatus, OrderView, PageLimit, PageRequest, Rule, StatusFlow, Stored, Subject, SweptOrders, Version,
+    OrderRow, OrderStatus, OrderView, PageLimit, PageRequest, Refusal, Rule, StatusFlow, Stored, Subject, SweptOrders,
+    Version,
 };
 use provesi_testkit::data::{at, client_id, client_row, order_row};
 
@@ -127,22 +128,22 @@ async fn an_edit_that_leaves_the_fault_is_refused_and_changes_nothing() {
     for (id, change) in refused {
         let (row, fault) = orders().into_iter().find(|(row, _)| row.id == id).unwrap();
         let refused = world.edit(id, &change, ANY).await.unwrap_err();
-        assert!(matches!(&refused, AppError::Invalid(invalid) if *invalid == fault), "{change:?}: {refused:?}");
+        assert!(refused.refusals() == [Refusal::Invalid(fault)], "{change:?}: {refused:?}");
         assert_eq!(world.row(id).await, row);
     }
     // A right value beside a wrong one does not help either.
     let both = OrderChange { number: Some("x y".to_owned()), ..to(OrderStatus::Packing) };
     let refused = world.edit(NO_STATUS, &both, ANY).await.unwrap_err();
-    assert!(matches!(refused, AppError::Invalid(invalid) if invalid == BAD_NUMBER), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::Invalid(BAD_NUMBER)]);
     let no_reason = world.edit(NO_STATUS, &to(OrderStatus::Returned), ANY).await.unwrap_err();
-    assert!(matches!(no_reason, AppError::ReasonRequired(_)), "{no_reason:?}");
+    assert_eq!(no_reason.refusals(), [Refusal::ReasonRequired]);
     assert_eq!(world.row(NO_STATUS).await, orders()[0].0);
     assert_eq!(world.events().await, []);
 
     for (row, fault) in clients() {
         let change = ClientChange { phone: Some(None), ..ClientChange::default() };
         let refused = world.app.edit_client(&world.caller, row.id, &change, ANY).await.unwrap_err();
-        assert!(matches!(&refused, AppError::Invalid(invalid) if *invalid == fault), "{refused:?}");
+        assert_eq!(refused.refusals(), [Refusal::Invalid(fault)]);
         assert_eq!(world.app.client(&world.caller, row.id).await.unwrap().row, row);
     }
 }
@@ -222,10 +223,10 @@ async fn a_repair_obeys_the_rules_of_any_edit() {
     world.order("B-1", None).await;
     let taken = OrderChange { number: Some("b-1".to_owned()), ..to(OrderStatus::Packing) };
     let refused = world.edit(NO_STATUS, &taken, ANY).await.unwrap_err();
-    assert!(matches!(refused, AppError::NumberTaken), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::NumberTaken]);
     let unknown = with_client(ClientChoice::Attach(client_id(9).to_string()));
     let refused = world.edit(NO_CLIENT, &unknown, ANY).await.unwrap_err();
-    assert!(matches!(refused, AppError::UnknownClient), "{refused:?}");
+    assert_eq!(refused.refusals(), [Refusal::UnknownClient]);
     assert_eq!(world.events().await.len(), 1);
 
     // Any status may follow one that is none, whatever the flow.
@@ -238,7 +239,7 @@ async fn a_repair_obeys_the_rules_of_any_edit() {
     let jump = OrderChange { number: Some("A-1".to_owned()), ..to(OrderStatus::Shipped) };
     let refused = app.edit_order(&world.caller, NO_NUMBER, &jump, ANY).await.unwrap_err();
     assert!(
-        matches!(refused, AppError::TransitionRefused { from: OrderStatus::Received, to: OrderStatus::Shipped }),
+        refused.refusals() == [Refusal::TransitionRefused { from: OrderStatus::Received, to: OrderStatus::Shipped }],
         "{refused:?}"
     );
     assert_eq!(world.row(NO_NUMBER).await, orders()[1].0);
@@ -279,7 +280,7 @@ async fn an_irregular_client_has_orders_is_repaired_and_deleted() {
         let found = world.app.clients_by_id(&world.caller, &[row.id]).await.unwrap();
         assert_eq!((found.clients, found.unreadable), (vec![client.clone()], Vec::new()));
         let taken = world.app.create_client(&world.caller, draft(&row.email.to_uppercase())).await.unwrap_err();
-        assert!(matches!(taken, AppError::EmailTaken), "{taken:?}");
+        assert_eq!(taken.refusals(), [Refusal::EmailTaken]);
 
         let change =
             ClientChange { name: ClientName::parse("Reparada").ok(), address: Some(None), ..ClientChange::default() };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use provesi_core::{
     App, AppError, Client, ClientRepositoryExt, EntryKey, EntryKind, EntryQuery, Expected, OrderRepository,
-    OrderRepositoryExt, PageLimit, SettledRetirements, StoreError,
+    OrderRepositoryExt, PageLimit, Refusal, SettledRetirements, StoreError,
 };
 use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 use tokio::task::JoinHandle;
@@ -152,7 +152,7 @@ async fn a_deletion_and_a_new_order_leave_no_order_of_a_deleted_client_in_any_or
         let made = OrderRepositoryExt::find_by_number(&world.store, &number("B-1")).await.unwrap();
         match &ends[1] {
             Ok(()) => assert_eq!(made.unwrap().client_id, None),
-            Err(error) => assert!(matches!(error, AppError::UnknownClient) && made.is_none(), "{error:?}"),
+            Err(error) => assert!(error.refusals() == [Refusal::UnknownClient] && made.is_none(), "{error:?}"),
         }
         assert_eq!((client_of(&world, "A-1").await, retirements(&world).await), (None, 0));
     };
@@ -213,7 +213,7 @@ async fn a_deletion_that_was_broken_off_is_settled_beside_others_in_any_order_of
             let made = OrderRepositoryExt::find_by_number(&world.store, &number("B-1")).await.unwrap();
             match &ends[1] {
                 Ok(()) => assert_eq!(made.unwrap().client_id.is_some(), existed),
-                Err(error) => assert!(matches!(error, AppError::UnknownClient) && made.is_none(), "{error:?}"),
+                Err(error) => assert!(error.refusals() == [Refusal::UnknownClient] && made.is_none(), "{error:?}"),
             }
             assert_eq!(retirements(&world).await, 0);
             if existed {
@@ -295,7 +295,7 @@ async fn a_deletion_of_unknown_outcome_stays_retired_until_it_is_settled() {
             ClientRepositoryExt::insert(&world.store, &client).await.unwrap();
         }
         let refused = world.app.create_order(&world.caller, &order_draft("B-1", Some(&client))).await.unwrap_err();
-        assert!(matches!(refused, AppError::UnknownClient), "{refused:?}");
+        assert_eq!(refused.refusals(), [Refusal::UnknownClient]);
         assert_eq!(world.app.settle_retirements().await.unwrap(), SettledRetirements::default());
         world.clock.advance_millis(LATER);
         let settled = world.app.settle_retirements().await.unwrap();

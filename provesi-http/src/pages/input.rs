@@ -5,10 +5,11 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{OrderRow, OrderStatus};
+use provesi_core::{Field, OrderRow, OrderStatus, Refusal};
 
 use super::failure::Failure;
 use super::words;
+use crate::error::in_order;
 
 /// What is wrong with the fields of a form, in the order of the fields.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,19 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn add(&mut self, field: &'static str, text: impl Into<String>) {
         self.fields.push((field, text.into()));
+    }
+
+    /// What a use case refuses, each at its field. `own` has the texts of a form's own.
+    pub(crate) fn refused(refusals: &[Refusal], own: impl Fn(&Refusal) -> Option<String>) -> Self {
+        let mut faults = Self::default();
+        for refusal in in_order(refusals) {
+            let field = match refusal.field() {
+                Field::ClientId => "client",
+                field => field.as_str(),
+            };
+            faults.add(field, own(&refusal).unwrap_or_else(|| words::refusal(&refusal)));
+        }
+        faults
     }
 
     pub(crate) fn only(field: &'static str, text: impl Into<String>) -> Self {

@@ -1,6 +1,6 @@
 //! What clerks read where something is wrong or was done. The texts of the Python system are these to the letter.
 
-use provesi_core::{Client, EmailFault, Field, Invalid, Order, OrderNumber, OrderStatus, Rule, Stored};
+use provesi_core::{Client, EmailFault, Field, Invalid, Order, OrderNumber, OrderStatus, Refusal, Rule, Stored};
 
 use super::flash::Message;
 
@@ -123,6 +123,17 @@ pub(crate) fn refused(invalid: Invalid) -> String {
         (_, Rule::Email(fault)) => format!("El email no es válido: {}.", email(fault)),
         (_, Rule::ObjectId) => CLIENT_GONE.into(),
         (_, Rule::UnknownStatus) => UNKNOWN_STATUS.into(),
+        _ => "El valor no es válido.".into(),
+    }
+}
+
+/// Why a use case refuses an input.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Invalid(invalid) => refused(*invalid),
+        Refusal::ReasonRequired => REASON_NEEDED.into(),
+        Refusal::TransitionRefused { from, to } => no_way(*from, *to),
+        Refusal::UnknownClient => CLIENT_GONE.into(),
         _ => "El valor no es válido.".into(),
     }
 }

@@ -57,6 +57,12 @@ async fn what_the_use_case_refuses_has_its_text_and_code() {
         ),
         (r#"{"order_number":""}"#, "order.invalid_number", "El código solo puede contener letras, números y guiones"),
         (r#"{"order_number":"a-2"}"#, "order.number_taken", "El número de orden ya existe"),
+        // Of several faults, the one that the contract puts first.
+        (
+            r#"{"order_number":"a-2","status":"returned","return_reason":" ","client_id":"x"}"#,
+            "order.number_taken",
+            "El número de orden ya existe",
+        ),
         (
             r#"{"order_number":"N","status":"returned","return_reason":" ","client_id":"x"}"#,
             "order.reason_required",

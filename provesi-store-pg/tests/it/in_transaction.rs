@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, Caller, Client, ClientRepositoryExt, Expected, Order, OrderDraft, OrderKey, OrderRepository,
-    OrderRepositoryExt, OrderStatus, OrderWrite, PageLimit, StatusFlow, StoreAdmin, StoreError,
+    App, Caller, Client, ClientRepositoryExt, Expected, Order, OrderDraft, OrderKey, OrderRepository,
+    OrderRepositoryExt, OrderStatus, OrderWrite, PageLimit, Refusal, StatusFlow, StoreAdmin, StoreError,
 };
 use provesi_store_pg::PgStore;
 use sqlx::Executor;
@@ -92,7 +92,7 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
         let (transaction, inside) = begin(store).await.unwrap();
         let app = app.clone().with_stores(Arc::new(inside.clone()), Arc::new(inside));
         let refused = app.create_order(&someone(), &draft("A", OrderStatus::Returned)).await;
-        assert!(matches!(refused, Err(AppError::ReasonRequired(_))), "{refused:?}");
+        assert_eq!(refused.unwrap_err().refusals(), [Refusal::ReasonRequired]);
         let made = app.create_order(&someone(), &draft("A", OrderStatus::Received)).await.unwrap();
         let shelved =
             sqlx::query(SHELVE).bind(made.order.row.id.get()).execute(&mut *transaction.lock().await.unwrap()).await;
@@ -114,7 +114,7 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
     }
     // Nothing of it is left to the store outside.
     let gone = app.create_order(&someone(), &draft("B", OrderStatus::Received)).await;
-    assert!(matches!(gone, Err(AppError::UnknownClient)), "{gone:?}");
+    assert_eq!(gone.unwrap_err().refusals(), [Refusal::UnknownClient]);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provesi_core::{
-    App, AppError, Caller, ClientRepositoryExt, Expected, OrderDraft, OrderId, OrderRepository, OrderRepositoryExt,
-    OrderStatus, OrderWrite, PageLimit, StoreAdmin, StoreError,
+    App, Caller, ClientRepositoryExt, Expected, OrderDraft, OrderId, OrderRepository, OrderRepositoryExt, OrderStatus,
+    OrderWrite, PageLimit, Refusal, StoreAdmin, StoreError,
 };
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Executor};
@@ -38,7 +38,7 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
         let inside = store.in_transaction(&transaction);
         let within = app.clone().with_stores(Arc::new(inside.clone()), Arc::new(inside.clone()));
         let refused = within.create_order(&someone(), &draft("A", OrderStatus::Returned)).await;
-        assert!(matches!(refused, Err(AppError::ReasonRequired(_))), "{refused:?}");
+        assert_eq!(refused.unwrap_err().refusals(), [Refusal::ReasonRequired]);
         let made = within.create_order(&someone(), &draft("A", OrderStatus::Received)).await.unwrap().order.row.id;
         let shelve = sqlx::query("INSERT INTO shelves VALUES (?1)").bind(made.get());
         shelve.execute(&mut *transaction.lock().await.unwrap()).await.unwrap();

@@ -38,10 +38,7 @@ pub(crate) async fn create(
     });
     match done.await {
         Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(error)) => {
-            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-            Ok(filled.show(&visit, Of::New, &faults))
-        }
+        Err(Undone::App(error)) => Ok(filled.show(&visit, Of::New, &filled.faults(error))),
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

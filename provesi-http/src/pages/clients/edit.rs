@@ -63,10 +63,7 @@ pub(crate) async fn edit(
             Ok(filled.show(&visit, Of::Changed(&current), &Faults::default()))
         }
         Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
-        Err(Undone::App(error)) => {
-            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-            Ok(filled.show(&visit, of, &faults))
-        }
+        Err(Undone::App(error)) => Ok(filled.show(&visit, of, &filled.faults(error))),
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::response::Response;
 use provesi_core::{
-    Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Rule, Stored,
+    Address, AppError, Client, ClientDraft, ClientName, Email, EmailFault, Invalid, Phone, Refusal, Rule, Stored,
 };
 
 use crate::pages::input::{Faults, Input};
@@ -98,11 +98,13 @@ impl Filled {
         }
     }
 
-    /// What the form says of a use case that was refused because of a field.
-    pub(super) fn fault(&self, error: &AppError) -> Option<Faults> {
-        match error {
-            AppError::EmailTaken => Some(Faults::only("email", words::email_taken(&self.email))),
-            _ => None,
+    /// What the form says of a use case that refuses it.
+    pub(super) fn faults(&self, error: AppError) -> Faults {
+        match error.refusals() {
+            [] => Faults::failed(error.into()),
+            refusals => Faults::refused(refusals, |refusal| {
+                (*refusal == Refusal::EmailTaken).then(|| words::email_taken(&self.email))
+            }),
         }
     }
 

@@ -2,18 +2,18 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{Caller, OrderDraft, OrderStatus};
+use provesi_core::{Caller, OrderStatus};
 
-use super::form::{Choice, Filled, Of, Sound};
+use super::form::{Choice, Filled, Of};
 use super::{key_of, key_path};
 use crate::caller::By;
+use crate::pages::Pages;
 use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
 use crate::pages::posted::{Posted, Undone};
 use crate::pages::visit::Visit;
-use crate::pages::{Pages, words};
 use crate::query::Params;
 
 pub(crate) async fn form(State(pages): State<Pages>, visit: Visit, By(caller): By, params: Params) -> Response {
@@ -38,28 +38,18 @@ pub(crate) async fn create(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let filled = Filled::read(&posted, OrderStatus::Received.as_str());
-    let again = async |caller: &Caller, mut faults: Faults| {
+    let again = async |caller: &Caller, faults: &Faults| {
         let choice = Choice::find(&pages.api, caller, &filled.client).await;
-        // Told along with the rest, and not only once all else is right.
-        if choice.gone && faults.of("client").is_none() {
-            faults.add("client", words::CLIENT_GONE);
-        }
-        show(&pages, &visit, &filled, &choice, &faults)
+        show(&pages, &visit, &filled, &choice, faults)
     };
     if posted.get("action") == Some("find-client") {
         let choice = Choice::find(&pages.api, &caller, &filled.client).await;
         let choice = choice.searched(&pages.api, &caller, &posted.line("client_search")).await;
         return Ok(show(&pages, &visit, &filled, &choice, &Faults::default()));
     }
-    let Sound { status, client, reason } = match filled.checked(None) {
-        Ok(sound) => sound,
-        Err(faults) => return Ok(again(&caller, faults).await),
-    };
-    let draft = OrderDraft {
-        number: filled.number.clone(),
-        client_id: client.map(|id| id.to_string()),
-        status,
-        return_reason: reason,
+    let draft = match filled.draft() {
+        Ok(draft) => draft,
+        Err(faults) => return Ok(again(&caller, &faults).await),
     };
     let by = posted.by(&caller);
     let done = pages.write(move |api| async move {
@@ -73,10 +63,7 @@ pub(crate) async fn create(
     });
     match done.await {
         Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(error)) => {
-            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-            Ok(again(&caller, faults).await)
-        }
+        Err(Undone::App(error)) => Ok(again(&caller, &filled.faults(error)).await),
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, ClientChoice, OrderChange, OrderRow, OrderView};
+use provesi_core::{AppError, OrderRow, OrderView};
 
-use super::form::{Choice, Filled, Of, Sound, choice_of};
+use super::form::{Choice, Filled, Of, choice_of};
 use super::{Named, Owner, key_of, key_path, not_found};
 use crate::caller::By;
 use crate::pages::Pages;
@@ -81,20 +81,9 @@ pub(crate) async fn edit(
     if searched.is_some() {
         return Ok(again(&view, &Faults::default()).await);
     }
-    let Sound { status, client, reason } = match filled.checked(Some(&view.order.row)) {
-        Ok(sound) => sound,
+    let change = match filled.change(&view.order.row) {
+        Ok(change) => change,
         Err(faults) => return Ok(again(&view, &faults).await),
-    };
-    let change = OrderChange {
-        number: Some(filled.number.clone()),
-        client: match client {
-            // Nobody has to be asked for who is there already.
-            client if view.order.row.client_id() == Ok(client) => ClientChoice::Keep,
-            None => ClientChoice::Detach,
-            Some(id) => ClientChoice::Attach(id.to_string()),
-        },
-        status: Some(status),
-        return_reason: reason,
     };
     // Somebody may have given it another number.
     let (named, by) = (key_of(&view.order.row), posted.by(&caller));
@@ -111,10 +100,7 @@ pub(crate) async fn edit(
                 Err(error) => Err(error.into()),
             }
         }
-        Err(Undone::App(error)) => {
-            let faults = filled.fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-            Ok(again(&view, &faults).await)
-        }
+        Err(Undone::App(error)) => Ok(again(&view, &filled.faults(error)).await),
         Err(Undone::Failed(failure)) => Err(failure),
     }
 }

@@ -7,8 +7,8 @@ pub(super) use choice::Choice;
 use askama::Template;
 use axum::response::Response;
 use provesi_core::{
-    AppError, ClientId, ClientLink, Field, Order, OrderId, OrderNumber, OrderRow, OrderStatus, OrderView, ReturnReason,
-    StatusFlow, Stored,
+    AppError, ClientChoice, ClientLink, Field, Order, OrderChange, OrderDraft, OrderId, OrderNumber, OrderRow,
+    OrderStatus, OrderView, Refusal, StatusFlow, Stored,
 };
 
 use super::{Owner, base_path, key_of, key_path, order_path};
@@ -25,15 +25,6 @@ pub(super) struct Filled {
     pub(super) client: String,
     pub(super) status: String,
     pub(super) reason: String,
-}
-
-/// What was filled in, where nothing is wrong with it by itself.
-#[derive(Clone, Debug)]
-pub(super) struct Sound {
-    pub(super) status: OrderStatus,
-    pub(super) client: Option<ClientId>,
-    /// A new reason, if one is given.
-    pub(super) reason: Option<String>,
 }
 
 /// The order that a form is about: none yet, or this one.
@@ -114,60 +105,53 @@ impl Filled {
         self
     }
 
-    /// What it says, or all that is wrong with it. The reason that the order has already is no new one: it may have come
-    /// with an order of the Python system, and break the rules of ours.
-    pub(super) fn checked(&self, order: Option<&OrderRow>) -> Result<Sound, Faults> {
-        let mut faults = Faults::default();
-        if self.number.is_empty() {
-            faults.add("order_number", words::NUMBER_NEEDED);
-        } else if let Err(invalid) = OrderNumber::parse(&self.number) {
-            faults.add("order_number", words::refused(invalid));
-        }
-        let client = match &*self.client {
-            "" => None,
-            id => id.parse().map_err(|_| faults.add("client", words::CLIENT_GONE)).ok(),
-        };
-        let status: Option<OrderStatus> =
-            self.status.parse().map_err(|_| faults.add("status", words::UNKNOWN_STATUS)).ok();
-        let mut reason = None;
-        let stored = order.and_then(OrderRow::return_info);
-        let is_stored = stored.is_some_and(|info| info.reason.as_str() == self.reason);
-        if status == Some(OrderStatus::Returned) && !is_stored {
-            match ReturnReason::parse(self.reason.as_str()) {
-                Ok(text) => reason = Some(text.into()),
-                Err(invalid) => faults.add("return_reason", words::refused(invalid)),
-            }
-        }
-        match status {
-            Some(status) if faults.is_empty() => Ok(Sound { status, client, reason }),
-            _ => Err(faults),
-        }
+    /// The order that the form makes, if its status is one.
+    pub(super) fn draft(&self) -> Result<OrderDraft, Faults> {
+        Ok(OrderDraft {
+            number: self.number.clone(),
+            client_id: Some(self.client.clone()).filter(|id| !id.is_empty()),
+            status: self.status()?,
+            return_reason: Some(self.reason.clone()),
+        })
     }
 
-    /// What the form says of a use case that was refused because of a field.
-    pub(super) fn fault(&self, error: &AppError) -> Option<Faults> {
-        match error {
-            AppError::NumberTaken => {
-                let faults = Faults::only("order_number", words::number_taken(&self.number));
-                let path = OrderNumber::parse(&self.number).map(|number| order_path(&number));
-                Some(match path {
-                    Ok(path) => faults.with_way("Ver esa orden", path),
-                    Err(_) => faults,
-                })
-            }
-            AppError::UnknownClient => Some(Faults::only("client", words::CLIENT_GONE)),
-            AppError::ReasonRequired(_) => Some(Faults::only("return_reason", words::REASON_NEEDED)),
-            AppError::TransitionRefused { from, to } => Some(Faults::only("status", words::no_way(*from, *to))),
-            AppError::Invalid(invalid) => {
-                let field = match invalid.field {
-                    Field::OrderNumber => "order_number",
-                    Field::ReturnReason => "return_reason",
-                    Field::Status => "status",
-                    _ => return None,
-                };
-                Some(Faults::only(field, words::refused(*invalid)))
+    /// What the form changes of an order, if its status is one, or stays. The reason that the order has already is no new one: it
+    /// may have come with an order of the Python system, and break the rules of ours.
+    pub(super) fn change(&self, order: &OrderRow) -> Result<OrderChange, Faults> {
+        let now = Self::of(order);
+        Ok(OrderChange {
+            number: Some(self.number.clone()),
+            client: match &*self.client {
+                // Nobody has to be asked for who is there already.
+                id if id == now.client && order.client_id().is_ok() => ClientChoice::Keep,
+                "" => ClientChoice::Detach,
+                id => ClientChoice::Attach(id.to_owned()),
+            },
+            status: if self.status == now.status { None } else { Some(self.status()?) },
+            return_reason: Some(self.reason.clone())
+                .filter(|reason| order.return_info().is_none_or(|info| info.reason.as_str() != reason)),
+        })
+    }
+
+    fn status(&self) -> Result<OrderStatus, Faults> {
+        self.status.parse().map_err(|_| Faults::only("status", words::UNKNOWN_STATUS))
+    }
+
+    /// What the form says of a use case that refuses it.
+    pub(super) fn faults(&self, error: AppError) -> Faults {
+        let own = |refusal: &Refusal| match refusal {
+            Refusal::NumberTaken => Some(words::number_taken(&self.number)),
+            Refusal::Invalid(invalid) if invalid.field == Field::OrderNumber && self.number.is_empty() => {
+                Some(words::NUMBER_NEEDED.to_owned())
             }
             _ => None,
+        };
+        match (error.refusals(), OrderNumber::parse(&self.number)) {
+            ([], _) => Faults::failed(error.into()),
+            (refusals, Ok(number)) if refusals.contains(&Refusal::NumberTaken) => {
+                Faults::refused(refusals, own).with_way("Ver esa orden", order_path(&number))
+            }
+            (refusals, _) => Faults::refused(refusals, own),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderRow, OrderStatus};
+use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderRow, OrderStatus, Refusal};
 
 use super::detail::{Telling, show};
 use super::{Named, key_of, key_path, not_found};
@@ -43,16 +43,13 @@ pub(super) fn change_to(status: OrderStatus, reason: &str) -> OrderChange {
 
 /// What is wrong with a move that is refused because of what was asked for.
 pub(super) fn fault(error: &AppError) -> Option<Faults> {
-    Some(match error {
-        AppError::ReasonRequired(_) => Faults::only("return_reason", words::REASON_NEEDED),
-        AppError::TransitionRefused { from, to } => Faults::only("status", words::no_way(*from, *to)),
-        AppError::Invalid(invalid) if invalid.field == Field::ReturnReason => {
-            Faults::only("return_reason", words::refused(*invalid))
-        }
-        // What the move leaves as it is breaks a rule.
-        AppError::Invalid(_) => Faults::only("status", words::REPAIR_FIRST),
-        _ => return None,
-    })
+    // What the move leaves as it is breaks a rule.
+    let is_left = |refusal: &Refusal| matches!(refusal, Refusal::Invalid(it) if it.field != Field::ReturnReason);
+    match error.refusals() {
+        [] => None,
+        refusals if refusals.iter().any(is_left) => Some(Faults::only("status", words::REPAIR_FIRST)),
+        refusals => Some(Faults::refused(refusals, |_| None)),
+    }
 }
 
 /// Where an order that moved is shown.

@@ -17,8 +17,6 @@ pub(in crate::pages::orders) struct Choice {
     /// Those that were found.
     pub(in crate::pages::orders) hits: Vec<Hit>,
     pub(in crate::pages::orders) more: bool,
-    /// Whether the client that is chosen is not there any more.
-    pub(in crate::pages::orders) gone: bool,
     /// Whether the store of clients did not answer.
     pub(in crate::pages::orders) failed: bool,
 }
@@ -43,7 +41,7 @@ impl Choice {
         let Ok(id) = id.parse::<ClientId>() else { return Self::nobody() };
         match api.app.client(caller, id).await {
             Ok(client) => Self::of(&client),
-            Err(AppError::ClientNotFound) => Self { gone: true, ..Self::unnamed(id, "Un cliente que ya no existe") },
+            Err(AppError::ClientNotFound) => Self::unnamed(id, "Un cliente que ya no existe"),
             Err(failure) => {
                 error::log(&failure);
                 Self { failed: true, ..Self::unnamed(id, "El cliente elegido (los clientes no responden)") }
