@@ -13,7 +13,7 @@ use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
-use provesi_testkit::data::at;
+use provesi_testkit::data::{at, with};
 use provesi_testkit::{MemoryStore, audit};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -103,7 +103,7 @@ struct Given {
 
 fn record(number: u64, is_read: bool) -> AuditRecord {
     let action = if is_read { AuditAction::ClientRead } else { AuditAction::ClientUpdate };
-    AuditRecord { action, ..audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)]) }
+    with(audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)]), |it| it.action = action)
 }
 
 fn give(queue: &AuditQueue, number: u64, is_read: bool) -> Given {

@@ -12,7 +12,7 @@ use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
-use provesi_testkit::data::at;
+use provesi_testkit::data::{at, with};
 use provesi_testkit::{Call, Fault, Faults, FaultyStore, MemoryStore, audit};
 use tokio::time::{Instant, sleep};
 
@@ -60,7 +60,7 @@ impl Bench {
 }
 
 fn record(number: u64, action: AuditAction) -> AuditRecord {
-    AuditRecord { action, ..audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)]) }
+    with(audit::record(i64::try_from(number).unwrap(), vec![audit::client(number)]), |it| it.action = action)
 }
 
 fn numbers(store: &MemoryStore) -> Vec<u64> {
@@ -100,7 +100,7 @@ async fn queued_records_are_written_at_once_where_they_take_half_of_the_places()
     bench.read(6).await.unwrap();
     let subjects = (0..19).map(audit::client).collect();
     let start = Instant::now();
-    bench.queue.record(AuditRecord { subjects, ..record(7, AuditAction::ClientList) }).await.unwrap();
+    bench.queue.record(with(record(7, AuditAction::ClientList), |it| it.subjects = subjects)).await.unwrap();
     assert!(start.elapsed() < Duration::from_millis(10));
     bench.close().await;
     assert_eq!(bench.stored(), (0..8).collect::<Vec<_>>());
@@ -266,7 +266,7 @@ async fn without_an_overflow_the_caller_is_told() {
 async fn a_record_of_more_subjects_than_there_are_places_is_taken() {
     let bench = Bench::with(|options| options.capacity = 3);
     let subjects = (0..10).map(audit::client).collect();
-    bench.queue.record(AuditRecord { subjects, ..record(1, AuditAction::ClientList) }).await.unwrap();
+    bench.queue.record(with(record(1, AuditAction::ClientList), |it| it.subjects = subjects)).await.unwrap();
     bench.read(2).await.unwrap();
     bench.close().await;
     assert_eq!(bench.stored(), [1, 2]);

@@ -151,7 +151,8 @@ impl FromStr for Outcome {
 }
 
 /// One access. Contains the names of fields, never their values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditRecord {
     /// The instant of the access.
     pub at: Timestamp,

@@ -78,7 +78,8 @@ impl fmt::Debug for ClientId {
 }
 
 /// A client of the warehouse. Each field was checked when it was made, so any combination is a client.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Client {
     /// The id, given when the client was made.
     pub id: ClientId,

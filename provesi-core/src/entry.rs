@@ -80,7 +80,8 @@ impl EntryKey {
 /// A small record of the application's own.
 ///
 /// `Debug` leaves the value out: that of an answer may hold the reason of a return.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(bon::Builder, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// Its key.
     pub key: EntryKey,

@@ -140,6 +140,7 @@ pub enum EventKind {
 
 /// The fields of an order, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OrderFields {
     /// Its number.
     pub order_number: String,
@@ -271,7 +272,8 @@ impl EventKind {
 }
 
 /// Something that happened to an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OrderEvent {
     /// Its place in the feed.
     pub id: EventId,

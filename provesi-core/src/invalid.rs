@@ -239,6 +239,7 @@ impl fmt::Display for EmailFault {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{field} {rule}")]
+#[non_exhaustive]
 pub struct Invalid {
     /// The field that was refused.
     pub field: Field,

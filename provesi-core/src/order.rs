@@ -111,7 +111,8 @@ impl OrderState {
 }
 
 /// An order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Order {
     /// The id that the store gave.
     pub id: OrderId,
@@ -187,7 +188,8 @@ impl Order {
 }
 
 /// An order that no store has given an id yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NewOrder {
     /// The number.
     pub number: OrderNumber,

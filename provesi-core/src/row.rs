@@ -12,7 +12,8 @@ use crate::{
 /// An order as its store has it: every column that the domain knows, unchecked.
 ///
 /// `Debug` shows the id alone: a reason is personal data.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(bon::Builder, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct OrderRow {
     /// [`Order::id`].
     pub id: OrderId,
@@ -138,7 +139,8 @@ impl fmt::Debug for OrderRow {
 /// A client as its store has it: every field that the domain knows, unchecked.
 ///
 /// `Debug` shows the id alone: the rest is personal data.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(bon::Builder, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ClientRow {
     /// [`Client::id`].
     pub id: ClientId,
@@ -243,6 +245,7 @@ impl fmt::Debug for ClientRow {
 
 /// Why a row is not a record of the domain: the rules that it breaks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub struct Irregular {
     /// Every fault, in the order of the columns. At least one.
     pub faults: Vec<Invalid>,

@@ -76,15 +76,15 @@ pub(crate) fn row(document: &RawDocument) -> Result<ClientRow, StoreError> {
 }
 
 fn decode(document: &RawDocument) -> Result<ClientRow, Source> {
-    Ok(ClientRow {
-        id: ClientId::from_bytes(document.get_object_id("_id").map_err(|_| Fault::new("_id"))?.bytes()),
-        name: text(document, "name")?,
-        email: text(document, "email")?,
-        phone: optional_text(document, "phone")?,
-        address: optional_text(document, "address")?,
-        created_at: instant(document, "created_at")?,
-        updated_at: instant(document, "updated_at")?,
-    })
+    Ok(ClientRow::builder()
+        .id(ClientId::from_bytes(document.get_object_id("_id").map_err(|_| Fault::new("_id"))?.bytes()))
+        .name(text(document, "name")?)
+        .email(text(document, "email")?)
+        .maybe_phone(optional_text(document, "phone")?)
+        .maybe_address(optional_text(document, "address")?)
+        .created_at(instant(document, "created_at")?)
+        .updated_at(instant(document, "updated_at")?)
+        .build())
 }
 
 /// Says which field it is, and never what is in it.
@@ -182,15 +182,14 @@ mod tests {
     #[test]
     fn a_client_comes_back_from_its_document() {
         let at = Timestamp::from_micros(1_795_493_050_781_000).unwrap();
-        let given = Client {
-            id: ClientId::from_bytes([7; 12]),
-            name: ClientName::parse("Ñandú 漢 SAS").unwrap(),
-            email: "muestra@example.com".parse().unwrap(),
-            phone: Phone::parse_optional("(+57) 300 123 4567").unwrap(),
-            address: None,
-            created_at: at,
-            updated_at: at,
-        };
+        let given = Client::builder()
+            .id(ClientId::from_bytes([7; 12]))
+            .name(ClientName::parse("Ñandú 漢 SAS").unwrap())
+            .email("muestra@example.com".parse().unwrap())
+            .maybe_phone(Phone::parse_optional("(+57) 300 123 4567").unwrap())
+            .created_at(at)
+            .updated_at(at)
+            .build();
         let document = RawDocumentBuf::try_from(&document(&given)).unwrap();
         assert_eq!(row(&document).unwrap(), ClientRow::from(&given));
     }

@@ -3,6 +3,7 @@
 #[path = "../tests/it/database.rs"]
 mod database;
 
+use provesi_testkit::data::with;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -303,13 +304,14 @@ async fn every_other_statement_is_a_lookup() {
 
 /// Orders with ids from 1 on, as they might have been read.
 fn stored(count: i64) -> Vec<Stored<Order>> {
-    let orders = (1..=count).map(|id| Order {
-        id: OrderId::new(id),
-        number: format!("Ord-{id}").parse().unwrap(),
-        client_id: None,
-        state: OrderState::restore(OrderStatus::Received, None),
-        created_at: Timestamp::MIN,
-        updated_at: Timestamp::MIN,
+    let orders = (1..=count).map(|id| {
+        Order::builder()
+            .id(OrderId::new(id))
+            .number(format!("Ord-{id}").parse().unwrap())
+            .state(OrderState::restore(OrderStatus::Received, None))
+            .created_at(Timestamp::MIN)
+            .updated_at(Timestamp::MIN)
+            .build()
     });
     orders.map(Stored::from).collect()
 }
@@ -319,7 +321,7 @@ async fn a_large_batch_never_compares_each_row_with_each_other() {
     let Some(mut planner) = Planner::new().await else { return };
     let stamp = Stamp { at: Timestamp::MIN, actor: Actor::Anonymous, address: None };
     let replace = |before: &Stored<Order>| {
-        let content = Order { client_id: Some(ClientId::from_bytes([7; 12])), ..before.record.clone().unwrap() };
+        let content = with(before.record.clone().unwrap(), |it| it.client_id = Some(ClientId::from_bytes([7; 12])));
         let after = before.with_content(content, Timestamp::MIN).unwrap();
         OrderWrite::replace(before.clone(), after, stamp.clone())
     };

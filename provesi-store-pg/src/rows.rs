@@ -23,31 +23,32 @@ pub(crate) trait Columns: Sized {
 
 impl Columns for OrderRow {
     fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: OrderId::new(row.try_get(0)?),
-            number: row.try_get(1)?,
-            client_id: row.try_get(2)?,
-            status: row.try_get(3)?,
-            return_reason: row.try_get(4)?,
-            returned_at: row.try_get::<Option<Instant>, _>(5)?.map(|at| timestamp(at, 5)).transpose()?,
-            created_at: timestamp(row.try_get(6)?, 6)?,
-            updated_at: timestamp(row.try_get(7)?, 7)?,
-        })
+        let returned_at = row.try_get::<Option<Instant>, _>(5)?.map(|at| timestamp(at, 5)).transpose()?;
+        let order = Self::builder()
+            .id(OrderId::new(row.try_get(0)?))
+            .number(row.try_get(1)?)
+            .maybe_client_id(row.try_get(2)?)
+            .status(row.try_get(3)?)
+            .maybe_return_reason(row.try_get(4)?)
+            .maybe_returned_at(returned_at)
+            .created_at(timestamp(row.try_get(6)?, 6)?)
+            .updated_at(timestamp(row.try_get(7)?, 7)?);
+        Ok(order.build())
     }
 }
 
 impl Columns for ClientRow {
     fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
         let id: ClientId = row.try_get::<String, _>(0)?.parse().map_err(|fault| decode_error(fault, 0))?;
-        Ok(Self {
-            id,
-            name: row.try_get(1)?,
-            email: row.try_get(2)?,
-            phone: row.try_get(3)?,
-            address: row.try_get(4)?,
-            created_at: timestamp(row.try_get(5)?, 5)?,
-            updated_at: timestamp(row.try_get(6)?, 6)?,
-        })
+        let client = Self::builder()
+            .id(id)
+            .name(row.try_get(1)?)
+            .email(row.try_get(2)?)
+            .maybe_phone(row.try_get(3)?)
+            .maybe_address(row.try_get(4)?)
+            .created_at(timestamp(row.try_get(5)?, 5)?)
+            .updated_at(timestamp(row.try_get(6)?, 6)?);
+        Ok(client.build())
     }
 }
 
@@ -88,20 +89,18 @@ impl Placed for OrderRow {
         if is_decoded {
             return Ok(None);
         }
-        Ok(Some(Self {
-            id: OrderId::new(row.try_get(0)?),
-            number: row.try_get(1)?,
-            client_id: row.try_get(2)?,
-            status: row.try_get(3)?,
-            return_reason: row.try_get(4)?,
-            // `infinity` stands among the returns without a date.
-            returned_at: row
-                .try_get::<Option<Instant>, _>(5)?
-                .filter(|at| *at != Instant::AFTER_ALL)
-                .map(Instant::nearest),
-            created_at: row.try_get::<Instant, _>(6)?.nearest(),
-            updated_at: row.try_get::<Instant, _>(7)?.nearest(),
-        }))
+        // `infinity` stands among the returns without a date.
+        let returned_at = row.try_get::<Option<Instant>, _>(5)?.filter(|at| *at != Instant::AFTER_ALL);
+        let order = Self::builder()
+            .id(OrderId::new(row.try_get(0)?))
+            .number(row.try_get(1)?)
+            .maybe_client_id(row.try_get(2)?)
+            .status(row.try_get(3)?)
+            .maybe_return_reason(row.try_get(4)?)
+            .maybe_returned_at(returned_at.map(Instant::nearest))
+            .created_at(row.try_get::<Instant, _>(6)?.nearest())
+            .updated_at(row.try_get::<Instant, _>(7)?.nearest());
+        Ok(Some(order.build()))
     }
 }
 
@@ -229,15 +228,15 @@ impl TryFrom<EventRow> for OrderEvent {
 }
 
 fn event(row: EventRow) -> Result<OrderEvent, Source> {
-    Ok(OrderEvent {
-        id: EventId::new(row.id),
-        order_id: OrderId::new(row.order_id),
-        number: row.order_number,
-        at: Timestamp::try_from(row.at)?,
-        actor: row.actor.parse()?,
-        address: row.address.map(|address| address.parse()).transpose()?,
-        kind: serde_json::from_str::<EventKind>(&row.detail)?,
-    })
+    Ok(OrderEvent::builder()
+        .id(EventId::new(row.id))
+        .order_id(OrderId::new(row.order_id))
+        .number(row.order_number)
+        .at(Timestamp::try_from(row.at)?)
+        .actor(row.actor.parse()?)
+        .maybe_address(row.address.map(|address| address.parse()).transpose()?)
+        .kind(serde_json::from_str::<EventKind>(&row.detail)?)
+        .build())
 }
 
 /// Names the row, so that an operator who reads the log can find it.

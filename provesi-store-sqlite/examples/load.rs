@@ -31,22 +31,27 @@ fn order(n: u64) -> Result<(NewOrder, Stamp), Failure> {
     let status = OrderStatus::ALL[usize::try_from(n % 7)?];
     let state = OrderState::new(status, Some(ReturnReason::parse("Caja rota")?), at)?;
     let client_id = Some(client_id(n.wrapping_mul(7919) % CLIENTS));
-    let order = NewOrder { number: format!("Ord-{n:07}").parse()?, client_id, state, created_at: at, updated_at: at };
+    let order = NewOrder::builder()
+        .number(format!("Ord-{n:07}").parse()?)
+        .maybe_client_id(client_id)
+        .state(state)
+        .created_at(at)
+        .updated_at(at)
+        .build();
     Ok((order, Stamp { at, actor: Actor::Anonymous, address: None }))
 }
 
 fn client(n: u64) -> Result<Client, Failure> {
     let at = Timestamp::from_micros(1_700_000_000_000_000)?;
     let first = ["Ana", "Beatriz", "Carlos", "Ñandú", "Zoé", "Óscar", "María José"][usize::try_from(n % 7)?];
-    Ok(Client {
-        id: client_id(n),
-        name: ClientName::parse(format!("{first} Pérez {n}"))?,
-        email: format!("cliente{n}@ejemplo.co").parse::<Email>()?,
-        phone: Some(Phone::parse(format!("+57 300 {n:07}"))?),
-        address: None,
-        created_at: at,
-        updated_at: at,
-    })
+    Ok(Client::builder()
+        .id(client_id(n))
+        .name(ClientName::parse(format!("{first} Pérez {n}"))?)
+        .email(format!("cliente{n}@ejemplo.co").parse::<Email>()?)
+        .phone(Phone::parse(format!("+57 300 {n:07}"))?)
+        .created_at(at)
+        .updated_at(at)
+        .build())
 }
 
 /// Does `total` things, [`IN_FLIGHT`] at a time.

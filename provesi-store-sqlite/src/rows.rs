@@ -32,16 +32,16 @@ impl TryFrom<OrderColumns> for OrderRow {
     /// [`StoreError::Corrupt`] if an instant is none of the years 1 to 9999.
     fn try_from(row: OrderColumns) -> Result<Self, StoreError> {
         let instant = |micros| Timestamp::from_micros(micros).map_err(|fault| corrupt("order", row.id, fault.into()));
-        Ok(Self {
-            id: OrderId::new(row.id),
-            number: row.order_number,
-            client_id: row.client_id,
-            status: row.status,
-            return_reason: row.return_reason,
-            returned_at: row.returned_at.map(instant).transpose()?,
-            created_at: instant(row.created_at)?,
-            updated_at: instant(row.updated_at)?,
-        })
+        Ok(OrderRow::builder()
+            .id(OrderId::new(row.id))
+            .number(row.order_number)
+            .maybe_client_id(row.client_id)
+            .status(row.status)
+            .maybe_return_reason(row.return_reason)
+            .maybe_returned_at(row.returned_at.map(instant).transpose()?)
+            .created_at(instant(row.created_at)?)
+            .updated_at(instant(row.updated_at)?)
+            .build())
     }
 }
 
@@ -64,15 +64,15 @@ impl TryFrom<ClientColumns> for ClientRow {
     fn try_from(row: ClientColumns) -> Result<Self, StoreError> {
         let fault = |fault: provesi_core::Invalid| corrupt("client", &row.id, fault.into());
         let instant = |micros| Timestamp::from_micros(micros).map_err(fault);
-        Ok(Self {
-            id: row.id.parse().map_err(fault)?,
-            created_at: instant(row.created_at)?,
-            updated_at: instant(row.updated_at)?,
-            name: row.name,
-            email: row.email,
-            phone: row.phone,
-            address: row.address,
-        })
+        Ok(ClientRow::builder()
+            .id(row.id.parse().map_err(fault)?)
+            .created_at(instant(row.created_at)?)
+            .updated_at(instant(row.updated_at)?)
+            .name(row.name)
+            .email(row.email)
+            .maybe_phone(row.phone)
+            .maybe_address(row.address)
+            .build())
     }
 }
 
@@ -124,15 +124,15 @@ impl TryFrom<EventRow> for OrderEvent {
 }
 
 fn event(row: EventRow) -> Result<OrderEvent, Source> {
-    Ok(OrderEvent {
-        id: EventId::new(row.id),
-        order_id: OrderId::new(row.order_id),
-        number: row.order_number,
-        at: Timestamp::from_micros(row.at)?,
-        actor: row.actor.parse()?,
-        address: row.address.map(|address| address.parse()).transpose()?,
-        kind: serde_json::from_str::<EventKind>(&row.detail)?,
-    })
+    Ok(OrderEvent::builder()
+        .id(EventId::new(row.id))
+        .order_id(OrderId::new(row.order_id))
+        .number(row.order_number)
+        .at(Timestamp::from_micros(row.at)?)
+        .actor(row.actor.parse()?)
+        .maybe_address(row.address.map(|address| address.parse()).transpose()?)
+        .kind(serde_json::from_str::<EventKind>(&row.detail)?)
+        .build())
 }
 
 /// Says which row it is, so that whoever reads the log can look at it.

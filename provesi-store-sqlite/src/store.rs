@@ -126,7 +126,7 @@ impl SqliteStore {
     /// ```
     /// use std::sync::Arc;
     ///
-    /// use provesi_core::{App, Caller, OrderDraft, OrderStatus, StoreAdmin};
+    /// use provesi_core::{App, Caller, OrderDraft, StoreAdmin};
     /// use provesi_store_sqlite::SqliteStore;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -139,12 +139,7 @@ impl SqliteStore {
     /// let inside = store.in_transaction(&transaction);
     /// let app = app.with_stores(Arc::new(inside.clone()), Arc::new(inside));
     ///
-    /// let draft = OrderDraft {
-    ///     number: "Ord-001".to_owned(),
-    ///     client_id: None,
-    ///     status: OrderStatus::Received,
-    ///     return_reason: None,
-    /// };
+    /// let draft = OrderDraft::builder().number("Ord-001").build();
     /// let order = app.create_order(&Caller::system("example")?, &draft).await?.order.row;
     /// let mut connection = transaction.lock().await?;
     /// sqlx::query("CREATE TABLE IF NOT EXISTS shelves (order_id INTEGER)").execute(&mut *connection).await?;

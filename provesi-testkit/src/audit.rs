@@ -13,20 +13,19 @@ use crate::data::{at, client_id};
 /// Never: the name is valid.
 #[must_use]
 pub fn record(millis: i64, subjects: Vec<Subject>) -> AuditRecord {
-    AuditRecord {
-        at: at(millis),
-        caller: Caller {
+    AuditRecord::builder()
+        .at(at(millis))
+        .caller(Caller {
             actor: Actor::User(ActorName::parse("Prueba Ñandú 漢").expect("a name")),
             address: "2001:db8::7".parse().ok(),
             request_id: Some("r-1".into()),
             ..Caller::default()
-        },
-        action: AuditAction::OrderUpdate,
-        subjects,
-        outcome: Outcome::Done,
-        fields: vec![Field::Status, Field::ReturnReason],
-        list: None,
-    }
+        })
+        .action(AuditAction::OrderUpdate)
+        .subjects(subjects)
+        .outcome(Outcome::Done)
+        .fields(vec![Field::Status, Field::ReturnReason])
+        .build()
 }
 
 /// The subject of the client with this number.

@@ -21,6 +21,13 @@ pub fn stamp(millis: i64) -> Stamp {
     Stamp { at: at(millis), actor, address: "192.0.2.1".parse().ok() }
 }
 
+/// The record with a change.
+#[must_use]
+pub fn with<T>(mut record: T, change: impl FnOnce(&mut T)) -> T {
+    change(&mut record);
+    record
+}
+
 /// The id with this number.
 #[must_use]
 pub fn client_id(number: u64) -> ClientId {
@@ -35,21 +42,19 @@ pub fn client_id(number: u64) -> ClientId {
 /// Where `name` is none.
 #[must_use]
 pub fn client(number: u64, name: &str) -> Client {
-    Client {
-        id: client_id(number),
-        name: ClientName::parse(name).expect("a name"),
-        email: format!("cliente-{number}@example.com").parse().expect("an address"),
-        phone: None,
-        address: None,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    Client::builder()
+        .id(client_id(number))
+        .name(ClientName::parse(name).expect("a name"))
+        .email(format!("cliente-{number}@example.com").parse().expect("an address"))
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 /// [`client`] with a name that another program may have written.
 #[must_use]
 pub fn client_row(number: u64, name: &str) -> ClientRow {
-    ClientRow { name: name.to_owned(), ..ClientRow::from(&client(number, "Ana")) }
+    with(ClientRow::from(&client(number, "Ana")), |it| it.name = name.to_owned())
 }
 
 /// A phone.
@@ -76,28 +81,24 @@ pub fn address(text: &str) -> Option<Address> {
 /// Where `number` is none.
 #[must_use]
 pub fn new_order(number: &str) -> NewOrder {
-    NewOrder {
-        number: number.parse().expect("a number"),
-        client_id: None,
-        state: state(OrderStatus::Received),
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    NewOrder::builder()
+        .number(number.parse().expect("a number"))
+        .state(state(OrderStatus::Received))
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 /// An order as another program may have written it: these texts, no client, made at [`at`]`(0)`.
 #[must_use]
 pub fn order_row(id: i64, number: &str, status: &str) -> OrderRow {
-    OrderRow {
-        id: OrderId::new(id),
-        number: number.to_owned(),
-        client_id: None,
-        status: status.to_owned(),
-        return_reason: None,
-        returned_at: None,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    OrderRow::builder()
+        .id(OrderId::new(id))
+        .number(number.to_owned())
+        .status(status.to_owned())
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 /// A state; a return has a reason, and came at [`at`]`(0)`.
@@ -121,7 +122,7 @@ pub fn reason(text: &str) -> ReturnReason {
 /// The order in another status.
 #[must_use]
 pub fn in_status(order: &Order, status: OrderStatus) -> Order {
-    Order { state: state(status), ..order.clone() }
+    with(order.clone(), |it| it.state = state(status))
 }
 
 /// The record, which is valid.

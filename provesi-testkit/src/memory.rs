@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
-    Entry, EntryKey, EntryQuery, EventId, EventKind, EventQuery, EventsOf, Order, OrderAction, OrderCount, OrderCounts,
+    Entry, EntryKey, EntryQuery, EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCount, OrderCounts,
     OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page,
     PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
 };
@@ -149,7 +149,8 @@ impl State {
             OrderAction::Restore(order) if self.orders.contains_key(&order.id) => {
                 return Err(StoreError::VersionConflict);
             }
-            OrderAction::Restore(Order { id, .. }) | OrderAction::Keep { id, .. } => *id,
+            OrderAction::Restore(order) => order.id,
+            OrderAction::Keep { id, .. } => *id,
             OrderAction::None => {
                 self.put_entries(None, write);
                 return Ok(None);

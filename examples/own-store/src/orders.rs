@@ -185,7 +185,10 @@ fn append_events(transaction: &WriteTransaction, order: OrderId, write: &OrderWr
     for (id, kind) in write.rewritten() {
         let stored = table.get(id.get())?.map(|event| decode_event(id.get(), event.value().1));
         let event = stored.transpose().ok().flatten().filter(|event| event.order_id == order);
-        events.extend(event.map(|event| OrderEvent { kind: kind.clone(), ..event }));
+        events.extend(event.map(|mut event| {
+            event.kind = kind.clone();
+            event
+        }));
     }
     for event in &events {
         table.insert(event.id.get(), (&*order.to_string(), &*encode(event)?))?;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
-use provesi_core::{App, Caller, ClientDraft, ClientLink, ClientName, Email, OrderDraft, OrderStatus};
+use provesi_core::{App, Caller, ClientDraft, ClientLink, ClientName, Email, OrderDraft};
 use provesi_crypto::{KeyRing, Keys};
 use provesi_http::boundary::{Boundary, ServiceTokens, require_service};
 use provesi_http::client::{SecureServiceClient, ServiceError};
@@ -41,22 +41,12 @@ async fn main() -> Result<(), Failure> {
     };
 
     let clients = App::new(Arc::new(MemoryStore::new()), Arc::new(MemoryStore::new()));
-    let ana = ClientDraft {
-        name: ClientName::parse("Ana")?,
-        email: Email::parse("ana@example.com")?,
-        phone: None,
-        address: None,
-    };
+    let ana = ClientDraft::builder().name(ClientName::parse("Ana")?).email(Email::parse("ana@example.com")?).build();
     let ana = clients.create_client(&Caller::default(), ana).await?;
     let address = serve_clients(clients, &given).await?;
 
     let orders = orders_over(address, &given.token, given.keys()?)?;
-    let draft = OrderDraft {
-        number: "ORD-1".into(),
-        client_id: Some(ana.id.to_string()),
-        status: OrderStatus::Received,
-        return_reason: None,
-    };
+    let draft = OrderDraft::builder().number("ORD-1").client_id(ana.id.to_string()).build();
     let made = orders.create_order(&Caller::default(), &draft).await?;
     let ClientLink::Known(client) = made.client else { return Err("the order has no client".into()) };
     println!("{} is an order of {}", made.order.row.number, client.row.name);

@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// A client to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientDraft {
     /// The name.
     pub name: ClientName,
@@ -28,6 +29,7 @@ pub struct ClientDraft {
 
 /// A client and the first of its orders.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ClientWithOrders {
     /// The client.
     pub client: Stored<Client>,
@@ -37,7 +39,8 @@ pub struct ClientWithOrders {
 }
 
 /// A change of a client: what is `None` stays.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientChange {
     /// The new name.
     pub name: Option<ClientName>,

@@ -8,13 +8,16 @@ use crate::{
 };
 
 /// An order to be made. `Debug` shows how long the reason is, and not what it says.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, PartialEq, Eq)]
+#[builder(on(String, into))]
+#[non_exhaustive]
 pub struct OrderDraft {
     /// The number.
     pub number: String,
     /// The client's id; `None` for an order without a client.
     pub client_id: Option<String>,
-    /// The status.
+    /// The status; [`OrderStatus::Received`] if none is given.
+    #[builder(default = OrderStatus::Received)]
     pub status: OrderStatus,
     /// The reason, for a return; not kept in any other status.
     pub return_reason: Option<String>,
@@ -33,11 +36,14 @@ pub enum ClientChoice {
 }
 
 /// A change of an order: what is `None` stays. `Debug` shows how long the reason is, and not what it says.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Default, PartialEq, Eq)]
+#[builder(on(String, into))]
+#[non_exhaustive]
 pub struct OrderChange {
     /// The new number.
     pub number: Option<String>,
     /// The client.
+    #[builder(default)]
     pub client: ClientChoice,
     /// The new status.
     pub status: Option<OrderStatus>,

@@ -38,6 +38,7 @@ impl ClientLink {
 
 /// An order with its client and the statuses that may come next.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OrderView {
     /// The order.
     pub order: Stored<Order>,
@@ -50,6 +51,7 @@ pub struct OrderView {
 
 /// A client with the number of its orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientView {
     /// The client.
     pub client: Stored<Client>,
@@ -59,6 +61,7 @@ pub struct ClientView {
 
 /// A client that was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ClientDeletion {
     /// The client as it was; `None` if an earlier call with the same idempotency key deleted it.
     pub client: Option<Stored<Client>>,

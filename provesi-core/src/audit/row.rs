@@ -5,6 +5,7 @@ use crate::{Caller, Field, StoreError, Timestamp};
 
 /// A record in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredAudit {
     /// The sequence number of the record in the chain, from 1.
     pub sequence: i64,
@@ -29,7 +30,8 @@ impl StoredAudit {
 }
 
 /// A record as the values that stores write. Those that they read are unchecked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditRow {
     /// [`StoredAudit::sequence`].
     pub sequence: i64,

@@ -20,7 +20,7 @@ async fn every_use_case_leaves_one_record_with_subjects_and_fields() {
     let client = app.create_client(&world.caller, crate::draft("ana@example.com")).await.unwrap();
     app.create_order(&world.caller, &crate::order_draft("A-1", Some(&client))).await.unwrap();
     app.order(&world.caller, &number("a-1")).await.unwrap();
-    let change = ClientChange { phone: Some(Phone::parse("300").ok()), ..ClientChange::default() };
+    let change = ClientChange::builder().phone(Phone::parse("300").ok()).build();
     app.edit_client(&world.caller, client.id, &change, ANY).await.unwrap();
     let request = PageRequest::first(PageLimit::MAX);
     app.list_orders(&world.caller, &OrderListing::default(), &request).await.unwrap();

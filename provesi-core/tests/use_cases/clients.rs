@@ -24,10 +24,10 @@ async fn a_taken_email_is_refused_in_any_letter_case() {
 async fn an_edit_changes_only_what_it_names() {
     let world = World::new();
     let made = world.client("ana@example.com").await;
-    let change = ClientChange { phone: Some(Phone::parse("300").ok()), ..ClientChange::default() };
+    let change = ClientChange::builder().phone(Phone::parse("300").ok()).build();
     let edited = world.app.edit_client(&world.caller, made.id, &change, ANY).await.unwrap();
     assert_eq!((&edited.name, edited.phone.as_ref().unwrap().as_str()), (&made.name, "300"));
-    let change = ClientChange { phone: Some(None), ..ClientChange::default() };
+    let change = ClientChange::builder().phone(None).build();
     let cleared = world.app.edit_client(&world.caller, made.id, &change, ANY).await.unwrap();
     assert_eq!(cleared.phone, None);
     assert!(cleared.updated_at > edited.updated_at && edited.updated_at > made.updated_at);
@@ -37,7 +37,7 @@ async fn an_edit_changes_only_what_it_names() {
 async fn an_edit_of_a_stale_version_is_shown_what_is_there() {
     let world = World::new();
     let made = world.client("ana@example.com").await;
-    let named = |name: &str| ClientChange { name: ClientName::parse(name).ok(), ..ClientChange::default() };
+    let named = |name: &str| ClientChange::builder().maybe_name(ClientName::parse(name).ok()).build();
     let version = Expected::Version(made.version());
     let edited = world.app.edit_client(&world.caller, made.id, &named("Bea"), version).await.unwrap();
     let refused = world.app.edit_client(&world.caller, made.id, &named("Clara"), version).await.unwrap_err();
@@ -67,8 +67,8 @@ async fn edits_of_different_fields_at_once_all_stay() {
     let world = World::new();
     let made = world.client("ana@example.com").await;
     for round in 0..50 {
-        let name = ClientChange { name: ClientName::parse(format!("Ana {round}")).ok(), ..ClientChange::default() };
-        let phone = ClientChange { phone: Some(Phone::parse(round.to_string()).ok()), ..ClientChange::default() };
+        let name = ClientChange::builder().maybe_name(ClientName::parse(format!("Ana {round}")).ok()).build();
+        let phone = ClientChange::builder().phone(Phone::parse(round.to_string()).ok()).build();
         let edits = tokio::join!(
             world.app.edit_client(&world.caller, made.id, &name, ANY),
             world.app.edit_client(&world.caller, made.id, &phone, ANY),

@@ -32,8 +32,7 @@ impl World {
     }
 
     async fn edit_status(&self, of: &str, status: OrderStatus, reason: Option<&str>) {
-        let change =
-            OrderChange { status: Some(status), return_reason: reason.map(str::to_owned), ..OrderChange::default() };
+        let change = OrderChange::builder().status(status).maybe_return_reason(reason).build();
         self.app.edit_order(&self.caller, number(of), &change, Expected::Any).await.unwrap();
     }
 }

@@ -1,11 +1,12 @@
 //! Writes under an idempotency key.
 
+use provesi_testkit::data::with;
 use std::sync::Arc;
 
 use provesi_core::{
     App, AppError, Caller, ClientChange, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, EntryKind,
-    EntryQuery, Expected, IdempotencyKey, OrderChange, OrderDraft, OrderListing, OrderRepository, OrderRepositoryExt,
-    OrderStatus, PageLimit, PageRequest, Refusal, StoreError,
+    EntryQuery, Expected, IdempotencyKey, OrderChange, OrderListing, OrderRepository, OrderRepositoryExt, OrderStatus,
+    PageLimit, PageRequest, Refusal, StoreError,
 };
 use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 
@@ -27,7 +28,7 @@ fn other_process(world: &World) -> (App, Faults) {
 }
 
 fn to(status: OrderStatus) -> OrderChange {
-    OrderChange { status: Some(status), ..OrderChange::default() }
+    OrderChange::builder().status(status).build()
 }
 
 async fn answers(world: &World) -> usize {
@@ -215,7 +216,7 @@ async fn a_client_is_changed_and_deleted_once_and_a_crash_in_between_is_told() {
     let world = World::new();
     let client = world.client("ana@example.com").await;
     world.order("A-1", Some(&client)).await;
-    let named = |name: &str| ClientChange { name: ClientName::parse(name).ok(), ..ClientChange::default() };
+    let named = |name: &str| ClientChange::builder().maybe_name(ClientName::parse(name).ok()).build();
     let edit = keyed(&world, "1", "edit");
     world.app.edit_client(&edit, client.id, &named("Bea"), ANY).await.unwrap();
     world.app.edit_client(&world.caller, client.id, &named("Clara"), ANY).await.unwrap();
@@ -240,7 +241,7 @@ async fn a_client_is_changed_and_deleted_once_and_a_crash_in_between_is_told() {
 async fn answers_are_kept_for_a_day() {
     let world = World::new();
     let caller = keyed(&world, "1", "create");
-    let draft = OrderDraft { client_id: None, ..order_draft("A-1", None) };
+    let draft = with(order_draft("A-1", None), |it| it.client_id = None);
     world.app.create_order(&caller, &draft).await.unwrap();
     world.clock.advance_millis(DAY - 1);
     assert_eq!(world.app.remove_expired_answers().await.unwrap(), 0);

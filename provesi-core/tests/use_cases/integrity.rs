@@ -133,7 +133,7 @@ async fn undo_leaves_orders_alone_that_changed_their_client_since() {
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
     let edit = async |order: &str, client| {
-        let change = OrderChange { client, ..OrderChange::default() };
+        let change = OrderChange::builder().client(client).build();
         world.app.edit_order(&world.caller, &number(order), &change, ANY).await.unwrap();
     };
     // One got another client. The other got one as well, and a person took that off it.
@@ -175,7 +175,7 @@ async fn undo_overwrites_no_change_that_is_made_beside_it() {
     let (world, ana, bea) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
-    let change = OrderChange { client: ClientChoice::Attach(bea.id.to_string()), ..OrderChange::default() };
+    let change = OrderChange::builder().client(ClientChoice::Attach(bea.id.to_string())).build();
     let done = undo_while(&world, (Call::Commit, 0), async {
         world.app.edit_order(&world.caller, &number("A-1"), &change, ANY).await.unwrap();
     });
@@ -215,7 +215,7 @@ async fn undo_survives_renumbered_and_deleted_orders() {
     let (world, ana, _) = with_a_dangling_client().await;
     sweep(&world, &ana).await;
     ClientRepositoryExt::insert(&world.store, &ana).await.unwrap();
-    let renumber = OrderChange { number: Some("Z-9".to_owned()), ..OrderChange::default() };
+    let renumber = OrderChange::builder().number("Z-9").build();
     world.app.edit_order(&world.caller, &number("A-1"), &renumber, ANY).await.unwrap();
     world.app.delete_order(&world.caller, &number("A-2"), ANY).await.unwrap();
     // The number belongs to another order now, whose events are its own.

@@ -8,7 +8,7 @@ use provesi_core::{
     OrderRow, OrderStatus, OrderView, PageLimit, PageRequest, Refusal, Rule, StatusFlow, Stored, Subject, SweptOrders,
     Version,
 };
-use provesi_testkit::data::{at, client_id, client_row, order_row};
+use provesi_testkit::data::{at, client_id, client_row, order_row, with};
 
 use crate::{ANY, World, draft, number, order_draft};
 
@@ -24,20 +24,19 @@ const NO_CLIENT: OrderId = OrderId::new(3);
 
 /// Orders, the latest change first, each with one fault; they name no client but that of [`NO_CLIENT`], which is none.
 fn orders() -> [(OrderRow, Invalid); 3] {
-    let row = |id: OrderId, number: &str| OrderRow {
-        updated_at: at(9 - id.get()),
-        ..order_row(id.get(), number, "received")
+    let row = |id: OrderId, number: &str| {
+        with(order_row(id.get(), number, "received"), |it| it.updated_at = at(9 - id.get()))
     };
     [
-        (OrderRow { status: "nonsense".to_owned(), ..row(NO_STATUS, "S-1") }, BAD_STATUS),
+        (with(row(NO_STATUS, "S-1"), |it| it.status = "nonsense".to_owned()), BAD_STATUS),
         (row(NO_NUMBER, "A-1\n"), BAD_NUMBER),
-        (OrderRow { client_id: Some("Ana".to_owned()), ..row(NO_CLIENT, "C-1") }, BAD_CLIENT),
+        (with(row(NO_CLIENT, "C-1"), |it| it.client_id = Some("Ana".to_owned())), BAD_CLIENT),
     ]
 }
 
 /// Clients in the order of their names, each with one fault.
 fn clients() -> [(ClientRow, Invalid); 2] {
-    let row = |number, name: &str, address: String| ClientRow { address: Some(address), ..client_row(number, name) };
+    let row = |number, name: &str, address: String| with(client_row(number, name), |it| it.address = Some(address));
     [(row(101, "  ", "Calle 1".to_owned()), BLANK_NAME), (row(102, "Bea", "x".repeat(1_001)), LONG_ADDRESS)]
 }
 
@@ -68,15 +67,15 @@ impl World {
 }
 
 fn to(status: OrderStatus) -> OrderChange {
-    OrderChange { status: Some(status), ..OrderChange::default() }
+    OrderChange::builder().status(status).build()
 }
 
 fn renumbered(number: &str) -> OrderChange {
-    OrderChange { number: Some(number.to_owned()), ..OrderChange::default() }
+    OrderChange::builder().number(number).build()
 }
 
 fn with_client(client: ClientChoice) -> OrderChange {
-    OrderChange { client, ..OrderChange::default() }
+    OrderChange::builder().client(client).build()
 }
 
 /// For each of [`orders`] a change that gives no value for what is wrong, and one that does.
@@ -132,7 +131,7 @@ async fn an_edit_that_leaves_the_fault_is_refused_and_changes_nothing() {
         assert_eq!(world.row(id).await, row);
     }
     // A right value beside a wrong one does not help either.
-    let both = OrderChange { number: Some("x y".to_owned()), ..to(OrderStatus::Packing) };
+    let both = with(to(OrderStatus::Packing), |it| it.number = Some("x y".to_owned()));
     let refused = world.edit(NO_STATUS, &both, ANY).await.unwrap_err();
     assert_eq!(refused.refusals(), [Refusal::Invalid(BAD_NUMBER)]);
     let no_reason = world.edit(NO_STATUS, &to(OrderStatus::Returned), ANY).await.unwrap_err();
@@ -141,7 +140,7 @@ async fn an_edit_that_leaves_the_fault_is_refused_and_changes_nothing() {
     assert_eq!(world.events().await, []);
 
     for (row, fault) in clients() {
-        let change = ClientChange { phone: Some(None), ..ClientChange::default() };
+        let change = ClientChange::builder().phone(None).build();
         let refused = world.app.edit_client(&world.caller, row.id, &change, ANY).await.unwrap_err();
         assert_eq!(refused.refusals(), [Refusal::Invalid(fault)]);
         assert_eq!(world.app.client(&world.caller, row.id).await.unwrap().row, row);
@@ -204,7 +203,7 @@ async fn a_stale_version_of_an_irregular_order_is_shown_what_is_there() {
     let world = world();
     let stale = Expected::Version(world.app.order(&world.caller, NO_STATUS).await.unwrap().order.version());
     // The other program writes again.
-    let changed = OrderRow { status: "otherwise".to_owned(), ..orders()[0].0.clone() };
+    let changed = with(orders()[0].0.clone(), |it| it.status = "otherwise".to_owned());
     world.store.plant_order(changed.clone());
     for refused in [
         world.edit(NO_STATUS, &to(OrderStatus::Packing), stale).await.map(drop),
@@ -221,7 +220,7 @@ async fn a_stale_version_of_an_irregular_order_is_shown_what_is_there() {
 async fn a_repair_obeys_the_rules_of_any_edit() {
     let world = world();
     world.order("B-1", None).await;
-    let taken = OrderChange { number: Some("b-1".to_owned()), ..to(OrderStatus::Packing) };
+    let taken = with(to(OrderStatus::Packing), |it| it.number = Some("b-1".to_owned()));
     let refused = world.edit(NO_STATUS, &taken, ANY).await.unwrap_err();
     assert_eq!(refused.refusals(), [Refusal::NumberTaken]);
     let unknown = with_client(ClientChoice::Attach(client_id(9).to_string()));
@@ -231,12 +230,12 @@ async fn a_repair_obeys_the_rules_of_any_edit() {
 
     // Any status may follow one that is none, whatever the flow.
     let app = world.app.clone().with_flow(StatusFlow::strict());
-    let returned = OrderChange { return_reason: Some("roto".to_owned()), ..to(OrderStatus::Returned) };
+    let returned = with(to(OrderStatus::Returned), |it| it.return_reason = Some("roto".to_owned()));
     let order = app.edit_order(&world.caller, NO_STATUS, &returned, ANY).await.unwrap().order.valid().unwrap();
     let info = order.return_info().unwrap();
     assert_eq!((info.reason.as_str(), info.returned_at), ("roto", order.updated_at));
     // From a status that is one, the flow holds: the number does not excuse it.
-    let jump = OrderChange { number: Some("A-1".to_owned()), ..to(OrderStatus::Shipped) };
+    let jump = with(to(OrderStatus::Shipped), |it| it.number = Some("A-1".to_owned()));
     let refused = app.edit_order(&world.caller, NO_NUMBER, &jump, ANY).await.unwrap_err();
     assert!(
         refused.refusals() == [Refusal::TransitionRefused { from: OrderStatus::Received, to: OrderStatus::Shipped }],
@@ -282,8 +281,7 @@ async fn an_irregular_client_has_orders_is_repaired_and_deleted() {
         let taken = world.app.create_client(&world.caller, draft(&row.email.to_uppercase())).await.unwrap_err();
         assert_eq!(taken.refusals(), [Refusal::EmailTaken]);
 
-        let change =
-            ClientChange { name: ClientName::parse("Reparada").ok(), address: Some(None), ..ClientChange::default() };
+        let change = ClientChange::builder().maybe_name(ClientName::parse("Reparada").ok()).address(None).build();
         let expected = Expected::Version(client.version());
         let repaired = world.app.edit_client(&world.caller, row.id, &change, expected).await.unwrap();
         assert!(repaired.updated_at > row.updated_at && repaired.created_at == row.created_at);
@@ -316,12 +314,13 @@ async fn irregular_orders_of_a_deleted_client_do_not_keep_the_others_from_losing
     // More than a page of them, before and after the others in the list.
     let later = provesi_core::Timestamp::from_micros(world.app.now().micros() + 1_000_000).unwrap();
     let rows = |range: std::ops::Range<i64>, updated_at| {
-        range.map(move |id| OrderRow {
-            id: OrderId::new(id),
-            number: format!("X {id}"),
-            client_id: Some(client.id.to_string()),
-            updated_at,
-            ..orders()[0].0.clone()
+        range.map(move |id| {
+            with(orders()[0].0.clone(), |it| {
+                it.id = OrderId::new(id);
+                it.number = format!("X {id}");
+                it.client_id = Some(client.id.to_string());
+                it.updated_at = updated_at;
+            })
         })
     };
     rows(100..2_300, later).chain(rows(3_000..3_010, at(0))).for_each(|row| world.store.plant_order(row));
@@ -376,8 +375,11 @@ async fn undo_leaves_an_order_alone_whose_client_a_repair_changed_since() {
     // The other program breaks both; of one a person says that it has no client.
     for (order, client_id) in [("A-1", Some("Ana".to_owned())), ("A-2", None)] {
         let row = world.app.order(&world.caller, number(order)).await.unwrap().order.row;
-        world.store.plant_order(OrderRow { client_id, status: "nonsense".to_owned(), ..row });
-        let repair = OrderChange { client: ClientChoice::Detach, ..to(OrderStatus::Packing) };
+        world.store.plant_order(with(row, |it| {
+            it.client_id = client_id;
+            it.status = "nonsense".to_owned();
+        }));
+        let repair = with(to(OrderStatus::Packing), |it| it.client = ClientChoice::Detach);
         world.app.edit_order(&world.caller, number(order), &repair, ANY).await.unwrap();
     }
     let counts = world.app.count_swept_orders().await.unwrap();

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, ClientLink, ClientListing, NewOrder, OrderDraft, OrderListing, OrderRepositoryExt, OrderState,
-    OrderStatus, OrderView, Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
+    App, AppError, ClientLink, ClientListing, OrderListing, OrderRepositoryExt, OrderState, OrderStatus, OrderView,
+    Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
 };
-use provesi_testkit::data::{at, client_id, new_order, stamp};
+use provesi_testkit::data::{at, client_id, new_order, stamp, with};
 use provesi_testkit::{Call, Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World};
@@ -92,7 +92,7 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
     for number in 0..MANY {
         world.client(&format!("ana-{number}@example.com")).await;
         let client = client_id(number + 1).to_string();
-        let draft = OrderDraft { client_id: Some(client), ..crate::order_draft(&format!("A-{number}"), None) };
+        let draft = with(crate::order_draft(&format!("A-{number}"), None), |it| it.client_id = Some(client));
         world.app.create_order(&world.caller, &draft).await.unwrap();
     }
     let (clients, client_calls) = FaultyStore::<MemoryStore>::new(world.store.clone());
@@ -114,7 +114,7 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
     assert_eq!(calls(), (vec![(Call::Count, 1)], vec![(Call::Page, 1)]));
     app.order(caller, &"A-1".parse().unwrap()).await.unwrap();
     assert_eq!(calls(), (vec![(Call::GetMany, 1)], vec![(Call::GetMany, 1)]));
-    let draft = OrderDraft { client_id: Some(client_id(1).to_string()), ..crate::order_draft("B-1", None) };
+    let draft = with(crate::order_draft("B-1", None), |it| it.client_id = Some(client_id(1).to_string()));
     app.create_order(caller, &draft).await.unwrap();
     assert_eq!(calls(), (vec![(Call::Commit, 1)], vec![(Call::GetMany, 1)]));
 }
@@ -125,11 +125,10 @@ async fn a_search_among_reasons_fills_its_pages_and_reads_no_reason_twice() {
     for n in 0..450 {
         world.clock.advance_millis(1);
         let reason = if n % 150 == 7 { "Llegó ROTO" } else { "otra talla" };
-        let draft = OrderDraft {
-            status: OrderStatus::Returned,
-            return_reason: Some(reason.to_owned()),
-            ..crate::order_draft(&format!("A-{n}"), None)
-        };
+        let draft = with(crate::order_draft(&format!("A-{n}"), None), |it| {
+            it.status = OrderStatus::Returned;
+            it.return_reason = Some(reason.to_owned());
+        });
         world.app.create_order(&world.caller, &draft).await.unwrap();
     }
     let (listing, roto) = (OrderListing::returns(), ReasonQuery::parse("llego roto").unwrap());
@@ -150,9 +149,11 @@ async fn a_search_among_reasons_fills_its_pages_and_reads_no_reason_twice() {
 #[tokio::test]
 async fn a_search_for_a_rare_reason_stops_early_and_goes_on() {
     let world = World::new();
-    let returned = |n: i64, reason: &str| NewOrder {
-        state: OrderState::new(OrderStatus::Returned, Some(ReturnReason::parse(reason).unwrap()), at(n)).unwrap(),
-        ..new_order(&format!("A-{n}"))
+    let returned = |n: i64, reason: &str| {
+        with(new_order(&format!("A-{n}")), |it| {
+            it.state =
+                OrderState::new(OrderStatus::Returned, Some(ReturnReason::parse(reason).unwrap()), at(n)).unwrap()
+        })
     };
     OrderRepositoryExt::insert(&world.store, &returned(0, "la aguja"), &stamp(0)).await.unwrap();
     for n in 1..=20_200 {

@@ -49,16 +49,15 @@ impl World {
 }
 
 fn draft(email: &str) -> ClientDraft {
-    ClientDraft { name: ClientName::parse("Ana").unwrap(), email: email.parse().unwrap(), phone: None, address: None }
+    ClientDraft::builder().name(ClientName::parse("Ana").unwrap()).email(email.parse().unwrap()).build()
 }
 
 fn order_draft(number: &str, client: Option<&Client>) -> OrderDraft {
-    OrderDraft {
-        number: number.to_owned(),
-        client_id: client.map(|client| client.id.to_string()),
-        status: OrderStatus::Received,
-        return_reason: None,
-    }
+    OrderDraft::builder()
+        .number(number)
+        .maybe_client_id(client.map(|client| client.id.to_string()))
+        .status(OrderStatus::Received)
+        .build()
 }
 
 fn number(text: &str) -> OrderNumber {

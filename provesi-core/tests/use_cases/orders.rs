@@ -1,3 +1,4 @@
+use provesi_testkit::data::with;
 use std::sync::Arc;
 
 use provesi_core::{
@@ -9,15 +10,15 @@ use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 use crate::{ANY, World, number, order_draft};
 
 fn to(status: OrderStatus) -> OrderChange {
-    OrderChange { status: Some(status), ..OrderChange::default() }
+    OrderChange::builder().status(status).build()
 }
 
 fn returned(reason: &str) -> OrderChange {
-    OrderChange { return_reason: Some(reason.to_owned()), ..to(OrderStatus::Returned) }
+    OrderChange::builder().status(OrderStatus::Returned).return_reason(reason).build()
 }
 
 fn attach(client: &Client) -> OrderChange {
-    OrderChange { client: ClientChoice::Attach(client.id.to_string()), ..OrderChange::default() }
+    OrderChange::builder().client(ClientChoice::Attach(client.id.to_string())).build()
 }
 
 /// The order of an answer, which is valid.
@@ -44,12 +45,12 @@ async fn every_fault_of_an_order_is_found() {
     let world = World::new();
     world.order("A-1", None).await;
     let refusals = async |number: &str, reason: Option<&str>, client: Option<&str>| {
-        let draft = OrderDraft {
-            number: number.to_owned(),
-            client_id: client.map(str::to_owned),
-            status: OrderStatus::Returned,
-            return_reason: reason.map(str::to_owned),
-        };
+        let draft = OrderDraft::builder()
+            .number(number)
+            .maybe_client_id(client.map(str::to_owned))
+            .status(OrderStatus::Returned)
+            .maybe_return_reason(reason.map(str::to_owned))
+            .build();
         world.app.create_order(&world.caller, &draft).await.unwrap_err().refusals().to_vec()
     };
     let nobody = Some(NOBODY);
@@ -62,18 +63,17 @@ async fn every_fault_of_an_order_is_found() {
     assert!(OrderRepositoryExt::find_by_number(&world.store, &number("a-2")).await.unwrap().is_none());
 
     world.order("B-1", None).await;
-    let change = OrderChange {
-        number: Some("a-1".to_owned()),
-        client: ClientChoice::Attach("abc".to_owned()),
-        ..to(OrderStatus::Returned)
-    };
+    let change = with(to(OrderStatus::Returned), |it| {
+        it.number = Some("a-1".to_owned());
+        it.client = ClientChoice::Attach("abc".to_owned());
+    });
     let edited = world.app.edit_order(&world.caller, &number("b-1"), &change, ANY).await.unwrap_err();
     assert_eq!(edited.refusals(), [ReasonRequired, UnknownClient, NumberTaken]);
     // A store that does not answer hides nothing of what is wrong anyway.
     let (clients, faults) = FaultyStore::new(world.store.clone());
     faults.arm(Call::GetMany, Fault::FailBefore, 1);
     let app = App::new(Arc::new(clients), Arc::new(world.store.clone()));
-    let attached = OrderChange { client: ClientChoice::Attach(NOBODY.to_owned()), ..to(OrderStatus::Returned) };
+    let attached = with(to(OrderStatus::Returned), |it| it.client = ClientChoice::Attach(NOBODY.to_owned()));
     let edited = app.edit_order(&world.caller, &number("b-1"), &attached, ANY).await.unwrap_err();
     assert_eq!(edited.refusals(), [ReasonRequired]);
 }
@@ -87,11 +87,11 @@ async fn a_return_needs_a_reason_whichever_way_it_comes() {
     assert_eq!(edit(&returned(" \n")).await.unwrap_err().refusals(), [Refusal::ReasonRequired]);
     let first = order_of(edit(&returned("roto")).await);
     world.clock.advance_millis(5_000);
-    let reason = OrderChange { return_reason: Some("mojado".to_owned()), ..OrderChange::default() };
+    let reason = OrderChange::builder().return_reason("mojado").build();
     let second = order_of(edit(&reason).await);
     let info = second.return_info().unwrap();
     assert_eq!((info.reason.as_str(), info.returned_at), ("mojado", first.return_info().unwrap().returned_at));
-    let blank = OrderChange { return_reason: Some(String::new()), ..OrderChange::default() };
+    let blank = OrderChange::builder().return_reason(String::new()).build();
     assert_eq!(edit(&blank).await.unwrap_err().refusals(), [Refusal::ReasonRequired]);
     assert_eq!(order_of(edit(&to(OrderStatus::Packing)).await).return_info(), None);
     // A reason beside any other status is not kept.
@@ -225,8 +225,8 @@ async fn one_instant_is_told_of_a_change_by_the_order_and_its_event() {
 
 #[test]
 fn what_a_caller_wrote_as_a_reason_is_not_shown_by_debug() {
-    let draft = OrderDraft { return_reason: Some("secreto".to_owned()), ..order_draft("A-1", None) };
-    let change = OrderChange { return_reason: draft.return_reason.clone(), ..OrderChange::default() };
+    let draft = with(order_draft("A-1", None), |it| it.return_reason = Some("secreto".to_owned()));
+    let change = OrderChange::builder().maybe_return_reason(draft.return_reason.clone()).build();
     assert!(!format!("{draft:?} {change:?}").contains("secreto"));
 }
 

@@ -20,7 +20,15 @@ impl From<ClientRecord> for ClientRow {
     fn from(record: ClientRecord) -> Self {
         let ClientRecord { id, name, email, phone, address, created_at, updated_at } = record;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
-        Self { id, name, email, phone: given(phone), address: given(address), created_at, updated_at }
+        ClientRow::builder()
+            .id(id)
+            .name(name)
+            .email(email)
+            .maybe_phone(given(phone))
+            .maybe_address(given(address))
+            .created_at(created_at)
+            .updated_at(updated_at)
+            .build()
     }
 }
 
@@ -40,16 +48,16 @@ pub(super) struct OrderRecord {
 
 impl From<OrderRecord> for OrderRow {
     fn from(record: OrderRecord) -> Self {
-        Self {
-            id: OrderId::new(record.id),
-            number: record.order_number,
-            client_id: record.client_id,
-            status: record.status,
-            return_reason: record.return_reason,
-            returned_at: record.returned_at.and_then(|at| at.parse().ok()),
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
+        OrderRow::builder()
+            .id(OrderId::new(record.id))
+            .number(record.order_number)
+            .maybe_client_id(record.client_id)
+            .status(record.status)
+            .maybe_return_reason(record.return_reason)
+            .maybe_returned_at(record.returned_at.and_then(|at| at.parse().ok()))
+            .created_at(record.created_at)
+            .updated_at(record.updated_at)
+            .build()
     }
 }
 

@@ -50,6 +50,6 @@ impl FromFields for ClientDraft {
         let email = fields.required_as(Field::Email, Email::parse);
         let phone = fields.optional_as(Field::Phone, Phone::parse_optional).flatten();
         let address = fields.optional_as(Field::Address, Address::parse_optional).flatten();
-        Some(Self { name: name?, email: email?, phone, address })
+        Some(ClientDraft::builder().name(name?).email(email?).maybe_phone(phone).maybe_address(address).build())
     }
 }

@@ -61,11 +61,13 @@ pub(crate) async fn update(
 
 impl FromFields for ClientChange {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(Self {
-            name: fields.optional_as(Field::Name, ClientName::parse),
-            email: fields.optional_as(Field::Email, Email::parse),
-            phone: fields.optional_as(Field::Phone, Phone::parse_optional),
-            address: fields.optional_as(Field::Address, Address::parse_optional),
-        })
+        Some(
+            ClientChange::builder()
+                .maybe_name(fields.optional_as(Field::Name, ClientName::parse))
+                .maybe_email(fields.optional_as(Field::Email, Email::parse))
+                .maybe_phone(fields.optional_as(Field::Phone, Phone::parse_optional))
+                .maybe_address(fields.optional_as(Field::Address, Address::parse_optional))
+                .build(),
+        )
     }
 }

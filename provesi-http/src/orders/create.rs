@@ -52,7 +52,14 @@ impl FromFields for OrderDraft {
         let client_id = fields.optional_text(Field::ClientId).filter(|id| !id.is_empty()).map(str::to_owned);
         let status = fields.optional_status().unwrap_or(OrderStatus::Received);
         let return_reason = reason(fields);
-        Some(Self { number: number?, client_id, status, return_reason })
+        Some(
+            OrderDraft::builder()
+                .number(number?)
+                .maybe_client_id(client_id)
+                .status(status)
+                .maybe_return_reason(return_reason)
+                .build(),
+        )
     }
 }
 

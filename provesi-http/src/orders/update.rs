@@ -83,6 +83,13 @@ impl FromFields for OrderChange {
         };
         let status = fields.optional_status();
         let return_reason = reason(fields);
-        Some(Self { number, client, status, return_reason })
+        Some(
+            OrderChange::builder()
+                .maybe_number(number)
+                .client(client)
+                .maybe_status(status)
+                .maybe_return_reason(return_reason)
+                .build(),
+        )
     }
 }

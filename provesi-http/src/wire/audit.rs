@@ -43,7 +43,7 @@ pub(crate) struct AuditBody<'a> {
 }
 
 impl<'a> AuditBody<'a> {
-    pub(crate) fn of(StoredAudit { sequence, record, hash }: &'a StoredAudit) -> Self {
+    pub(crate) fn of(StoredAudit { sequence, record, hash, .. }: &'a StoredAudit) -> Self {
         Self {
             sequence: *sequence,
             at: record.at,

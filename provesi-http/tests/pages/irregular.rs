@@ -1,7 +1,7 @@
 //! Records that another program wrote against the rules: marked, and repaired or deleted from their pages.
 
 use provesi_core::{ClientRow, OrderRow};
-use provesi_testkit::data::{client_row, order_row};
+use provesi_testkit::data::{client_row, order_row, with};
 use serde_json::json;
 
 use crate::support::Bench;
@@ -9,11 +9,11 @@ use crate::support::Bench;
 const ID: &str = "000000000000000000000007";
 
 fn order(id: i64, number: &str, status: &str, client: Option<&str>) -> OrderRow {
-    OrderRow { client_id: client.map(str::to_owned), ..order_row(id, number, status) }
+    with(order_row(id, number, status), |it| it.client_id = client.map(str::to_owned))
 }
 
 fn client(name: &str, address: &str) -> ClientRow {
-    ClientRow { address: Some(address.to_owned()), ..client_row(7, name) }
+    with(client_row(7, name), |it| it.address = Some(address.to_owned()))
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ async fn an_edit_of_something_else_keeps_a_reason_that_is_longer_than_one_may_be
     let long = "Llegó roto. ".repeat(400);
     let info = ReturnInfo { reason: ReturnReason::restore(long.as_str()).unwrap(), returned_at: at };
     let state = OrderState::restore(OrderStatus::Returned, Some(info));
-    let order = NewOrder { number: "A-1".parse().unwrap(), client_id: None, state, created_at: at, updated_at: at };
+    let order = NewOrder::builder().number("A-1".parse().unwrap()).state(state).created_at(at).updated_at(at).build();
     let stamp = Stamp { at, actor: Actor::Anonymous, address: None };
     bench.app.orders().insert(&order, &stamp).await.unwrap();
     let browser = bench.browser();

@@ -8,13 +8,12 @@ use crate::support::Bench;
 async fn returned(bench: &Bench, number: &str, at: &str, reason: &str) {
     let at: Timestamp = at.parse().unwrap();
     let info = ReturnInfo { reason: ReturnReason::parse(reason).unwrap(), returned_at: at };
-    let order = NewOrder {
-        number: number.parse().unwrap(),
-        client_id: None,
-        state: OrderState::restore(OrderStatus::Returned, Some(info)),
-        created_at: at,
-        updated_at: at,
-    };
+    let order = NewOrder::builder()
+        .number(number.parse().unwrap())
+        .state(OrderState::restore(OrderStatus::Returned, Some(info)))
+        .created_at(at)
+        .updated_at(at)
+        .build();
     let stamp = Stamp { at, actor: provesi_core::Actor::Anonymous, address: None };
     bench.app.orders().insert(&order, &stamp).await.unwrap();
 }

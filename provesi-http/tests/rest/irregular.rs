@@ -2,7 +2,7 @@
 //! deleted like any other.
 
 use provesi_core::{ClientRow, OrderRow, Timestamp};
-use provesi_testkit::data::{client_row, order_row};
+use provesi_testkit::data::{client_row, order_row, with};
 use serde_json::json;
 
 use crate::support::Bench;
@@ -10,11 +10,11 @@ use crate::support::Bench;
 const ID: &str = "000000000000000000000007";
 
 fn order(id: i64, number: &str, status: &str, client: Option<&str>) -> OrderRow {
-    OrderRow { client_id: client.map(str::to_owned), ..order_row(id, number, status) }
+    with(order_row(id, number, status), |it| it.client_id = client.map(str::to_owned))
 }
 
 fn client(name: &str, address: &str) -> ClientRow {
-    ClientRow { address: Some(address.to_owned()), ..client_row(7, name) }
+    with(client_row(7, name), |it| it.address = Some(address.to_owned()))
 }
 
 #[tokio::test]
@@ -65,7 +65,10 @@ async fn the_reason_of_a_return_outlives_a_status_that_is_misspelt() {
     let reason = Some("Llegó roto".to_owned());
     for (id, body, kept) in [(1, json!({"status": "returned"}), true), (2, json!({"status": "packing"}), false)] {
         let row = order(id, &format!("A-{id}"), "Returned", None);
-        bench.memory.plant_order(OrderRow { return_reason: reason.clone(), returned_at, ..row });
+        bench.memory.plant_order(with(row, |it| {
+            it.return_reason = reason.clone();
+            it.returned_at = returned_at;
+        }));
         let path = format!("/api/orders/A-{id}");
         let before = bench.get(&path).await.json()["data"].clone();
         assert_eq!((&before["return_reason"], before["returned_at"].is_string()), (&json!(reason), true));

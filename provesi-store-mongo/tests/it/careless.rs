@@ -6,7 +6,7 @@ use provesi_core::{
     Address, Client, ClientKey, ClientListing, ClientName, ClientRepository, ClientRepositoryExt, ClientRow,
     ClientWrite, EmailFault, Expected, Field, Invalid, PageLimit, PageRequest, Phone, Rule, StoreError,
 };
-use provesi_testkit::data::record;
+use provesi_testkit::data::{record, with};
 
 use crate::common::{Fixture, at, client, date, filter, mongoengine, object_id};
 
@@ -28,7 +28,7 @@ async fn a_document_of_mongoengine_is_read_as_it_is_and_written_back_in_its_fiel
     assert_eq!(read.address.as_ref().map(Address::as_str), Some("Cra 7 # 1-23"));
     assert_eq!((read.created_at, read.updated_at), (at(0), at(0)));
 
-    let changed = Client { name: ClientName::parse("Bea").unwrap(), ..read.clone() };
+    let changed = with(read.clone(), |it| it.name = ClientName::parse("Bea").unwrap());
     store.update(&changed, read.version().into(), at(5)).await.unwrap();
     let mut expected = before;
     expected.insert("name", "Bea");
@@ -39,15 +39,18 @@ async fn a_document_of_mongoengine_is_read_as_it_is_and_written_back_in_its_fiel
 #[tokio::test]
 async fn a_client_is_kept_in_the_fields_that_mongoengine_knows_and_in_no_other() {
     let fixture = Fixture::new().await;
-    let whole = Client { phone: Phone::parse_optional("300").unwrap(), ..client(1) };
-    let whole = Client { address: Address::parse_optional("Cra 7").unwrap(), ..whole };
+    let whole = with(client(1), |it| it.phone = Phone::parse_optional("300").unwrap());
+    let whole = with(whole, |it| it.address = Address::parse_optional("Cra 7").unwrap());
     fixture.store.insert(&whole).await.unwrap();
     let fields: Vec<String> = fixture.document(whole.id).await.keys().cloned().collect();
     assert_eq!(fields, ["_id", "name", "email", "phone", "address", "created_at", "updated_at"]);
 
     // What is not there is not there, as where MongoEngine saves `None`: neither null nor blank.
     fixture.store.insert(&client(2)).await.unwrap();
-    let cleared = Client { phone: None, address: None, ..whole };
+    let cleared = with(whole, |it| {
+        it.phone = None;
+        it.address = None;
+    });
     fixture.store.update(&cleared, Expected::Any, at(5)).await.unwrap();
     for id in [client(1).id, client(2).id] {
         let fields: Vec<String> = fixture.document(id).await.keys().cloned().collect();
@@ -70,7 +73,7 @@ async fn a_phone_or_address_that_is_missing_null_or_blank_is_none_and_can_be_set
         // Nothing is nothing: no change, nothing written.
         assert_eq!(fixture.store.update(&read, Expected::Any, at(5)).await.unwrap(), read);
         assert_eq!(fixture.document(read.id).await, document);
-        let changed = Client { phone: Phone::parse_optional("300").unwrap(), ..read };
+        let changed = with(read, |it| it.phone = Phone::parse_optional("300").unwrap());
         let changed = fixture.store.update(&changed, Expected::Any, at(6)).await.unwrap();
         assert_eq!(fixture.store.get(changed.id).await.unwrap(), Some(changed));
     }
@@ -84,7 +87,10 @@ async fn fields_that_nobody_knows_stay_and_are_no_fault() {
     document.insert("loyalty", doc! { "points": 7 });
     fixture.raw().insert_one(&document).await.unwrap();
     let read = fixture.store.get(client(1).id).await.unwrap().unwrap();
-    let changed = Client { name: ClientName::parse("Bea").unwrap(), phone: None, ..read };
+    let changed = with(read, |it| {
+        it.name = ClientName::parse("Bea").unwrap();
+        it.phone = None;
+    });
     fixture.store.update(&changed, Expected::Any, at(5)).await.unwrap();
     assert_eq!(fixture.document(changed.id).await.get_document("loyalty").unwrap(), &doc! { "points": 7 });
 }
@@ -95,7 +101,7 @@ async fn an_address_in_upper_case_is_found_and_taken() {
     fixture.raw().insert_one(mongoengine(1, "ANA@EXAMPLE.COM")).await.unwrap();
     let found = fixture.store.find_by_email(&"ana@example.com".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.email.as_str(), "ANA@example.com");
-    let taken = Client { email: found.email.clone(), ..client(2) };
+    let taken = with(client(2), |it| it.email = found.email.clone());
     assert!(matches!(fixture.store.insert(&taken).await, Err(StoreError::AlreadyExists { .. })));
     // The domain is read in lower case; that alone is no change.
     fixture.store.update(&found, found.version().into(), at(5)).await.unwrap();
@@ -231,7 +237,7 @@ async fn a_row_has_the_texts_as_they_are_stored() {
     assert_eq!((row.name.as_str(), row.email.as_str()), ("  ", "ANA@EXAMPLE.COM"));
     assert_eq!((row.phone.as_deref(), row.address.as_deref()), (Some(""), None));
     // The store does not check the rules: an irregular row can be repaired.
-    let repaired = Client { updated_at: at(1), ..client(1) };
+    let repaired = with(client(1), |it| it.updated_at = at(1));
     let repair = ClientWrite::Replace { before: row.clone(), after: repaired.clone() };
     fixture.store.commit_one(repair.clone()).await.unwrap();
     assert_eq!(fixture.store.get(client(1).id).await.unwrap(), Some(repaired));
@@ -261,7 +267,7 @@ async fn a_foreign_write_that_keeps_updated_at_is_a_version_conflict() {
         };
         fixture.raw().update_one(doc! { "_id": object_id(id) }, change).await.unwrap();
         let changed = fixture.document(id).await;
-        let content = Client { name: ClientName::parse("Cleo").unwrap(), ..record(&before) };
+        let content = with(record(&before), |it| it.name = ClientName::parse("Cleo").unwrap());
         let after = before.with_content(content.clone(), at(5)).unwrap();
         for refused in [
             fixture.store.commit_one(ClientWrite::replace(before.clone(), after)).await,
@@ -298,7 +304,7 @@ async fn a_change_beside_ours_is_noticed() {
     let same: Document = doc! { "_id": object_id(read.id) };
     let save = doc! { "$set": { "phone": "3001234567", "updated_at": date(at(1)) } };
     fixture.raw().update_one(same, save).await.unwrap();
-    let changed = Client { name: ClientName::parse("Bea").unwrap(), ..read.clone() };
+    let changed = with(read.clone(), |it| it.name = ClientName::parse("Bea").unwrap());
     let refused = fixture.store.update(&changed, read.version().into(), at(5)).await;
     assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
     let refused = fixture.store.delete(read.id, read.version().into()).await;

@@ -83,12 +83,11 @@ async fn every_search_is_the_list_of_the_domain_from_any_place_in_any_steps() {
         let clients: Vec<Client> = (0_u8..)
             .zip(people)
             .filter_map(|(n, (name, local, phone))| {
-                Some(Client {
-                    name: ClientName::parse(name).ok()?,
-                    email: format!("{local}{n}@x.co").parse().ok()?,
-                    phone: Phone::parse_optional(phone.unwrap_or_default()).unwrap(),
-                    ..client(n.wrapping_mul(89))
-                })
+                let mut client = client(n.wrapping_mul(89));
+                client.name = ClientName::parse(name).ok()?;
+                client.email = format!("{local}{n}@x.co").parse().ok()?;
+                client.phone = Phone::parse_optional(phone.unwrap_or_default()).unwrap();
+                Some(client)
             })
             .collect();
         keep(&fixture, &clients).await;
@@ -128,12 +127,11 @@ async fn many(fixture: &Fixture) -> Vec<Client> {
             let mut id = [7; 12];
             id[..4].copy_from_slice(&n.wrapping_mul(2_654_435_761).to_be_bytes());
             let initial = ["Ñ", "c", "E", "V"][n as usize % 4];
-            Client {
-                id: provesi_core::ClientId::from_bytes(id),
-                name: ClientName::parse(format!("{initial} {n}")).unwrap(),
-                email: format!("{}ventas{n}@x.co", if n < 50 { "c" } else { "" }).parse().unwrap(),
-                ..client(0)
-            }
+            let mut client = client(0);
+            client.id = provesi_core::ClientId::from_bytes(id);
+            client.name = ClientName::parse(format!("{initial} {n}")).unwrap();
+            client.email = format!("{}ventas{n}@x.co", if n < 50 { "c" } else { "" }).parse().unwrap();
+            client
         })
         .collect();
     keep(fixture, &clients).await;

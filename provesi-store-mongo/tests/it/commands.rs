@@ -1,5 +1,6 @@
 //! What is sent to the server: as little as there can be, and as durably as the crate's page says.
 
+use provesi_testkit::data::with;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ReadConcern, WriteConcern};
 use provesi_core::{
-    AuditChain, AuditStore, AuditStoreExt, Client, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository,
+    AuditChain, AuditStore, AuditStoreExt, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository,
     ClientRepositoryExt, Expected, PageLimit, PageRequest,
 };
 use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
@@ -71,7 +72,7 @@ async fn a_call_is_one_command_and_a_change_one_more() {
     assert!(sent.names().is_empty());
     store.update(&kept, Expected::Any, at(5)).await.unwrap();
     assert_eq!(sent.names(), ["find"], "nothing is written where nothing changes");
-    let changed = Client { email: "b@x.co".parse().unwrap(), ..kept.clone() };
+    let changed = with(kept.clone(), |it| it.email = "b@x.co".parse().unwrap());
     let changed = store.update(&changed, kept.version().into(), at(5)).await.unwrap();
     assert_eq!(sent.names(), ["find", "findAndModify"]);
     store.delete(changed.id, changed.version().into()).await.unwrap();
@@ -174,7 +175,7 @@ async fn reads_and_writes_are_of_a_majority_whatever_the_client_is_set_to() {
     let fixture = Fixture::new().await;
     let (store, sent) = watched(&fixture).await;
     let kept = store.insert(&client(1)).await.unwrap();
-    let changed = Client { email: "b@x.co".parse().unwrap(), ..kept };
+    let changed = with(kept, |it| it.email = "b@x.co".parse().unwrap());
     store.update(&changed, Expected::Any, at(5)).await.unwrap();
     store.delete(changed.id, Expected::Any).await.unwrap();
     store.page(&ClientListing::default(), &PageRequest::first(PageLimit::MAX)).await.unwrap();
@@ -221,7 +222,7 @@ async fn writes_wait_for_a_majority_no_longer_than_the_stores_time_limit() {
     let limit = Duration::from_millis(1_900);
     let store = MongoStore::new(&database).with_time_limit(limit);
     let kept = store.insert(&client(1)).await.unwrap();
-    let changed = Client { email: "b@x.co".parse().unwrap(), ..kept };
+    let changed = with(kept, |it| it.email = "b@x.co".parse().unwrap());
     store.update(&changed, Expected::Any, at(5)).await.unwrap();
     store.delete(changed.id, Expected::Any).await.unwrap();
     let audit = MongoAudit::new(&database).with_time_limit(limit);

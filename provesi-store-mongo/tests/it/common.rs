@@ -67,15 +67,13 @@ pub(crate) fn date(at: Timestamp) -> DateTime {
 }
 
 pub(crate) fn client(n: u8) -> Client {
-    Client {
-        id: ClientId::from_bytes([n; 12]),
-        name: provesi_core::ClientName::parse(format!("Ana {n:03}")).unwrap(),
-        email: format!("Ana{n}@ejemplo.co").parse().unwrap(),
-        phone: None,
-        address: None,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    Client::builder()
+        .id(ClientId::from_bytes([n; 12]))
+        .name(provesi_core::ClientName::parse(format!("Ana {n:03}")).unwrap())
+        .email(format!("Ana{n}@ejemplo.co").parse().unwrap())
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 /// A document as MongoEngine writes it.

@@ -1,5 +1,6 @@
 //! The order of names, by the server's collation or by code point.
 
+use provesi_testkit::data::with;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -62,7 +63,7 @@ async fn keep(fixture: &Fixture) -> Vec<Client> {
     let mut clients = Vec::new();
     for (n, name) in (0_u8..).zip(NAMES.into_iter().chain(NAMES)) {
         // The ids go another way than the names.
-        let named = Client { name: ClientName::parse(name).unwrap(), ..client(n.wrapping_mul(89)) };
+        let named = with(client(n.wrapping_mul(89)), |it| it.name = ClientName::parse(name).unwrap());
         fixture.store.insert(&named).await.unwrap();
         clients.push(named);
     }

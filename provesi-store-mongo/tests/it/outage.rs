@@ -1,12 +1,13 @@
 //! A server that is gone, or hangs, and comes back: a proxy in front of the real one.
 
+use provesi_testkit::data::with;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mongodb::options::{ClientOptions, ServerAddress};
 use provesi_core::{
-    Client, ClientFilter, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, ClientWrite, Expected,
-    PageLimit, PageRequest, StoreError,
+    ClientFilter, ClientListing, ClientRepository, ClientRepositoryExt, ClientRow, ClientWrite, Expected, PageLimit,
+    PageRequest, StoreError,
 };
 use provesi_store_mongo::{MongoStore, client_options};
 use tokio::net::{TcpListener, TcpStream};
@@ -112,11 +113,16 @@ async fn comes_back_from(state: State) {
     let (proxy, store) = proxied(&fixture).await;
     let kept = store.insert(&client(1)).await.unwrap();
     let (ids, another) = ([kept.id], client(2));
-    let changed = Client { id: kept.id, ..client(3) };
+    let changed = with(client(3), |it| it.id = kept.id);
     let before = ClientRow::from(&kept);
     let writes = [
-        ClientWrite::Replace { before: before.clone(), after: Client { updated_at: at(5), ..changed.clone() } },
-        ClientWrite::Delete { before: ClientRow { id: another.id, email: "x@x.co".to_owned(), ..before } },
+        ClientWrite::Replace { before: before.clone(), after: with(changed.clone(), |it| it.updated_at = at(5)) },
+        ClientWrite::Delete {
+            before: with(before, |it| {
+                it.id = another.id;
+                it.email = "x@x.co".to_owned();
+            }),
+        },
     ];
     for round in 0..2 {
         proxy.becomes(state);

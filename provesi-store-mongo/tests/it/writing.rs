@@ -1,5 +1,6 @@
 //! Two stores at once, and refusals.
 
+use provesi_testkit::data::with;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::doc;
@@ -12,7 +13,7 @@ use provesi_store_mongo::MongoStore;
 use crate::common::{Fixture, at, client};
 
 fn named(client: &Client, name: &str) -> Client {
-    Client { name: ClientName::parse(name).unwrap(), ..client.clone() }
+    with(client.clone(), |it| it.name = ClientName::parse(name).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,10 +64,10 @@ async fn writes_that_concern_the_same_client_or_address_keep_their_order() {
         for n in 0..20 {
             // Writes without order, between those with one.
             writes.push(ClientWrite::Insert(client(100 + n)));
-            let inserted = Client { email: emails[usize::from(n) % 2].clone(), ..client(n) };
+            let inserted = with(client(n), |it| it.email = emails[usize::from(n) % 2].clone());
             let before = ClientRow::from(&inserted);
             writes.push(ClientWrite::Insert(inserted));
-            let after = Client { updated_at: at(1), ..client(n) };
+            let after = with(client(n), |it| it.updated_at = at(1));
             writes.push(match n % 3 {
                 0 => ClientWrite::Delete { before },
                 _ => ClientWrite::Replace { before, after },
@@ -109,9 +110,9 @@ async fn what_is_taken_is_named_and_nobody_is_quoted() {
     store.insert(&client(1)).await.unwrap();
     store.insert(&client(2)).await.unwrap();
     let email: Email = "ANA1@ejemplo.co".parse().unwrap();
-    let same_email = Client { email, ..client(3) };
-    let same_id = Client { id: client(1).id, ..client(3) };
-    let moved = Client { email: same_email.email.clone(), ..client(2) };
+    let same_email = with(client(3), |it| it.email = email);
+    let same_id = with(client(3), |it| it.id = client(1).id);
+    let moved = with(client(2), |it| it.email = same_email.email.clone());
     for (refused, expected) in [
         (store.insert(&same_email).await, UniqueField::Email),
         (store.insert(&same_id).await, UniqueField::ClientId),
@@ -147,10 +148,10 @@ async fn an_address_that_only_the_collation_holds_to_be_another_s_is_nobody_s() 
     let fixture = Fixture::new().await;
     // A final sigma is no sigma's letter case to the domain, and one to every collation, the stand-in's too.
     let (middle, last): (Email, Email) = ("οσο@example.com".parse().unwrap(), "οςο@example.com".parse().unwrap());
-    fixture.store.insert(&Client { email: middle.clone(), ..client(1) }).await.unwrap();
+    fixture.store.insert(&with(client(1), |it| it.email = middle.clone())).await.unwrap();
     assert_eq!(fixture.store.find_by_email(&last).await.unwrap(), None);
     assert!(fixture.store.find_by_email(&middle).await.unwrap().is_some());
-    let refused = fixture.store.insert(&Client { email: last, ..client(2) }).await;
+    let refused = fixture.store.insert(&with(client(2), |it| it.email = last)).await;
     assert!(matches!(refused, Err(StoreError::AlreadyExists { field: UniqueField::Email })), "{refused:?}");
 }
 

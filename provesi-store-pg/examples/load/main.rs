@@ -36,7 +36,13 @@ fn order(n: u64) -> Result<(NewOrder, Stamp), Failure> {
     let status = OrderStatus::ALL[usize::try_from(n % 7)?];
     let state = OrderState::new(status, Some(ReturnReason::parse("Caja rota")?), at)?;
     let client_id = Some(client_id(n.wrapping_mul(7919) % 1_000));
-    let order = NewOrder { number: format!("New-{n:07}").parse()?, client_id, state, created_at: at, updated_at: at };
+    let order = NewOrder::builder()
+        .number(format!("New-{n:07}").parse()?)
+        .maybe_client_id(client_id)
+        .state(state)
+        .created_at(at)
+        .updated_at(at)
+        .build();
     Ok((order, Stamp { at, actor: Actor::Anonymous, address: None }))
 }
 

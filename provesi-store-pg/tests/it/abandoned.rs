@@ -1,5 +1,6 @@
 //! Calls that do not run to completion: what they leave in the database, on their connection, and what is said of them.
 
+use provesi_testkit::data::with;
 use std::time::{Duration, Instant};
 
 use provesi_core::{Expected, Order, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError};
@@ -29,7 +30,7 @@ async fn a_handler_that_is_dropped_in_a_transaction_leaves_no_row_lock() {
         let made = insert(&store, number).await;
         let handler = async {
             let (transaction, inside) = begin(&store).await.unwrap();
-            let renamed = Order { number: format!("{number}-2").parse().unwrap(), ..made.clone() };
+            let renamed = with(made.clone(), |it| it.number = format!("{number}-2").parse().unwrap());
             OrderRepositoryExt::update(&inside, &renamed, Expected::Any, &stamp(2)).await.unwrap();
             if number == "B" {
                 // Dropped in the middle of a statement.

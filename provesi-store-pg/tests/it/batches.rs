@@ -8,7 +8,7 @@ use provesi_core::{
     PageLimit, StoreAdmin, StoreError, Stored,
 };
 use provesi_store_pg::PgStore;
-use provesi_testkit::data::record;
+use provesi_testkit::data::{record, with};
 use provesi_testkit::servers::Statements;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -23,12 +23,12 @@ fn insert(number: &str) -> OrderWrite {
 }
 
 fn in_status(before: &Stored<Order>, status: OrderStatus) -> OrderWrite {
-    let content = Order { state: OrderState::new(status, None, stamp(2).at).unwrap(), ..record(before) };
+    let content = with(record(before), |it| it.state = OrderState::new(status, None, stamp(2).at).unwrap());
     OrderWrite::replace(before.clone(), before.with_content(content, stamp(2).at).unwrap(), stamp(2))
 }
 
 fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
-    let content = Order { number: number.parse().unwrap(), ..record(before) };
+    let content = with(record(before), |it| it.number = number.parse().unwrap());
     OrderWrite::replace(before.clone(), before.with_content(content, stamp(2).at).unwrap(), stamp(2))
 }
 

@@ -8,6 +8,7 @@ use provesi_core::{
     Timestamp, name_key,
 };
 use provesi_store_pg::PgStore;
+use provesi_testkit::data::with;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use crate::common::{Fixture, at, client, client_id, order, stamp};
@@ -72,7 +73,7 @@ async fn what_the_python_system_leaves_is_read_as_what_it_means() {
     assert_eq!(micros.created_at.to_string(), "2026-01-02T03:04:05.678901Z");
     assert_eq!(micros.updated_at.to_string(), "2026-01-02T08:04:05.678901Z");
     let near: Timestamp = "2026-01-02T08:04:05.678Z".parse().unwrap();
-    let stale = Order { updated_at: near, ..micros.clone() }.version().into();
+    let stale = with(micros.clone(), |it| it.updated_at = near).version().into();
     let refused = OrderRepositoryExt::delete(store, micros.id, stale, &stamp(1)).await;
     assert!(matches!(refused, Err(StoreError::VersionConflict)));
     for number in ["left-over", "no-reason", "blank", "no-date"] {
@@ -107,7 +108,7 @@ async fn what_the_python_system_leaves_is_read_as_what_it_means() {
     assert_eq!(find(store, "upper").await.client_id, None);
     // What was left over is gone with the next change.
     let left = find(store, "left-over").await;
-    let changed = Order { number: "Changed".parse().unwrap(), ..left };
+    let changed = with(left, |it| it.number = "Changed".parse().unwrap());
     OrderRepositoryExt::update(store, &changed, Expected::Any, &stamp(1)).await.unwrap();
     let reasons: i64 =
         sqlx::query_scalar("SELECT count(return_reason) FROM orders_order WHERE order_number = 'Changed'")
@@ -207,7 +208,7 @@ async fn a_reason_that_is_longer_than_ours_may_be_is_shown_and_kept() {
         let listing = OrderListing { sort, ..OrderListing::default() };
         assert_eq!(listed(store, &listing).await, [OrderRow::from(&order)]);
     }
-    let moved = Order { client_id: Some(client_id(3)), ..order.clone() };
+    let moved = with(order.clone(), |it| it.client_id = Some(client_id(3)));
     let moved = OrderRepositoryExt::update(store, &moved, order.version().into(), &stamp(1)).await.unwrap();
     assert_eq!(moved.return_info(), order.return_info());
     let deleted = OrderRepositoryExt::delete(store, order.id, moved.version().into(), &stamp(2)).await.unwrap();

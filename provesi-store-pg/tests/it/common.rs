@@ -117,25 +117,23 @@ pub(crate) fn client_id(n: u8) -> ClientId {
 }
 
 pub(crate) fn order(number: &str, status: OrderStatus) -> NewOrder {
-    NewOrder {
-        number: number.parse().unwrap(),
-        client_id: Some(client_id(7)),
-        state: OrderState::new(status, ReturnReason::parse("Caja rota").ok(), at(0)).unwrap(),
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    NewOrder::builder()
+        .number(number.parse().unwrap())
+        .client_id(client_id(7))
+        .state(OrderState::new(status, ReturnReason::parse("Caja rota").ok(), at(0)).unwrap())
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 pub(crate) fn client(n: u8) -> Client {
-    Client {
-        id: client_id(n),
-        name: ClientName::parse(format!("Ana {n}")).unwrap(),
-        email: format!("Ana{n}@ejemplo.co").parse().unwrap(),
-        phone: None,
-        address: None,
-        created_at: at(0),
-        updated_at: at(0),
-    }
+    Client::builder()
+        .id(client_id(n))
+        .name(ClientName::parse(format!("Ana {n}")).unwrap())
+        .email(format!("Ana{n}@ejemplo.co").parse().unwrap())
+        .created_at(at(0))
+        .updated_at(at(0))
+        .build()
 }
 
 /// The outcome of the only write or key of a call.

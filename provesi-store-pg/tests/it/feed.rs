@@ -1,8 +1,9 @@
 //! The feed beside transactions that are committed late.
 
+use provesi_testkit::data::with;
 use std::time::Duration;
 
-use provesi_core::{Order, OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
+use provesi_core::{OrderRepositoryExt, OrderStatus, PageLimit, StoreError};
 use provesi_store_pg::PgStore;
 
 use crate::common::{Fixture, begin, order, stamp};
@@ -61,7 +62,7 @@ async fn a_change_that_waits_for_a_row_holds_nobody_up() {
         .await
         .unwrap();
     let waiting = {
-        let (store, changed) = (store.clone(), Order { number: "B".parse().unwrap(), ..made });
+        let (store, changed) = (store.clone(), with(made, |it| it.number = "B".parse().unwrap()));
         tokio::spawn(async move {
             OrderRepositoryExt::update(&store, &changed, provesi_core::Expected::Any, &stamp(2)).await
         })

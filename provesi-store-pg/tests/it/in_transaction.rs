@@ -1,10 +1,11 @@
 //! Calls within a transaction of the caller's.
 
+use provesi_testkit::data::with;
 use std::sync::Arc;
 
 use provesi_core::{
-    App, Caller, Client, ClientRepositoryExt, Expected, Order, OrderDraft, OrderKey, OrderRepository,
-    OrderRepositoryExt, OrderStatus, OrderWrite, PageLimit, Refusal, StatusFlow, StoreAdmin, StoreError,
+    App, Caller, ClientRepositoryExt, Expected, OrderDraft, OrderKey, OrderRepository, OrderRepositoryExt, OrderStatus,
+    OrderWrite, PageLimit, Refusal, StatusFlow, StoreAdmin, StoreError,
 };
 use provesi_store_pg::PgStore;
 use sqlx::Executor;
@@ -41,7 +42,7 @@ async fn a_refused_write_leaves_the_transaction_usable() {
     let exists = OrderRepositoryExt::insert(&inside, &order("TAKEN", OrderStatus::Received), &stamp(1)).await;
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
     let made = OrderRepositoryExt::insert(&inside, &order("A", OrderStatus::Received), &stamp(1)).await.unwrap();
-    let duplicate = Order { number: "taken".parse().unwrap(), ..made.clone() };
+    let duplicate = with(made.clone(), |it| it.number = "taken".parse().unwrap());
     let exists = OrderRepositoryExt::update(&inside, &duplicate, Expected::Any, &stamp(2)).await;
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
     let insert = |number: &str| OrderWrite::insert(order(number, OrderStatus::Received), stamp(2));
@@ -51,12 +52,12 @@ async fn a_refused_write_leaves_the_transaction_usable() {
     assert!(matches!(&outcomes[..], [Err(StoreError::Backend { .. }), Ok(_)]), "{outcomes:?}");
     let uncheck = "ALTER TABLE orders_order DROP CONSTRAINT no_x";
     transaction.lock().await.unwrap().execute(uncheck).await.unwrap();
-    let renamed = Order { number: "B".parse().unwrap(), ..made };
+    let renamed = with(made, |it| it.number = "B".parse().unwrap());
     let renamed = OrderRepositoryExt::update(&inside, &renamed, Expected::Any, &stamp(2)).await.unwrap();
 
     let exists = ClientRepositoryExt::insert(&inside, &client(1)).await;
     assert!(matches!(exists, Err(StoreError::AlreadyExists { .. })));
-    let changed = Client { email: "otra@ejemplo.co".parse().unwrap(), ..client(1) };
+    let changed = with(client(1), |it| it.email = "otra@ejemplo.co".parse().unwrap());
     let changed = ClientRepositoryExt::update(&inside, &changed, Expected::Any, at(5)).await.unwrap();
     assert_eq!(inside.find_by_email(&changed.email).await.unwrap(), Some(changed));
     ClientRepositoryExt::delete(&inside, client(1).id, Expected::Any).await.unwrap();
@@ -82,11 +83,8 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
     let app = App::new(Arc::new(store.clone()), Arc::new(store.clone())).with_flow(StatusFlow::strict());
     fixture.raw().await.execute(SHELVES).await.unwrap();
     ClientRepositoryExt::insert(&fixture.store, &client(1)).await.unwrap();
-    let draft = |number: &str, status| OrderDraft {
-        number: number.to_owned(),
-        client_id: Some(client(1).id.to_string()),
-        status,
-        return_reason: None,
+    let draft = |number: &str, status| {
+        OrderDraft::builder().number(number).client_id(client(1).id.to_string()).status(status).build()
     };
     for commits in [false, true] {
         let (transaction, inside) = begin(store).await.unwrap();

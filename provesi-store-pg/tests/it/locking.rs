@@ -1,5 +1,6 @@
 //! Other transactions in the way: locks, deadlocks, a pool in full use, connections that break.
 
+use provesi_testkit::data::with;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,10 +115,10 @@ async fn what_the_isolation_of_the_database_refuses_is_tried_again() {
         connect_options(fixture.database.url()).unwrap().options([("default_transaction_isolation", "serializable")]);
     let store = PgStore::new(pool_options(8).connect_lazy_with(options));
     // With a client it would be refused.
-    let given = NewOrder { client_id: None, ..order("A", OrderStatus::Received) };
+    let given = with(order("A", OrderStatus::Received), |it| it.client_id = None);
     let made = OrderRepositoryExt::insert(&store, &given, &stamp(1)).await.unwrap();
     let changes = (0..12).map(|n| {
-        let (store, given) = (store.clone(), Order { number: format!("A-{n}").parse().unwrap(), ..made.clone() });
+        let (store, given) = (store.clone(), with(made.clone(), |it| it.number = format!("A-{n}").parse().unwrap()));
         tokio::spawn(async move { OrderRepositoryExt::update(&store, &given, Expected::Any, &stamp(2)).await })
     });
     let changed = join_all(changes).await.into_iter().filter(|change| match change.as_ref().unwrap() {

@@ -1,13 +1,14 @@
 //! The schema: on an empty database, and on the Python system's.
 
+use provesi_testkit::data::with;
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use provesi_core::{
-    AuditChain, AuditStore, ClientRepository, ClientRepositoryExt, Order, OrderListing, OrderRepository,
-    OrderRepositoryExt, OrderStatus, PageLimit, PageRequest, StoreAdmin, StoreError, Subject,
+    AuditChain, AuditStore, ClientRepository, ClientRepositoryExt, OrderListing, OrderRepository, OrderRepositoryExt,
+    OrderStatus, PageLimit, PageRequest, StoreAdmin, StoreError, Subject,
 };
 use provesi_store_pg::{PgStore, connect_options, pool_options};
 use provesi_testkit::audit::record;
@@ -105,7 +106,7 @@ async fn a_live_table_of_django_is_taken_over_in_place() {
     // The Python system goes on beside us.
     python_writes(&mut raw, &["Py-3"]).await;
     let theirs = fixture.store.find_by_number(&"pY-3".parse().unwrap()).await.unwrap().unwrap();
-    let renamed = Order { number: "Py-4".parse().unwrap(), ..theirs.clone() };
+    let renamed = with(theirs.clone(), |it| it.number = "Py-4".parse().unwrap());
     let ours = OrderRepositoryExt::update(&fixture.store, &renamed, theirs.version().into(), &stamp(1)).await.unwrap();
     assert!(ours.updated_at > theirs.updated_at);
     let columns: i64 = sqlx::query_scalar(

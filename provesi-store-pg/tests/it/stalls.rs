@@ -1,5 +1,6 @@
 //! A server that stalls under writers and goes on: every write that was acknowledged is there, and stays.
 
+use provesi_testkit::data::with;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -56,7 +57,7 @@ fn rand_digits() -> u128 {
 }
 
 fn toggled(order: &Order, n: usize) -> Order {
-    Order { number: format!("W-{n}-{}", rand_digits()).parse().unwrap(), ..order.clone() }
+    with(order.clone(), |it| it.number = format!("W-{n}-{}", rand_digits()).parse().unwrap())
 }
 
 async fn in_own_transaction(store: &PgStore, n: usize, mine: &Order) -> Option<()> {

@@ -2,12 +2,12 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use provesi_core::{
-    Client, ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction,
-    EventGroup, Expected, NewOrder, NumberPart, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing,
-    OrderRepository, OrderRepositoryExt, OrderSort, OrderStatus, OrderWrite, PageLimit, PageRequest, Period, Stored,
+    ClientFilter, ClientId, ClientListing, ClientQuery, ClientRepository, ClientRepositoryExt, Direction, EventGroup,
+    Expected, NumberPart, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderSort, OrderStatus, OrderWrite, PageLimit, PageRequest, Period, Stored,
 };
 use provesi_store_pg::PgStore;
-use provesi_testkit::data::record;
+use provesi_testkit::data::{record, with};
 use provesi_testkit::servers::Statements;
 use sqlx::Executor;
 
@@ -55,16 +55,16 @@ async fn reads_are_one_statement_each_and_an_insert_is_one_with_its_event() {
     let more: Vec<ClientId> = ids.iter().copied().chain([ClientId::from_bytes([0xff; 12])]).collect();
     store.count_by_client(&more).await.unwrap();
     assert_eq!(ran(), 2, "counts of 1,001 clients");
-    let moved = Order { client_id: None, ..made.clone() };
+    let moved = with(made.clone(), |it| it.client_id = None);
     OrderRepositoryExt::update(&store, &moved, Expected::Any, &stamp(2)).await.unwrap();
     assert_eq!(ran(), 2, "an update is a read and a commit");
-    let renumbered = Order { number: "A-2".parse().unwrap(), ..moved };
+    let renumbered = with(moved, |it| it.number = "A-2".parse().unwrap());
     OrderRepositoryExt::update(&store, &renumbered, Expected::Any, &stamp(3)).await.unwrap();
     assert_eq!(ran(), 2, "a new number");
     OrderRepositoryExt::delete(&store, made.id, Expected::Any, &stamp(4)).await.unwrap();
     assert_eq!(ran(), 2, "a delete is a read and a commit");
     let stored = ClientRepositoryExt::get(&store, client_id(7)).await.unwrap().unwrap();
-    let moved = Client { email: "otra@ejemplo.co".parse().unwrap(), ..stored };
+    let moved = with(stored, |it| it.email = "otra@ejemplo.co".parse().unwrap());
     ClientRepositoryExt::update(&store, &moved, Expected::Any, at(2)).await.unwrap();
     assert_eq!(ran(), 3, "a read, a read and a commit");
 }
@@ -125,7 +125,7 @@ async fn a_statement_locks_no_more_than_200_entries() {
         let order = order(&format!("A-{n}"), OrderStatus::Received);
         let bytes: Vec<u8> = n.to_be_bytes().into_iter().chain([0; 4]).collect();
         let client_id = Some(ClientId::from_bytes(bytes.try_into().unwrap()));
-        OrderWrite::insert(NewOrder { client_id, ..order }, stamp(1))
+        OrderWrite::insert(with(order, |it| it.client_id = client_id), stamp(1))
     };
     let inserts: Vec<_> = (0..1_000).map(insert).collect();
     assert!(OrderRepository::commit(&store, &inserts).await.iter().all(Result::is_ok));
@@ -136,8 +136,8 @@ async fn a_statement_locks_no_more_than_200_entries() {
 /// deleted.
 fn change(before: &Stored<Order>, n: usize) -> OrderWrite {
     let content = match n {
-        n if n % 300 == 299 && n < 900 => Order { number: format!("B-{n}").parse().unwrap(), ..record(before) },
-        n if n % 2 == 0 => Order { client_id: None, ..record(before) },
+        n if n % 300 == 299 && n < 900 => with(record(before), |it| it.number = format!("B-{n}").parse().unwrap()),
+        n if n % 2 == 0 => with(record(before), |it| it.client_id = None),
         _ => return OrderWrite::delete(before.clone(), stamp(2)),
     };
     OrderWrite::replace(before.clone(), before.with_content(content, at(2)).unwrap(), stamp(2))

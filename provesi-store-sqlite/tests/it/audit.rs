@@ -1,10 +1,11 @@
 //! Audit records: what the file holds, and that tampering with it is found.
 
+use provesi_testkit::data::with;
 use std::path::Path;
 
 use provesi_core::{
-    AuditChain, AuditFilter, AuditHead, AuditRecord, AuditRow, AuditStore, AuditStoreExt, BrokenChain, Outcome,
-    PageLimit, PageRequest, StoreAdmin, Subject, VerifyError, verify_audit, verify_head,
+    AuditChain, AuditFilter, AuditHead, AuditRow, AuditStore, AuditStoreExt, BrokenChain, Outcome, PageLimit,
+    PageRequest, StoreAdmin, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::audit::{
@@ -94,7 +95,7 @@ async fn reordering_or_stacking_records_of_one_millisecond_is_found() {
     });
     for change in [&*swap, &*stack, index_all] {
         let fixture = Fixture::new().await;
-        let records: Vec<_> = (1..=5).map(|n| AuditRecord { at: numbered(1).at, ..numbered(n) }).collect();
+        let records: Vec<_> = (1..=5).map(|n| with(numbered(n), |it| it.at = numbered(1).at)).collect();
         fixture.store.append(&AuditChain::plain(), &records).await.unwrap();
         fixture.raw().await.execute(AssertSqlSafe(change)).await.unwrap();
         if change == index_all {
@@ -193,7 +194,7 @@ async fn records_with_subjects_in_rows_are_migrated_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("old.db");
     // Two of one millisecond, and one without a subject.
-    let mut records = vec![numbered(1), numbered(2), AuditRecord { at: numbered(2).at, ..numbered(3) }, numbered(4)];
+    let mut records = vec![numbered(1), numbered(2), with(numbered(3), |it| it.at = numbered(2).at), numbered(4)];
     records[3].subjects.clear();
     let chain = AuditChain::plain();
     let stored = chain.link_all(AuditHead::START, &records);
@@ -220,7 +221,7 @@ async fn records_with_subjects_in_rows_are_migrated_unchanged() {
     store.migrate().await.unwrap();
     assert_eq!(store.chain_after(0, PageLimit::MAX).await.unwrap(), stored);
     assert_eq!(verify(&store, &[]).await.unwrap(), last);
-    let next = store.append(&chain, &[AuditRecord { at: numbered(2).at, ..numbered(5) }]).await.unwrap();
+    let next = store.append(&chain, &[with(numbered(5), |it| it.at = numbered(2).at)]).await.unwrap();
     assert_eq!(sequences_of(&store, client(7)).await, [5, 3, 2, 1]);
     assert_eq!(verify(&store, &[last]).await.unwrap(), next);
     store.close().await;

@@ -1,10 +1,11 @@
 //! A process that is killed with SIGKILL while it writes has kept all that it said it had.
 
+use provesi_testkit::data::with;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use provesi_core::{
-    EventKind, Expected, Order, OrderRepositoryExt, OrderState, OrderStatus, PageLimit, ReturnReason, StoreError,
+    EventKind, Expected, OrderRepositoryExt, OrderState, OrderStatus, PageLimit, ReturnReason, StoreError,
 };
 use provesi_store_sqlite::SqliteStore;
 
@@ -113,7 +114,7 @@ async fn write_one(store: &SqliteStore, number: &str) -> Result<(), StoreError> 
     say("created", number);
     let reason = ReturnReason::parse("Caja rota").unwrap();
     let state = OrderState::new(OrderStatus::Returned, Some(reason), at(2)).unwrap();
-    OrderRepositoryExt::update(store, &Order { state, ..made }, Expected::Any, &stamp(2)).await?;
+    OrderRepositoryExt::update(store, &with(made, |it| it.state = state), Expected::Any, &stamp(2)).await?;
     say("returned", number);
     Ok(())
 }

@@ -27,11 +27,8 @@ async fn the_rules_of_the_application_hold_and_the_statements_of_the_caller_are_
     let app = App::new(Arc::new(store.clone()), Arc::new(store.clone()));
     fixture.raw().await.execute("CREATE TABLE shelves (order_id INTEGER PRIMARY KEY)").await.unwrap();
     ClientRepositoryExt::insert(store, &client(1)).await.unwrap();
-    let draft = |number: &str, status| OrderDraft {
-        number: number.to_owned(),
-        client_id: Some(client(1).id.to_string()),
-        status,
-        return_reason: None,
+    let draft = |number: &str, status| {
+        OrderDraft::builder().number(number).client_id(client(1).id.to_string()).status(status).build()
     };
     for commits in [false, true] {
         let transaction = store.begin().await.unwrap();

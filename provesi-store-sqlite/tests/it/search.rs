@@ -7,6 +7,7 @@ use provesi_core::{
     Expected, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, OrderStatus,
     Phone,
 };
+use provesi_testkit::data::with;
 
 use crate::common::{Fixture, client, order, stamp};
 
@@ -43,7 +44,7 @@ async fn a_part_of_a_number_finds_the_orders_that_have_it_after_changes_too() {
         try_join_all(new.iter().map(|order| OrderRepositoryExt::insert(store, order, &made))).await.unwrap();
     for (n, order) in orders.iter_mut().enumerate().take(100) {
         let number = format!("{}-y{n}", dice.number(8)).parse().unwrap();
-        let renumbered = Order { number, ..order.clone() };
+        let renumbered = with(order.clone(), |it| it.number = number);
         *order = OrderRepositoryExt::update(store, &renumbered, Expected::Any, &stamp(2)).await.unwrap();
     }
     for order in orders.drain(350..) {
@@ -98,7 +99,10 @@ async fn a_text_finds_the_clients_that_match_it() {
     let mut clients = Vec::new();
     for (n, (name, phone)) in (0_u8..).zip(names.into_iter().zip(phones)) {
         let name = ClientName::parse(name).unwrap();
-        let new = Client { name, phone: Phone::parse_optional(phone).unwrap(), ..client(n) };
+        let new = with(client(n), |it| {
+            it.name = name;
+            it.phone = Phone::parse_optional(phone).unwrap();
+        });
         ClientRepositoryExt::insert(&fixture.store, &new).await.unwrap();
         clients.push(new);
     }

@@ -1,13 +1,14 @@
 //! Writes that share a transaction, and callers who do not wait.
 
+use provesi_testkit::data::with;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use provesi_core::{
-    Client, ClientFilter, ClientRepository, ClientRepositoryExt, EventKind, Expected, NewOrder, Order, OrderFilter,
-    OrderId, OrderKey, OrderListing, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
-    PageLimit, PageRequest, StoreAdmin, StoreError, UniqueField,
+    ClientFilter, ClientRepository, ClientRepositoryExt, EventKind, Expected, NewOrder, OrderFilter, OrderId, OrderKey,
+    OrderListing, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite, PageLimit, PageRequest,
+    StoreAdmin, StoreError, UniqueField,
 };
 use sqlx::Connection;
 
@@ -20,7 +21,7 @@ async fn writes_that_fail_do_not_disturb_those_that_they_are_committed_with() {
     let stamp = stamp(1);
     let orders: Vec<_> = (0..200).map(|n| order(&format!("N-{}", n % 100), OrderStatus::Received)).collect();
     let orders = join_all(orders.iter().map(|order| async { OrderRepositoryExt::insert(store, order, &stamp).await }));
-    let clients: Vec<_> = (0..60_u8).map(|n| Client { email: client(n % 20).email, ..client(n) }).collect();
+    let clients: Vec<_> = (0..60_u8).map(|n| with(client(n), |it| it.email = client(n % 20).email)).collect();
     let clients = join_all(clients.iter().map(|client| async { ClientRepositoryExt::insert(store, client).await }));
     let gone = join_all((0..50).map(|_| OrderRepositoryExt::delete(store, OrderId::new(999), Expected::Any, &stamp)));
     let (orders, clients, gone) = tokio::join!(orders, clients, gone);
@@ -122,7 +123,7 @@ async fn the_history_of_a_number_is_that_of_who_had_it_last() {
         OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
     };
     let renumber = async |order: &provesi_core::Order, number: &str| {
-        let order = provesi_core::Order { number: number.parse().unwrap(), ..order.clone() };
+        let order = with(order.clone(), |it| it.number = number.parse().unwrap());
         OrderRepositoryExt::update(store, &order, Expected::Any, &stamp(2)).await.unwrap()
     };
     let first = renumber(&insert("A").await, "B").await;
@@ -168,7 +169,7 @@ async fn a_foreign_change_that_keeps_updated_at_is_a_conflict() {
     let read = OrderRepositoryExt::load(store, OrderKey::Id(made.id)).await.unwrap().unwrap();
     sqlx::query("UPDATE orders SET status = 'shipped'").execute(&mut fixture.raw().await).await.unwrap();
     let state = OrderState::new(OrderStatus::Packing, None, made.updated_at).unwrap();
-    let after = made.with_content(Order { state, ..made.clone() }, stamp(2).at).unwrap();
+    let after = made.with_content(with(made.clone(), |it| it.state = state), stamp(2).at).unwrap();
     let refused = OrderRepositoryExt::commit_one(store, OrderWrite::replace(read, after, stamp(2))).await;
     assert!(matches!(refused, Err(StoreError::VersionConflict)), "{refused:?}");
     // The version that callers hold has changed, too.

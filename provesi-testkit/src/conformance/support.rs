@@ -103,29 +103,31 @@ pub(super) trait Columns {
     fn columns(&self) -> String;
 }
 
+fn json(row: &impl serde::Serialize) -> String {
+    serde_json::to_string(row).expect("a row has a form in JSON")
+}
+
 impl Columns for ClientRow {
     fn columns(&self) -> String {
-        let Self { id, name, email, phone, address, created_at, updated_at } = self;
-        format!("{:?}", (id, name, email, phone, address, created_at, updated_at))
+        json(self)
     }
 }
 
 impl Columns for Client {
     fn columns(&self) -> String {
-        ClientRow::from(self).columns()
+        json(&ClientRow::from(self))
     }
 }
 
 impl Columns for OrderRow {
     fn columns(&self) -> String {
-        let Self { id, number, client_id, status, return_reason, returned_at, created_at, updated_at } = self;
-        format!("{:?}", (id, number, client_id, status, return_reason, returned_at, created_at, updated_at))
+        json(self)
     }
 }
 
 impl Columns for Order {
     fn columns(&self) -> String {
-        OrderRow::from(self).columns()
+        json(&OrderRow::from(self))
     }
 }
 

@@ -1,7 +1,7 @@
 //! An operator's single mistake about the stores: no order loses its client, and the server says what it sees.
 
 use mongodb::bson::{Document, doc};
-use provesi_core::{Caller, Expected, Order, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, Stamp};
+use provesi_core::{Caller, Expected, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, Stamp};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::servers::{self, TestDatabase, wanted};
@@ -248,8 +248,8 @@ async fn orders_that_are_dated_years_ahead_are_logged_at_the_start() {
     assert_eq!(server.logged_so_far("in the future").len(), 0);
     // Somebody moved it while the clock was ahead.
     let store = orders_of(server.place_mut()).await;
-    let order = store.find_by_number(&"A-1".parse().unwrap()).await.unwrap().unwrap();
-    let moved = Order { state: OrderState::new(OrderStatus::Packing, None, order.updated_at).unwrap(), ..order };
+    let mut moved = store.find_by_number(&"A-1".parse().unwrap()).await.unwrap().unwrap();
+    moved.state = OrderState::new(OrderStatus::Packing, None, moved.updated_at).unwrap();
     let ahead = Stamp::new("2099-01-01T00:00:00Z".parse().unwrap(), &Caller::default());
     store.update(&moved, Expected::Any, &ahead).await.unwrap();
     let server = server.kill_and_restart().await;

@@ -62,7 +62,8 @@ struct ClientRow {
 impl ClientRow {
     fn with_id(self, id: ClientId) -> Client {
         let Self { name, email, phone, address, created_at, updated_at } = self;
-        Client { id, name, email, phone, address, created_at, updated_at }
+        let client = Client::builder().id(id).name(name).email(email).maybe_phone(phone).maybe_address(address);
+        client.created_at(created_at).updated_at(updated_at).build()
     }
 }
 

@@ -204,13 +204,8 @@ impl Run<'_> {
 
     /// Inserts the order of a row, unless it exists already. Without its client, if that was deleted since the lookup.
     async fn insert_order(&self, row: OrderRow, owner: Owner) -> Result<Fate, StoreError> {
-        let mut order = NewOrder {
-            number: row.number.clone(),
-            client_id: owner.id(),
-            state: row.state.clone(),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        };
+        let order = NewOrder::builder().number(row.number.clone()).maybe_client_id(owner.id()).state(row.state.clone());
+        let mut order = order.created_at(row.created_at).updated_at(row.updated_at).build();
         let stamp = self.stamp();
         let mut inserted = patiently(|| self.app.orders().insert(&order, &stamp)).await;
         if let Err(StoreError::EntryConflict { kind: EntryKind::Retirement }) = inserted {

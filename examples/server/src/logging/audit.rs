@@ -95,33 +95,31 @@ mod tests {
     }
 
     fn record(actor: Actor, request_id: &str) -> AuditRecord {
-        AuditRecord {
-            at: "2026-11-24T03:56:37.613Z".parse().unwrap(),
-            caller: Caller {
+        AuditRecord::builder()
+            .at("2026-11-24T03:56:37.613Z".parse().unwrap())
+            .caller(Caller {
                 actor,
                 address: Some([192, 0, 2, 7].into()),
                 request_id: Some(request_id.into()),
                 ..Caller::default()
-            },
-            action: AuditAction::OrderUpdate,
-            subjects: vec!["order:ord-1".parse().unwrap(), "client:6b050af58b3059b0f61239f2".parse().unwrap()],
-            outcome: Outcome::Done,
-            fields: vec![Field::Status, Field::ReturnReason],
-            list: None,
-        }
+            })
+            .action(AuditAction::OrderUpdate)
+            .subjects(vec!["order:ord-1".parse().unwrap(), "client:6b050af58b3059b0f61239f2".parse().unwrap()])
+            .outcome(Outcome::Done)
+            .fields(vec![Field::Status, Field::ReturnReason])
+            .build()
     }
 
     fn list(rows: u32, filter: OrderFilter) -> AuditRecord {
         let subjects = (0..rows).flat_map(|row| {
             [format!("order:ord-{row}"), "client:6b050af58b3059b0f61239f2".to_owned()].map(|text| text.parse().unwrap())
         });
-        AuditRecord {
-            action: AuditAction::OrderList,
-            subjects: subjects.collect(),
-            fields: Vec::new(),
-            list: Some(Box::new(ListFilter::from(&filter))),
-            ..record(Actor::Anonymous, "r-1")
-        }
+        let mut record = record(Actor::Anonymous, "r-1");
+        record.action = AuditAction::OrderList;
+        record.subjects = subjects.collect();
+        record.fields = Vec::new();
+        record.list = Some(Box::new(ListFilter::from(&filter)));
+        record
     }
 
     /// The fields of a line in the text format: `NAME=NUMBER` or `NAME="TEXT"`, with the escapes of Rust.

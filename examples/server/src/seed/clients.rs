@@ -83,15 +83,17 @@ impl Iterator for Clients {
         };
         let email = self.email(&local, domain);
         self.made += 1;
-        Some(Client {
-            id,
-            name: ClientName::parse(name).expect("made-up names are short"),
-            email: Email::parse(&email).expect("made-up addresses are plain"),
-            phone: phone.map(|text| Phone::parse(text).expect("made-up phones are short")),
-            address: address.map(|text| Address::parse(text).expect("made-up addresses are short")),
-            created_at,
-            updated_at,
-        })
+        Some(
+            Client::builder()
+                .id(id)
+                .name(ClientName::parse(name).expect("made-up names are short"))
+                .email(Email::parse(&email).expect("made-up addresses are plain"))
+                .maybe_phone(phone.map(|text| Phone::parse(text).expect("made-up phones are short")))
+                .maybe_address(address.map(|text| Address::parse(text).expect("made-up addresses are short")))
+                .created_at(created_at)
+                .updated_at(updated_at)
+                .build(),
+        )
     }
 }
 

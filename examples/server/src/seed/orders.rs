@@ -108,13 +108,15 @@ impl Iterator for Orders {
         let reason = pick(&mut self.rng, REASONS);
         let reason = (status == Returned).then(|| ReturnReason::parse(reason).expect("made-up reasons are short"));
         let number = format!("ORD-{}-{:06}", year_in_bogota(created_at), self.made);
-        Some(NewOrder {
-            number: OrderNumber::parse(&number).expect("made-up numbers are plain"),
-            client_id: owner.map(|owner| owner.id),
-            state: OrderState::new(status, reason, updated_at).expect("a made-up return has a reason"),
-            created_at,
-            updated_at,
-        })
+        Some(
+            NewOrder::builder()
+                .number(OrderNumber::parse(&number).expect("made-up numbers are plain"))
+                .maybe_client_id(owner.map(|owner| owner.id))
+                .state(OrderState::new(status, reason, updated_at).expect("a made-up return has a reason"))
+                .created_at(created_at)
+                .updated_at(updated_at)
+                .build(),
+        )
     }
 }
 

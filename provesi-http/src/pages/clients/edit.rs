@@ -45,11 +45,11 @@ pub(crate) async fn edit(
     // The version stays the one that the form was filled in over only if that is still there: who saves over another's change
     // is to see it first, whatever else is in the way.
     let of = if expected.allows(client.version()) { Of::Client(&client) } else { Of::Changed(&client) };
-    let ClientDraft { name, email, phone, address } = match filled.draft() {
+    let ClientDraft { name, email, phone, address, .. } = match filled.draft() {
         Ok(draft) => draft,
         Err(faults) => return Ok(filled.show(&visit, of, &faults)),
     };
-    let change = ClientChange { name: Some(name), email: Some(email), phone: Some(phone), address: Some(address) };
+    let change = ClientChange::builder().name(name).email(email).phone(phone).address(address).build();
     let by = posted.by(&caller);
     let done = pages.write(move |api| async move {
         let client = api.edit_client(&by, id, &change, expected).await?;

@@ -93,7 +93,9 @@ impl Filled {
         let phone = Phone::parse_optional(self.phone.as_str()).map_err(|invalid| told("phone", invalid)).ok();
         let address = Address::parse_optional(self.address.as_str()).map_err(|invalid| told("address", invalid)).ok();
         match (name, email, phone, address) {
-            (Some(name), Some(email), Some(phone), Some(address)) => Ok(ClientDraft { name, email, phone, address }),
+            (Some(name), Some(email), Some(phone), Some(address)) => {
+                Ok(ClientDraft::builder().name(name).email(email).maybe_phone(phone).maybe_address(address).build())
+            }
             _ => Err(faults),
         }
     }

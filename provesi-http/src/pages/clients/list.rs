@@ -45,7 +45,7 @@ struct Row {
 }
 
 impl From<ClientView> for Row {
-    fn from(ClientView { client, orders_count }: ClientView) -> Self {
+    fn from(ClientView { client, orders_count, .. }: ClientView) -> Self {
         let is_irregular = !client.faults().is_empty();
         let client = client.shown();
         Self {

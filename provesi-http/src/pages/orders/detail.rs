@@ -88,7 +88,7 @@ pub(super) async fn show(
     view: OrderView,
     telling: &Telling,
 ) -> Response {
-    let OrderView { order, client, next_statuses } = view;
+    let OrderView { order, client, next_statuses, .. } = view;
     let now = visit.now();
     let key = key_of(&order.row);
     let number = match &key {

@@ -107,30 +107,32 @@ impl Filled {
 
     /// The order that the form makes, if its status is one.
     pub(super) fn draft(&self) -> Result<OrderDraft, Faults> {
-        Ok(OrderDraft {
-            number: self.number.clone(),
-            client_id: Some(self.client.clone()).filter(|id| !id.is_empty()),
-            status: self.status()?,
-            return_reason: Some(self.reason.clone()),
-        })
+        Ok(OrderDraft::builder()
+            .number(self.number.clone())
+            .maybe_client_id(Some(self.client.clone()).filter(|id| !id.is_empty()))
+            .status(self.status()?)
+            .return_reason(self.reason.clone())
+            .build())
     }
 
     /// What the form changes of an order, if its status is one, or stays. The reason that the order has already is no new one: it
     /// may have come with an order of the Python system, and break the rules of ours.
     pub(super) fn change(&self, order: &OrderRow) -> Result<OrderChange, Faults> {
         let now = Self::of(order);
-        Ok(OrderChange {
-            number: Some(self.number.clone()),
-            client: match &*self.client {
+        Ok(OrderChange::builder()
+            .number(self.number.clone())
+            .client(match &*self.client {
                 // Nobody has to be asked for who is there already.
                 id if id == now.client && order.client_id().is_ok() => ClientChoice::Keep,
                 "" => ClientChoice::Detach,
                 id => ClientChoice::Attach(id.to_owned()),
-            },
-            status: if self.status == now.status { None } else { Some(self.status()?) },
-            return_reason: Some(self.reason.clone())
-                .filter(|reason| order.return_info().is_none_or(|info| info.reason.as_str() != reason)),
-        })
+            })
+            .maybe_status(if self.status == now.status { None } else { Some(self.status()?) })
+            .maybe_return_reason(
+                Some(self.reason.clone())
+                    .filter(|reason| order.return_info().is_none_or(|info| info.reason.as_str() != reason)),
+            )
+            .build())
     }
 
     fn status(&self) -> Result<OrderStatus, Faults> {

@@ -34,11 +34,7 @@ pub(crate) async fn change(
 
 /// The change that a move to `status` is.
 pub(super) fn change_to(status: OrderStatus, reason: &str) -> OrderChange {
-    OrderChange {
-        status: Some(status),
-        return_reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
-        ..OrderChange::default()
-    }
+    OrderChange::builder().status(status).maybe_return_reason(Some(reason).filter(|reason| !reason.is_empty())).build()
 }
 
 /// What is wrong with a move that is refused because of what was asked for.

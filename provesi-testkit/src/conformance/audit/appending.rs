@@ -1,5 +1,6 @@
 //! What is appended, and in which order.
 
+use crate::data::with;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,10 @@ pub async fn an_empty_store_has_the_head_of_an_empty_chain(store: Store) {
 
 /// Case.
 pub async fn records_come_back_as_they_were_given_in_the_order_of_the_chain(store: Store) {
-    let anonymous = AuditRecord { caller: Caller::default(), fields: Vec::new(), ..record(1, Vec::new()) };
+    let anonymous = with(record(1, Vec::new()), |it| {
+        it.caller = Caller::default();
+        it.fields = Vec::new();
+    });
     // The clock may stand or run back: the chain has the order in which they came.
     let given =
         [record(7, vec![order("Ord-1"), client(2), client(2), client(1)]), anonymous, record(7, vec![client(1)])];
@@ -52,7 +56,13 @@ pub async fn every_action_outcome_and_field_comes_back(store: Store) {
     let given: Vec<_> = AuditAction::ALL
         .into_iter()
         .zip(outcomes)
-        .map(|(action, outcome)| AuditRecord { action, outcome, fields: fields.clone(), ..record(0, vec![client(1)]) })
+        .map(|(action, outcome)| {
+            with(record(0, vec![client(1)]), |it| {
+                it.action = action;
+                it.outcome = outcome;
+                it.fields = fields.clone();
+            })
+        })
         .collect();
     append(&store, &given).await;
     let kept: Vec<_> = whole(&store).await.into_iter().map(|stored| stored.record).collect();

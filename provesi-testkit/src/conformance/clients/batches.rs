@@ -3,10 +3,13 @@
 use provesi_core::{Client, ClientKey, ClientRepositoryExt, ClientRow, ClientWrite, StoreError, Stored};
 
 use crate::conformance::support::{Clients, all_clients, assert_records, assert_refused};
-use crate::data::{address, at, client, client_id, phone, record};
+use crate::data::{address, at, client, client_id, phone, record, with};
 
 async fn inserted(store: &Clients, number: u64) -> Stored<Client> {
-    let given = Client { phone: phone("300 1"), address: address("Calle 1"), ..client(number, "Ana") };
+    let given = with(client(number, "Ana"), |it| {
+        it.phone = phone("300 1");
+        it.address = address("Calle 1");
+    });
     store.insert(&given).await.expect("inserted");
     store.load(ClientKey::Id(given.id)).await.expect("read").expect("there")
 }
@@ -17,11 +20,11 @@ fn replaced(before: &Stored<Client>, content: Client) -> ClientWrite {
 }
 
 fn renamed(before: &Stored<Client>) -> ClientWrite {
-    replaced(before, Client { name: client(0, "Bea").name, ..record(before) })
+    replaced(before, with(record(before), |it| it.name = client(0, "Bea").name))
 }
 
 fn moved_to(before: &Stored<Client>, email: &str) -> ClientWrite {
-    replaced(before, Client { email: email.parse().expect("an address"), ..record(before) })
+    replaced(before, with(record(before), |it| it.email = email.parse().expect("an address")))
 }
 
 /// Case.
@@ -30,13 +33,13 @@ pub async fn every_field_that_was_read_is_compared(store: Clients) {
     let row = &stored.row;
     // What another program would have had to change without a new `updated_at`, for the row to differ from these.
     let others = [
-        ClientRow { name: "ana".to_owned(), ..row.clone() },
-        ClientRow { email: "CLIENTE-1@example.com".to_owned(), ..row.clone() },
-        ClientRow { phone: None, ..row.clone() },
-        ClientRow { phone: Some("300 2".to_owned()), ..row.clone() },
-        ClientRow { address: None, ..row.clone() },
-        ClientRow { created_at: at(1), ..row.clone() },
-        ClientRow { updated_at: at(1), ..row.clone() },
+        with(row.clone(), |it| it.name = "ana".to_owned()),
+        with(row.clone(), |it| it.email = "CLIENTE-1@example.com".to_owned()),
+        with(row.clone(), |it| it.phone = None),
+        with(row.clone(), |it| it.phone = Some("300 2".to_owned())),
+        with(row.clone(), |it| it.address = None),
+        with(row.clone(), |it| it.created_at = at(1)),
+        with(row.clone(), |it| it.updated_at = at(1)),
     ];
     for other in others {
         let read = Stored { row: other, record: stored.record.clone() };

@@ -10,7 +10,7 @@ use crate::conformance::clients::NameOrder;
 use crate::conformance::support::{
     Clients, a_few_at_a_time, assert_records, assert_refused, client_pages, streamed_clients,
 };
-use crate::data::{client, phone};
+use crate::data::{client, phone, with};
 
 /// Names in the order of CLDR's collation for Spanish.
 const NAMES: [&str; 16] = [
@@ -114,9 +114,9 @@ pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
 /// Case.
 pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
     let mut clients = vec![
-        Client { phone: phone("(+57) 300 123 4567"), ..client(1, "Ñandú Ferretería") },
-        Client { phone: phone("3109876543"), ..client(2, "ferreteria EL CENTRO") },
-        Client { email: "100%_ana@example.com".parse().expect("an address"), ..client(3, "100% Ana") },
+        with(client(1, "Ñandú Ferretería"), |it| it.phone = phone("(+57) 300 123 4567")),
+        with(client(2, "ferreteria EL CENTRO"), |it| it.phone = phone("3109876543")),
+        with(client(3, "100% Ana"), |it| it.email = "100%_ana@example.com".parse().expect("an address")),
         client(4, "O'Neil \"x\" \\ y"),
         client(5, "漢字 🚚"),
         client(6, "ﬁn de año"),
@@ -174,7 +174,7 @@ pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
     let addresses = ["z@x.co", "nandu@x.co", "y@x.co", "Nandu.Z@x.co", "a@nandu.co", "nand@x.co", "oso@x.co"];
     let mut clients = Vec::new();
     for (number, (name, address)) in (0..).zip(names.into_iter().zip(addresses)) {
-        clients.push(Client { email: email(address), ..client(7 * number % 19, name) });
+        clients.push(with(client(7 * number % 19, name), |it| it.email = email(address)));
     }
     for client in &clients {
         store.insert(client).await.expect("kept");

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError};
 
 use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, drop_at_wait, winners};
-use crate::data::{at, client, client_id, phone};
+use crate::data::{at, client, client_id, phone, with};
 
 /// Case.
 pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
@@ -19,7 +19,7 @@ pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
                 let current = store.get(client_id(1)).await.expect("read").expect("there");
                 let count: usize = current.name.as_str().parse().expect("a count");
                 let name = ClientName::parse((count + 1).to_string()).expect("a name");
-                let changed = Client { name, ..current.clone() };
+                let changed = with(current.clone(), |it| it.name = name);
                 match store.update(&changed, current.version().into(), at(1)).await {
                     Ok(_) => break,
                     Err(StoreError::VersionConflict) => {}
@@ -41,7 +41,7 @@ pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
     for round in 0..10_u64 {
         let spellings = ["ana", "ANA", "Ana", "aNA"].map(|local| format!("{local}-{round}@example.com"));
         let inserts = (0..).zip(spellings).map(|(writer, email)| {
-            let given = Client { email: email.parse().expect("an address"), ..client(round * 10 + writer, "Ana") };
+            let given = with(client(round * 10 + writer, "Ana"), |it| it.email = email.parse().expect("an address"));
             let store = store.clone();
             tokio::spawn(async move { store.insert(&given).await })
         });
@@ -62,7 +62,7 @@ pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
         }
         let updates = clients.iter().zip(["goal", "GOAL"]).map(|(client, goal)| {
             let email = format!("{goal}-{round}@example.com").parse().expect("an address");
-            let (store, changed) = (store.clone(), Client { email, ..client.clone() });
+            let (store, changed) = (store.clone(), with(client.clone(), |it| it.email = email));
             tokio::spawn(async move { store.update(&changed, Expected::Any, at(1)).await })
         });
         let results = join_all(updates).await.into_iter().map(|update| update.expect("it ends well")).collect();
@@ -81,7 +81,7 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients)
     for number in 0..20 {
         let given = client(number, "Ana");
         store.insert(&given).await.expect("kept");
-        let changed = Client { name: ClientName::parse("Bea").expect("a name"), ..given.clone() };
+        let changed = with(given.clone(), |it| it.name = ClientName::parse("Bea").expect("a name"));
         let (updated, deleted) =
             tokio::join!(store.update(&changed, Expected::Any, at(5)), store.delete(given.id, Expected::Any));
         assert!(matches!(updated, Ok(_) | Err(StoreError::NotFound)), "{updated:?}");
@@ -111,8 +111,11 @@ pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) 
         let before = client(number as u64, "Ana");
         store.insert(&before).await.expect("kept");
         let email = format!("bea-{number}@example.com").parse().expect("an address");
-        let changed = Client { name: ClientName::parse("Bea").expect("a name"), email, ..before.clone() };
-        let after = Client { updated_at: at(5), ..changed.clone() };
+        let changed = with(before.clone(), |it| {
+            it.name = ClientName::parse("Bea").expect("a name");
+            it.email = email;
+        });
+        let after = with(changed.clone(), |it| it.updated_at = at(5));
         drop_at_wait(number, store.update(&changed, Expected::Any, at(5))).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         let found = store.get(before.id).await.expect("read").expect("there");
@@ -129,7 +132,7 @@ pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Clients) 
     let before = client(1, "Ana");
     store.insert(&before).await.expect("kept");
     let abandoned = (0..WRITES).map(|n| {
-        let (store, changed) = (store.clone(), Client { phone: phone(&format!("300 {n:04}")), ..before.clone() });
+        let (store, changed) = (store.clone(), with(before.clone(), |it| it.phone = phone(&format!("300 {n:04}"))));
         tokio::spawn(async move {
             let waits = 1 + usize::try_from(n / 3).expect("a small number");
             match n % 3 {

@@ -3,7 +3,7 @@
 use provesi_core::{Client, ClientFilter, ClientListing, ClientRepositoryExt, Expected, StoreError};
 
 use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused, client_rows};
-use crate::data::{address, at, client, phone};
+use crate::data::{address, at, client, phone, with};
 
 async fn insert(store: &Clients, client: Client) -> Client {
     store.insert(&client).await.expect("inserted");
@@ -16,10 +16,13 @@ async fn update(store: &Clients, client: Client) -> Client {
 
 /// Case.
 pub async fn clients_are_there_after_reopening(store: Clients, reopen: impl AsyncFnOnce() -> Clients) {
-    let whole = Client { phone: phone("+57 300"), address: address("Cra 7\n# 1-23"), ..client(1, "Mañana") };
+    let whole = with(client(1, "Mañana"), |it| {
+        it.phone = phone("+57 300");
+        it.address = address("Cra 7\n# 1-23");
+    });
     let whole = insert(&store, whole).await;
     let first = insert(&store, client(2, "Ana")).await;
-    let changed = Client { email: "otra@example.com".parse().expect("an address"), ..client(2, "Zoé") };
+    let changed = with(client(2, "Zoé"), |it| it.email = "otra@example.com".parse().expect("an address"));
     let changed = update(&store, changed).await;
     let deleted = insert(&store, client(3, "Celia")).await;
     store.delete(deleted.id, Expected::Any).await.expect("deleted");
@@ -50,7 +53,7 @@ pub async fn writes_are_compared_with_what_was_there_before_reopening(
     let store = reopen().await;
     let given = client(1, "Dora");
     assert_refused!(store.update(&given, stale.version().into(), at(2)).await, StoreError::VersionConflict);
-    let taken = Client { email: current.email.clone(), ..client(3, "Eva") };
+    let taken = with(client(3, "Eva"), |it| it.email = current.email.clone());
     assert_refused!(store.insert(&taken).await, StoreError::AlreadyExists { .. });
     assert_refused!(store.insert(&client(1, "Eva")).await, StoreError::AlreadyExists { .. });
     let after = store.update(&given, current.version().into(), at(2)).await.expect("the version is the current one");

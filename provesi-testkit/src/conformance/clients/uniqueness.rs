@@ -3,10 +3,10 @@
 use provesi_core::{Client, ClientRepositoryExt, Email, Expected, StoreError, UniqueField};
 
 use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused};
-use crate::data::{at, client};
+use crate::data::{at, client, with};
 
 fn with_email(number: u64, email: &str) -> Client {
-    Client { email: email.parse().expect("an address"), ..client(number, "Ana") }
+    with(client(number, "Ana"), |it| it.email = email.parse().expect("an address"))
 }
 
 /// Case.
@@ -34,7 +34,7 @@ pub async fn an_email_is_taken_in_any_letter_case_at_update(store: Clients) {
     let (first, second) = (with_email(1, "a@example.com"), with_email(2, "b@example.com"));
     store.insert(&first).await.expect("kept");
     store.insert(&second).await.expect("kept");
-    let changed = Client { id: second.id, ..with_email(1, "A@example.com") };
+    let changed = with(with_email(1, "A@example.com"), |it| it.id = second.id);
     let refused = store.update(&changed, Expected::Any, at(5)).await;
     assert_refused!(refused, StoreError::AlreadyExists { field: UniqueField::Email });
     assert_record(store.get(second.id).await, Some(&second));
@@ -46,7 +46,7 @@ pub async fn the_own_email_may_change_its_letter_case(store: Clients) {
     let first = with_email(1, "ana@example.com");
     store.insert(&first).await.expect("kept");
     let upper: Email = "ANA@example.com".parse().expect("an address");
-    let changed = Client { email: upper.clone(), ..first };
+    let changed = with(first, |it| it.email = upper.clone());
     let after = store.update(&changed, Expected::Any, at(5)).await.expect("changed");
     assert_eq!((&after.email, after.updated_at), (&upper, at(5)));
     assert_record(store.get(after.id).await, Some(&after));

@@ -3,10 +3,10 @@
 use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError, Timestamp, Version};
 
 use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, assert_refused};
-use crate::data::{at, client};
+use crate::data::{at, client, with};
 
 fn named(client: &Client, name: &str) -> Client {
-    Client { name: ClientName::parse(name).expect("a name"), ..client.clone() }
+    with(client.clone(), |it| it.name = ClientName::parse(name).expect("a name"))
 }
 
 /// Case.
@@ -86,9 +86,9 @@ pub async fn an_update_that_changes_nothing_keeps_the_version(store: Clients) {
 /// Case.
 pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
     let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
-    let first = store.insert(&Client { updated_at: micros(123), ..client(1, "Ana") }).await.expect("kept");
+    let first = store.insert(&with(client(1, "Ana"), |it| it.updated_at = micros(123))).await.expect("kept");
     for near in [micros(-123), micros(1_000)] {
-        let near = Client { updated_at: near, ..first.clone() };
+        let near = with(first.clone(), |it| it.updated_at = near);
         let refused = store.update(&named(&first, "Bea"), near.version().into(), at(5)).await;
         assert_refused!(refused, StoreError::VersionConflict);
     }

@@ -1,14 +1,15 @@
 //! Many orders in one call, and the comparison with the row as it was read.
 
-use provesi_core::{
-    NewOrder, Order, OrderKey, OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, StoreError, Stored, Timestamp,
-};
+use provesi_core::{Order, OrderKey, OrderRepositoryExt, OrderStatus, OrderWrite, StoreError, Stored, Timestamp};
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_records, assert_refused, story};
-use crate::data::{at, client_id, in_status, new_order, record, stamp, state};
+use crate::data::{at, client_id, in_status, new_order, record, stamp, state, with};
 
 async fn inserted(store: &Orders, number: &str) -> Stored<Order> {
-    let given = NewOrder { client_id: Some(client_id(1)), state: state(OrderStatus::Returned), ..new_order(number) };
+    let given = with(new_order(number), |it| {
+        it.client_id = Some(client_id(1));
+        it.state = state(OrderStatus::Returned);
+    });
     let order = store.insert(&given, &stamp(0)).await.expect("inserted");
     store.load(OrderKey::Id(order.id)).await.expect("read").expect("there")
 }
@@ -23,7 +24,7 @@ fn in_picking(before: &Stored<Order>) -> OrderWrite {
 }
 
 fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
-    replaced(before, Order { number: number.parse().expect("a number"), ..record(before) })
+    replaced(before, with(record(before), |it| it.number = number.parse().expect("a number")))
 }
 
 /// Case.
@@ -33,16 +34,16 @@ pub async fn every_column_that_was_read_is_compared(store: Orders) {
     let later = Timestamp::from_micros(at(0).micros() + 1).expect("an instant");
     // What another program would have had to change without a new `updated_at`, for the row to differ from these.
     let others = [
-        OrderRow { number: "a-1".to_owned(), ..row.clone() },
-        OrderRow { client_id: None, ..row.clone() },
-        OrderRow { client_id: Some(client_id(2).to_string()), ..row.clone() },
-        OrderRow { status: "shipped".to_owned(), ..row.clone() },
-        OrderRow { return_reason: Some("Otro".to_owned()), ..row.clone() },
-        OrderRow { return_reason: None, ..row.clone() },
-        OrderRow { returned_at: Some(later), ..row.clone() },
-        OrderRow { returned_at: None, ..row.clone() },
-        OrderRow { created_at: later, ..row.clone() },
-        OrderRow { updated_at: later, ..row.clone() },
+        with(row.clone(), |it| it.number = "a-1".to_owned()),
+        with(row.clone(), |it| it.client_id = None),
+        with(row.clone(), |it| it.client_id = Some(client_id(2).to_string())),
+        with(row.clone(), |it| it.status = "shipped".to_owned()),
+        with(row.clone(), |it| it.return_reason = Some("Otro".to_owned())),
+        with(row.clone(), |it| it.return_reason = None),
+        with(row.clone(), |it| it.returned_at = Some(later)),
+        with(row.clone(), |it| it.returned_at = None),
+        with(row.clone(), |it| it.created_at = later),
+        with(row.clone(), |it| it.updated_at = later),
     ];
     for other in others {
         let read = Stored { row: other, record: stored.record.clone() };

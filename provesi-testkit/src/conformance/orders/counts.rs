@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use provesi_core::{
-    Actor, ActorName, ClientId, CountKey, EventGroup, Expected, NewOrder, NumberPart, OrderCount, OrderFilter,
-    OrderGroup, OrderRepositoryExt, OrderRow, OrderStatus, Period, Stamp, Timestamp,
+    Actor, ActorName, ClientId, CountKey, EventGroup, Expected, NumberPart, OrderCount, OrderFilter, OrderGroup,
+    OrderRepositoryExt, OrderRow, OrderStatus, Period, Stamp, Timestamp,
 };
 
 use crate::conformance::support::{Orders, a_few_at_a_time};
-use crate::data::{at, client_id, in_status, new_order, stamp, state};
+use crate::data::{at, client_id, in_status, new_order, stamp, state, with};
 
 /// The offset of Colombia.
 const OFFSET: i16 = -300;
@@ -64,7 +64,7 @@ pub async fn an_empty_store_has_the_groups_that_are_always_there(store: Orders) 
 /// Case.
 pub async fn counts_by_client_have_zeros(store: Orders) {
     for (number, client) in [("A-1", Some(1)), ("A-2", Some(1)), ("B-1", Some(2)), ("C-1", None)] {
-        let given = NewOrder { client_id: client.map(client_id), ..new_order(number) };
+        let given = with(new_order(number), |it| it.client_id = client.map(client_id));
         store.insert(&given, &stamp(0)).await.expect("kept");
     }
     let asked = [1, 3, 1, 2].map(client_id);
@@ -77,7 +77,7 @@ pub async fn counts_by_client_have_zeros(store: Orders) {
 /// Case.
 pub async fn counts_by_client_take_any_number_of_ids(store: Orders) {
     let inserts = (0..20_u64).map(|count| {
-        let given = NewOrder { client_id: Some(client_id(count % 5 * 600)), ..new_order(&format!("A-{count}")) };
+        let given = with(new_order(&format!("A-{count}")), |it| it.client_id = Some(client_id(count % 5 * 600)));
         let store = Arc::clone(&store);
         async move { store.insert(&given, &stamp(0)).await.expect("kept") }
     });
@@ -93,13 +93,12 @@ pub async fn counts_by_client_take_any_number_of_ids(store: Orders) {
 pub async fn counts_agree_with_the_filter(store: Orders) {
     let mut rows = Vec::new();
     for (count, status) in (0..).zip(OrderStatus::ALL.into_iter().cycle().take(30)) {
-        let given = NewOrder {
-            client_id: (count % 3 == 0).then(|| client_id(1)),
-            state: state(status),
-            created_at: at(count * 10_000_000),
-            updated_at: at(count * 10_000_000),
-            ..new_order(&format!("A-{count}"))
-        };
+        let given = with(new_order(&format!("A-{count}")), |it| {
+            it.client_id = (count % 3 == 0).then(|| client_id(1));
+            it.state = state(status);
+            it.created_at = at(count * 10_000_000);
+            it.updated_at = at(count * 10_000_000);
+        });
         rows.push(OrderRow::from(&store.insert(&given, &stamp(0)).await.expect("kept")));
     }
     let mut filter = OrderFilter::default();
@@ -129,7 +128,7 @@ pub async fn counts_agree_with_the_filter(store: Orders) {
 /// Case.
 pub async fn orders_are_counted_by_status(store: Orders) {
     for (number, of) in [("A-1", OrderStatus::Shipped), ("A-2", OrderStatus::Received), ("A-3", OrderStatus::Shipped)] {
-        store.insert(&NewOrder { state: state(of), ..new_order(number) }, &stamp(0)).await.expect("kept");
+        store.insert(&with(new_order(number), |it| it.state = state(of)), &stamp(0)).await.expect("kept");
     }
     assert_eq!(counted(&store, &by(OrderGroup::Status)).await, [(status("received"), 1), (status("shipped"), 2)]);
 }
@@ -144,7 +143,10 @@ pub async fn orders_are_counted_by_the_day_of_their_creation(store: Orders) {
         "2026-01-02T18:15:00Z",
     ];
     for (count, text) in (0..).zip(instants) {
-        let given = NewOrder { created_at: instant(text), updated_at: at(0), ..new_order(&format!("A-{count}")) };
+        let given = with(new_order(&format!("A-{count}")), |it| {
+            it.created_at = instant(text);
+            it.updated_at = at(0);
+        });
         store.insert(&given, &stamp(0)).await.expect("kept");
     }
     let of_days = async |offset_minutes| counted(&store, &by(OrderGroup::DayCreated { offset_minutes })).await;
@@ -153,8 +155,8 @@ pub async fn orders_are_counted_by_the_day_of_their_creation(store: Orders) {
     assert_eq!(of_days(OFFSET).await, [first, (day("2026-01-01"), 2), (day("2026-01-02"), 2)]);
     let nepal = of_days(345).await;
     assert_eq!(nepal, [(day("1970-01-01"), 1), (day("2026-01-02"), 3), (day("2026-01-03"), 1)]);
-    let earliest = NewOrder { created_at: Timestamp::MIN, ..new_order("B-1") };
-    let latest = NewOrder { created_at: Timestamp::MAX, ..new_order("B-2") };
+    let earliest = with(new_order("B-1"), |it| it.created_at = Timestamp::MIN);
+    let latest = with(new_order("B-2"), |it| it.created_at = Timestamp::MAX);
     for given in [earliest, latest] {
         store.insert(&given, &stamp(0)).await.expect("kept");
     }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
-use provesi_core::{EventKind, NewOrder, Order, OrderRepositoryExt, OrderStatus, StoreError};
+use provesi_core::{EventKind, Order, OrderRepositoryExt, OrderStatus, StoreError};
 use tokio::sync::Barrier;
 
 use crate::conformance::support::{
     Orders, a_few_at_a_time, all_events, all_orders, assert_record, assert_records, story,
 };
-use crate::data::{at, client_id, in_status, new_order, stamp, version_of};
+use crate::data::{at, client_id, in_status, new_order, stamp, version_of, with};
 
 async fn kept(store: &Orders, number: &str, client: Option<u64>) -> Order {
-    let given = NewOrder { client_id: client.map(client_id), ..new_order(number) };
+    let given = with(new_order(number), |it| it.client_id = client.map(client_id));
     store.insert(&given, &stamp(0)).await.expect("kept")
 }
 
@@ -24,7 +24,10 @@ pub async fn a_client_is_taken_off_its_orders_and_no_others(store: Orders) {
     assert_eq!(store.detach_client(client_id(1), &stamp(5)).await.expect("detached"), 2);
     for order in mine {
         // No person changed it: the version moves by one millisecond and not to now.
-        let expected = Order { client_id: None, updated_at: at(1), ..order.clone() };
+        let expected = with(order.clone(), |it| {
+            it.client_id = None;
+            it.updated_at = at(1);
+        });
         assert_record(store.get(order.id).await, Some(&expected));
         let event = store.history(&order.number, None, provesi_core::PageLimit::MAX).await.expect("the history").pop();
         let event = event.expect("an event");

@@ -9,7 +9,7 @@ use provesi_core::{
 };
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_record, assert_refused, order_pages, story};
-use crate::data::{at, client_id, new_order, stamp};
+use crate::data::{at, client_id, new_order, stamp, with};
 
 fn key(name: &str) -> EntryKey {
     EntryKey::new(EntryKind::Checkpoint, name)
@@ -35,7 +35,7 @@ async fn entry(store: &Orders, key: EntryKey) -> Option<Entry> {
 }
 
 fn attached(number: &str, client: ClientId) -> NewOrder {
-    NewOrder { client_id: Some(client), ..new_order(number) }
+    with(new_order(number), |it| it.client_id = Some(client))
 }
 
 /// Case.
@@ -44,12 +44,8 @@ pub async fn an_entry_is_put_replaced_and_removed(store: Orders) {
     put(&store, EntryWrite::insert(key("a"), r#"{"n":1,"texto":"ñ \" \\ 😀"}"#.to_owned(), Some(at(7)))).await;
     put(&store, EntryWrite::insert(EntryKey::new(EntryKind::Partner, "a"), "2".to_owned(), None)).await;
     let first = entry(&store, key("a")).await.expect("there");
-    let expected = Entry {
-        key: key("a"),
-        value: r#"{"n":1,"texto":"ñ \" \\ 😀"}"#.to_owned(),
-        due_at: Some(at(7)),
-        order_id: None,
-    };
+    let value = r#"{"n":1,"texto":"ñ \" \\ 😀"}"#.to_owned();
+    let expected = Entry::builder().key(key("a")).value(value).due_at(at(7)).build();
     assert_eq!(first, expected);
     put(&store, EntryWrite::replace(first, "3".to_owned(), None)).await;
     let second = entry(&store, key("a")).await.expect("there");
@@ -91,7 +87,7 @@ pub async fn an_order_and_its_entries_are_written_together_or_not_at_all(store: 
     assert_eq!(entry(&store, key("b")).await, None);
     assert_refused!(store.commit_one(insert("B-1", "a")).await, StoreError::EntryConflict { .. });
     let before = Stored::from(store.get(id.expect("an id")).await.expect("read").expect("there"));
-    let content = Order { client_id: Some(client_id(1)), ..before.clone().valid().expect("valid") };
+    let content = with(before.clone().valid().expect("valid"), |it| it.client_id = Some(client_id(1)));
     let after = before.with_content(content, at(1)).expect("a change");
     let replace = |before: &Stored<Order>, entry| {
         let entry = EntryWrite::insert(key(entry), "1".to_owned(), None);
@@ -201,10 +197,10 @@ pub async fn no_order_is_attached_to_a_retired_client(store: Orders) {
         assert_refused!(outcome, StoreError::EntryConflict { kind: EntryKind::Retirement });
     };
     refused(store.insert(&attached("B-1", retired), &stamp(1)).await);
-    let attach = Order { client_id: Some(retired), ..free.clone() };
+    let attach = with(free.clone(), |it| it.client_id = Some(retired));
     refused(store.update(&attach, provesi_core::Expected::Any, &stamp(1)).await);
     // An order that has the client already can be changed otherwise.
-    let renumbered = Order { number: "A-3".parse().expect("a number"), ..named };
+    let renumbered = with(named, |it| it.number = "A-3".parse().expect("a number"));
     store.update(&renumbered, provesi_core::Expected::Any, &stamp(1)).await.expect("changed");
     // A batch: the others are made.
     let insert = |number: &str, client| OrderWrite::insert(attached(number, client), stamp(1));
@@ -265,7 +261,7 @@ pub async fn a_deleted_order_is_restored_with_its_id(store: Orders) {
     assert_refused!(store.commit_one(restore(&made)).await, StoreError::VersionConflict);
     store.commit_one(OrderWrite::delete(made.clone().into(), stamp(1))).await.expect("deleted");
     let later = store.insert(&new_order("B-1"), &stamp(2)).await.expect("inserted");
-    let restored = Order { updated_at: at(5), ..made.clone() };
+    let restored = with(made.clone(), |it| it.updated_at = at(5));
     assert_eq!(store.commit_one(restore(&restored)).await.expect("restored"), Some(made.id));
     assert_record(store.get(made.id).await, Some(&restored));
     assert_eq!(story(&store, "a-1").await, ["created", "deleted", "restored"]);

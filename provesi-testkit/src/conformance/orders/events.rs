@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    Actor, ActorName, EventKind, Expected, NewOrder, Order, OrderEvent, OrderRepositoryExt, OrderStatus, PageLimit,
-    Stamp, StoreError,
+    Actor, ActorName, EventKind, Expected, Order, OrderEvent, OrderRepositoryExt, OrderStatus, PageLimit, Stamp,
+    StoreError,
 };
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_refused, story};
-use crate::data::{at, client_id, in_status, new_order, stamp, version_of};
+use crate::data::{at, client_id, in_status, new_order, stamp, version_of, with};
 
 async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
@@ -20,7 +20,7 @@ pub async fn every_change_leaves_its_events_in_order(store: Orders) {
     let made = kept(&store, "A-1").await;
     let returned = in_status(&made, OrderStatus::Returned);
     let returned = store.update(&returned, Expected::Any, &stamp(1)).await.expect("changed");
-    let attached = Order { client_id: Some(client_id(7)), ..returned };
+    let attached = with(returned, |it| it.client_id = Some(client_id(7)));
     let attached = store.update(&attached, Expected::Any, &stamp(2)).await.expect("changed");
     let deleted = store.delete(made.id, Expected::Any, &stamp(3)).await.expect("deleted");
     let events = all_events(&store).await;
@@ -44,7 +44,7 @@ pub async fn a_refused_change_leaves_no_event(store: Orders) {
     store.update(&in_status(&second, OrderStatus::Packing), stale, &stamp(5)).await.expect("changed");
     let before = all_events(&store).await;
     assert_refused!(store.insert(&new_order("a-1"), &stamp(6)).await, StoreError::AlreadyExists { .. });
-    let taken = Order { number: first.number.clone(), ..in_status(&second, OrderStatus::Shipped) };
+    let taken = with(in_status(&second, OrderStatus::Shipped), |it| it.number = first.number.clone());
     assert_refused!(store.update(&taken, Expected::Any, &stamp(6)).await, StoreError::AlreadyExists { .. });
     assert_refused!(store.update(&taken, stale, &stamp(6)).await, StoreError::VersionConflict);
     assert_refused!(store.delete(second.id, stale, &stamp(6)).await, StoreError::VersionConflict);
@@ -54,11 +54,10 @@ pub async fn a_refused_change_leaves_no_event(store: Orders) {
 /// Case.
 pub async fn one_update_may_leave_several_events(store: Orders) {
     let made = kept(&store, "A-1").await;
-    let changed = Order {
-        number: "B-1".parse().expect("a number"),
-        client_id: Some(client_id(7)),
-        ..in_status(&made, OrderStatus::Returned)
-    };
+    let changed = with(in_status(&made, OrderStatus::Returned), |it| {
+        it.number = "B-1".parse().expect("a number");
+        it.client_id = Some(client_id(7));
+    });
     let after = store.update(&changed, version_of(&made), &stamp(5)).await.expect("changed");
     let told: Vec<_> = all_events(&store).await.into_iter().skip(1).map(|event| event.kind).collect();
     assert_eq!(told, EventKind::changes(&made, &after));
@@ -73,7 +72,7 @@ pub async fn events_carry_the_stamp(store: Orders) {
     for (round, (actor, address)) in actors.into_iter().zip(["192.0.2.1", "2001:db8::1f", "::1", "none"]).enumerate() {
         let stamp = Stamp { at: at(5), actor, address: address.parse().ok() };
         let number = format!("A-{round}");
-        let given = NewOrder { client_id: Some(client_id(1)), ..new_order(&number) };
+        let given = with(new_order(&number), |it| it.client_id = Some(client_id(1)));
         let made = store.insert(&given, &stamp).await.expect("kept");
         store.update(&in_status(&made, OrderStatus::Packing), Expected::Any, &stamp).await.expect("changed");
         assert_eq!(store.detach_client(client_id(1), &stamp).await.expect("detached"), 1);

@@ -3,14 +3,14 @@
 use provesi_core::{Expected, Order, OrderNumber, OrderRepositoryExt, OrderStatus, PageLimit};
 
 use crate::conformance::support::{Orders, all_events, story};
-use crate::data::{in_status, new_order, stamp};
+use crate::data::{in_status, new_order, stamp, with};
 
 async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
 }
 
 async fn rename(store: &Orders, order: &Order, number: &str) -> Order {
-    let renamed = Order { number: number.parse().expect("a number"), ..order.clone() };
+    let renamed = with(order.clone(), |it| it.number = number.parse().expect("a number"));
     store.update(&renamed, Expected::Any, &stamp(1)).await.expect("renamed")
 }
 

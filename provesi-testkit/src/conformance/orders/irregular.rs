@@ -10,7 +10,7 @@ use provesi_core::{
 use crate::conformance::support::{
     Orders, all_events, assert_records, assert_refused, order_rows, story, streamed_orders,
 };
-use crate::data::{at, client_id, new_order, order_row, stamp};
+use crate::data::{at, client_id, new_order, order_row, stamp, with};
 
 /// A text of 24 characters that is no client id.
 const NO_ID: &str = "no hex at all, 24 chars.";
@@ -32,14 +32,13 @@ fn orders() -> Vec<(OrderRow, Vec<Invalid>)> {
         ("Z-1", None, "returned", true, vec![]),
     ];
     let row = |(id, (number, client_id, status, is_return, faults)): (i64, (&str, Option<&str>, &str, bool, _))| {
-        let row = OrderRow {
-            client_id: client_id.map(str::to_owned),
-            return_reason: is_return.then(|| "Llegó roto".to_owned()),
-            returned_at: is_return.then(|| at(id % 2)),
-            created_at: at(id * 3 % 8),
-            updated_at: at(id * 5 % 8),
-            ..order_row(id, number, status)
-        };
+        let row = with(order_row(id, number, status), |it| {
+            it.client_id = client_id.map(str::to_owned);
+            it.return_reason = is_return.then(|| "Llegó roto".to_owned());
+            it.returned_at = is_return.then(|| at(id % 2));
+            it.created_at = at(id * 3 % 8);
+            it.updated_at = at(id * 5 % 8);
+        });
         (row, faults)
     };
     (1..).zip(rows).map(row).collect()
@@ -100,14 +99,14 @@ async fn loaded(store: &Orders, id: OrderId) -> Stored<Order> {
 /// The order with right values for what is wrong.
 fn repaired(row: &OrderRow) -> Order {
     let status = row.status().unwrap_or(OrderStatus::Packing);
-    Order {
-        id: row.id,
-        number: OrderNumber::parse(&row.number).unwrap_or(format!("R-{}", row.id).parse().expect("a number")),
-        client_id: row.client_id().unwrap_or_default(),
-        state: OrderState::restore(status, row.return_info()),
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    }
+    Order::builder()
+        .id(row.id)
+        .number(OrderNumber::parse(&row.number).unwrap_or(format!("R-{}", row.id).parse().expect("a number")))
+        .maybe_client_id(row.client_id().unwrap_or_default())
+        .state(OrderState::restore(status, row.return_info()))
+        .created_at(row.created_at)
+        .updated_at(row.updated_at)
+        .build()
 }
 
 /// Case.
@@ -132,7 +131,7 @@ pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
         assert_refused!(store.update(&repaired(row), stale, &stamp(20)).await, StoreError::VersionConflict);
         assert_refused!(store.delete(row.id, stale, &stamp(20)).await, StoreError::VersionConflict);
     }
-    let taken = Order { number: "b-1".parse().expect("a number"), ..repaired(&rows[3]) };
+    let taken = with(repaired(&rows[3]), |it| it.number = "b-1".parse().expect("a number"));
     assert_refused!(store.update(&taken, Expected::Any, &stamp(20)).await, StoreError::AlreadyExists { .. });
     assert_eq!(all_events(&store).await, []);
     assert_orders(&store, &rows).await;
@@ -147,15 +146,10 @@ pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
         let version = loaded(&store, row.id).await.version();
         let given = repaired(row);
         let after = store.update(&given, version.into(), &stamp(30)).await.expect("repaired");
-        assert_eq!(after, Order { updated_at: row.updated_at.next(at(30)), ..given.clone() });
+        assert_eq!(after, with(given.clone(), |it| it.updated_at = row.updated_at.next(at(30))));
         assert_refused!(store.update(&given, version.into(), &stamp(31)).await, StoreError::VersionConflict);
         let event = all_events(&store).await.pop().expect("an event");
-        let from = OrderFields {
-            order_number: row.number.clone(),
-            status: row.status.clone(),
-            client_id: row.client_id.clone(),
-            return_info: row.return_info(),
-        };
+        let from = OrderFields::from(&*row);
         let kind = EventKind::Repaired {
             from,
             status: after.status(),
@@ -197,7 +191,7 @@ pub async fn orders_without_events_are_found_by_the_number_that_they_give_up(sto
     for (id, before, kind) in [(1, "b-1", "renumbered"), (4, "d-1", "repaired")] {
         let row = planted.iter().find(|row| row.id.get() == id).expect("planted");
         let number = format!("new-{id}");
-        let given = Order { number: number.parse().expect("a number"), ..repaired(row) };
+        let given = with(repaired(row), |it| it.number = number.parse().expect("a number"));
         store.update(&given, Expected::Any, &stamp(1)).await.expect("updated");
         for number in [before, &number] {
             assert_eq!(story(&store, number).await, [kind], "the history of {number}");

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use provesi_core::{
-    Direction, NewOrder, NumberPart, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, OrderState,
-    OrderStatus, PageLimit, PageRequest, Period, StoreError,
+    Direction, NumberPart, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort, OrderState, OrderStatus,
+    PageLimit, PageRequest, Period, StoreError,
 };
 
 use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages, streamed_orders};
@@ -30,14 +30,13 @@ async fn keep(store: &Orders, count: usize) -> Vec<Order> {
             }
             _ => state(status),
         };
-        let given = NewOrder {
-            client_id: (number % 3 != 0).then(|| client_id(number as u64 % 3)),
-            state,
-            created_at: at(i64::try_from(number % 5).expect("a small number")),
-            updated_at: when,
-            // Of both letter cases, and not in the order of the ids.
-            ..new_order(&format!("{}-{:02}", if number % 2 == 0 { "Ord" } else { "oRD" }, (number * 37) % 101))
-        };
+        // Of both letter cases, and not in the order of the ids.
+        let prefix = if number % 2 == 0 { "Ord" } else { "oRD" };
+        let mut given = new_order(&format!("{prefix}-{:02}", (number * 37) % 101));
+        given.client_id = (number % 3 != 0).then(|| client_id(number as u64 % 3));
+        given.state = state;
+        given.created_at = at(i64::try_from(number % 5).expect("a small number"));
+        given.updated_at = when;
         kept.push(store.insert(&given, &stamp(0)).await.expect("kept"));
     }
     kept

@@ -1,13 +1,13 @@
 //! Reads of known orders.
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, NewOrder, Order, OrderNumber, OrderRepositoryExt};
+use provesi_core::{ClientId, Order, OrderNumber, OrderRepositoryExt};
 
 use crate::conformance::support::Orders;
-use crate::data::{client_id, new_order, stamp};
+use crate::data::{client_id, new_order, stamp, with};
 
 async fn kept(store: &Orders, number: &str, client: Option<u64>) -> Order {
-    let given = NewOrder { client_id: client.map(client_id), ..new_order(number) };
+    let given = with(new_order(number), |it| it.client_id = client.map(client_id));
     store.insert(&given, &stamp(0)).await.expect("kept")
 }
 

@@ -12,7 +12,7 @@ use provesi_core::{
 
 use crate::MemoryStore;
 use crate::conformance::support::{Orders, all_events, all_orders, assert_same, check_random, order_pages};
-use crate::data::{client_id, new_order, stamp, state};
+use crate::data::{client_id, new_order, stamp, state, with};
 
 /// Few numbers and clients, so that commands meet. Orders are named by how many were made before them.
 #[derive(Clone, Debug)]
@@ -47,11 +47,12 @@ fn number() -> impl Strategy<Value = OrderNumber> {
 
 fn an_order() -> impl Strategy<Value = NewOrder> {
     (number(), prop::option::of(0..3_u64), prop::sample::select(OrderStatus::ALL.to_vec())).prop_map(
-        |(number, client, status)| NewOrder {
-            number,
-            client_id: client.map(client_id),
-            state: state(status),
-            ..new_order("x")
+        |(number, client, status)| {
+            with(new_order("x"), |it| {
+                it.number = number;
+                it.client_id = client.map(client_id);
+                it.state = state(status);
+            })
         },
     )
 }
@@ -84,14 +85,15 @@ impl Side {
     }
 
     fn plain(&self, order: Order) -> Order {
-        Order { id: self.place(order.id), ..order }
+        with(order, |it| it.id = self.place(it.id))
     }
 
     fn events(&self, events: Vec<OrderEvent>) -> Vec<OrderEvent> {
-        let plain = |(place, event): (i64, OrderEvent)| OrderEvent {
-            id: provesi_core::EventId::new(place),
-            order_id: self.place(event.order_id),
-            ..event
+        let plain = |(place, event): (i64, OrderEvent)| {
+            with(event, |it| {
+                it.id = provesi_core::EventId::new(place);
+                it.order_id = self.place(it.order_id);
+            })
         };
         (1..).zip(events).map(plain).collect()
     }
@@ -165,7 +167,7 @@ async fn play(store: Orders, commands: Vec<Command>) -> Result<(), TestCaseError
     // A detach touches its orders in no particular order.
     let by_order = |mut events: Vec<OrderEvent>| {
         events.sort_by_key(|event| (event.order_id, event.id));
-        (1..).zip(events).map(|(id, event)| OrderEvent { id: provesi_core::EventId::new(id), ..event }).collect()
+        (1..).zip(events).map(|(id, event)| with(event, |it| it.id = provesi_core::EventId::new(id))).collect()
     };
     let our_events: Vec<_> = by_order(ours.events(our_events));
     let their_events: Vec<_> = by_order(theirs.events(their_events));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{EventKind, Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, StoreError};
+use provesi_core::{EventKind, Expected, Order, OrderRepositoryExt, OrderState, OrderStatus, StoreError};
 
 use crate::conformance::support::{Orders, all_events, all_orders, assert_record, drop_at_wait, story, winners};
-use crate::data::{at, client_id, in_status, new_order, reason, stamp, version_of};
+use crate::data::{at, client_id, in_status, new_order, reason, stamp, version_of, with};
 
 fn counting(order: &Order, count: usize) -> Order {
     let state = OrderState::new(OrderStatus::Returned, Some(reason(&count.to_string())), at(0));
-    Order { state: state.expect("with its reason"), ..order.clone() }
+    with(order.clone(), |it| it.state = state.expect("with its reason"))
 }
 
 fn count(order: &Order) -> usize {
@@ -88,7 +88,7 @@ pub async fn unconditional_updates_at_once_follow_each_other(store: Orders) {
     assert_eq!(from[1..], to[..to.len() - 1]);
     // The clock stands still: each change moves the version on by a millisecond.
     let now = at(i64::try_from(to.len()).expect("a small number"));
-    let expected = Order { updated_at: now, ..in_status(&made, to[to.len() - 1]) };
+    let expected = with(in_status(&made, to[to.len() - 1]), |it| it.updated_at = now);
     assert_record(store.get(made.id).await, Some(&expected));
 }
 
@@ -119,7 +119,7 @@ pub async fn one_of_two_renames_to_a_number_wins(store: Orders) {
         }
         let renames = orders.into_iter().zip(["goal", "GOAL"]).map(|(order, goal)| {
             let number = format!("{goal}-{round}").parse().expect("a number");
-            let (store, renamed) = (Arc::clone(&store), Order { number, ..order });
+            let (store, renamed) = (Arc::clone(&store), with(order, |it| it.number = number));
             tokio::spawn(async move { store.update(&renamed, Expected::Any, &stamp(1)).await })
         });
         let results = join_all(renames).await.into_iter().map(|rename| rename.expect("it ends well")).collect();
@@ -172,7 +172,7 @@ pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store
     let mut orders = Vec::new();
     for (round, name) in (1..=8).flat_map(|round| ["update", "delete", "detach"].map(|name| (round, name))) {
         let client = client_id(orders.len() as u64);
-        let given = NewOrder { client_id: Some(client), ..new_order(&format!("{name}-{round}")) };
+        let given = with(new_order(&format!("{name}-{round}")), |it| it.client_id = Some(client));
         let order = store.insert(&given, &stamp(0)).await.expect("kept");
         match name {
             "update" => {

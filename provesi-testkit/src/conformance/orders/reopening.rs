@@ -6,7 +6,7 @@ use provesi_core::{
 };
 
 use crate::conformance::support::{Orders, all_events, assert_record, assert_refused, order_rows, story};
-use crate::data::{at, client_id, in_status, new_order, stamp, version_of};
+use crate::data::{at, client_id, in_status, new_order, stamp, version_of, with};
 
 async fn insert(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("inserted")
@@ -31,15 +31,15 @@ async fn answers(store: &Orders) -> (Vec<OrderRow>, Vec<OrderEvent>, OrderCounts
 pub async fn orders_and_events_are_there_after_reopening(store: Orders, reopen: impl AsyncFnOnce() -> Orders) {
     insert(&store, "A-1").await;
     let order = insert(&store, "A-2").await;
-    let order = update(&store, Order { client_id: Some(client_id(7)), ..order }).await;
+    let order = update(&store, with(order, |it| it.client_id = Some(client_id(7)))).await;
     let returned = update(&store, in_status(&order, OrderStatus::Returned)).await;
     let order = insert(&store, "A-3").await;
-    let renumbered = update(&store, Order { number: "B-3".parse().expect("a number"), ..order }).await;
+    let renumbered = update(&store, with(order, |it| it.number = "B-3".parse().expect("a number"))).await;
     let deleted = insert(&store, "A-4").await;
     delete(&store, &deleted).await;
     let order = insert(&store, "A-5").await;
     delete(&store, &order).await;
-    let restored = Order { updated_at: at(3), ..order };
+    let restored = with(order, |it| it.updated_at = at(3));
     store.commit_one(OrderWrite::restore(restored.clone(), stamp(3))).await.expect("restored");
     let before = answers(&store).await;
     drop(store);
@@ -77,8 +77,8 @@ pub async fn entries_are_there_after_reopening(store: Orders, reopen: impl Async
     let mut entries = store.entries(&keys).await.expect("read");
     entries.sort_by(|a, b| a.key.name.cmp(&b.key.name));
     let expected = [
-        Entry { key: key("a"), value: "1".to_owned(), due_at: Some(at(7)), order_id },
-        Entry { key: key("c"), value: "2".to_owned(), due_at: None, order_id: None },
+        Entry::builder().key(key("a")).value("1".to_owned()).due_at(at(7)).maybe_order_id(order_id).build(),
+        Entry::builder().key(key("c")).value("2".to_owned()).build(),
     ];
     assert_eq!(entries, expected);
     assert_refused!(store.commit_entry(put("a"), &stamp(2)).await, StoreError::EntryConflict { .. });

@@ -1,19 +1,19 @@
 //! Reason and date of a return.
 
 use provesi_core::{
-    EventKind, Expected, NewOrder, Order, OrderListing, OrderRepositoryExt, OrderState, OrderStatus, Period,
-    ReturnInfo, ReturnReason, Timestamp,
+    EventKind, Expected, Order, OrderListing, OrderRepositoryExt, OrderState, OrderStatus, Period, ReturnInfo,
+    ReturnReason, Timestamp,
 };
 
 use crate::conformance::support::{Orders, all_events, assert_record, order_pages};
-use crate::data::{at, in_status, new_order, reason, stamp};
+use crate::data::{at, in_status, new_order, reason, stamp, with};
 
 /// Case.
 pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
     let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept");
     let edit = async |current: &Order, status, text: &str, now| {
         let state = current.state.edited(status, Some(reason(text)), at(now)).expect("with its reason");
-        store.update(&Order { state, ..current.clone() }, Expected::Any, &stamp(now)).await.expect("changed")
+        store.update(&with(current.clone(), |it| it.state = state), Expected::Any, &stamp(now)).await.expect("changed")
     };
     let returned = edit(&made, OrderStatus::Returned, "roto", 5).await;
     let reworded = edit(&returned, OrderStatus::Returned, "mojado", 9).await;
@@ -40,7 +40,7 @@ pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
 
 /// Case.
 pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
-    let given = NewOrder { state: OrderState::restore(OrderStatus::Returned, None), ..new_order("A-1") };
+    let given = with(new_order("A-1"), |it| it.state = OrderState::restore(OrderStatus::Returned, None));
     let kept = store.insert(&given, &stamp(0)).await.expect("kept");
     assert_record(store.get(kept.id).await, Some(&kept));
     let named = store.update(&in_status(&kept, OrderStatus::Returned), Expected::Any, &stamp(5)).await.expect("named");
@@ -62,7 +62,10 @@ pub async fn returns_without_a_date_are_listed_before_the_latest(store: Orders) 
         OrderState::restore(OrderStatus::Returned, returned(at(3))),
     ];
     for (number, state) in (0..).zip(states) {
-        let given = NewOrder { state, updated_at: at(number), ..new_order(&format!("A-{number}")) };
+        let given = with(new_order(&format!("A-{number}")), |it| {
+            it.state = state;
+            it.updated_at = at(number);
+        });
         store.insert(&given, &stamp(0)).await.expect("kept");
     }
     let mut listing = OrderListing::returns();
@@ -92,7 +95,7 @@ pub async fn a_reason_that_is_longer_than_one_may_be_given_stays_readable(store:
     let text = "Llegó roto. ".repeat(1_000);
     let stored = ReturnInfo { reason: ReturnReason::restore(text).expect("not blank"), returned_at: at(0) };
     let state = OrderState::restore(OrderStatus::Returned, Some(stored.clone()));
-    let kept = store.insert(&NewOrder { state, ..new_order("A-1") }, &stamp(0)).await.expect("kept");
+    let kept = store.insert(&with(new_order("A-1"), |it| it.state = state), &stamp(0)).await.expect("kept");
     assert_eq!(kept.return_info(), Some(&stored));
     assert_record(store.get(kept.id).await, Some(&kept));
     let left = store.update(&in_status(&kept, OrderStatus::Packing), Expected::Any, &stamp(5)).await.expect("left");

@@ -5,11 +5,14 @@ use std::collections::HashSet;
 use provesi_core::{Expected, NewOrder, Order, OrderRepositoryExt, OrderState, OrderStatus, Timestamp};
 
 use crate::conformance::support::{Orders, assert_record};
-use crate::data::{at, client_id, new_order, reason, stamp, state};
+use crate::data::{at, client_id, new_order, reason, stamp, state, with};
 
 fn returned(number: &str, text: &str) -> NewOrder {
     let state = OrderState::new(OrderStatus::Returned, Some(reason(text)), at(3)).expect("with its reason");
-    NewOrder { client_id: Some(client_id(u64::MAX)), state, ..new_order(number) }
+    with(new_order(number), |it| {
+        it.client_id = Some(client_id(u64::MAX));
+        it.state = state;
+    })
 }
 
 async fn comes_back(store: &Orders, given: NewOrder) -> Order {
@@ -26,7 +29,7 @@ pub async fn every_field_comes_back_as_it_was_given(store: Orders) {
     let awkward = "Llegó roto: 'x\"; DROP TABLE orders; --\r\n\t%_\\ 漢字 📦 e\u{301}";
     comes_back(&store, returned("Ord-ABC-xyz-019", awkward)).await;
     for status in OrderStatus::ALL {
-        let given = NewOrder { state: state(status), ..new_order(&format!("S-{status}")) };
+        let given = with(new_order(&format!("S-{status}")), |it| it.state = state(status));
         comes_back(&store, given).await;
     }
 }
@@ -42,7 +45,11 @@ pub async fn instants_come_back_to_the_microsecond(store: Orders) {
     for (number, instant) in instants.into_iter().enumerate() {
         let instant: Timestamp = instant.parse().expect("an instant");
         let state = OrderState::new(OrderStatus::Returned, Some(reason("x")), instant).expect("with its reason");
-        let given = NewOrder { created_at: instant, updated_at: instant, state, ..new_order(&format!("T-{number}")) };
+        let given = with(new_order(&format!("T-{number}")), |it| {
+            it.created_at = instant;
+            it.updated_at = instant;
+            it.state = state;
+        });
         comes_back(&store, given).await;
     }
 }
@@ -50,10 +57,16 @@ pub async fn instants_come_back_to_the_microsecond(store: Orders) {
 /// Case.
 pub async fn an_update_replaces_every_field(store: Orders) {
     let first = comes_back(&store, new_order("A-1")).await;
-    let changed = Order { created_at: at(77), ..returned("B-1", "roto").with_id(first.id) };
+    let changed = with(returned("B-1", "roto").with_id(first.id), |it| it.created_at = at(77));
     let after = store.update(&changed, Expected::Any, &stamp(5)).await.expect("changed");
     // The instants of what is given do not count.
-    assert_eq!(after, Order { created_at: at(0), updated_at: at(5), ..changed });
+    assert_eq!(
+        after,
+        with(changed, |it| {
+            it.created_at = at(0);
+            it.updated_at = at(5);
+        })
+    );
     assert_record(store.get(first.id).await, Some(&after));
     assert_record(store.find_by_number(&first.number).await, None);
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, Direction, NewOrder, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort};
+use provesi_core::{ClientId, Direction, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort};
 
 use crate::conformance::support::{Orders, a_few_at_a_time, order_pages};
-use crate::data::{client_id, new_order, stamp};
+use crate::data::{client_id, new_order, stamp, with};
 
 /// More than the largest page.
 const MANY: u64 = 1_100;
 
 async fn keep(store: &Orders) {
     let inserts = (0..MANY).map(|count| {
-        let given = NewOrder { client_id: Some(client_id(count)), ..new_order(&format!("A-{count}")) };
+        let given = with(new_order(&format!("A-{count}")), |it| it.client_id = Some(client_id(count)));
         let store = Arc::clone(store);
         async move { store.insert(&given, &stamp(0)).await }
     });
@@ -41,7 +41,7 @@ pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
     keep(&store).await;
     // Clients with a second order, also where a page ends and the next one starts, be it of ids or of orders.
     for count in (0..MANY).filter(|count| *count < 9 || (990..1_010).contains(count)) {
-        let given = NewOrder { client_id: Some(client_id(count)), ..new_order(&format!("B-{count}")) };
+        let given = with(new_order(&format!("B-{count}")), |it| it.client_id = Some(client_id(count)));
         store.insert(&given, &stamp(0)).await.expect("kept");
     }
     let stream = store.stream_client_ids();

@@ -3,14 +3,14 @@
 use provesi_core::{Expected, Order, OrderRepositoryExt, StoreError, UniqueField};
 
 use crate::conformance::support::{Orders, all_orders, assert_record, assert_records, assert_refused, story};
-use crate::data::{new_order, stamp};
+use crate::data::{new_order, stamp, with};
 
 async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
 }
 
 fn renamed(order: &Order, number: &str) -> Order {
-    Order { number: number.parse().expect("a number"), ..order.clone() }
+    with(order.clone(), |it| it.number = number.parse().expect("a number"))
 }
 
 /// Case.

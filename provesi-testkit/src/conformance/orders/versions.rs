@@ -1,13 +1,11 @@
 //! Nothing is overwritten blindly.
 
-use provesi_core::{
-    Expected, NewOrder, Order, OrderId, OrderRepositoryExt, OrderStatus, StoreError, Timestamp, Version,
-};
+use provesi_core::{Expected, Order, OrderId, OrderRepositoryExt, OrderStatus, StoreError, Timestamp, Version};
 
 use crate::conformance::support::{
     Orders, all_events, all_orders, assert_record, assert_records, assert_refused, story,
 };
-use crate::data::{at, in_status, new_order, stamp, version_of};
+use crate::data::{at, in_status, new_order, stamp, version_of, with};
 
 async fn kept(store: &Orders) -> Order {
     store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept")
@@ -93,11 +91,11 @@ pub async fn an_update_that_changes_nothing_keeps_the_version_and_leaves_no_even
 /// Case.
 pub async fn a_version_is_compared_to_the_microsecond(store: Orders) {
     let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
-    let given = NewOrder { updated_at: micros(123), ..new_order("A-1") };
+    let given = with(new_order("A-1"), |it| it.updated_at = micros(123));
     let first = store.insert(&given, &stamp(0)).await.expect("kept");
     let changed = in_status(&first, OrderStatus::Packing);
     for near in [micros(122), micros(124), at(0)] {
-        let near = Order { updated_at: near, ..first.clone() };
+        let near = with(first.clone(), |it| it.updated_at = near);
         let refused = store.update(&changed, near.version().into(), &stamp(5)).await;
         assert_refused!(refused, StoreError::VersionConflict);
     }
