@@ -76,8 +76,13 @@ impl KnownFields {
     fn after(events: &[OrderEvent]) -> Self {
         let mut known = Self::default();
         for event in events {
-            known.number = Some(event.number.clone());
-            known.apply(&event.kind);
+            match &event.kind {
+                EventKind::ChangedElsewhere { from, to } => known.apply_elsewhere(from, to),
+                kind => {
+                    known.number = Some(event.number.clone());
+                    known.apply(kind);
+                }
+            }
         }
         known
     }
@@ -102,16 +107,26 @@ impl KnownFields {
             EventKind::ReasonChanged { to, .. } => self.reason = Some(to.clone()),
             EventKind::ReturnChanged { to, .. } => self.reason = to.as_ref().map(|info| info.reason.clone()),
             EventKind::ClientChanged { to, .. } => self.client_id = Some(to.map(|id| id.to_string())),
-            // It was appended after one of our own changes, which is later than what it says.
-            EventKind::ChangedElsewhere { from, .. }
-                if self.status.as_ref().is_some_and(|known| *known != from.status) => {}
-            EventKind::ChangedElsewhere { to, .. } => {
-                self.status = Some(to.status.clone());
-                self.client_id = Some(to.client_id.clone());
-                self.reason = to.return_info.as_ref().map(|info| info.reason.clone());
-            }
-            EventKind::Renumbered { .. } => {}
+            EventKind::Renumbered { .. } | EventKind::ChangedElsewhere { .. } => {}
             EventKind::Deleted { .. } => *self = Self::default(),
+        }
+    }
+
+    /// The event may come after a change of ours that it does not know: a field that is not as in `from` is left as it is.
+    fn apply_elsewhere(&mut self, from: &OrderFields, to: &OrderFields) {
+        fn replace<T: Clone + PartialEq>(known: &mut Option<T>, from: &T, to: &T) -> bool {
+            let is_from = known.as_ref().is_none_or(|known| known == from);
+            if is_from {
+                *known = Some(to.clone());
+            }
+            is_from
+        }
+        let reason = |fields: &OrderFields| fields.return_info.as_ref().map(|info| info.reason.clone());
+        replace(&mut self.number, &from.order_number, &to.order_number);
+        replace(&mut self.client_id, &from.client_id, &to.client_id);
+        if replace(&mut self.status, &from.status, &to.status) && (self.reason.is_none() || self.reason == reason(from))
+        {
+            self.reason = reason(to);
         }
     }
 }

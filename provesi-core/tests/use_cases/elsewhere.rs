@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, EventKind, Expected, OrderChange, OrderEvent, OrderKey, OrderRepositoryExt, OrderRow, OrderStatus, PageLimit,
+    App, ClientChoice, EventKind, Expected, OrderChange, OrderEvent, OrderKey, OrderRepositoryExt, OrderRow,
+    OrderStatus, PageLimit,
 };
 use provesi_testkit::data::order_row;
 use provesi_testkit::{Call, Fault, Faults, FaultyStore};
@@ -184,6 +185,30 @@ async fn our_own_change_right_after_that_of_another_program_is_not_taken_for_one
         let read = step_through(&world, async |call| {
             if call == edited_at {
                 world.edit_status("A-1", OrderStatus::Shipped, None).await;
+            }
+        });
+        read.await;
+        let kinds = world.kinds("A-1").await;
+        let noted = kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
+        assert!(noted <= 1, "{edited_at}: {kinds:?}");
+        assert_eq!(world.kinds("A-1").await, kinds, "{edited_at}");
+    }
+}
+
+#[tokio::test]
+async fn a_late_event_takes_back_nothing_of_our_own_change_of_the_same_field() {
+    for edited_at in 0..9 {
+        let world = World::new();
+        let (ana, bea) = (world.client("ana@ejemplo.co").await, world.client("bea@ejemplo.co").await);
+        world.order("A-1", Some(&ana)).await;
+        world.edit_status("A-1", OrderStatus::Returned, Some("Rota")).await;
+        world.change("A-1", |row| row.return_reason = Some("Vacía".to_owned())).await;
+        world.change("A-1", |row| row.client_id = None).await;
+        let read = step_through(&world, async |call| {
+            if call == edited_at {
+                let client = ClientChoice::Attach(bea.id.to_string());
+                let change = OrderChange::builder().client(client).return_reason("Mojada").build();
+                world.app.edit_order(&world.caller, number("A-1"), &change, Expected::Any).await.unwrap();
             }
         });
         read.await;
