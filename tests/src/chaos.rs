@@ -4,6 +4,7 @@
 //! It knows the server by HTTP and by signals only.
 
 pub mod check;
+mod elsewhere;
 pub mod history;
 mod nemesis;
 mod process;

@@ -309,9 +309,7 @@ impl App {
                     match (held, &error) {
                         (None, _) => {}
                         // Another call deleted it, and may rely on this retirement.
-                        (Some(retirement), AppError::ClientNotFound) => {
-                            self.finish_now(caller, retirement).await;
-                        }
+                        (Some(retirement), AppError::ClientNotFound) => self.finish_other(caller, retirement).await,
                         (Some(retirement), _) => self.lift(caller, retirement).await,
                     }
                     return Err(error);

@@ -50,8 +50,8 @@ pub(super) struct Retirement {
     lease_until: Timestamp,
     /// The entry that was replaced, if its deletion was done.
     done: Option<Entry>,
-    /// Whether another deletion of the client may be running, which relies on the entry too.
-    is_shared: bool,
+    /// Who asked for another deletion of the client that may be running, and relies on the entry too.
+    shared_with: Option<(Actor, Option<IpAddr>)>,
 }
 
 impl Value {
@@ -97,12 +97,12 @@ impl App {
             // A lease that ends later than this one was made by a clock that was ahead.
             let is_running =
                 |earlier: &Value| !earlier.done && stamp.at < earlier.lease_until && earlier.lease_until <= lease_until;
-            let is_shared = earlier.as_ref().is_some_and(is_running);
             let done = before.clone().filter(|_| earlier.as_ref().is_some_and(|earlier| earlier.done));
+            let shared_with = earlier.filter(is_running).map(|earlier| (earlier.actor, earlier.address));
             match self.orders.commit_entry(write, &stamp).await {
                 Ok(()) => {
                     let entry = Entry { key, value, due_at: Some(lease_until), order_id: None };
-                    return Ok(Retirement { client, entry, lease_until, done, is_shared });
+                    return Ok(Retirement { client, entry, lease_until, done, shared_with });
                 }
                 Err(StoreError::EntryConflict { .. }) => {
                     before = self.orders.entry(key.clone()).await.map_err(AppError::Orders)?;
@@ -120,7 +120,7 @@ impl App {
     /// Removes the record of a deletion that was refused, or restores the one that was there before. A record that another
     /// deletion may rely on stays until its lease has expired.
     pub(super) async fn lift(&self, caller: &Caller, retirement: Retirement) {
-        if retirement.is_shared {
+        if retirement.shared_with.is_some() {
             return;
         }
         let entry = match retirement.done {
@@ -169,6 +169,19 @@ impl App {
             _ => {}
         }
         finished.ok()
+    }
+
+    /// Finishes the deletion by another caller who found the client where this one did not, and on that caller's behalf.
+    pub(super) async fn finish_other(&self, caller: &Caller, retirement: Retirement) {
+        let entry = self.orders.entry(retirement.entry.key.clone()).await.ok().flatten();
+        let later =
+            entry.filter(|entry| entry.value != retirement.entry.value).and_then(|entry| Value::of(&entry).ok());
+        let other = later.map(|value| (value.actor, value.address)).or_else(|| retirement.shared_with.clone());
+        let caller = match other {
+            Some((actor, address)) => Caller { actor, address, ..Caller::default() },
+            None => caller.clone(),
+        };
+        self.finish_now(&caller, retirement).await;
     }
 
     /// Settles unfinished deletions whose lease has expired. If the client does not exist, its orders are detached on behalf of

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use provesi_core::{
-    App, AppError, Client, ClientRepositoryExt, EntryKey, EntryKind, EntryQuery, Expected, OrderRepository,
-    OrderRepositoryExt, PageLimit, Refusal, SettledRetirements, StoreError,
+    ActorName, App, AppError, Caller, Client, ClientRepositoryExt, EntryKey, EntryKind, EntryQuery, Expected,
+    OrderRepository, OrderRepositoryExt, PageLimit, Refusal, SettledRetirements, StoreError,
 };
 use provesi_testkit::{Call, Fault, Faults, FaultyStore};
 use tokio::task::JoinHandle;
@@ -67,8 +67,13 @@ where
 }
 
 fn deletion(world: &World, client: &Client) -> Actor {
-    let (caller, id) = (world.caller.clone(), client.id);
-    actor(world, move |app| async move { app.delete_client(&caller, id, ANY).await.map(drop) })
+    deletion_by(world, client, "clerk")
+}
+
+fn deletion_by(world: &World, client: &Client, name: &str) -> Actor {
+    let actor = provesi_core::Actor::User(ActorName::parse(name).unwrap());
+    let (caller, id) = (Caller { actor, ..Caller::default() }, client.id);
+    self::actor(world, move |app| async move { app.delete_client(&caller, id, ANY).await.map(drop) })
 }
 
 fn attachment(world: &World, order: &str, client: &Client) -> Actor {
@@ -166,11 +171,16 @@ async fn two_deletions_of_one_client_detach_its_orders_in_any_order_of_steps() {
         let world = World::new();
         let client = world.client("ana@example.com").await;
         world.order("A-1", Some(&client)).await;
-        let ends = schedule.play(vec![deletion(&world, &client), deletion(&world, &client)]).await;
+        let names = ["ana", "bea"];
+        let ends = schedule.play(names.map(|name| deletion_by(&world, &client, name)).into()).await;
         let done = ends.iter().filter(|end| end.is_ok()).count();
         assert_eq!(done, 1, "{ends:?}");
         assert!(ends.iter().all(|end| matches!(end, Ok(()) | Err(AppError::ClientNotFound))), "{ends:?}");
         assert_eq!((client_of(&world, "A-1").await, retirements(&world).await), (None, 0));
+        // Whoever was told that there is no such client changed nothing.
+        let deleter = names[ends.iter().position(Result::is_ok).unwrap()];
+        let events = OrderRepositoryExt::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
+        assert_eq!(events.last().unwrap().actor.to_string(), format!("user:{deleter}"));
     };
     let tried = explore(4_000, run).await;
     assert!(tried > 500, "{tried}");

@@ -2,6 +2,7 @@
 
 mod chain;
 mod clients;
+mod elsewhere;
 mod orders;
 mod versions;
 
@@ -14,6 +15,8 @@ use super::history::{Call, History, Outcome};
 pub enum Kind {
     /// An acknowledged write is not there.
     LostWrite,
+    /// A write of another program was written over by a server that had not seen it.
+    LostWriteElsewhere,
     /// A write that the server refused is there.
     RefusedWriteMade,
     /// A write with `If-Match` replaced a version that its caller had not seen.
@@ -73,6 +76,7 @@ pub fn check(history: &History) -> Vec<Violation> {
     orders::check(history, &mut found);
     clients::check(history, &mut found);
     versions::check(history, &mut found);
+    elsewhere::check(history, &mut found);
     found
 }
 

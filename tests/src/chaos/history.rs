@@ -13,6 +13,9 @@ pub struct History {
     pub arrangement: String,
     /// The calls, in the order of their ids.
     pub calls: Vec<Call>,
+    /// What another program wrote beside the server.
+    #[serde(default)]
+    pub elsewhere: Vec<WriteElsewhere>,
     /// When something was killed or frozen.
     pub faults: Vec<Fault>,
     /// The records after the run.
@@ -232,8 +235,43 @@ pub enum EventKind {
         #[serde(default)]
         return_info: Option<ReturnInfo>,
     },
+    ChangedElsewhere {
+        from: OrderFields,
+        to: OrderFields,
+    },
     #[serde(other)]
     Other,
+}
+
+/// The part of an order in [`EventKind::ChangedElsewhere`] that another program of a run changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the fields are those of the API")]
+pub struct OrderFields {
+    pub status: String,
+    #[serde(default)]
+    pub return_info: Option<ReturnInfo>,
+}
+
+impl OrderFields {
+    pub(super) fn reason(&self) -> Option<&String> {
+        self.return_info.as_ref().map(|info| &info.reason)
+    }
+}
+
+/// A write of another program, as the Python system makes them: the reason of a return is replaced by one statement that leaves
+/// `updated_at` and writes no event. Instants as in [`Call`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteElsewhere {
+    /// The new reason, which nobody else writes.
+    pub reason: String,
+    /// When the statement was sent.
+    pub invoked: u64,
+    /// When its answer was there.
+    pub returned: u64,
+    /// The order that it changed; `None` for none, and where the answer is missing.
+    pub order: Option<i64>,
+    /// Whether there was an answer.
+    pub is_answered: bool,
 }
 
 /// The part of a return that the checker compares; its date is the server's.

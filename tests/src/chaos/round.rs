@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use provesi_testkit::servers::TestDatabase;
 use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::check::{Violation, check};
+use super::elsewhere::Elsewhere;
 use super::history::History;
 use super::nemesis::{Databases, Nemesis, NemesisOptions};
 use super::process::ServerProcess;
@@ -27,21 +29,26 @@ pub struct RoundOptions {
     pub seed: u64,
     /// How long clients call.
     pub time: Duration,
-    /// How many clients call concurrently.
+    /// How many processes of the server share the stores.
+    pub servers: usize,
+    /// How many clients call concurrently, each of them one process.
     pub clients: u64,
+    /// Whether another program writes orders, too.
+    pub elsewhere: bool,
     /// What goes wrong; `None` for a quiet round.
     pub nemesis: Option<NemesisOptions>,
-    /// Where the clients send their calls instead of to the server, given its address: a proxy, say.
+    /// Where the clients send their calls instead of to a server, given its address: a proxy, say.
     pub through: Option<fn(std::net::SocketAddr) -> std::net::SocketAddr>,
     /// Prints every fault on stderr.
     pub verbose: bool,
 }
 
 impl RoundOptions {
-    /// 32 clients for this long.
+    /// 64 clients of two processes, and another program, for this long.
     #[must_use]
     pub fn new(seed: u64, time: Duration) -> Self {
-        Self { seed, time, clients: 32, nemesis: Some(NemesisOptions::default()), through: None, verbose: false }
+        let nemesis = Some(NemesisOptions::default());
+        Self { seed, time, servers: 2, clients: 64, elsewhere: true, nemesis, through: None, verbose: false }
     }
 }
 
@@ -59,7 +66,7 @@ pub enum Stores<'a> {
 pub struct Round {
     history: History,
     figures: Figures,
-    server: ServerProcess,
+    servers: Vec<ServerProcess>,
     started: Instant,
     /// The file, with one file.
     pub file: Option<PathBuf>,
@@ -85,15 +92,23 @@ impl Round {
             (Some(file), _) => [(); 2].map(|()| format!("sqlite:{}", file.display())),
             (None, databases) => [0, 1].map(|at| databases[at].url().to_owned()),
         };
-        let mut server = ServerProcess::new(binary, &clients, &orders, folder.path().join("server.log"));
-        step("migrate", STEP, server.migrate()).await;
-        step("start the server", STEP, server.start()).await;
+        let log = |number: usize| folder.path().join(format!("server-{number}.log"));
+        let mut servers: Vec<_> =
+            (0..options.servers).map(|number| ServerProcess::new(binary, &clients, &orders, log(number))).collect();
+        step("migrate", STEP, servers[0].migrate()).await;
+        step("start the servers", STEP, join_all(servers.iter_mut().map(ServerProcess::start))).await;
 
         let started = Instant::now();
         let recorder = Arc::new(Recorder::new(options.verbose));
         let (stop, stopped) = watch::channel(false);
-        let address = options.through.map_or(server.address, |through| through(server.address));
-        let workload = Workload::start(address, &server.client, options, &recorder, &stopped);
+        let address =
+            |server: &ServerProcess| options.through.map_or(server.address, |through| through(server.address));
+        let addresses: Vec<_> = servers.iter().map(address).collect();
+        let workload = Workload::start(&addresses, &servers[0].client, options, &recorder, &stopped);
+        let elsewhere = options.elsewhere.then(|| {
+            let elsewhere = Elsewhere { url: orders, recorder: Arc::clone(&recorder), stop: stopped.clone() };
+            tokio::spawn(elsewhere.run(options.seed ^ 1 << 60, workload.numbers()))
+        });
         let mut figures = Figures::default();
         if let Some(nemesis) = options.nemesis.clone() {
             let nemesis = Nemesis { options: nemesis, recorder: Arc::clone(&recorder), stop: stopped };
@@ -109,11 +124,12 @@ impl Round {
                 tokio::time::sleep(options.time).await;
                 let _ = stop.send(true);
             };
-            let faults =
-                async { tokio::join!(clock, databases, nemesis.torment_server(options.seed ^ 1 << 63, &mut server)) };
-            let ((), [postgres, mongodb], own) = step("end the faults", options.time + STEP, faults).await;
-            for part in [postgres, mongodb, own] {
-                figures += &part;
+            let own =
+                (1 << 63..).zip(&mut servers).map(|(bit, server)| nemesis.torment_server(options.seed ^ bit, server));
+            let faults = async { tokio::join!(clock, databases, join_all(own)) };
+            let ((), databases, own) = step("end the faults", options.time + STEP, faults).await;
+            for part in own.iter().chain(&databases) {
+                figures += part;
             }
         } else {
             tokio::time::sleep(options.time).await;
@@ -121,12 +137,15 @@ impl Round {
         }
         recorder.log("all faults are over");
         step("end the calls", STEP, workload.join()).await;
+        if let Some(elsewhere) = elsewhere {
+            step("end the other program", STEP, elsewhere).await.expect("it does not panic");
+        }
         recorder.log("the clients are done");
-        survey::wait_until_healthy(&server).await;
-        recorder.log("the server is healthy");
+        join_all(servers.iter().map(survey::wait_until_healthy)).await;
+        recorder.log("the servers are healthy");
         let mut history = recorder.take();
         (history.seed, history.arrangement) = (options.seed, arrangement.to_owned());
-        Self { history, figures, server, started, file, _folder: folder, _databases: databases }
+        Self { history, figures, servers, started, file, _folder: folder, _databases: databases }
     }
 
     /// What the clients recorded so far.
@@ -135,15 +154,20 @@ impl Round {
         &self.history
     }
 
-    /// Restarts the server once more, reads everything, and checks it. A history with violations is saved and reported.
+    /// Restarts the servers once more, reads everything, and checks it. A history with violations is saved and reported.
     ///
     /// # Panics
     /// Where the server does not answer.
     pub async fn finish(mut self) -> (Figures, Vec<Violation>) {
-        self.server.kill().await;
-        self.server.start().await;
-        survey::wait_until_healthy(&self.server).await;
-        self.history.end = step("read everything", STEP, survey::read(&self.server, &self.history)).await;
+        for server in &mut self.servers {
+            server.kill().await;
+        }
+        for server in &mut self.servers {
+            server.start().await;
+        }
+        let server = &self.servers[0];
+        survey::wait_until_healthy(server).await;
+        self.history.end = step("read everything", STEP, survey::read(server, &self.history)).await;
         let violations = check(&self.history);
         self.figures.count(&self.history);
         self.figures.time = self.started.elapsed();
@@ -151,7 +175,9 @@ impl Round {
         if !violations.is_empty() {
             let (seed, path) = (self.history.seed, save(&self.history));
             println!("seed {seed}, history in {}\n{}", path.display(), summary(&violations));
-            println!("the end of the server's log:\n{}", self.server.log_end());
+            for server in &self.servers {
+                println!("the end of a server's log:\n{}", server.log_end());
+            }
         }
         (self.figures, violations)
     }

@@ -34,11 +34,13 @@ const KNOWN: usize = 48;
 /// The running clients.
 pub(super) struct Workload {
     tasks: JoinSet<()>,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Workload {
+    /// `servers` are called by turns: each client keeps to one.
     pub(super) fn start(
-        server: SocketAddr,
+        servers: &[SocketAddr],
         client: &reqwest::Client,
         options: &RoundOptions,
         recorder: &Arc<Recorder>,
@@ -46,7 +48,7 @@ impl Workload {
     ) -> Self {
         let known = Arc::new(Mutex::new(Known::default()));
         let mut tasks = JoinSet::new();
-        for number in 0..options.clients {
+        for (number, server) in (0..options.clients).zip(servers.iter().cycle()) {
             let mut user = User {
                 rng: StdRng::seed_from_u64(options.seed.wrapping_add(number)),
                 recorder: Arc::clone(recorder),
@@ -61,7 +63,13 @@ impl Workload {
                 }
             });
         }
-        Self { tasks }
+        Self { tasks, known }
+    }
+
+    /// The orders that another program may choose from.
+    pub(super) fn numbers(&self) -> impl Fn() -> Vec<String> + Send + use<> {
+        let known = Arc::clone(&self.known);
+        move || known.lock().unwrap_or_else(PoisonError::into_inner).numbers.clone()
     }
 
     pub(super) async fn join(self) {

@@ -15,6 +15,8 @@ pub(super) fn follows(event: &Event, before: &Place) -> bool {
         _ => &before.number,
     };
     let fits = match &event.kind {
+        // A server notes it when it notices: it may say what another call has changed since.
+        EventKind::ChangedElsewhere { .. } => true,
         EventKind::Created { .. } | EventKind::Other => false,
         EventKind::StatusChanged { from, .. } | EventKind::Returned { from, .. } => *from == before.status,
         EventKind::ReasonChanged { from, .. } => before.status == "returned" && *from == before.reason,
@@ -53,6 +55,12 @@ pub(super) fn after(event: &Event, before: &Place) -> Place {
         }
         EventKind::ReasonChanged { to, .. } => state.reason = Some(to.clone()),
         EventKind::ClientChanged { to, .. } => state.client_id.clone_from(to),
+        EventKind::ChangedElsewhere { from, to } => {
+            let is_seen = [&from.status, &to.status].iter().all(|status| **status == state.status);
+            if is_seen && from.reason() == state.reason.as_ref() {
+                state.reason = to.reason().cloned();
+            }
+        }
         EventKind::Created { .. } | EventKind::Renumbered { .. } | EventKind::Other => {}
     }
     Some(state)
@@ -92,7 +100,17 @@ pub(super) fn name(kind: &EventKind) -> &'static str {
         EventKind::ClientChanged { .. } => "client_changed",
         EventKind::Renumbered { .. } => "renumbered",
         EventKind::Deleted { .. } => "deleted",
+        EventKind::ChangedElsewhere { .. } => "changed_elsewhere",
         EventKind::Other => "another",
+    }
+}
+
+/// The reason that the order had before an event, if the event says so.
+pub(super) fn reason_before(event: &Event) -> Option<&String> {
+    match &event.kind {
+        EventKind::ReasonChanged { from, .. } => from.as_ref(),
+        EventKind::Deleted { return_info, .. } => return_info.as_ref().map(|info| &info.reason),
+        _ => None,
     }
 }
 

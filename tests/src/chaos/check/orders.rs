@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::replay::Chain;
 use super::super::history::{Call, Event, EventKind, History, Op, Order, Outcome, actor, folded};
+use super::elsewhere::Elsewhere;
 use super::{Kind, Violations, describe, violation};
 
 pub(super) fn check(history: &History, found: &mut Violations) {
     let calls = history.by_actor();
     let contents = contents_by_etag(history);
-    let mut chains = chains(history, &calls, &contents, found);
+    let elsewhere = Elsewhere::of(history);
+    let mut chains = chains(history, &calls, &contents, &elsewhere, found);
     let rows: HashMap<i64, &Order> = history.end.orders.iter().map(|order| (order.id, order)).collect();
     let by_number: HashMap<String, &Order> =
         history.end.orders.iter().map(|order| (folded(&order.state.number), order)).collect();
@@ -78,6 +80,7 @@ fn chains<'a>(
     history: &'a History,
     calls: &HashMap<String, &'a Call>,
     contents: &HashMap<(i64, &str), &Order>,
+    elsewhere: &'a Elsewhere<'a>,
     found: &mut Violations,
 ) -> Vec<Chain<'a>> {
     let mut by_first: BTreeMap<i64, &[Event]> = BTreeMap::new();
@@ -92,7 +95,7 @@ fn chains<'a>(
         }
     }
     let deletable = deletable(history);
-    by_first.into_values().map(|events| Chain::replay(events, calls, contents, &deletable)).collect()
+    by_first.into_values().map(|events| Chain::replay(events, calls, contents, &deletable, elsewhere)).collect()
 }
 
 /// The clients that some call may have deleted.

@@ -9,6 +9,8 @@ use super::{Kind, Violations, violation};
 struct Sight {
     key: String,
     etag: Option<String>,
+    /// Another program may have changed the record without a new `updated_at`.
+    is_etag_alone: bool,
     updated_at: String,
     content: String,
     invoked: u64,
@@ -35,6 +37,7 @@ fn sights_of(history: &History) -> impl Iterator<Item = Sight> + '_ {
         history.calls.iter().flat_map(|call| call.clients().iter().map(|one| (one, call.invoked, call.returned)));
     let clients = clients.chain(history.end.clients.iter().map(move |one| (one, end, end)));
     let orders = orders.map(|(order, invoked, returned)| Sight {
+        is_etag_alone: !history.elsewhere.is_empty(),
         key: format!("order {}", order.id),
         etag: order.etag.clone(),
         updated_at: order.updated_at.clone(),
@@ -43,6 +46,7 @@ fn sights_of(history: &History) -> impl Iterator<Item = Sight> + '_ {
         returned,
     });
     orders.chain(clients.map(|(client, invoked, returned)| Sight {
+        is_etag_alone: false,
         key: format!("client {}", client.id),
         etag: client.etag.clone(),
         updated_at: client.updated_at.clone(),
@@ -55,7 +59,8 @@ fn sights_of(history: &History) -> impl Iterator<Item = Sight> + '_ {
 fn one_content_each(sights: &[Sight], found: &mut Violations) {
     let mut contents: HashMap<&str, &Sight> = HashMap::new();
     for sight in sights {
-        for version in sight.etag.iter().chain([&sight.updated_at]) {
+        let updated_at = Some(&sight.updated_at).filter(|_| !sight.is_etag_alone);
+        for version in sight.etag.iter().chain(updated_at) {
             let other = *contents.entry(version).or_insert(sight);
             if other.content != sight.content {
                 let what = format!("{} in version {version}: {} and {}", sight.key, other.content, sight.content);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
-use super::super::history::{Call, Fault, History, Op, Outcome, Shown, actor};
+use super::super::history::{Call, Fault, History, Op, Outcome, Shown, WriteElsewhere, actor};
 use super::super::process::CALL_HEADER;
 
 /// Collects calls and faults, and is the clock of a run.
@@ -35,7 +35,7 @@ impl Recorder {
         u64::try_from(self.started.elapsed().as_micros()).expect("a run is shorter than 500,000 years")
     }
 
-    pub(super) fn next_id(&self) -> u64 {
+    pub(in super::super) fn next_id(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
@@ -45,6 +45,10 @@ impl Recorder {
 
     pub(super) fn add(&self, call: Call) {
         self.history(|history| history.calls.push(call));
+    }
+
+    pub(in super::super) fn add_elsewhere(&self, write: WriteElsewhere) {
+        self.history(|history| history.elsewhere.push(write));
     }
 
     /// Notes a fault that began then and is over now.

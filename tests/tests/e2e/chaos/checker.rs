@@ -2,8 +2,8 @@
 
 use provesi_tests::chaos::check::{Kind, check};
 use provesi_tests::chaos::history::{
-    Call, Client, ClientChange, ClientState, Event, EventKind, Fault, History, Op, Order, OrderChange, OrderState,
-    Outcome, Shown, actor,
+    Call, Client, ClientChange, ClientState, Event, EventKind, Fault, History, Op, Order, OrderChange, OrderFields,
+    OrderState, Outcome, ReturnInfo, Shown, WriteElsewhere, actor,
 };
 
 /// Builds a history call by call, and its end with it.
@@ -325,4 +325,44 @@ fn an_order_may_name_a_deleted_client_only_after_a_fault() {
     assert_eq!(story.kinds(), [Kind::DanglingOrder]);
     story.history.faults.push(Fault { what: "kill server".to_owned(), from: 30, until: 31 });
     assert_eq!(story.kinds(), []);
+}
+
+/// A return whose reason another program replaces, before it is renamed by a call that shows this reason.
+fn replaced_reason(shown: &str) -> Story {
+    let returned =
+        |number: &str, reason: &str| OrderState { reason: Some(reason.to_owned()), ..state(number, "returned", None) };
+    let mut story = Story::default();
+    let first = returned("A", "call-1");
+    let made = story.call(Op::CreateOrder { order: first.clone() }, done(order(1, 1, first)));
+    let return_info = Some(ReturnInfo { reason: "call-1".to_owned() });
+    story.event("A", 1, made, EventKind::Created { status: "returned".to_owned(), client_id: None, return_info });
+    let reason = "elsewhere-7".to_owned();
+    let write = WriteElsewhere { reason, invoked: 16, returned: 17, order: Some(1), is_answered: true };
+    story.history.elsewhere.push(write);
+    let renamed = order(1, 2, returned("B", shown));
+    let change = OrderChange { number: Some("B".to_owned()), ..OrderChange::default() };
+    let call = story.call(Op::EditOrder { number: "A".to_owned(), change, if_match: None }, done(renamed.clone()));
+    story.event("A", 2, call, EventKind::Renumbered { from: "A".to_owned(), to: "B".to_owned() });
+    story.history.end.events.get_mut("a").unwrap()[1].order_number = "B".to_owned();
+    story.row(renamed);
+    story
+}
+
+#[test]
+fn what_another_program_wrote_has_no_event_and_may_not_be_written_over() {
+    let mut kept = replaced_reason("elsewhere-7");
+    assert_eq!(kept.kinds(), []);
+    assert_eq!(replaced_reason("call-1").kinds(), [Kind::LostWriteElsewhere]);
+    // A server noticed it; the next one names it.
+    let fields = |reason: &str| OrderFields {
+        status: "returned".to_owned(),
+        return_info: Some(ReturnInfo { reason: reason.to_owned() }),
+    };
+    kept.event("A", 3, 0, EventKind::ChangedElsewhere { from: fields("call-1"), to: fields("elsewhere-7") });
+    let noticed = kept.history.end.events.get_mut("a").unwrap().last_mut().unwrap();
+    (noticed.actor, noticed.order_number) = ("system:elsewhere".to_owned(), "B".to_owned());
+    assert_eq!(kept.kinds(), []);
+    // Nobody wrote that.
+    kept.history.elsewhere.clear();
+    assert_eq!(kept.kinds(), [Kind::UnexplainedEvent, Kind::Disagreement]);
 }

@@ -18,9 +18,10 @@ use provesi_tests::tested_server;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
-/// A round with a few kills.
+/// A round of one process with a few kills.
 fn options() -> RoundOptions {
     let mut options = RoundOptions::new(rand::random::<u32>().into(), Duration::from_secs(8));
+    (options.servers, options.clients, options.elsewhere) = (1, 32, false);
     options.nemesis = Some(NemesisOptions { server_calm: (1500, 2500), ..NemesisOptions::default() });
     options
 }

@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::super::history::{Call, Event, Op, Order, OrderState, folded};
-use super::super::chain::{Place, after, detached_client, expected, follows, name};
+use super::super::super::history::{Call, Event, EventKind, Op, Order, OrderState, folded};
+use super::super::chain::{Place, after, detached_client, expected, follows, name, reason_before};
+use super::super::elsewhere::Elsewhere;
 use super::super::{Kind, Violation, Violations, describe, violation};
 
 /// What one call did to the order.
@@ -20,6 +21,7 @@ struct Step<'a> {
 /// The events of one order with the steps that they make.
 pub(super) struct Chain<'a> {
     pub(super) events: &'a [Event],
+    elsewhere: &'a Elsewhere<'a>,
     steps: Vec<Step<'a>>,
     found: Violations,
     /// A missing event explains the other violations.
@@ -32,8 +34,9 @@ impl<'a> Chain<'a> {
         calls: &HashMap<String, &'a Call>,
         contents: &HashMap<(i64, &str), &Order>,
         deletable: &HashSet<&str>,
+        elsewhere: &'a Elsewhere<'a>,
     ) -> Self {
-        let mut chain = Self { events, steps: Vec::new(), found: Vec::new(), explained: false };
+        let mut chain = Self { events, elsewhere, steps: Vec::new(), found: Vec::new(), explained: false };
         let mut rest = events;
         while let Some(first) = rest.first() {
             let actor = first.actor.strip_prefix("user:").and_then(|name| calls.get(name)).copied();
@@ -67,7 +70,12 @@ impl<'a> Chain<'a> {
         contents: &HashMap<(i64, &str), &Order>,
         deletable: &HashSet<&str>,
     ) {
-        let before = self.state();
+        let mut before = self.state();
+        // What another program wrote since has no event of its own, and shows in the next one that names the reason.
+        let seen = events.iter().filter_map(reason_before).find(|reason| self.elsewhere.wrote(Some(reason)));
+        if let (Some(before), Some(reason)) = (&mut before, seen) {
+            before.reason = Some(reason.clone());
+        }
         let mut state = before.clone();
         let mut gap = false;
         for event in events {
@@ -91,7 +99,7 @@ impl<'a> Chain<'a> {
         };
         self.steps.push(Step { call, is_detach, is_done: false, after: state.clone() });
         let Some(call) = call else {
-            if !is_detach {
+            if !is_detach && !events.iter().all(|event| self.is_noticed(event)) {
                 self.found.push(violation(Kind::UnexplainedEvent, format!("{}: {first:?}", self.number())));
             }
             return;
@@ -127,8 +135,9 @@ impl<'a> Chain<'a> {
             let (Some(call), Some(state)) = (step.call, &step.after) else { continue };
             let Some(answer) = call.orders().first() else { continue };
             let is_own = |later: &Step<'_>| later.call.is_some_and(|of| of.id == call.id);
-            let is_shown = |later: &Step<'_>| is_own(later) && later.after.as_ref() == Some(&answer.state);
-            if answer.state != *state && !self.steps[at..].iter().any(is_shown) {
+            let shows = |state: &OrderState| self.elsewhere.is_shown(&answer.state, state);
+            let is_shown = |later: &Step<'_>| is_own(later) && later.after.as_ref().is_some_and(shows);
+            if !shows(state) && !self.steps[at..].iter().any(is_shown) {
                 let what = format!("{}: the events give {state:?}, the answer of {}", self.number(), describe(call));
                 self.found.push(violation(Kind::Disagreement, format!("{what} shows {:?}", answer.state)));
             }
@@ -149,13 +158,13 @@ impl<'a> Chain<'a> {
         let Some(previous) = self.steps.len().checked_sub(2).map(|at| &self.steps[at]) else { return };
         let version = previous.call.filter(|_| !previous.is_detach).and_then(|call| call.orders().first());
         let shows_previous = |order: &&Order| Some(&order.state) == previous.after.as_ref();
+        let seen = self.id().and_then(|id| contents.get(&(id, etag.as_str())));
         let kept = match version.filter(shows_previous).and_then(|order| order.etag.as_ref()) {
-            Some(version) => version == etag,
+            Some(version) if version == etag => true,
+            // Another program changed the order in between.
+            Some(_) if seen.is_none_or(|seen| !self.elsewhere.wrote(seen.state.reason.as_ref())) => false,
             // Nobody was told the version before: what its content was has to do.
-            None => self
-                .id()
-                .and_then(|id| contents.get(&(id, etag.as_str())))
-                .is_none_or(|seen| Some(&seen.state) == before),
+            _ => seen.is_none_or(|seen| before.is_some_and(|before| self.elsewhere.is_shown(&seen.state, before))),
         };
         if !kept {
             let before = previous.call.map_or_else(|| "the server".to_owned(), describe);
@@ -187,7 +196,11 @@ impl<'a> Chain<'a> {
             (None, None) => None,
         };
         let row = row.map(|row| &row.state);
-        if row != state.as_ref() {
+        let is_shown = match (row, &state) {
+            (Some(row), Some(state)) => self.elsewhere.is_shown(row, state),
+            (row, state) => row == state.as_ref(),
+        };
+        if !is_shown {
             let what = format!("{}: the events give {state:?}, the row is {row:?}", self.number());
             self.found.push(violation(Kind::Disagreement, what));
         }
@@ -210,9 +223,17 @@ impl<'a> Chain<'a> {
     pub(super) fn has_state(&self, answer: &Order) -> bool {
         self.steps.iter().any(|step| {
             let told = step.call.filter(|_| !step.is_detach).and_then(|call| call.orders().first());
-            step.after.as_ref() == Some(&answer.state)
+            step.after.as_ref().is_some_and(|after| self.elsewhere.is_shown(&answer.state, after))
                 && told.is_none_or(|told| told.state != answer.state || told.etag == answer.etag)
         })
+    }
+
+    /// Whether an event tells of a write that another program made.
+    fn is_noticed(&self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::ChangedElsewhere { from, to } => from.status == to.status && self.elsewhere.wrote(to.reason()),
+            _ => false,
+        }
     }
 
     fn has_number(&self, number: &str) -> bool {
