@@ -81,10 +81,8 @@ mod tokens;
 pub use authenticate::Authenticate;
 pub use decrypt::Decrypt;
 pub use encrypt_response::EncryptResponse;
-pub use require::{
-    RequireEncrypted, RequireEncryptedResponse, RequireService, require_encrypted, require_encrypted_response,
-    require_service,
-};
+pub(crate) use require::{refuse_if, require_any_service};
+pub use require::{require_encrypted, require_encrypted_response, require_service};
 pub(crate) use step::Check;
 pub use step::{Step, StepService};
 pub use tokens::{ServiceTokens, WeakToken};

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Api;
 use crate::body::unread;
-use crate::boundary::{RequireService, require_encrypted, require_encrypted_response};
+use crate::boundary::{require_any_service, require_encrypted, require_encrypted_response};
 use crate::error::{self, ApiError};
 use crate::{answer, layers};
 
@@ -45,7 +45,7 @@ pub(crate) fn routes(api: &Api) -> Router {
         routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());
     }
     // Not around the paths that there are not, which are others' as well.
-    let routes = layers::guard(routes.route_layer(RequireService::any()), &api.options, IntoResponse::into_response);
+    let routes = layers::guard(routes.route_layer(require_any_service()), &api.options, IntoResponse::into_response);
     routes.with_state(api.clone())
 }
 
