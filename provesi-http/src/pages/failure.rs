@@ -172,6 +172,15 @@ impl From<AppError> for Failure {
     }
 }
 
+/// The record that a page is about; `None` where it does not exist.
+pub(crate) fn found<T>(result: Result<T, AppError>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(record) => Ok(Some(record)),
+        Err(AppError::ClientNotFound | AppError::OrderNotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What the layers say, and what [`Api::run_to_completion`](crate::api::Api::run_to_completion) does.
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
