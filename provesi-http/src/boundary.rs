@@ -51,8 +51,6 @@
 //! | --- | --- | --- |
 //! | `/clients/api/v1/lookup/` | `{"ids": […]}`, at most 1,000 | `{"clients": […], "missing": […], "unreadable": […]}`; an unreadable record is among the missing unless it is asked for alone |
 //! | `/clients/api/v1/search/` | `{"q", "descending", "limit", "cursor"}` | `{"clients": […], "next_cursor", "stopped_early", "asked"}` |
-//! | `/orders/api/v1/counts/` | `{"client_ids": […]}`, at most 1,000 | `{"counts": {ID: NUMBER}}` |
-//! | `/orders/api/v1/of-client/` | `{"client_id", "limit", "cursor"}` | `{"orders": […], "next_cursor", "asked"}` |
 //!
 //! # What is decided where the contract is silent
 //!

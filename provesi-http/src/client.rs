@@ -35,21 +35,18 @@ mod tls;
 
 pub use error::{NoClient, ServiceError};
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
-use provesi_core::{Client, ClientId, ClientRow, Order, Stored};
+use provesi_core::{Client, ClientId, ClientRow, Stored};
 use provesi_crypto::{KeyRing, MemoryReplayGuard, SecureMessages, ServiceName, SystemClock};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::services::{COUNTS, LOOKUP, MOST, OF_CLIENT};
-use records::{ClientRecord, OrderRecord};
-
-/// How many orders are asked for at once: as many as surely fit into a message, whatever their reasons.
-const ORDERS_AT_ONCE: u32 = 40;
+use crate::services::{LOOKUP, MOST};
+use records::ClientRecord;
 
 /// How many answers are remembered, so that none is taken twice.
 const ANSWERS: usize = 100_000;
@@ -77,7 +74,7 @@ impl fmt::Debug for SecureServiceClient {
 }
 
 impl SecureServiceClient {
-    /// A client of `destination` (`clients` or `orders`) at `base`, below which its paths are, for the service `source`,
+    /// A client of `destination` (such as `clients`) at `base`, below which its paths are, for the service `source`,
     /// which proves itself by `token`. Opens no connection.
     ///
     /// # Errors
@@ -124,16 +121,6 @@ impl SecureServiceClient {
             return Err(ServiceError::Unreadable);
         }
         Ok(found.clients.into_iter().next().map(Stored::new))
-    }
-
-    /// The clients with these ids, each once, in no particular order; the unknown and the unreadable are left out. One
-    /// question for each 1,000, and more where the answer would be longer than a message may be.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Stored<Client>>, ServiceError> {
-        let found = self.look_up_all(ids.iter().copied().collect()).await?;
-        Ok(found.clients.into_iter().map(Stored::new).collect())
     }
 
     /// Looks up any number of ids. Those that are in neither list of the answer do not exist.
@@ -183,62 +170,6 @@ impl SecureServiceClient {
             return Err(ServiceError::Answer("the answer is not about the clients that were asked for"));
         }
         Ok(Found { clients, unreadable: told.unreadable })
-    }
-
-    /// How many orders each of these clients has, none among them. One question for each 1,000.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn order_counts(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, ServiceError> {
-        #[derive(Serialize)]
-        struct Ids<'a> {
-            client_ids: &'a [ClientId],
-        }
-        #[derive(Deserialize)]
-        struct Told {
-            counts: HashMap<ClientId, u64>,
-        }
-        let mut all = HashMap::with_capacity(ids.len());
-        for client_ids in ids.chunks(MOST) {
-            let Told { counts } = self.ask(COUNTS, &Ids { client_ids }).await?;
-            if !each_once(client_ids, counts.keys().copied()) {
-                return Err(ServiceError::Answer("the answer does not count what was asked for"));
-            }
-            all.extend(counts);
-        }
-        Ok(all)
-    }
-
-    /// All orders of a client, the latest change first.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn orders_for_client(&self, id: ClientId) -> Result<Vec<Stored<Order>>, ServiceError> {
-        #[derive(Clone, PartialEq, Serialize, Deserialize)]
-        struct Question {
-            client_id: ClientId,
-            limit: u32,
-            cursor: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Told {
-            orders: Vec<OrderRecord>,
-            next_cursor: Option<String>,
-            asked: Question,
-        }
-        let mut orders = Vec::new();
-        let mut question = Question { client_id: id, limit: ORDERS_AT_ONCE, cursor: None };
-        loop {
-            let told: Told = self.ask(OF_CLIENT, &question).await?;
-            if told.asked != question {
-                return Err(ServiceError::Answer("the answer is not about the orders that were asked for"));
-            }
-            orders.extend(told.orders.into_iter().map(|order| Stored::new(order.into())));
-            match told.next_cursor {
-                None => return Ok(orders),
-                cursor => question.cursor = cursor,
-            }
-        }
     }
 }
 

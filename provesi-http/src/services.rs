@@ -2,9 +2,7 @@
 //!
 //! An answer names all that was asked: an answer to another question, put in its place on the way, is found out.
 
-mod counts;
 mod lookup;
-mod of_client;
 mod search;
 
 use std::str::FromStr;
@@ -30,16 +28,10 @@ pub(crate) const MOST: usize = 1_000;
 
 pub(crate) const LOOKUP: &str = "/clients/api/v1/lookup/";
 pub(crate) const SEARCH: &str = "/clients/api/v1/search/";
-pub(crate) const COUNTS: &str = "/orders/api/v1/counts/";
-pub(crate) const OF_CLIENT: &str = "/orders/api/v1/of-client/";
 
 /// The routes, which pages or not are there.
 pub(crate) fn routes(api: &Api) -> Router {
-    let routes = Router::new()
-        .route(LOOKUP, post(lookup::lookup))
-        .route(SEARCH, post(search::search))
-        .route(COUNTS, post(counts::counts))
-        .route(OF_CLIENT, post(of_client::of_client));
+    let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(SEARCH, post(search::search));
     let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
     if api.options.boundary.has_keys() {
         routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());

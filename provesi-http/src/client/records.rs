@@ -1,6 +1,6 @@
 //! Records as another process sends them: rows, like those of a store.
 
-use provesi_core::{ClientId, ClientRow, OrderId, OrderRow, Timestamp};
+use provesi_core::{ClientId, ClientRow, Timestamp};
 use serde::{Deserialize, Deserializer, de};
 
 #[derive(Deserialize)]
@@ -21,35 +21,6 @@ impl From<ClientRecord> for ClientRow {
         let ClientRecord { id, name, email, phone, address, created_at, updated_at } = record;
         let given = |text: String| Some(text).filter(|text| !text.is_empty());
         Self { id, name, email, phone: given(phone), address: given(address), created_at, updated_at }
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct OrderRecord {
-    id: i64,
-    order_number: String,
-    client_id: Option<String>,
-    status: String,
-    return_reason: Option<String>,
-    returned_at: Option<String>,
-    #[serde(deserialize_with = "parsed")]
-    created_at: Timestamp,
-    #[serde(deserialize_with = "parsed")]
-    updated_at: Timestamp,
-}
-
-impl From<OrderRecord> for OrderRow {
-    fn from(record: OrderRecord) -> Self {
-        Self {
-            id: OrderId::new(record.id),
-            number: record.order_number,
-            client_id: record.client_id,
-            status: record.status,
-            return_reason: record.return_reason,
-            returned_at: record.returned_at.and_then(|at| at.parse().ok()),
-            created_at: record.created_at,
-            updated_at: record.updated_at,
-        }
     }
 }
 
