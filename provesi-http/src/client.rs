@@ -1,10 +1,8 @@
 //! A client for the services of another process (feature `client`).
 //!
-//! Every question is a `POST` whose body is a secure message, and so is every answer: who stands between the two sees paths,
-//! lengths and times, and the token, which is why an address beyond this machine must be `https://`. What an answer says is
-//! taken from the message alone, not from the status beside it, which anybody may change; and it names what was asked, so
-//! that an answer to another question does not pass for it. A question is bound to its method and path below the base address:
-//! a proxy may strip the base's own path and must leave the rest as it is.
+//! Every question and every answer is a secure message. An answer is taken from its message alone, and must name what was asked.
+//! A question is bound to its method and path below the base address: a proxy may strip the base's own path and must leave
+//! the rest as it is.
 //!
 //! ```no_run
 //! use provesi_crypto::{KeyRing, Keys};

@@ -90,17 +90,6 @@ impl Default for HttpOptions {
 }
 
 /// What an embedder may choose of the pages.
-///
-/// ```
-/// use provesi_http::{HttpOptions, PageOptions, SecretKey};
-///
-/// # fn from_your_configuration() -> Vec<u8> { vec![7; 32] }
-/// let mut pages = PageOptions::default();
-/// pages.secret_key = SecretKey::new(&from_your_configuration())?;
-/// let mut options = HttpOptions::default();
-/// options.pages = Some(pages);
-/// # Ok::<(), provesi_http::WeakKey>(())
-/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PageOptions {
@@ -130,15 +119,6 @@ pub enum SecureCookies {
 
 /// Which web pages of other origins may use the API. The default lets none in. That any page may read and that some may
 /// write cannot be combined: a page that anybody can write would change data.
-///
-/// ```
-/// use axum::http::Method;
-/// use provesi_http::CorsOptions;
-///
-/// let public_data = CorsOptions::any_may_read();
-/// let dashboard = CorsOptions::origins(["https://tablero.example.com".parse()?], [Method::GET, Method::PUT]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
 pub struct CorsOptions {
     pub(crate) origins: Origins,
