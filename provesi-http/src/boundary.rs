@@ -66,13 +66,9 @@ mod require;
 mod step;
 mod tokens;
 
-pub use authenticate::Authenticate;
-pub use decrypt::Decrypt;
-pub use encrypt_response::EncryptResponse;
 pub(crate) use require::{refuse_if, require_any_service};
 pub use require::{require_encrypted, require_encrypted_response, require_service};
-pub(crate) use step::Check;
-pub use step::{Step, StepService};
+pub use step::BoundaryService;
 pub use tokens::{ServiceTokens, WeakToken};
 
 use std::sync::Arc;
@@ -83,7 +79,6 @@ use provesi_core::{Actor, ActorName};
 use provesi_crypto::{
     Clock, Expected, KeyRing, MemoryReplayGuard, ReplayGuard, Seal, SecureMessages, ServiceName, SystemClock,
 };
-use tower::Layer;
 
 use attempts::FailedAttempts;
 use places::Places;
@@ -203,24 +198,6 @@ impl Boundary {
         self.change(|inner| inner.strict_messages = strict)
     }
 
-    /// Step 1 alone: who sends an internal request.
-    #[must_use]
-    pub fn authenticate(&self) -> Step<Authenticate> {
-        Step::new(Authenticate::new(self.clone()))
-    }
-
-    /// Step 2 alone: answers as secure messages.
-    #[must_use]
-    pub fn encrypt_response(&self) -> Step<EncryptResponse> {
-        Step::new(EncryptResponse::new(self.clone()))
-    }
-
-    /// Step 3 alone: bodies that are secure messages.
-    #[must_use]
-    pub fn decrypt(&self) -> Step<Decrypt> {
-        Step::new(Decrypt::new(self.clone()))
-    }
-
     /// Whether there are keys.
     #[must_use]
     pub fn has_keys(&self) -> bool {
@@ -240,14 +217,6 @@ impl Boundary {
             .seal(&Seal { source: own, destination: own, data: &data })
             .map(|token| messages.open(&token, &Expected::at(own)));
         Some(matches!(opened, Ok(Ok(_))))
-    }
-}
-
-impl<S: Clone> Layer<S> for Boundary {
-    type Service = StepService<Authenticate, StepService<EncryptResponse, StepService<Decrypt, S>>>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        self.authenticate().layer(self.encrypt_response().layer(self.decrypt().layer(inner)))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
@@ -14,7 +15,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::Api;
-use crate::boundary::Step;
 use crate::error::ApiError;
 use crate::sealed::CursorSeal;
 use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
@@ -88,7 +88,7 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let openapi = written(&document).into();
     let probes = health::Probes::new(&app, options.ping_timeout);
     let api = Api { app, options: Arc::clone(&options), probes, cursors: CursorSeal::default(), openapi };
-    let routes = routes.layer(Step::new(idempotency::ReadKey));
+    let routes = routes.layer(from_fn(idempotency::read_key));
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());
     let services = services::routes(&api);

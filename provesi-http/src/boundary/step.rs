@@ -1,6 +1,5 @@
-//! How a step becomes a layer. Requests that it does not concern pay for one look at their headers.
+//! A boundary around a service. A request that is neither internal nor encrypted pays for a look at its headers.
 
-use std::future::Future;
 use std::mem;
 use std::task::{Context, Poll};
 
@@ -9,47 +8,25 @@ use axum::response::Response;
 use futures_util::future::{BoxFuture, Either, FutureExt};
 use tower::{Layer, Service};
 
-/// What a step does. Implemented in this crate alone.
-pub trait Check: Clone + Send + Sync + 'static {
-    /// Whether it does anything with this request.
-    fn concerns(&self, request: &Request) -> bool;
+use super::{Boundary, ENCRYPT_RESPONSE, ENCRYPTED_PAYLOAD, SOURCE};
 
-    /// Does it, and hands the request on or not.
-    fn pass<S>(self, request: Request, inner: S) -> impl Future<Output = Result<Response, S::Error>> + Send
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send;
-}
-
-/// A step as a layer over a service that takes axum's requests and gives axum's answers.
-#[derive(Clone, Copy, Debug)]
-pub struct Step<C>(C);
-
-impl<C> Step<C> {
-    pub(crate) const fn new(check: C) -> Self {
-        Self(check)
-    }
-}
-
-impl<C: Clone, S> Layer<S> for Step<C> {
-    type Service = StepService<C, S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        StepService { check: self.0.clone(), inner }
-    }
-}
-
-/// A service behind a step.
+/// A service behind a [`Boundary`].
 #[derive(Clone, Debug)]
-pub struct StepService<C, S> {
-    check: C,
+pub struct BoundaryService<S> {
+    boundary: Boundary,
     inner: S,
 }
 
-impl<C, S> Service<Request> for StepService<C, S>
+impl<S> Layer<S> for Boundary {
+    type Service = BoundaryService<S>;
+
+    fn layer(&self, inner: S) -> BoundaryService<S> {
+        BoundaryService { boundary: self.clone(), inner }
+    }
+}
+
+impl<S> Service<Request> for BoundaryService<S>
 where
-    C: Check,
     S: Service<Request, Response = Response> + Clone + Send + 'static,
     S::Error: Send,
     S::Future: Send + 'static,
@@ -63,12 +40,39 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if !self.check.concerns(&request) {
+        let headers = request.headers();
+        if ![SOURCE, ENCRYPTED_PAYLOAD, ENCRYPT_RESPONSE].iter().any(|name| headers.contains_key(name)) {
             return Either::Left(self.inner.call(request));
         }
         // The one that was polled ready goes along, not the clone.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        Either::Right(self.check.clone().pass(request, ready).boxed())
+        Either::Right(self.boundary.clone().pass(request, ready).boxed())
+    }
+}
+
+impl Boundary {
+    /// Takes a request through the three steps.
+    async fn pass<S>(self, mut request: Request, mut inner: S) -> Result<Response, S::Error>
+    where
+        S: Service<Request, Response = Response> + Send + 'static,
+        S::Error: Send,
+        S::Future: Send,
+    {
+        if let Err(refusal) = self.authenticate(&mut request).await {
+            return Ok(refusal.answer());
+        }
+        let reply = match self.reply(&mut request) {
+            Ok(reply) => reply,
+            Err(refusal) => return Ok(refusal.answer()),
+        };
+        let answer = match self.decrypt(&mut request).await {
+            Ok(()) => inner.call(request).await?,
+            Err(refusal) => refusal.answer(),
+        };
+        match reply {
+            Some(reply) => Ok(self.encrypt(answer, &reply).await),
+            None => Ok(answer),
+        }
     }
 }
