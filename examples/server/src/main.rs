@@ -108,8 +108,7 @@ async fn execute(
         }
         Command::Seed(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
-            let until = settings::until(args.until.as_deref())?;
-            seed(Stores::open(&stores, audit.needed(), Opening::AsItIs).await?, audit, &args, until).await
+            seed(Stores::open(&stores, audit.needed(), Opening::AsItIs).await?, audit, &args).await
         }
         Command::Check(args) => {
             let stores = env.stores(args.stores.clone().over(stores))?;
@@ -126,9 +125,9 @@ async fn execute(
             Ok(belongs?)
         }
         Command::Audit(args) => {
-            let (look, own) = audit::Look::read(args.command)?;
-            let stores = env.stores(own.over(stores))?;
-            audit::look(Stores::open(&stores, audit.store.as_ref(), Opening::AnyPair).await?, audit, look).await
+            let stores = env.stores(args.command.stores().clone().over(stores))?;
+            let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AnyPair).await?;
+            audit::look(stores, audit, args.command).await
         }
         Command::Openapi => {
             let _ = writeln!(io::stdout(), "{}", provesi_http::openapi_json());
@@ -203,13 +202,8 @@ async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> 
     Ok(summary.failed() == 0)
 }
 
-async fn seed(
-    mut stores: Stores,
-    audit: &AuditSettings,
-    args: &SeedArgs,
-    until: provesi_core::Timestamp,
-) -> Result<bool, Failure> {
-    let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until };
+async fn seed(mut stores: Stores, audit: &AuditSettings, args: &SeedArgs) -> Result<bool, Failure> {
+    let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until: args.until };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let app = stores.command_app(audit);
     if !args.yes {

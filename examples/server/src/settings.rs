@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use provesi_core::{ActorName, StatusFlow, Timestamp};
+use provesi_core::{ActorName, StatusFlow};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
@@ -192,17 +192,6 @@ impl Env<'_> {
             })?,
         })
     }
-}
-
-/// The instant of `--until`.
-pub(crate) fn until(text: Option<&str>) -> Result<Timestamp, SettingError> {
-    instant("--until", text.unwrap_or("2026-11-01"))
-}
-
-/// The instant of a flag.
-pub(crate) fn instant(flag: &'static str, text: &str) -> Result<Timestamp, SettingError> {
-    crate::import::instant(text.trim())
-        .ok_or_else(|| SettingError::new(flag, "must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01"))
 }
 
 #[cfg(test)]
