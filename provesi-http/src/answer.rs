@@ -87,3 +87,16 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
+
+/// `{"error": …}`, as other services read it. 503 says after how many seconds to try again.
+pub(crate) fn refused(status: StatusCode, error: &'static str, retry_after: &'static str) -> Response {
+    #[derive(Serialize)]
+    struct Refused {
+        error: &'static str,
+    }
+    let mut answer = json(status, &Refused { error });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(retry_after));
+    }
+    answer
+}

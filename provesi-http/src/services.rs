@@ -10,11 +10,10 @@ use std::str::FromStr;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use provesi_core::{AppError, Client, ClientRow, PageLimit, PageRequest, StoreError, Stored};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Api;
@@ -91,18 +90,12 @@ enum Unanswered {
 
 impl IntoResponse for Unanswered {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Told {
-            error: &'static str,
-        }
         let (status, error) = match self {
             Self::Question => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "No es una pregunta de este servicio, o pide demasiado")
             }
             Self::Body(error) => return error.into_response(),
-            Self::App(AppError::Clients(StoreError::InvalidCursor) | AppError::Orders(StoreError::InvalidCursor)) => {
-                (StatusCode::BAD_REQUEST, "Cursor inválido")
-            }
+            Self::App(AppError::Clients(StoreError::InvalidCursor)) => (StatusCode::BAD_REQUEST, "Cursor inválido"),
             Self::App(error) => {
                 error::log(&error);
                 if error.is_transient() {
@@ -112,10 +105,6 @@ impl IntoResponse for Unanswered {
                 }
             }
         };
-        let mut answer = answer::json(status, &Told { error });
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        answer
+        answer::refused(status, error, "1")
     }
 }
