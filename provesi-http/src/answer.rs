@@ -48,11 +48,16 @@ impl<T> Success<T> {
     }
 }
 
-/// `{"status": "success", "message": …}`, the answer to a delete.
-#[derive(Debug, Serialize)]
+/// A delete was done.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deleted)]
 pub(crate) struct Done {
+    #[schema(example = "success")]
     status: &'static str,
+    #[schema(example = "Cliente eliminado")]
     message: &'static str,
+    /// What could not be done because a store did not answer; left out where nothing is left to do.
+    #[schema(value_type = Vec<Warning>, required = false)]
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'static [Warning],
 }
