@@ -26,8 +26,9 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::HttpOptions;
 use crate::error::ApiError;
-use crate::{HttpOptions, pages};
+use crate::pages::{self, Failure};
 
 /// How a layer's refusal is answered: as JSON for programs, as a page for people.
 pub(crate) type Refuse = fn(ApiError) -> Response;
@@ -44,10 +45,10 @@ impl EarlyRefusal {
     }
 
     /// As JSON below `/api` and where there are no pages, else as a page that needs nothing else of this server.
-    fn answer(self, request: &Request, error: ApiError) -> Response {
+    fn answer(self, request: &Request, failure: Failure) -> Response {
         let path = request.uri().path();
         let is_json = path == "/api" || path == "/openapi.json" || path.contains("/api/");
-        if is_json || !self.has_pages { error.into_response() } else { pages::refuse_early(error) }
+        if is_json || !self.has_pages { ApiError::from(failure).into_response() } else { pages::refuse_early(failure) }
     }
 }
 

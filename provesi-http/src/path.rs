@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use provesi_core::{ClientId, OrderId, OrderKey, OrderNumber};
 
 use crate::error::ApiError;
+use crate::pages::Failure;
 
 /// What a segment of a path holds, if it holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +89,7 @@ impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {
 async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Result<Option<String>, ApiError> {
     let Ok(params) = RawPathParams::from_request_parts(parts, state).await else { return Ok(None) };
     match params.iter().find(|(name, _)| *name == key) {
-        Some((_, text)) if text.contains('/') => Err(ApiError::NoRoute),
+        Some((_, text)) if text.contains('/') => Err(Failure::NoRoute.into()),
         Some((_, text)) => Ok(Some(text.to_owned())),
         // A static path that is an order's number as well, see the table of routes; its history may follow.
         None => {

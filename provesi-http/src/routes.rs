@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::pages::Failure;
 use crate::sealed::CursorSeal;
 use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
 
@@ -114,10 +115,10 @@ async fn redirect(OriginalUri(uri): OriginalUri) -> Response {
 }
 
 async fn no_route() -> ApiError {
-    ApiError::NoRoute
+    Failure::NoRoute.into()
 }
 
 /// axum adds `Allow`. As in the Python system, an OPTIONS request that is no preflight is no exception.
 async fn other_method() -> ApiError {
-    ApiError::NoMethod
+    Failure::NoMethod.into()
 }

@@ -20,6 +20,7 @@ use crate::api::Api;
 use crate::body::unread;
 use crate::boundary::{require_any_service, require_encrypted, require_encrypted_response};
 use crate::error::{self, ApiError};
+use crate::pages::Failure;
 use crate::{answer, layers};
 
 /// The most ids that a question may hold.
@@ -31,7 +32,7 @@ pub(crate) const SEARCH: &str = "/clients/api/v1/search/";
 /// The routes, which pages or not are there.
 pub(crate) fn routes(api: &Api) -> Router {
     let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(SEARCH, post(search::search));
-    let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
+    let mut routes = routes.method_not_allowed_fallback(async || ApiError::from(Failure::NoMethod));
     if api.options.boundary.has_keys() {
         routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());
     }

@@ -6,7 +6,7 @@ use tower_http::validate_request::{ValidateRequest, ValidateRequestHeaderLayer};
 
 use super::EarlyRefusal;
 use crate::connection::ConnectionInfo;
-use crate::error::ApiError;
+use crate::pages::Failure;
 use crate::{HttpOptions, boundary, health};
 
 /// Refuses requests for other hosts, unless they are for a health check or of a service that proved who it is: no web page
@@ -25,6 +25,6 @@ pub(crate) fn layer(
         }
         let host = connection.map(ConnectionInfo::host);
         tracing::warn!(host, "the host is not known; where it is this server's, add it to the allowed hosts (--hosts)");
-        Some(refusal.answer(request, ApiError::UnknownHost))
+        Some(refusal.answer(request, Failure::UnknownHost))
     })
 }
