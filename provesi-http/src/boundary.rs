@@ -60,15 +60,15 @@ mod attempts;
 mod authenticate;
 mod decrypt;
 mod encrypt_response;
+mod layer;
 mod places;
 mod refusal;
 mod require;
-mod step;
 mod tokens;
 
+pub use layer::BoundaryService;
 pub(crate) use require::{refuse_if, require_any_service};
 pub use require::{require_encrypted, require_encrypted_response, require_service};
-pub use step::BoundaryService;
 pub use tokens::{ServiceTokens, WeakToken};
 
 use std::sync::Arc;
