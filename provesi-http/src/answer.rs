@@ -48,11 +48,16 @@ impl<T> Success<T> {
     }
 }
 
-/// `{"status": "success", "message": …}`, the answer to a delete.
-#[derive(Debug, Serialize)]
+/// A delete was done.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deleted)]
 pub(crate) struct Done {
+    #[schema(example = "success")]
     status: &'static str,
+    #[schema(example = "Cliente eliminado")]
     message: &'static str,
+    /// What could not be done because a store did not answer; left out where nothing is left to do.
+    #[schema(value_type = Vec<Warning>, required = false)]
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'static [Warning],
 }
@@ -86,4 +91,17 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
         // Wire types are plain structs with text keys, which serde_json cannot fail to write.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// `{"error": …}`, as other services read it. 503 says after how many seconds to try again.
+pub(crate) fn refused(status: StatusCode, error: &'static str, retry_after: &'static str) -> Response {
+    #[derive(Serialize)]
+    struct Refused {
+        error: &'static str,
+    }
+    let mut answer = json(status, &Refused { error });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(retry_after));
+    }
+    answer
 }

@@ -10,6 +10,7 @@ use crate::HttpOptions;
 use crate::error::{self, ApiError};
 use crate::health::Probes;
 use crate::layers::WriteProgress;
+use crate::pages::Failure;
 use crate::sealed::CursorSeal;
 
 /// The application and the options of its HTTP face. Cheap to clone.
@@ -50,7 +51,7 @@ impl Api {
             }
             Ok(Some(done)) => done.map_err(|error| self.error(error)),
             // Nobody reads this.
-            Ok(None) => Err(ApiError::TimedOut),
+            Ok(None) => Err(Failure::TimedOut.into()),
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Only the end of the runtime cancels it.

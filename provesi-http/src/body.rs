@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::faults::{Fault, Place};
 use crate::fields::{Fields, FromFields};
 use crate::json::{self, Json, Unread};
+use crate::pages::Failure;
 
 /// A body that was read as a `T`.
 #[derive(Debug)]
@@ -59,9 +60,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Why a body could not be read.
 pub(crate) fn unread(error: axum::Error) -> ApiError {
     if is_too_long(&error) {
-        ApiError::TooLarge
+        Failure::TooLarge.into()
     } else if is_too_slow(&error) {
-        ApiError::BodyTimedOut
+        Failure::BodyTimedOut.into()
     } else {
         // The caller hung up in the middle: nobody will read the answer.
         ApiError::UnreadableBody

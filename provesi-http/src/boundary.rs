@@ -1,27 +1,18 @@
 //! The boundary between services: who calls is proved by a token, and what passes can be secure messages
 //! ([`provesi_crypto`]).
 //!
-//! [`Boundary`] is a [`tower::Layer`] of three steps, which can be had one by one for routes of your own. In the order in
-//! which a request meets them:
+//! [`Boundary`] is a [`tower::Layer`] of three steps:
 //!
-//! 1. [`Boundary::authenticate`]: `X-Microservice-Source: NAME` makes a request internal, and needs that service's token in
-//!    `X-Service-Token`; otherwise 401. From there on the request's extensions hold
-//!    [`Actor::Service`]. A request without the header is not internal, whatever token it
-//!    brings. A refusal is logged with address and claimed name, and, from the third within a minute from one network on,
-//!    answered up to a second later; a right token is never delayed.
-//! 2. [`Boundary::encrypt_response`]: an internal request with `X-Encrypt-Response: true` gets its answer as
-//!    `{"encrypted": MESSAGE}` with `X-Encrypted-Response: true`; errors too. It is outside of the next step, so that what
-//!    that refuses is encrypted as well, and must be inside of compression: what is compressed before it is encrypted tells
-//!    by its length what it says.
-//! 3. [`Boundary::decrypt`]: with `X-Encrypted-Payload: true` the body is a secure message; what it says goes on as if it had
-//!    come so. Whatever is wrong with it: 400, with one text. A message that was made for another method or path, or for a
-//!    response, is wrong as well ([`Binding`](provesi_crypto::Binding)).
+//! 1. `X-Microservice-Source: NAME` makes a request internal, and needs that service's token in `X-Service-Token`. From there
+//!    on the request's extensions hold [`Actor::Service`].
+//! 2. An internal request with `X-Encrypt-Response: true` gets its answer as `{"encrypted": MESSAGE}`, a refusal of the next
+//!    step included. The boundary must be inside of compression: the length of what is compressed tells what it says.
+//! 3. With `X-Encrypted-Payload: true` the body is a secure message, and goes on decrypted.
 //!
-//! Behind them, around single routes: [`require_service`], [`require_encrypted`] and [`require_encrypted_response`].
+//! Inside of it, around single routes: [`require_service`], [`require_encrypted`] and [`require_encrypted_response`].
 //!
-//! [`router_with`](crate::router_with) has all three around every path of its own
-//! ([`HttpOptions::boundary`](crate::HttpOptions::boundary)). An application that puts a boundary around everything,
-//! that router included, need not give it another: what one boundary has done, the next one leaves alone.
+//! [`router_with`](crate::router_with) has one around every path of its own
+//! ([`HttpOptions::boundary`](crate::HttpOptions::boundary)). What one boundary has done, another one inside of it leaves alone.
 //!
 //! ```
 //! use axum::{Router, routing::post};
@@ -44,15 +35,12 @@
 //!
 //! # What services ask in batches
 //!
-//! By `POST`, of authenticated services alone, and with keys in secure messages alone, both ways. Each answer names what was
-//! asked, so that an answer to another question does not pass for it. `provesi_http::client` (feature `client`) asks them.
+//! By `POST`, of authenticated services alone, and with keys in secure messages alone, both ways.
 //!
 //! | path | question | answer |
 //! | --- | --- | --- |
 //! | `/clients/api/v1/lookup/` | `{"ids": […]}`, at most 1,000 | `{"clients": […], "missing": […], "unreadable": […]}`; an unreadable record is among the missing unless it is asked for alone |
 //! | `/clients/api/v1/search/` | `{"q", "descending", "limit", "cursor"}` | `{"clients": […], "next_cursor", "stopped_early", "asked"}` |
-//! | `/orders/api/v1/counts/` | `{"client_ids": […]}`, at most 1,000 | `{"counts": {ID: NUMBER}}` |
-//! | `/orders/api/v1/of-client/` | `{"client_id", "limit", "cursor"}` | `{"orders": […], "next_cursor", "asked"}` |
 //!
 //! # What is decided where the contract is silent
 //!
@@ -72,21 +60,15 @@ mod attempts;
 mod authenticate;
 mod decrypt;
 mod encrypt_response;
+mod layer;
 mod places;
 mod refusal;
 mod require;
-mod step;
 mod tokens;
 
-pub use authenticate::Authenticate;
-pub use decrypt::Decrypt;
-pub use encrypt_response::EncryptResponse;
-pub use require::{
-    RequireEncrypted, RequireEncryptedResponse, RequireService, require_encrypted, require_encrypted_response,
-    require_service,
-};
-pub(crate) use step::Check;
-pub use step::{Step, StepService};
+pub use layer::BoundaryService;
+pub(crate) use require::{refuse_if, require_any_service};
+pub use require::{require_encrypted, require_encrypted_response, require_service};
 pub use tokens::{ServiceTokens, WeakToken};
 
 use std::sync::Arc;
@@ -97,7 +79,6 @@ use provesi_core::{Actor, ActorName};
 use provesi_crypto::{
     Clock, Expected, KeyRing, MemoryReplayGuard, ReplayGuard, Seal, SecureMessages, ServiceName, SystemClock,
 };
-use tower::Layer;
 
 use attempts::FailedAttempts;
 use places::Places;
@@ -217,24 +198,6 @@ impl Boundary {
         self.change(|inner| inner.strict_messages = strict)
     }
 
-    /// Step 1 alone: who sends an internal request.
-    #[must_use]
-    pub fn authenticate(&self) -> Step<Authenticate> {
-        Step::new(Authenticate::new(self.clone()))
-    }
-
-    /// Step 2 alone: answers as secure messages.
-    #[must_use]
-    pub fn encrypt_response(&self) -> Step<EncryptResponse> {
-        Step::new(EncryptResponse::new(self.clone()))
-    }
-
-    /// Step 3 alone: bodies that are secure messages.
-    #[must_use]
-    pub fn decrypt(&self) -> Step<Decrypt> {
-        Step::new(Decrypt::new(self.clone()))
-    }
-
     /// Whether there are keys.
     #[must_use]
     pub fn has_keys(&self) -> bool {
@@ -254,14 +217,6 @@ impl Boundary {
             .seal(&Seal { source: own, destination: own, data: &data })
             .map(|token| messages.open(&token, &Expected::at(own)));
         Some(matches!(opened, Ok(Ok(_))))
-    }
-}
-
-impl<S: Clone> Layer<S> for Boundary {
-    type Service = StepService<Authenticate, StepService<EncryptResponse, StepService<Decrypt, S>>>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        self.authenticate().layer(self.encrypt_response().layer(self.decrypt().layer(inner)))
     }
 }
 

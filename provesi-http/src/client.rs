@@ -1,10 +1,8 @@
 //! A client for the services of another process (feature `client`).
 //!
-//! Every question is a `POST` whose body is a secure message, and so is every answer: who stands between the two sees paths,
-//! lengths and times, and the token, which is why an address beyond this machine must be `https://`. What an answer says is
-//! taken from the message alone, not from the status beside it, which anybody may change; and it names what was asked, so
-//! that an answer to another question does not pass for it. A question is bound to its method and path below the base address:
-//! a proxy may strip the base's own path and must leave the rest as it is.
+//! Every question and every answer is a secure message. An answer is taken from its message alone, and must name what was asked.
+//! A question is bound to its method and path below the base address: a proxy may strip the base's own path and must leave
+//! the rest as it is.
 //!
 //! ```no_run
 //! use provesi_crypto::{KeyRing, Keys};
@@ -29,27 +27,22 @@
 
 mod call;
 mod error;
-mod records;
 mod repository;
 mod tls;
 
 pub use error::{NoClient, ServiceError};
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
-use provesi_core::{Client, ClientId, ClientRow, Order, Stored};
+use provesi_core::{Client, ClientId, ClientRow, Stored};
 use provesi_crypto::{KeyRing, MemoryReplayGuard, SecureMessages, ServiceName, SystemClock};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-use crate::services::{COUNTS, LOOKUP, MOST, OF_CLIENT};
-use records::{ClientRecord, OrderRecord};
-
-/// How many orders are asked for at once: as many as surely fit into a message, whatever their reasons.
-const ORDERS_AT_ONCE: u32 = 40;
+use crate::services::{LOOKUP, MOST};
 
 /// How many answers are remembered, so that none is taken twice.
 const ANSWERS: usize = 100_000;
@@ -77,7 +70,7 @@ impl fmt::Debug for SecureServiceClient {
 }
 
 impl SecureServiceClient {
-    /// A client of `destination` (`clients` or `orders`) at `base`, below which its paths are, for the service `source`,
+    /// A client of `destination` (such as `clients`) at `base`, below which its paths are, for the service `source`,
     /// which proves itself by `token`. Opens no connection.
     ///
     /// # Errors
@@ -126,16 +119,6 @@ impl SecureServiceClient {
         Ok(found.clients.into_iter().next().map(Stored::new))
     }
 
-    /// The clients with these ids, each once, in no particular order; the unknown and the unreadable are left out. One
-    /// question for each 1,000, and more where the answer would be longer than a message may be.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn get_clients(&self, ids: &[ClientId]) -> Result<Vec<Stored<Client>>, ServiceError> {
-        let found = self.look_up_all(ids.iter().copied().collect()).await?;
-        Ok(found.clients.into_iter().map(Stored::new).collect())
-    }
-
     /// Looks up any number of ids. Those that are in neither list of the answer do not exist.
     async fn look_up_all(&self, ids: BTreeSet<ClientId>) -> Result<Found, ServiceError> {
         let ids: Vec<ClientId> = ids.into_iter().collect();
@@ -172,73 +155,17 @@ impl SecureServiceClient {
         }
         #[derive(Deserialize)]
         struct Told {
-            clients: Vec<ClientRecord>,
+            clients: Vec<ClientRow>,
             missing: Vec<ClientId>,
             unreadable: Vec<ClientId>,
         }
         let told: Told = self.ask(LOOKUP, &Ids { ids }).await?;
-        let clients: Vec<ClientRow> = told.clients.into_iter().map(ClientRow::from).collect();
+        let clients: Vec<ClientRow> = told.clients.into_iter().map(without_empty).collect();
         let named = clients.iter().map(|client| client.id).chain(told.missing).chain(told.unreadable.clone());
         if !each_once(ids, named) {
             return Err(ServiceError::Answer("the answer is not about the clients that were asked for"));
         }
         Ok(Found { clients, unreadable: told.unreadable })
-    }
-
-    /// How many orders each of these clients has, none among them. One question for each 1,000.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn order_counts(&self, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, ServiceError> {
-        #[derive(Serialize)]
-        struct Ids<'a> {
-            client_ids: &'a [ClientId],
-        }
-        #[derive(Deserialize)]
-        struct Told {
-            counts: HashMap<ClientId, u64>,
-        }
-        let mut all = HashMap::with_capacity(ids.len());
-        for client_ids in ids.chunks(MOST) {
-            let Told { counts } = self.ask(COUNTS, &Ids { client_ids }).await?;
-            if !each_once(client_ids, counts.keys().copied()) {
-                return Err(ServiceError::Answer("the answer does not count what was asked for"));
-            }
-            all.extend(counts);
-        }
-        Ok(all)
-    }
-
-    /// All orders of a client, the latest change first.
-    ///
-    /// # Errors
-    /// [`ServiceError`].
-    pub async fn orders_for_client(&self, id: ClientId) -> Result<Vec<Stored<Order>>, ServiceError> {
-        #[derive(Clone, PartialEq, Serialize, Deserialize)]
-        struct Question {
-            client_id: ClientId,
-            limit: u32,
-            cursor: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Told {
-            orders: Vec<OrderRecord>,
-            next_cursor: Option<String>,
-            asked: Question,
-        }
-        let mut orders = Vec::new();
-        let mut question = Question { client_id: id, limit: ORDERS_AT_ONCE, cursor: None };
-        loop {
-            let told: Told = self.ask(OF_CLIENT, &question).await?;
-            if told.asked != question {
-                return Err(ServiceError::Answer("the answer is not about the orders that were asked for"));
-            }
-            orders.extend(told.orders.into_iter().map(|order| Stored::new(order.into())));
-            match told.next_cursor {
-                None => return Ok(orders),
-                cursor => question.cursor = cursor,
-            }
-        }
     }
 }
 
@@ -246,6 +173,13 @@ impl SecureServiceClient {
 struct Found {
     clients: Vec<ClientRow>,
     unreadable: Vec<ClientId>,
+}
+
+/// A row as stores have it: on the wire a field that is not there is an empty text.
+fn without_empty(mut row: ClientRow) -> ClientRow {
+    row.phone.take_if(|phone| phone.is_empty());
+    row.address.take_if(|address| address.is_empty());
+    row
 }
 
 /// Whether `named` are the ids that were asked for, no more and no less.

@@ -6,9 +6,11 @@ mod shapes;
 
 pub(crate) use page::{asset, openapi, page};
 pub(crate) use shapes::{
-    AuditList, ClientEdit, ClientList, Conflict, Deleted, EventList, NewClient, NewOrder, OneClient,
-    OneClientWithOrders, OneOrder, OrderEdit, OrderList, Problem, Refusal, ReturnList,
+    AuditList, ClientEdit, ClientList, Conflict, EventList, NewClient, NewOrder, OneClient, OneClientWithOrders,
+    OneOrder, OrderEdit, OrderList, Problem, ReturnList,
 };
+
+pub(crate) use crate::faults::Faults;
 
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};

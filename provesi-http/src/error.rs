@@ -1,4 +1,5 @@
-//! What a request is answered when it was not done: the one place that knows status, text and code of each error.
+//! What a request is answered when it was not done: text and code of each error. [`Failure`] has what pages are refused for as
+//! well, with its status.
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ use crate::answer;
 use crate::etag;
 use crate::faults::{Fault, Faults, Place};
 use crate::json::Json;
-use crate::layers::UserHeaderFault;
+use crate::pages::Failure;
 use crate::wire::{ClientBody, OrderBody};
 
 /// Why a request was not done.
@@ -21,12 +22,6 @@ pub(crate) enum ApiError {
     Invalid(Faults),
     /// The body is not text, or nested too deep.
     UnreadableBody,
-    /// The body is longer than allowed.
-    TooLarge,
-    /// No such path.
-    NoRoute,
-    /// The path is there, for other methods.
-    NoMethod,
     /// The path does not hold a client's id.
     ClientId,
     /// The path holds what cannot be an order's number.
@@ -37,23 +32,17 @@ pub(crate) enum ApiError {
     App(AppError, StatusFlow),
     /// A write that a web page of another site has a browser send.
     CrossSite,
-    /// The host is none that the server answers to.
-    UnknownHost,
-    /// The request does not say clearly which host it is for.
-    BadHost,
-    /// The header in which a proxy names the user names nobody.
-    UserHeader(UserHeaderFault),
-    /// A read, or a write that was not handed to its use case, took too long: nothing was done.
-    TimedOut,
-    /// The body of a write did not arrive in time: nothing was done.
-    BodyTimedOut,
     /// A write was not confirmed in time: it may have been made, or may still be made. Its record can be looked at here,
     /// relative to the path of the request.
     OutcomeUnknown(Option<String>),
-    /// A handler panicked.
-    Panicked,
-    /// The server waits for its stores.
-    Starting,
+    /// What a page is refused for as well.
+    Failure(Failure),
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
 }
 
 /// The error envelope: the text that callers of the Python system know, and a name for machines.
@@ -68,88 +57,46 @@ struct Envelope<'a, C> {
 
 type Told = (StatusCode, &'static str, &'static str);
 
-const UNAVAILABLE: Told =
-    (StatusCode::SERVICE_UNAVAILABLE, "store.unavailable", "Servicio no disponible, intente de nuevo en un momento");
-const OUTCOME_UNKNOWN: Told = (
-    StatusCode::GATEWAY_TIMEOUT,
-    "outcome_unknown",
-    "No se sabe si el cambio se guardó: consulte el registro antes de repetir la solicitud",
-);
-const INTERNAL: Told = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Error interno del servidor");
 const CLIENT_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "client.not_found", "Cliente no encontrado");
 const ORDER_NOT_FOUND: Told = (StatusCode::NOT_FOUND, "order.not_found", "Orden no encontrada");
 const INVALID_CURSOR: Told = (StatusCode::BAD_REQUEST, "cursor.invalid", "Cursor inválido");
+const UNREADABLE: &str = "There was an error parsing the body";
 const CHANGED: &str = "conflict.version";
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Invalid(faults) => refused(&faults),
-            Self::UnreadableBody => {
-                told((StatusCode::BAD_REQUEST, "request.unreadable", "There was an error parsing the body"))
-            }
-            Self::TooLarge => told((
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "request.too_large",
-                "El cuerpo de la solicitud es demasiado grande",
-            )),
-            Self::NoRoute => told((StatusCode::NOT_FOUND, "route.not_found", "Not Found")),
-            Self::NoMethod => told((StatusCode::METHOD_NOT_ALLOWED, "route.method_not_allowed", "Method Not Allowed")),
+            Self::UnreadableBody => told((StatusCode::BAD_REQUEST, "request.unreadable", UNREADABLE)),
             Self::ClientId => told((StatusCode::BAD_REQUEST, "client.invalid_id", "ID de cliente inválido")),
             Self::OrderNumber => told(ORDER_NOT_FOUND),
             Self::Cursor => told(INVALID_CURSOR),
             Self::CrossSite => {
                 told((StatusCode::FORBIDDEN, "request.cross_site", "Otro sitio web no puede cambiar datos desde aquí"))
             }
-            Self::UnknownHost => told((
-                StatusCode::MISDIRECTED_REQUEST,
-                "request.unknown_host",
-                "Este servidor no atiende solicitudes para ese nombre de host",
-            )),
-            Self::BadHost => told((
-                StatusCode::BAD_REQUEST,
-                "request.invalid_host",
-                "La solicitud debe tener exactamente un encabezado Host válido",
-            )),
-            Self::UserHeader(fault) => told((StatusCode::BAD_REQUEST, "request.invalid_user", fault.detail())),
-            Self::TimedOut => told((
-                StatusCode::SERVICE_UNAVAILABLE,
-                "request.timed_out",
-                "La solicitud tardó demasiado, intente de nuevo en un momento",
-            )),
-            Self::BodyTimedOut => told((
-                StatusCode::REQUEST_TIMEOUT,
-                "request.body_timed_out",
-                "El cuerpo de la solicitud no llegó a tiempo; no se guardó nada",
-            )),
             Self::OutcomeUnknown(location) => outcome_unknown(location),
-            Self::Panicked => told(INTERNAL),
-            Self::Starting => told((
-                StatusCode::SERVICE_UNAVAILABLE,
-                "server.starting",
-                "El servicio está iniciando, intente de nuevo en un momento",
-            )),
-            Self::App(error, flow) => app_error(&error, flow),
+            Self::App(error, flow) => app_error(error, flow),
+            Self::Failure(failure) => failed(failure),
         }
     }
 }
 
 fn outcome_unknown(location: Option<String>) -> Response {
-    let mut answer = told(OUTCOME_UNKNOWN);
+    let mut answer = failed(Failure::OutcomeUnknown);
     if let Some(location) = location.and_then(|location| HeaderValue::try_from(location).ok()) {
         answer.headers_mut().insert(header::LOCATION, location);
     }
     answer
 }
 
-fn app_error(error: &AppError, flow: StatusFlow) -> Response {
+fn app_error(error: AppError, flow: StatusFlow) -> Response {
     match error {
-        AppError::Refused(refusals) => refused_input(refusals),
+        AppError::Refused(refusals) => refused_input(&refusals),
         AppError::ClientNotFound => told(CLIENT_NOT_FOUND),
         AppError::OrderNotFound => told(ORDER_NOT_FOUND),
         AppError::ClientChanged { current } => {
             let detail = "El cliente cambió mientras tanto";
-            let mut answer = envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(ClientBody::of(current)));
+            let mut answer = envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(ClientBody::of(&current)));
             etag::tag(&mut answer, current.version());
             answer
         }
@@ -158,7 +105,7 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
             let next: Vec<_> = status.into_iter().flat_map(|status| flow.next(status)).collect();
             let detail = "La orden cambió mientras tanto";
             let mut answer =
-                envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(OrderBody::of(current, &next)));
+                envelope(StatusCode::PRECONDITION_FAILED, CHANGED, detail, Some(OrderBody::of(&current, &next)));
             etag::tag(&mut answer, current.version());
             answer
         }
@@ -186,15 +133,33 @@ fn app_error(error: &AppError, flow: StatusFlow) -> Response {
         AppError::AuditNotKept => {
             told((StatusCode::NOT_FOUND, "audit.not_kept", "La auditoría no se guarda donde se pueda consultar"))
         }
-        error => {
-            log(error);
-            told(match error {
-                error if error.is_outcome_unknown() => OUTCOME_UNKNOWN,
-                error if error.is_transient() => UNAVAILABLE,
-                _ => INTERNAL,
-            })
-        }
+        error => failed(error.into()),
     }
+}
+
+fn failed(failure: Failure) -> Response {
+    let (code, detail) = match failure {
+        Failure::NoRoute => ("route.not_found", "Not Found"),
+        Failure::NoMethod => ("route.method_not_allowed", "Method Not Allowed"),
+        Failure::Forged | Failure::BadForm => ("request.unreadable", UNREADABLE),
+        Failure::TooLarge => ("request.too_large", "El cuerpo de la solicitud es demasiado grande"),
+        Failure::UnknownHost => {
+            ("request.unknown_host", "Este servidor no atiende solicitudes para ese nombre de host")
+        }
+        Failure::BadHost => ("request.invalid_host", "La solicitud debe tener exactamente un encabezado Host válido"),
+        Failure::UserHeader(fault) => ("request.invalid_user", fault.detail()),
+        Failure::TimedOut => ("request.timed_out", "La solicitud tardó demasiado, intente de nuevo en un momento"),
+        Failure::BodyTimedOut => {
+            ("request.body_timed_out", "El cuerpo de la solicitud no llegó a tiempo; no se guardó nada")
+        }
+        Failure::OutcomeUnknown => {
+            ("outcome_unknown", "No se sabe si el cambio se guardó: consulte el registro antes de repetir la solicitud")
+        }
+        Failure::Starting => ("server.starting", "El servicio está iniciando, intente de nuevo en un momento"),
+        Failure::Unavailable => ("store.unavailable", "Servicio no disponible, intente de nuevo en un momento"),
+        Failure::Internal => ("internal", "Error interno del servidor"),
+    };
+    told((failure.status(), code, detail))
 }
 
 /// Where the contract puts a refusal: what breaks a rule of its own comes first, then number, status, reason, client.

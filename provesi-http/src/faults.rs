@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use provesi_core::{EmailFault, Invalid, OrderStatus, Rule};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::json::Json;
 
@@ -17,14 +18,23 @@ pub(crate) enum Step {
     Offset(usize),
 }
 
-/// One fault of a request.
-#[derive(Debug, Serialize)]
+/// One fault of a request, as pydantic tells it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FieldFault)]
 pub(crate) struct Fault {
     #[serde(rename = "type")]
+    #[schema(example = "string_too_long")]
     kind: &'static str,
+    /// The way to it: `body` or `query`, then the field, or the place in a text that is no JSON.
+    #[schema(value_type = Vec<Value>, example = json!(["body", "name"]))]
     loc: Vec<Step>,
+    #[schema(value_type = String, example = "String should have at most 100 characters")]
     msg: Cow<'static, str>,
+    /// What was sent; cut where it is longer than 4 KiB.
+    #[schema(value_type = Value)]
     input: Json,
+    /// What the message speaks of, by names of pydantic's.
+    #[schema(value_type = Object, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     ctx: Option<Value>,
 }
@@ -35,11 +45,14 @@ const MAX_FAULTS: usize = 100;
 /// The most bytes of an input that are sent back.
 const MAX_INPUT_LEN: usize = 4_096;
 
-/// What is wrong with a request, as the body of the answer.
-#[derive(Debug, Default, Serialize)]
+/// All that is wrong with a request.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Refusal)]
 pub(crate) struct Faults {
+    /// At most 100.
     detail: Vec<Fault>,
-    /// How many further faults there are.
+    /// How many further faults were left out; only where there are any.
+    #[schema(value_type = usize, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     omitted: Option<NonZeroUsize>,
 }

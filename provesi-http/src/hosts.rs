@@ -10,17 +10,8 @@ use ipnet::IpNet;
 /// The host names that the router answers to. A request for another host is answered 421.
 ///
 /// The default allows the loopback names (`localhost` and names below it) and IP literals, which are always allowed: a web
-/// page cannot point a domain of its own at them (DNS rebinding). A service under a domain has to name that domain:
-///
-/// ```
-/// use provesi_http::{AllowedHosts, HttpOptions};
-///
-/// let mut options = HttpOptions::default();
-/// options.hosts = "bodega.example.com, bodega.internal".parse()?;
-/// // Only where a layer in front has checked the host:
-/// options.hosts = AllowedHosts::any();
-/// # Ok::<(), provesi_http::InvalidHosts>(())
-/// ```
+/// page cannot point a domain of its own at them (DNS rebinding). A service under a domain has to name that domain, as in
+/// `"bodega.example.com, bodega.internal".parse()`.
 #[derive(Clone, Debug, Default)]
 pub struct AllowedHosts {
     is_any: bool,
@@ -40,7 +31,7 @@ pub struct InvalidHosts;
 const MAX_NAME_LEN: usize = 253;
 
 impl AllowedHosts {
-    /// Every host. This removes the protection against DNS rebinding.
+    /// Every host. This removes the protection against DNS rebinding: only where a layer in front has checked the host.
     #[must_use]
     pub fn any() -> Self {
         Self { is_any: true, ..Self::default() }
@@ -95,15 +86,7 @@ impl FromStr for AllowedHosts {
 /// and ignored otherwise. The default trusts nobody.
 ///
 /// The peer's address is the [`ConnectInfo`](axum::extract::ConnectInfo)`<SocketAddr>` in the extensions of the request. A
-/// peer without one is not trusted.
-///
-/// ```
-/// use provesi_http::HttpOptions;
-///
-/// let mut options = HttpOptions::default();
-/// options.trusted_proxies = "127.0.0.1, 10.20.0.0/16, fd00::/8".parse()?;
-/// # Ok::<(), provesi_http::InvalidProxies>(())
-/// ```
+/// peer without one is not trusted. A list is parsed from a text such as `"127.0.0.1, 10.20.0.0/16, fd00::/8"`.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 

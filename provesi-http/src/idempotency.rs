@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::Next;
+use axum::response::Response;
 use provesi_core::{Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, IdempotencyKey};
-use tower::Service;
 
 use crate::api::Api;
 use crate::body::unread;
-use crate::boundary::Check;
 use crate::error::ApiError;
 use crate::faults::{Fault, Place};
 use crate::json::Json;
@@ -25,25 +24,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads the key of a write, with the fingerprint of its method, path, query, `If-Match` and body, for
 /// [`By`](crate::caller::By).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadKey;
-
-impl Check for ReadKey {
-    fn concerns(&self, request: &Request) -> bool {
-        [Method::POST, Method::PUT, Method::DELETE].contains(request.method()) && request.headers().contains_key(HEADER)
+pub(crate) async fn read_key(mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let is_write = [Method::POST, Method::PUT, Method::DELETE].contains(request.method());
+    if is_write && request.headers().contains_key(HEADER) {
+        request = with_key(request).await?;
     }
-
-    async fn pass<S>(self, request: Request, mut inner: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        match with_key(request).await {
-            Ok(request) => inner.call(request).await,
-            Err(refused) => Ok(refused.into_response()),
-        }
-    }
+    Ok(next.run(request).await)
 }
 
 /// The request with its [`IdempotencyKey`] among the extensions.

@@ -2,10 +2,9 @@
 //! callers of the Python system were written against that.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::encoding::{self, Encoding};
 use crate::json_scan;
@@ -42,9 +41,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Json, Unread> {
     // Nearly every body is sound UTF-8, which serde_json reads fast. Whatever it refuses is read again by a scanner
     // that takes what Python takes and names the place of a fault as Python does.
     if let Encoding::Utf8 { text } = encoding::detect(bytes)
-        && let Ok(json) = serde_json::from_slice(text)
+        && let Ok(json) = serde_json::from_slice::<Value>(text)
     {
-        return Ok(json);
+        return Ok(json.into());
     }
     let characters = encoding::decode(bytes).ok_or(Unread::Unreadable)?;
     json_scan::scan(&characters)
@@ -87,63 +86,18 @@ const fn take(left: &mut usize, bytes: usize) -> bool {
     fits
 }
 
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JsonVisitor)
-    }
-}
-
-struct JsonVisitor;
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-        Ok(Json::from(value))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::Text(text.to_owned()))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Json, E> {
-        Ok(Json::Text(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
-        let mut array = Vec::new();
-        while let Some(item) = items.next_element()? {
-            array.push(item);
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(value),
+            Value::Number(number) => Self::Number(number),
+            Value::String(text) => Self::Text(text),
+            Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                Self::Object(members.into_iter().map(|(name, value)| (name, value.into())).collect())
+            }
         }
-        Ok(Json::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object = Object::new();
-        while let Some((name, value)) = members.next_entry()? {
-            object.insert(name, value);
-        }
-        Ok(Json::Object(object))
     }
 }
 
@@ -157,12 +111,6 @@ impl Serialize for Json {
             Self::Array(items) => serializer.collect_seq(items),
             Self::Object(members) => serializer.collect_map(members),
         }
-    }
-}
-
-impl From<f64> for Json {
-    fn from(value: f64) -> Self {
-        serde_json::Number::from_f64(value).map_or(Self::NotFinite, Self::Number)
     }
 }
 

@@ -1,19 +1,4 @@
-//! What every request goes through, in this order:
-//!
-//! 1. [`request_id`] and [`request_log`]: the request gets its id, one log line, and the span in which everything below logs.
-//! 2. `nosniff`, and `no-store` on every answer that does not say otherwise: what is personal stays in no cache.
-//! 3. [`connection`]: the host, the address, and, where there is a header for it, the [`user`]. Before the boundary, whose
-//!    services are who they prove to be. A request without a clear host is refused here.
-//! 4. Compression, which is not to refuse anybody: [`accept_encoding`].
-//! 5. [`boundary`](crate::boundary): other services. Inside of the compression, since what is encrypted must not have been
-//!    compressed before; outside of the rest, so that a body that came encrypted is to the rest as if it had come in clear.
-//! 6. [`known_host`]: refuses other hosts. Inside of the boundary, because services are exempt.
-//! 7. [`cors`], the API alone: outside of what may answer with an error, so that web pages can read errors. The pages have
-//!    their headers and their session here instead, see [`dress`](crate::pages).
-//! 8. [`cross_site`], the API alone: writes that a web page of another site makes a browser send.
-//! 9. [`panics`]: a handler that panics is a 500, not a connection that breaks.
-//! 10. [`timeout`]: inside of the above, since dropping a handler must not drop its log line.
-//! 11. [`body_limit`]: the innermost, since it wraps the body for whoever reads it.
+//! What every request goes through. The README has the order and its reasons; the numbers below are those of its list.
 
 mod accept_encoding;
 mod body_limit;
@@ -41,8 +26,9 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::HttpOptions;
 use crate::error::ApiError;
-use crate::{HttpOptions, pages};
+use crate::pages::{self, Failure};
 
 /// How a layer's refusal is answered: as JSON for programs, as a page for people.
 pub(crate) type Refuse = fn(ApiError) -> Response;
@@ -59,10 +45,10 @@ impl EarlyRefusal {
     }
 
     /// As JSON below `/api` and where there are no pages, else as a page that needs nothing else of this server.
-    fn answer(self, request: &Request, error: ApiError) -> Response {
+    fn answer(self, request: &Request, failure: Failure) -> Response {
         let path = request.uri().path();
         let is_json = path == "/api" || path == "/openapi.json" || path.contains("/api/");
-        if is_json || !self.has_pages { error.into_response() } else { pages::refuse_early(error) }
+        if is_json || !self.has_pages { ApiError::from(failure).into_response() } else { pages::refuse_early(failure) }
     }
 }
 

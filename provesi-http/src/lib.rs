@@ -39,7 +39,7 @@ mod wire;
 pub use health::is_health_path;
 pub use hosts::{AllowedHosts, InvalidHosts, InvalidProxies, TrustedProxies};
 pub use lifecycle::Lifecycle;
-pub use options::{CorsOptions, HttpOptions, PageOptions, SecureCookies, SecurityReport};
+pub use options::{CorsOptions, HttpOptions, PageOptions, SecureCookies};
 pub use pages::{SecretKey, WeakKey};
 pub use routes::{openapi_json, router, router_with};
 pub use starting::starting_router;

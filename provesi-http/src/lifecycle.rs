@@ -10,18 +10,11 @@ use tokio_util::task::TaskTracker;
 /// on when its caller hangs up or gets a time-out, so an application waits for the writes before it closes the stores:
 ///
 /// ```
-/// # use provesi_core::App;
-/// # use provesi_http::{HttpOptions, router_with};
-/// # async fn example(app: App, listener: tokio::net::TcpListener, signal: impl Future<Output = ()> + Send + 'static) {
-/// let options = HttpOptions::default();
+/// # async fn example(options: provesi_http::HttpOptions) {
 /// let lifecycle = options.lifecycle.clone();
-/// let router = router_with(app, options);
-/// let draining = lifecycle.clone();
-/// let signal = async move {
-///     signal.await;
-///     draining.set_draining();
-/// };
-/// // axum::serve(listener, router).with_graceful_shutdown(signal).await;
+/// // On a signal:
+/// lifecycle.set_draining();
+/// // When the server has ended:
 /// lifecycle.finish_writes().await;
 /// // Close the stores.
 /// # }

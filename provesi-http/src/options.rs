@@ -1,6 +1,5 @@
 //! What an embedder may choose.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -51,9 +50,6 @@ pub struct HttpOptions {
     /// By which tokens and keys other services are known; by default there are none, and their requests are refused. Body
     /// limit and time-out are those of these options.
     pub boundary: Boundary,
-    /// What `/api/health` says of the security service where the boundary has no keys; where it has, it says whether they
-    /// work.
-    pub security: SecurityReport,
     /// The services that may read the audit records at `/api/audit`; none by default. Who a caller is says the
     /// [`Actor`](provesi_core::Actor) in the extensions of its request.
     pub audit_readers: Vec<ActorName>,
@@ -80,7 +76,6 @@ impl Default for HttpOptions {
             compression: true,
             docs: true,
             boundary: Boundary::default(),
-            security: SecurityReport::default(),
             audit_readers: Vec::new(),
             user_header: None,
             lifecycle: Lifecycle::default(),
@@ -90,17 +85,6 @@ impl Default for HttpOptions {
 }
 
 /// What an embedder may choose of the pages.
-///
-/// ```
-/// use provesi_http::{HttpOptions, PageOptions, SecretKey};
-///
-/// # fn from_your_configuration() -> Vec<u8> { vec![7; 32] }
-/// let mut pages = PageOptions::default();
-/// pages.secret_key = SecretKey::new(&from_your_configuration())?;
-/// let mut options = HttpOptions::default();
-/// options.pages = Some(pages);
-/// # Ok::<(), provesi_http::WeakKey>(())
-/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PageOptions {
@@ -130,15 +114,6 @@ pub enum SecureCookies {
 
 /// Which web pages of other origins may use the API. The default lets none in. That any page may read and that some may
 /// write cannot be combined: a page that anybody can write would change data.
-///
-/// ```
-/// use axum::http::Method;
-/// use provesi_http::CorsOptions;
-///
-/// let public_data = CorsOptions::any_may_read();
-/// let dashboard = CorsOptions::origins(["https://tablero.example.com".parse()?], [Method::GET, Method::PUT]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug)]
 pub struct CorsOptions {
     pub(crate) origins: Origins,
@@ -182,30 +157,5 @@ impl CorsOptions {
     #[must_use]
     pub fn with_headers(self, headers: impl IntoIterator<Item = HeaderName>) -> Self {
         Self { headers: headers.into_iter().collect(), ..self }
-    }
-}
-
-/// What `/api/health` says of the security service under `security`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SecurityReport {
-    /// `ok`, or anything else where the service as a whole is to count as degraded.
-    pub status: Cow<'static, str>,
-    /// Whether secure messages can be made and opened.
-    pub crypto: Cow<'static, str>,
-}
-
-impl SecurityReport {
-    /// A report of this status and state of the cryptography.
-    #[must_use]
-    pub fn new(status: impl Into<Cow<'static, str>>, crypto: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: status.into(), crypto: crypto.into() }
-    }
-}
-
-/// There are no keys, and nothing is wrong with that.
-impl Default for SecurityReport {
-    fn default() -> Self {
-        Self::new("ok", "not_configured")
     }
 }

@@ -27,7 +27,7 @@ mod weeks;
 mod when;
 mod words;
 
-pub(crate) use failure::refuse_early;
+pub(crate) use failure::{Failure, refuse_early};
 pub use secret::{SecretKey, WeakKey};
 
 use axum::Router;
@@ -128,7 +128,7 @@ fn other_spelling(path: &str) -> Option<String> {
 /// Who only reads is sent to the right spelling, with the query; a form is not, since it would lose what it holds.
 async fn other_slash(method: Method, OriginalUri(uri): OriginalUri) -> Response {
     if method != Method::GET && method != Method::HEAD {
-        return failure::Failure::NoPage.into_response();
+        return Failure::NoRoute.into_response();
     }
     let mut location = other_spelling(uri.path()).unwrap_or_default();
     // Two slashes at the start would name a host.

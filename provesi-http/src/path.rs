@@ -5,88 +5,82 @@ use axum::http::request::Parts;
 use provesi_core::{ClientId, OrderId, OrderKey, OrderNumber};
 
 use crate::error::ApiError;
+use crate::pages::Failure;
 
-/// A client's id, if the path holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
+/// What a segment of a path holds, if it holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PathClient(Option<ClientId>);
+pub(crate) struct Segment<T>(Option<T>);
 
-impl PathClient {
-    pub(crate) fn get(self) -> Result<ClientId, ApiError> {
-        self.0.ok_or(ApiError::ClientId)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for PathClient {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(segment(parts, state, "id").await?.and_then(|id| id.parse().ok())))
-    }
-}
-
-/// An order's number, if the path holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
-#[derive(Clone, Debug)]
-pub(crate) struct PathNumber(Option<OrderNumber>);
-
-impl PathNumber {
-    pub(crate) fn get(self) -> Result<OrderNumber, ApiError> {
-        self.0.ok_or(ApiError::OrderNumber)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for PathNumber {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(segment(parts, state, "number").await?.and_then(|number| number.parse().ok())))
-    }
-}
-
-/// An order's id, if the path holds one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PathOrderId(Option<OrderId>);
-
-impl PathOrderId {
-    pub(crate) fn get(self) -> Result<OrderId, ApiError> {
-        self.0.ok_or(ApiError::OrderNumber)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for PathOrderId {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        Ok(Self(segment(parts, state, "id").await?.and_then(|id| order_id(&id))))
-    }
-}
-
-/// An id as we show it.
-fn order_id(text: &str) -> Option<OrderId> {
-    text.parse().ok().map(OrderId::new).filter(|id| id.to_string() == text)
-}
-
+pub(crate) type PathClient = Segment<ClientId>;
+pub(crate) type PathNumber = Segment<OrderNumber>;
+pub(crate) type PathOrderId = Segment<OrderId>;
 /// What a path of a page holds of an order: its number, or [`ID`] and its id where the number cannot be asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct PathOrder(Option<OrderKey>);
+pub(crate) type PathOrder = Segment<OrderKey>;
 
 /// What comes before an id in the paths of pages. No number holds a colon.
 pub(crate) const ID: &str = "id:";
 
-impl PathOrder {
-    pub(crate) fn get(self) -> Option<OrderKey> {
-        self.0
+/// What a segment of a path can hold.
+pub(crate) trait InPath: Sized {
+    /// The name of the parameter.
+    const NAME: &str;
+    /// What a path is answered that holds none.
+    const MISSING: ApiError;
+
+    fn parse(text: &str) -> Option<Self>;
+}
+
+impl InPath for ClientId {
+    const NAME: &str = "id";
+    const MISSING: ApiError = ApiError::ClientId;
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for PathOrder {
+impl InPath for OrderNumber {
+    const NAME: &str = "number";
+    const MISSING: ApiError = ApiError::OrderNumber;
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl InPath for OrderId {
+    const NAME: &str = "id";
+    const MISSING: ApiError = ApiError::OrderNumber;
+
+    /// An id as we show it.
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::new).filter(|id| id.to_string() == text)
+    }
+}
+
+impl InPath for OrderKey {
+    const NAME: &str = "number";
+    const MISSING: ApiError = ApiError::OrderNumber;
+
+    fn parse(text: &str) -> Option<Self> {
+        match text.strip_prefix(ID) {
+            Some(id) => InPath::parse(id).map(Self::Id),
+            None => InPath::parse(text).map(Self::Number),
+        }
+    }
+}
+
+impl<T: InPath> Segment<T> {
+    pub(crate) fn get(self) -> Result<T, ApiError> {
+        self.0.ok_or(T::MISSING)
+    }
+}
+
+impl<T: InPath, S: Send + Sync> FromRequestParts<S> for Segment<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let key = |text: String| match text.strip_prefix(ID) {
-            Some(id) => order_id(id).map(OrderKey::Id),
-            None => text.parse().ok().map(OrderKey::Number),
-        };
-        Ok(Self(segment(parts, state, "number").await?.and_then(key)))
+        Ok(Self(segment(parts, state, T::NAME).await?.as_deref().and_then(T::parse)))
     }
 }
 
@@ -95,7 +89,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathOrder {
 async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, key: &str) -> Result<Option<String>, ApiError> {
     let Ok(params) = RawPathParams::from_request_parts(parts, state).await else { return Ok(None) };
     match params.iter().find(|(name, _)| *name == key) {
-        Some((_, text)) if text.contains('/') => Err(ApiError::NoRoute),
+        Some((_, text)) if text.contains('/') => Err(Failure::NoRoute.into()),
         Some((_, text)) => Ok(Some(text.to_owned())),
         // A static path that is an order's number as well, see the table of routes; its history may follow.
         None => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
@@ -14,8 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::Api;
-use crate::boundary::Step;
 use crate::error::ApiError;
+use crate::pages::Failure;
 use crate::sealed::CursorSeal;
 use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
 
@@ -88,7 +89,7 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let openapi = written(&document).into();
     let probes = health::Probes::new(&app, options.ping_timeout);
     let api = Api { app, options: Arc::clone(&options), probes, cursors: CursorSeal::default(), openapi };
-    let routes = routes.layer(Step::new(idempotency::ReadKey));
+    let routes = routes.layer(from_fn(idempotency::read_key));
     let routes = layers::guard(routes, &options, |error| error.into_response());
     let mut routes = layers::share(routes, &options).with_state(api.clone());
     let services = services::routes(&api);
@@ -114,10 +115,10 @@ async fn redirect(OriginalUri(uri): OriginalUri) -> Response {
 }
 
 async fn no_route() -> ApiError {
-    ApiError::NoRoute
+    Failure::NoRoute.into()
 }
 
 /// axum adds `Allow`. As in the Python system, an OPTIONS request that is no preflight is no exception.
 async fn other_method() -> ApiError {
-    ApiError::NoMethod
+    Failure::NoMethod.into()
 }

@@ -2,9 +2,7 @@
 //!
 //! An answer names all that was asked: an answer to another question, put in its place on the way, is found out.
 
-mod counts;
 mod lookup;
-mod of_client;
 mod search;
 
 use std::str::FromStr;
@@ -12,17 +10,17 @@ use std::str::FromStr;
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use provesi_core::{AppError, Client, ClientRow, PageLimit, PageRequest, StoreError, Stored};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Api;
 use crate::body::unread;
-use crate::boundary::{RequireService, require_encrypted, require_encrypted_response};
+use crate::boundary::{require_any_service, require_encrypted, require_encrypted_response};
 use crate::error::{self, ApiError};
+use crate::pages::Failure;
 use crate::{answer, layers};
 
 /// The most ids that a question may hold.
@@ -30,22 +28,16 @@ pub(crate) const MOST: usize = 1_000;
 
 pub(crate) const LOOKUP: &str = "/clients/api/v1/lookup/";
 pub(crate) const SEARCH: &str = "/clients/api/v1/search/";
-pub(crate) const COUNTS: &str = "/orders/api/v1/counts/";
-pub(crate) const OF_CLIENT: &str = "/orders/api/v1/of-client/";
 
 /// The routes, which pages or not are there.
 pub(crate) fn routes(api: &Api) -> Router {
-    let routes = Router::new()
-        .route(LOOKUP, post(lookup::lookup))
-        .route(SEARCH, post(search::search))
-        .route(COUNTS, post(counts::counts))
-        .route(OF_CLIENT, post(of_client::of_client));
-    let mut routes = routes.method_not_allowed_fallback(async || ApiError::NoMethod);
+    let routes = Router::new().route(LOOKUP, post(lookup::lookup)).route(SEARCH, post(search::search));
+    let mut routes = routes.method_not_allowed_fallback(async || ApiError::from(Failure::NoMethod));
     if api.options.boundary.has_keys() {
         routes = routes.route_layer(require_encrypted()).route_layer(require_encrypted_response());
     }
     // Not around the paths that there are not, which are others' as well.
-    let routes = layers::guard(routes.route_layer(RequireService::any()), &api.options, IntoResponse::into_response);
+    let routes = layers::guard(routes.route_layer(require_any_service()), &api.options, IntoResponse::into_response);
     routes.with_state(api.clone())
 }
 
@@ -99,18 +91,12 @@ enum Unanswered {
 
 impl IntoResponse for Unanswered {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Told {
-            error: &'static str,
-        }
         let (status, error) = match self {
             Self::Question => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "No es una pregunta de este servicio, o pide demasiado")
             }
             Self::Body(error) => return error.into_response(),
-            Self::App(AppError::Clients(StoreError::InvalidCursor) | AppError::Orders(StoreError::InvalidCursor)) => {
-                (StatusCode::BAD_REQUEST, "Cursor inválido")
-            }
+            Self::App(AppError::Clients(StoreError::InvalidCursor)) => (StatusCode::BAD_REQUEST, "Cursor inválido"),
             Self::App(error) => {
                 error::log(&error);
                 if error.is_transient() {
@@ -120,10 +106,6 @@ impl IntoResponse for Unanswered {
                 }
             }
         };
-        let mut answer = answer::json(status, &Told { error });
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        answer
+        answer::refused(status, error, "1")
     }
 }

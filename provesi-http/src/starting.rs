@@ -10,6 +10,7 @@ use axum::routing::get;
 use crate::error::ApiError;
 use crate::health::{self, probes};
 use crate::lifecycle::Lifecycle;
+use crate::pages::Failure;
 
 /// A page that says so, and tries again by itself.
 #[derive(Template)]
@@ -28,7 +29,7 @@ pub fn starting_router(lifecycle: Lifecycle) -> Router {
 
 async fn readyz(State(lifecycle): State<Lifecycle>) -> Response {
     // Ready, and not yet replaced: for no longer than that takes.
-    probes::not_ready(&lifecycle).unwrap_or_else(|| ApiError::Starting.into_response())
+    probes::not_ready(&lifecycle).unwrap_or_else(|| ApiError::Failure(Failure::Starting).into_response())
 }
 
 async fn refuse(request: Request) -> Response {
@@ -38,7 +39,7 @@ async fn refuse(request: Request) -> Response {
         let page = StartingPage.render().unwrap_or_default();
         (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Html(page)).into_response()
     } else {
-        ApiError::Starting.into_response()
+        ApiError::Failure(Failure::Starting).into_response()
     };
     let headers = answer.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -3,52 +3,23 @@
 use std::io::{self, Write};
 
 use provesi_core::{
-    AuditFilter, AuditHead, AuditStore, Caller, Chain, PageLimit, PageRequest, StoredAudit, Subject, VerifyError,
-    verify_audit,
+    AuditFilter, AuditHead, AuditStore, Caller, Chain, PageLimit, PageRequest, StoredAudit, VerifyError, verify_audit,
 };
 
 use crate::Failure;
-use crate::cli::{AuditLook, StoreArgs};
-use crate::settings::{Audit, AuditSettings, SettingError, instant};
+use crate::cli::AuditLook;
+use crate::settings::{Audit, AuditSettings};
 use crate::stores::Stores;
 
-/// What to do.
-#[derive(Debug)]
-pub(crate) enum Look {
-    Verify { expected: Vec<AuditHead>, from: AuditHead },
-    Show(AuditFilter),
-}
-
-impl Look {
-    /// Parses the arguments of the command.
-    pub(crate) fn read(args: AuditLook) -> Result<(Self, StoreArgs), SettingError> {
-        match args {
-            AuditLook::Verify { expect, from, stores } => {
-                let head = |flag, text: &str| {
-                    text.trim()
-                        .parse()
-                        .map_err(|invalid: provesi_core::Invalid| SettingError::new(flag, invalid.rule.to_string()))
-                };
-                let expected = expect.iter().map(|text| head("--expect", text)).collect::<Result<_, _>>()?;
-                let from = from.map_or(Ok(AuditHead::START), |text| head("--from", &text))?;
-                Ok((Self::Verify { expected, from }, stores))
-            }
-            AuditLook::Show { subject, since, until, stores } => {
-                let subject = subject.map(|text| text.trim().parse::<Subject>()).transpose();
-                let subject = subject.map_err(|invalid| SettingError::new("--subject", invalid.rule.to_string()))?;
-                let since = since.map(|text| instant("--since", &text)).transpose()?;
-                let until = until.map(|text| instant("--until", &text)).transpose()?;
-                Ok((Self::Show(AuditFilter { subject, since, until }), stores))
-            }
-        }
-    }
-}
-
 /// Runs the command, and returns whether the chain is valid.
-pub(crate) async fn look(mut stores: Stores, settings: &AuditSettings, look: Look) -> Result<bool, Failure> {
+pub(crate) async fn look(mut stores: Stores, settings: &AuditSettings, look: AuditLook) -> Result<bool, Failure> {
     let looked = match look {
-        Look::Verify { expected, from } => verify(&**stores.audit(), settings, from, &expected).await,
-        Look::Show(filter) => show(&mut stores, settings, &filter).await,
+        AuditLook::Verify { expect, from, .. } => {
+            verify(&**stores.audit(), settings, from.unwrap_or(AuditHead::START), &expect).await
+        }
+        AuditLook::Show { subject, since, until, .. } => {
+            show(&mut stores, settings, &AuditFilter { subject, since, until }).await
+        }
     };
     stores.close().await;
     looked

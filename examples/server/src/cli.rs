@@ -6,9 +6,12 @@
 mod audit;
 mod exposure;
 
+use std::error::Error;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgGroup, Args, Parser, Subcommand};
+use provesi_core::Timestamp;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditLook};
 pub(crate) use exposure::ExposureArgs;
@@ -251,9 +254,9 @@ pub(crate) struct SeedArgs {
     /// Which data: the same number makes the same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// When the two years end, as an instant or a date in Bogotá [default: 2026-11-01]
-    #[arg(long, value_name = "INSTANT")]
-    pub(crate) until: Option<String>,
+    /// When the two years end, as an instant or a date in Bogotá
+    #[arg(long, value_name = "INSTANT", default_value = "2026-11-01", value_parser = instant)]
+    pub(crate) until: Timestamp,
     /// Also where the stores hold other data than those of an earlier seed
     #[arg(long)]
     pub(crate) yes: bool,
@@ -325,8 +328,19 @@ impl ServeArgs {
     }
 }
 
-/// What clap says of a bad command line, with what stands in a URL left out: it may be a password.
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    crate::import::instant(text.trim()).ok_or("must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01")
+}
+
+/// What clap says of a bad command line, with what stands in a URL left out: it may be a password. Of a value that cannot be
+/// used, its flag and why, on one line.
 pub(crate) fn told(error: &clap::Error) -> String {
+    if let (ErrorKind::ValueValidation, Some(flag), Some(why)) =
+        (error.kind(), error.get(ContextKind::InvalidArg), error.source())
+    {
+        let flag = flag.to_string();
+        return format!("provesi-server: {}: {why}\n", flag.split(' ').next().unwrap_or_default());
+    }
     let text = error.render().to_string();
     let mut told = String::with_capacity(text.len());
     let mut rest = text.as_str();
@@ -373,15 +387,16 @@ mod tests {
 
     #[test]
     fn what_the_audit_is_asked_stands_with_the_stores_in_any_order() {
-        let cli =
-            parsed("x --clients sqlite:a audit verify --orders sqlite:b --audit-store sqlite:c --expect 1:0").unwrap();
+        let head = format!("1:{}", "0".repeat(64));
+        let line = "x --clients sqlite:a audit verify --orders sqlite:b --audit-store sqlite:c --expect";
+        let cli = parsed(&format!("{line} {head}")).unwrap();
         let Some(Command::Audit(AuditCommand { command: AuditLook::Verify { expect, stores, .. } })) = cli.command
         else {
             panic!()
         };
         let stores = stores.over(cli.stores);
         assert_eq!((stores.clients.as_deref(), stores.orders.as_deref()), (Some("sqlite:a"), Some("sqlite:b")));
-        assert_eq!((expect, cli.audit.store.as_deref()), (vec!["1:0".to_owned()], Some("sqlite:c")));
+        assert_eq!((expect, cli.audit.store.as_deref()), (vec![head.parse().unwrap()], Some("sqlite:c")));
     }
 
     #[test]

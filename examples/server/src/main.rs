@@ -22,7 +22,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use provesi_core::{Caller, Chain};
 use provesi_crypto::Keys;
 
-use cli::{Cli, Command, ImportArgs, SeedArgs, StoreArgs};
+use cli::{CheckArgs, Cli, Command, ImportArgs, SeedArgs, ServeArgs, StoreArgs};
 use settings::{AuditSettings, Env, SettingError};
 use stores::{Kind, Migrated, OpenError, Opening, Stores};
 
@@ -70,87 +70,64 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         .max_blocking_threads(8)
         .build()?;
     let command = command.unwrap_or_else(|| Command::Serve(Box::default()));
-    let done = match command {
+    logging::start(log);
+    let done = runtime.block_on(execute(command, &env, stores, serve, &audit));
+    // Not dropped: requests that the drain time-out cut would be waited for.
+    runtime.shutdown_background();
+    done
+}
+
+/// Runs the command. The arguments that stand before it are below its own.
+async fn execute(
+    command: Command,
+    env: &Env<'_>,
+    stores: StoreArgs,
+    serve: ServeArgs,
+    audit: &AuditSettings,
+) -> Result<bool, Failure> {
+    match command {
         Command::Serve(args) => {
             let settings = env.serve(args.serve.over(serve))?;
             let mut stores = env.stores(args.stores.over(stores))?;
             if let Some(peer) = &mut stores.peer {
                 peer.strict_messages = settings.services.strict_messages;
             }
-            logging::start(log);
-            runtime.block_on(async {
-                serve::serve(&settings, &audit, &stores).await?;
-                Ok(true)
-            })
+            serve::serve(&settings, audit, &stores).await?;
+            Ok(true)
         }
         Command::Migrate(args) => {
             let stores = env.stores(args.stores.over(stores))?;
-            logging::start(log);
             let shared = args.shared_database;
             let opening = if args.dry_run { Opening::Inspect } else { Opening::Untouched { shared } };
-            runtime.block_on(async {
-                migrate(Stores::open(&stores, audit.store.as_ref(), opening).await?, args.dry_run, shared).await
-            })
+            migrate(Stores::open(&stores, audit.store.as_ref(), opening).await?, args.dry_run, shared).await
         }
         Command::Import(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
-            logging::start(log);
             let opening = if args.dry_run { Opening::Look } else { Opening::AsItIs };
-            runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.needed(), opening).await?;
-                import(stores, &audit, args).await
-            })
+            import(Stores::open(&stores, audit.needed(), opening).await?, audit, args).await
         }
         Command::Seed(args) => {
             let stores = env.stores(StoreArgs::from(args.stores.clone()).over(stores))?;
-            let until = settings::until(args.until.as_deref())?;
-            logging::start(log);
-            runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.needed(), Opening::AsItIs).await?;
-                seed(stores, &audit, &args, until).await
-            })
+            seed(Stores::open(&stores, audit.needed(), Opening::AsItIs).await?, audit, &args).await
         }
         Command::Check(args) => {
-            let stores = env.stores(args.stores.over(stores))?;
-            logging::start(log);
-            runtime.block_on(async {
-                let mut stores = Stores::open(&stores, audit.needed(), Opening::AsItIs).await?;
-                let app = stores.app();
-                let app = stores.audited_command(app, &audit);
-                let caller = Caller::system("check")?;
-                if args.repair || args.undo_sweep {
-                    stores.announce(&[Kind::Orders]).await;
-                }
-                let is_well = match (args.repair, args.undo_sweep) {
-                    (true, _) => check::repair(&app, &caller, args.confirm).await,
-                    (_, true) => check::undo_sweep(&app, &caller, args.confirm).await,
-                    _ => check::check(&app).await,
-                };
-                stores.close().await;
-                Ok(is_well?)
-            })
+            let stores = env.stores(args.stores.clone().over(stores))?;
+            check(Stores::open(&stores, audit.needed(), Opening::AsItIs).await?, audit, &args).await
         }
         Command::Pair(args) => {
             let stores = env.stores(args.stores.over(stores))?;
-            logging::start(log);
-            runtime.block_on(async {
-                let opening = if args.change { Opening::Untouched { shared: false } } else { Opening::Inspect };
-                let stores = Stores::open(&stores, None, opening).await?;
-                let changed = if args.change { stores.change_pair(args.confirm).await } else { Ok(()) };
-                let belongs = stores.show_pair().await;
-                stores.close().await;
-                changed?;
-                Ok(belongs?)
-            })
+            let opening = if args.change { Opening::Untouched { shared: false } } else { Opening::Inspect };
+            let stores = Stores::open(&stores, None, opening).await?;
+            let changed = if args.change { stores.change_pair(args.confirm).await } else { Ok(()) };
+            let belongs = stores.show_pair().await;
+            stores.close().await;
+            changed?;
+            Ok(belongs?)
         }
         Command::Audit(args) => {
-            let (look, own) = audit::Look::read(args.command)?;
-            let stores = env.stores(own.over(stores))?;
-            logging::start(log);
-            runtime.block_on(async {
-                let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AnyPair).await?;
-                audit::look(stores, &audit, look).await
-            })
+            let stores = env.stores(args.command.stores().clone().over(stores))?;
+            let stores = Stores::open(&stores, audit.store.as_ref(), Opening::AnyPair).await?;
+            audit::look(stores, audit, args.command).await
         }
         Command::Openapi => {
             let _ = writeln!(io::stdout(), "{}", provesi_http::openapi_json());
@@ -164,10 +141,22 @@ fn run(cli: Cli) -> Result<bool, Failure> {
             writeln!(out, "MICROSERVICE_HMAC_KEY={}", *keys.hmac_key_base64())?;
             Ok(true)
         }
+    }
+}
+
+async fn check(mut stores: Stores, audit: &AuditSettings, args: &CheckArgs) -> Result<bool, Failure> {
+    let app = stores.command_app(audit);
+    let caller = Caller::system("check")?;
+    if args.repair || args.undo_sweep {
+        stores.announce(&[Kind::Orders]).await;
+    }
+    let is_well = match (args.repair, args.undo_sweep) {
+        (true, _) => check::repair(&app, &caller, args.confirm).await,
+        (_, true) => check::undo_sweep(&app, &caller, args.confirm).await,
+        _ => check::check(&app).await,
     };
-    // Not dropped: requests that the drain time-out cut would be waited for.
-    runtime.shutdown_background();
-    done
+    stores.close().await;
+    Ok(is_well?)
 }
 
 async fn migrate(stores: Stores, dry_run: bool, shared: bool) -> Result<bool, Failure> {
@@ -202,8 +191,7 @@ async fn migrate(stores: Stores, dry_run: bool, shared: bool) -> Result<bool, Fa
 async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> Result<bool, Failure> {
     let what = import::Import { clients: args.clients, orders: args.orders, dry_run: args.dry_run };
     let caller = Caller::system("import")?;
-    let app = stores.app();
-    let app = stores.audited_command(app, audit);
+    let app = stores.command_app(audit);
     if !what.dry_run {
         stores.announce(&[Kind::Clients, Kind::Orders]).await;
     }
@@ -214,16 +202,10 @@ async fn import(mut stores: Stores, audit: &AuditSettings, args: ImportArgs) -> 
     Ok(summary.failed() == 0)
 }
 
-async fn seed(
-    mut stores: Stores,
-    audit: &AuditSettings,
-    args: &SeedArgs,
-    until: provesi_core::Timestamp,
-) -> Result<bool, Failure> {
-    let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until };
+async fn seed(mut stores: Stores, audit: &AuditSettings, args: &SeedArgs) -> Result<bool, Failure> {
+    let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until: args.until };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let app = stores.app();
-    let app = stores.audited_command(app, audit);
+    let app = stores.command_app(audit);
     if !args.yes {
         seed::require_own_data(&app).await?;
     }

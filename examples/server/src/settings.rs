@@ -17,25 +17,25 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use provesi_core::{ActorName, StatusFlow, Timestamp};
+use provesi_core::{ActorName, StatusFlow};
 use provesi_http::SecretKey;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{LogArgs, ServeArgs};
 pub(crate) use services::{PeerSettings, ServiceSettings};
-use values::{actor_names, address, duration, number, one_of, secret_key, size};
+use values::{actor_names, address, duration, number, one_of, secret_key, size, switch};
 
 /// A setting that cannot be used: the flag or the variable, and why. One line, without the value of a URL.
 #[derive(Debug, thiserror::Error)]
 #[error("{setting}: {why}")]
 pub(crate) struct SettingError {
-    setting: &'static str,
+    setting: String,
     why: String,
 }
 
 impl SettingError {
-    pub(crate) fn new(setting: &'static str, why: impl Into<String>) -> Self {
-        Self { setting, why: why.into() }
+    pub(crate) fn new(setting: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { setting: setting.into(), why: why.into() }
     }
 }
 
@@ -126,17 +126,27 @@ impl fmt::Debug for Env<'_> {
 }
 
 impl Env<'_> {
-    /// A flag, else the environment variable, else the default. An empty variable counts as none.
+    /// The flag `--NAME`, else the environment variable `PROVESI_NAME`, else the default.
     fn setting<T>(
         &self,
-        (flag, variable): (&'static str, &'static str),
+        name: &str,
         given: Option<String>,
         default: &str,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<T, SettingError> {
-        if let Some(text) = given {
-            return parse(text.trim()).map_err(|why| SettingError::new(flag, why));
+        match given {
+            Some(text) => parse(text.trim()).map_err(|why| SettingError::new(format!("--{name}"), why)),
+            None => self.variable(&format!("PROVESI_{}", name.to_uppercase().replace('-', "_")), default, parse),
         }
+    }
+
+    /// The environment variable, else the default. An empty variable counts as none.
+    fn variable<T>(
+        &self,
+        variable: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, SettingError> {
         let text = match (self.0)(variable).map(OsString::into_string) {
             Some(Ok(text)) if !text.trim().is_empty() => text,
             Some(Err(_)) => return Err(SettingError::new(variable, "must be UTF-8")),
@@ -149,77 +159,39 @@ impl Env<'_> {
         let timeout = |text: &str| duration(text, Duration::from_millis(1));
         Ok(ServeSettings {
             create: args.create.unwrap_or(false),
-            listen: self.setting(("--listen", "PROVESI_LISTEN"), args.listen, "127.0.0.1:8000", address)?,
-            flow: self.setting(("--flow", "PROVESI_FLOW"), args.flow, "any", |text| {
+            listen: self.setting("listen", args.listen, "127.0.0.1:8000", address)?,
+            flow: self.setting("flow", args.flow, "any", |text| {
                 one_of(text, [("any", StatusFlow::any()), ("strict", StatusFlow::strict())])
             })?,
-            audit_readers: self.setting(
-                ("--audit-readers", "PROVESI_AUDIT_READERS"),
-                args.audit_readers,
-                "",
-                actor_names,
-            )?,
+            audit_readers: self.setting("audit-readers", args.audit_readers, "", actor_names)?,
             exposure: self.exposure(args.exposure)?,
-            body_limit: self.setting(("--body-limit", "PROVESI_BODY_LIMIT"), args.body_limit, "64KiB", size)?,
-            request_timeout: self.setting(
-                ("--request-timeout", "PROVESI_REQUEST_TIMEOUT"),
-                args.request_timeout,
-                "30s",
-                timeout,
-            )?,
-            idle_timeout: self.setting(
-                ("--idle-timeout", "PROVESI_IDLE_TIMEOUT"),
-                args.idle_timeout,
-                "30s",
-                timeout,
-            )?,
-            drain_timeout: self.setting(
-                ("--drain-timeout", "PROVESI_DRAIN_TIMEOUT"),
-                args.drain_timeout,
-                "10s",
-                |text| duration(text, Duration::ZERO),
-            )?,
-            drain_delay: self.setting(("--drain-delay", "PROVESI_DRAIN_DELAY"), args.drain_delay, "0s", |text| {
-                duration(text, Duration::ZERO)
-            })?,
-            max_connections: self.setting(
-                ("--max-connections", "PROVESI_MAX_CONNECTIONS"),
-                args.max_connections,
-                "1024",
-                |text| number(text, 1, 1_000_000),
-            )?,
-            pages: self.setting(("--pages", "PROVESI_PAGES"), args.pages, "on", |text| {
-                one_of(text, [("on", true), ("off", false)])
-            })?,
+            body_limit: self.setting("body-limit", args.body_limit, "64KiB", size)?,
+            request_timeout: self.setting("request-timeout", args.request_timeout, "30s", timeout)?,
+            idle_timeout: self.setting("idle-timeout", args.idle_timeout, "30s", timeout)?,
+            drain_timeout: self
+                .setting("drain-timeout", args.drain_timeout, "10s", |text| duration(text, Duration::ZERO))?,
+            drain_delay: self.setting("drain-delay", args.drain_delay, "0s", |text| duration(text, Duration::ZERO))?,
+            max_connections: self
+                .setting("max-connections", args.max_connections, "1024", |text| number(text, 1, 1_000_000))?,
+            pages: self.setting("pages", args.pages, "on", switch)?,
             // No flag: a command line is seen by everybody on the machine.
-            secret_key: self.setting(("PROVESI_SECRET_KEY", "PROVESI_SECRET_KEY"), None, "", secret_key)?,
+            secret_key: self.variable("PROVESI_SECRET_KEY", "", secret_key)?,
             services: self.services(args.strict_messages)?,
         })
     }
 
     pub(crate) fn log(&self, args: LogArgs) -> Result<LogSettings, SettingError> {
         Ok(LogSettings {
-            filter: self.setting(("--log", "PROVESI_LOG"), args.log, "info", |text| {
+            filter: self.setting("log", args.log, "info", |text| {
                 let refused =
                     |_| "must be a level (error, warn, info, debug, trace) or target=level with commas".into();
                 EnvFilter::builder().parse(text).map_err(refused)
             })?,
-            json: self.setting(("--log-format", "PROVESI_LOG_FORMAT"), args.log_format, "text", |text| {
+            json: self.setting("log-format", args.log_format, "text", |text| {
                 one_of(text, [("text", false), ("json", true)])
             })?,
         })
     }
-}
-
-/// The instant of `--until`.
-pub(crate) fn until(text: Option<&str>) -> Result<Timestamp, SettingError> {
-    instant("--until", text.unwrap_or("2026-11-01"))
-}
-
-/// The instant of a flag.
-pub(crate) fn instant(flag: &'static str, text: &str) -> Result<Timestamp, SettingError> {
-    crate::import::instant(text.trim())
-        .ok_or_else(|| SettingError::new(flag, "must be an instant such as 2026-11-01T05:00:00Z or 2026-11-01"))
 }
 
 #[cfg(test)]

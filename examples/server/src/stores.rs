@@ -108,17 +108,17 @@ impl Stores {
         let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
         let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
         let audit: Arc<dyn AuditStore> = match audit {
-            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo_audit(url, &mut parts).await?),
+            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo(AUDIT_STORE, url, MongoAudit::new, &mut parts).await?),
             Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
-                Some(of_clients) if same(&settings.clients, own) => of_clients.audit(),
-                _ => opener.sql(AUDIT_STORE, own, &mut parts).await?.audit(),
+                Some(of_clients) if same(&settings.clients, own) => Arc::clone(&of_clients.audit),
+                _ => opener.sql(AUDIT_STORE, own, &mut parts).await?.audit,
             },
-            _ => sql.audit(),
+            _ => sql.audit,
         };
         let places = [to_clients, to_orders, to_audit];
         let pair = (clients_part, orders_part);
         let stores =
-            Self { clients, orders: sql.orders(), audit, queue: None, parts, pair, places, _temporary: temporary };
+            Self { clients, orders: sql.orders, audit, queue: None, parts, pair, places, _temporary: temporary };
         match opening {
             Opening::Prepare { .. } => stores.require_pair(true).await?,
             Opening::AsItIs => stores.require_pair(false).await?,
@@ -194,31 +194,15 @@ impl Stores {
 
 /// A store of all ports.
 #[derive(Clone)]
-enum Sql {
-    Sqlite(SqliteStore),
-    Postgres(PgStore),
+struct Sql {
+    clients: Arc<dyn ClientRepository>,
+    orders: Arc<dyn OrderRepository>,
+    audit: Arc<dyn AuditStore>,
 }
 
 impl Sql {
-    fn clients(&self) -> Arc<dyn ClientRepository> {
-        match self {
-            Self::Sqlite(store) => Arc::new(store.clone()),
-            Self::Postgres(store) => Arc::new(store.clone()),
-        }
-    }
-
-    fn orders(&self) -> Arc<dyn OrderRepository> {
-        match self {
-            Self::Sqlite(store) => Arc::new(store.clone()),
-            Self::Postgres(store) => Arc::new(store.clone()),
-        }
-    }
-
-    fn audit(&self) -> Arc<dyn AuditStore> {
-        match self {
-            Self::Sqlite(store) => Arc::new(store.clone()),
-            Self::Postgres(store) => Arc::new(store.clone()),
-        }
+    fn of(store: &(impl ClientRepository + OrderRepository + AuditStore + Clone + 'static)) -> Self {
+        Self { clients: Arc::new(store.clone()), orders: Arc::new(store.clone()), audit: Arc::new(store.clone()) }
     }
 }
 
@@ -227,9 +211,12 @@ impl Opener<'_> {
         match &self.settings.clients {
             StoreUrl::Sql(url) => {
                 let sql = self.sql(self.settings.clients_setting, url, parts).await?;
-                Ok((sql.clients(), Some(sql)))
+                Ok((Arc::clone(&sql.clients), Some(sql)))
             }
-            StoreUrl::Mongo(url) => Ok((Arc::new(self.mongo(url, parts).await?), None)),
+            StoreUrl::Mongo(url) => {
+                let store = self.mongo(self.settings.clients_setting, url, MongoStore::new, parts).await?;
+                Ok((Arc::new(store), None))
+            }
             StoreUrl::Service(base) => {
                 let strict = self.settings.peer.as_ref().is_some_and(|peer| peer.strict_messages);
                 Ok((Arc::new(self.service(base)?.with_strict_messages(strict)), None))
@@ -239,8 +226,8 @@ impl Opener<'_> {
 
     async fn sql(&self, setting: &'static str, url: &SqlUrl, parts: &mut Vec<Part>) -> Result<Sql, OpenError> {
         match url {
-            SqlUrl::Sqlite(path) => Ok(Sql::Sqlite(self.sqlite(setting, path, parts).await?)),
-            SqlUrl::Postgres(url) => Ok(Sql::Postgres(self.postgres(setting, url, parts).await?)),
+            SqlUrl::Sqlite(path) => Ok(Sql::of(&self.sqlite(setting, path, parts).await?)),
+            SqlUrl::Postgres(url) => Ok(Sql::of(&self.postgres(setting, url, parts).await?)),
         }
     }
 
@@ -283,33 +270,24 @@ impl Opener<'_> {
         if migrates {
             store.migrate().await.map_err(failed)?;
         }
-        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
-        Ok(store)
+        self.add(setting, place, store, parts).await
     }
 
     async fn postgres(&self, setting: &'static str, url: &Secret, parts: &mut Vec<Part>) -> Result<PgStore, OpenError> {
         let store = PgStore::open(url.expose(), self.settings.pool.get())
             .map_err(|_| SettingError::new(setting, "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE"))?;
-        let place = SqlUrl::Postgres(url.clone()).to_string();
-        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
-        Ok(store)
+        self.add(setting, SqlUrl::Postgres(url.clone()).to_string(), store, parts).await
     }
 
-    async fn mongo(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoStore, OpenError> {
-        let setting = self.settings.clients_setting;
+    async fn mongo<S: StoreAdmin + Clone + 'static>(
+        &self,
+        setting: &'static str,
+        url: &Secret,
+        store: impl FnOnce(&mongodb::Database) -> S,
+        parts: &mut Vec<Part>,
+    ) -> Result<S, OpenError> {
         let database = self.mongo_database(setting, url).await?;
-        let store = MongoStore::new(&database);
-        let place = StoreUrl::Mongo(url.clone()).to_string();
-        self.add(Part { setting, place, store: Box::new(store.clone()) }, parts).await?;
-        Ok(store)
-    }
-
-    async fn mongo_audit(&self, url: &Secret, parts: &mut Vec<Part>) -> Result<MongoAudit, OpenError> {
-        let database = self.mongo_database(AUDIT_STORE, url).await?;
-        let store = MongoAudit::new(&database);
-        let place = StoreUrl::Mongo(url.clone()).to_string();
-        self.add(Part { setting: AUDIT_STORE, place, store: Box::new(store.clone()) }, parts).await?;
-        Ok(store)
+        self.add(setting, StoreUrl::Mongo(url.clone()).to_string(), store(&database), parts).await
     }
 
     async fn mongo_database(&self, setting: &'static str, url: &Secret) -> Result<mongodb::Database, OpenError> {
@@ -333,7 +311,14 @@ impl Opener<'_> {
     }
 
     /// Notes an open database, where it is as the command wants it.
-    async fn add(&self, part: Part, parts: &mut Vec<Part>) -> Result<(), OpenError> {
+    async fn add<S: StoreAdmin + Clone + 'static>(
+        &self,
+        setting: &'static str,
+        place: String,
+        store: S,
+        parts: &mut Vec<Part>,
+    ) -> Result<S, OpenError> {
+        let part = Part { setting, place, store: Box::new(store.clone()) };
         if !matches!(self.opening, Opening::Untouched { .. } | Opening::Inspect) {
             let pending = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
             if !pending.is_empty() {
@@ -341,7 +326,7 @@ impl Opener<'_> {
             }
         }
         parts.push(part);
-        Ok(())
+        Ok(store)
     }
 }
 

@@ -213,19 +213,6 @@ impl App {
         Ok(found)
     }
 
-    /// How many orders each of these clients has, none among them. At most 1,000 ids: one query.
-    ///
-    /// # Errors
-    /// [`AppError::Orders`].
-    pub async fn order_counts(&self, caller: &Caller, ids: &[ClientId]) -> Result<HashMap<ClientId, u64>, AppError> {
-        let result = self.orders.count_by_client(ids).await.map_err(AppError::Orders).map(|counts| {
-            let count = |id: &ClientId| (*id, counts.get(id).copied().unwrap_or_default());
-            ids.iter().map(count).collect()
-        });
-        let asked = |_: Option<&HashMap<ClientId, u64>>| ids.iter().copied().map(Subject::Client).collect();
-        self.audited(caller, Access::read(AuditAction::OrderList), asked, result).await
-    }
-
     /// How many orders a listing has. May take time in proportion to the table: not for lists that people page in.
     ///
     /// # Errors

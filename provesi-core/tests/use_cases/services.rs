@@ -12,7 +12,7 @@ use crate::{World, number};
 #[tokio::test]
 async fn batches_tell_what_is_there_and_leave_one_record_each() {
     let world = World::new();
-    let (ana, luz) = (world.client("ana@example.com").await, world.client("luz@example.com").await);
+    let ana = world.client("ana@example.com").await;
     let nobody = ClientId::from_bytes([9; 12]);
     for order in ["A-1", "A-2"] {
         world.order(order, Some(&ana)).await;
@@ -20,20 +20,17 @@ async fn batches_tell_what_is_there_and_leave_one_record_each() {
     let app = world.app.clone().with_audit(Arc::new(world.store.clone()), AuditPolicy::Strict);
     let found = app.clients_by_id(&world.caller, &[ana.id, nobody, ana.id]).await.unwrap();
     assert_eq!(found, ClientsById { clients: vec![ana.clone().into()], unreadable: Vec::new() });
-    let counts = app.order_counts(&world.caller, &[ana.id, luz.id, nobody]).await.unwrap();
-    assert_eq!(counts, [(ana.id, 2), (luz.id, 0), (nobody, 0)].into());
     let request = PageRequest::first(PageLimit::new(1).unwrap());
     let first = app.client_orders(&world.caller, ana.id, &request).await.unwrap();
     assert!(first.items.len() == 1 && first.next.is_some());
 
     let records = world.store.audit_records();
     let told: Vec<_> = records.iter().map(|record| (record.action, &record.subjects[..])).collect();
-    let [of_ana, of_luz, of_nobody] = [ana.id, luz.id, nobody].map(Subject::Client);
+    let of_ana = Subject::Client(ana.id);
     assert_eq!(
         told,
         [
             (AuditAction::ClientList, std::slice::from_ref(&of_ana)),
-            (AuditAction::OrderList, &[of_ana.clone(), of_luz, of_nobody]),
             (AuditAction::OrderList, &[of_ana.clone(), Subject::Order(number(&first.items[0].row.number))]),
         ]
     );
@@ -61,6 +58,5 @@ async fn without_a_record_nothing_is_told() {
     let app = world.app.clone().with_audit(Arc::new(sink), AuditPolicy::Strict);
     let request = PageRequest::first(PageLimit::MAX);
     assert!(matches!(app.clients_by_id(&world.caller, &[ana.id]).await, Err(AppError::Audit(_))));
-    assert!(matches!(app.order_counts(&world.caller, &[ana.id]).await, Err(AppError::Audit(_))));
     assert!(matches!(app.client_orders(&world.caller, ana.id, &request).await, Err(AppError::Audit(_))));
 }

@@ -8,7 +8,7 @@ use provesi_core::{Actor, AuditFilter, Caller, PageLimit, PageRequest, Subject, 
 use crate::answer::{self, Paged};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{AuditList, Problem, Refusal};
+use crate::docs::{AuditList, Faults, Problem};
 use crate::error::ApiError;
 use crate::query::Params;
 use crate::wire::AuditBody;
@@ -34,7 +34,7 @@ use crate::wire::AuditBody;
         (status = 401, description = "The caller is anonymous", body = Problem),
         (status = 403, description = "The service may not read it", body = Problem),
         (status = 404, description = "There is no audit store", body = Problem),
-        (status = 422, description = "An invalid parameter", body = Refusal),
+        (status = 422, description = "An invalid parameter", body = Faults),
         (status = 503, description = "The audit store does not answer", body = Problem),
     ),
 )]

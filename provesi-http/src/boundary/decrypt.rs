@@ -4,20 +4,13 @@ use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::Response;
 use provesi_crypto::{Binding, Expected, OpenError};
-use tower::Service;
 
 use super::encrypt_response::Encrypting;
 use super::refusal::Refusal;
-use super::step::Check;
 use super::{Boundary, ENCRYPTED_PAYLOAD, Inner, says_true, service_name};
 use crate::answer::JSON;
 use crate::body::is_too_long;
-
-/// See [`Boundary::decrypt`].
-#[derive(Clone, Debug)]
-pub struct Decrypt(Boundary);
 
 /// In the extensions of a request whose body came as a secure message.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +26,31 @@ enum Unopened {
     Open(OpenError),
 }
 
-impl Decrypt {
-    pub(super) const fn new(boundary: Boundary) -> Self {
-        Self(boundary)
+impl Boundary {
+    /// Puts what the message in the body says in its place, if the request says that it is one.
+    pub(super) async fn decrypt(&self, request: &mut Request) -> Result<(), Refusal> {
+        if !says_true(request.headers(), &ENCRYPTED_PAYLOAD) {
+            return Ok(());
+        }
+        let why = match self.open(request).await {
+            Ok(json) => {
+                let json = Bytes::from(json);
+                describe(request.headers_mut(), json.len());
+                *request.body_mut() = Body::from(json);
+                request.extensions_mut().insert(Decrypted);
+                return Ok(());
+            }
+            Err(Unopened::Told(refusal)) => return Err(refusal),
+            Err(Unopened::Message(why)) => why.to_owned(),
+            Err(Unopened::Open(error)) => error.to_string(),
+        };
+        tracing::warn!(why, "an encrypted body was refused");
+        Err(Refusal::Message)
     }
 
     /// What the message in a body says.
     async fn open(&self, request: &mut Request) -> Result<String, Unopened> {
-        let Inner { keys, places, limits, strict_messages, .. } = &*self.0.0;
+        let Inner { keys, places, limits, strict_messages, .. } = &*self.0;
         let keys = keys.as_ref().ok_or(Unopened::Message("there are no keys"))?;
         let source = service_name(request.extensions()).ok_or(Unopened::Message("the request is not internal"))?;
         let destination = places.of(request.uri().path()).ok_or(Unopened::Message("the path belongs to no service"))?;
@@ -64,34 +74,6 @@ impl Decrypt {
 
 fn unread(error: &axum::Error) -> Unopened {
     if is_too_long(error) { Unopened::Told(Refusal::TooLarge) } else { Unopened::Message("the body broke off") }
-}
-
-impl Check for Decrypt {
-    fn concerns(&self, request: &Request) -> bool {
-        says_true(request.headers(), &ENCRYPTED_PAYLOAD)
-    }
-
-    async fn pass<S>(self, mut request: Request, mut inner: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        let why = match self.open(&mut request).await {
-            Ok(json) => {
-                let json = Bytes::from(json);
-                describe(request.headers_mut(), json.len());
-                *request.body_mut() = Body::from(json);
-                request.extensions_mut().insert(Decrypted);
-                return inner.call(request).await;
-            }
-            Err(Unopened::Told(refusal)) => return Ok(refusal.answer()),
-            Err(Unopened::Message(why)) => why.to_owned(),
-            Err(Unopened::Open(error)) => error.to_string(),
-        };
-        tracing::warn!(why, "an encrypted body was refused");
-        Ok(Refusal::Message.answer())
-    }
 }
 
 /// Makes the headers say what the body is by now.

@@ -8,17 +8,11 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use provesi_crypto::{Binding, MAX_PLAINTEXT_LEN, Nonce, Seal, SealError, ServiceName};
 use serde::Serialize;
-use tower::Service;
 
 use super::refusal::Refusal;
-use super::step::Check;
 use super::{Boundary, ENCRYPT_RESPONSE, ENCRYPTED_RESPONSE, Keyed, says_true, service, service_name};
 use crate::answer::JSON;
 use crate::body::is_too_long;
-
-/// See [`Boundary::encrypt_response`].
-#[derive(Clone, Debug)]
-pub struct EncryptResponse(Boundary);
 
 /// In the extensions of a request whose answer will be a secure message.
 #[derive(Clone, Debug, Default)]
@@ -35,23 +29,43 @@ impl Encrypting {
     }
 }
 
-/// Between whom an answer goes, and for which request.
-struct Between {
+/// How an answer is encrypted: between whom it goes, and for which request.
+pub(super) struct Reply {
     source: ServiceName,
     destination: ServiceName,
     encrypting: Encrypting,
+    is_head: bool,
 }
 
-impl EncryptResponse {
-    pub(super) const fn new(boundary: Boundary) -> Self {
-        Self(boundary)
+impl Boundary {
+    /// How the answer to a request is to be encrypted, if it is.
+    pub(super) fn reply(&self, request: &mut Request) -> Result<Option<Reply>, Refusal> {
+        if !says_true(request.headers(), &ENCRYPT_RESPONSE) || service(request.extensions()).is_none() {
+            return Ok(None);
+        }
+        if !self.has_keys() {
+            return Err(Refusal::NoKeys);
+        }
+        let destination = service_name(request.extensions()).ok_or(Refusal::Token)?;
+        let places = &self.0.places;
+        let source = places.of(request.uri().path()).unwrap_or(&places.own).clone();
+        let is_head = *request.method() == Method::HEAD;
+        let headers = request.headers_mut();
+        headers.remove(ENCRYPT_RESPONSE);
+        // What is compressed is no text to encrypt, and its length would tell what it says.
+        headers.remove(header::ACCEPT_ENCODING);
+        let encrypting = Encrypting::default();
+        request.extensions_mut().insert(encrypting.clone());
+        Ok(Some(Reply { source, destination, encrypting, is_head }))
     }
 
-    /// The answer as a message; where that cannot be, the reason as one.
-    async fn encrypted(&self, keys: &Keyed, answer: Response, between: &Between) -> Response {
+    /// The answer as a message, if it may have a body; where that cannot be, the reason as one.
+    pub(super) async fn encrypt(&self, answer: Response, reply: &Reply) -> Response {
+        let has_none = reply.is_head || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let Some(keys) = self.0.keys.as_ref().filter(|_| !has_none) else { return answer };
         let (mut parts, body) = answer.into_parts();
         let text = match self.whole(body).await {
-            Ok(bytes) => sealed(keys, &bytes, between),
+            Ok(bytes) => sealed(keys, &bytes, reply),
             Err(refusal) => Err(refusal),
         };
         let text = match text {
@@ -63,7 +77,7 @@ impl EncryptResponse {
                 parts.headers.remove(header::ETAG);
                 let told = to_bytes(body, usize::MAX).await.unwrap_or_default();
                 // It is short, and text: only a lack of random numbers is in its way.
-                match sealed(keys, &told, between) {
+                match sealed(keys, &told, reply) {
                     Ok(text) => text,
                     Err(_) => return Refusal::Failed.answer(),
                 }
@@ -80,7 +94,7 @@ impl EncryptResponse {
 
     /// The body of an answer, which may be streamed.
     async fn whole(&self, body: Body) -> Result<Bytes, Refusal> {
-        let read = tokio::time::timeout(self.0.0.limits.time, to_bytes(body, MAX_PLAINTEXT_LEN)).await;
+        let read = tokio::time::timeout(self.0.limits.time, to_bytes(body, MAX_PLAINTEXT_LEN)).await;
         // What broke off was logged where it did.
         let refused = |error| if is_too_long(&error) { Refusal::LongAnswer } else { Refusal::Failed };
         read.map_err(|_| Refusal::TimedOut)?.map_err(refused)
@@ -88,7 +102,7 @@ impl EncryptResponse {
 }
 
 /// `{"encrypted": MESSAGE}`.
-fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Refusal> {
+fn sealed(keys: &Keyed, bytes: &Bytes, reply: &Reply) -> Result<Vec<u8>, Refusal> {
     #[derive(Serialize)]
     struct Data<'a> {
         response: &'a str,
@@ -98,7 +112,7 @@ fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Ref
         encrypted: &'a str,
     }
     let response = std::str::from_utf8(bytes).map_err(|_| Refusal::NoText)?;
-    let Between { source, destination, encrypting } = between;
+    let Reply { source, destination, encrypting, .. } = reply;
     let seal = Seal { source, destination, data: &Data { response } };
     let binding = Binding::Response { in_reply_to: encrypting.in_reply_to.get().copied() };
     let message = keys.messages.seal_bound(&seal, &binding).map_err(|error| {
@@ -110,34 +124,4 @@ fn sealed(keys: &Keyed, bytes: &Bytes, between: &Between) -> Result<Vec<u8>, Ref
         Refusal::Failed
     })?;
     serde_json::to_vec(&Envelope { encrypted: &message.token }).map_err(|_| Refusal::Failed)
-}
-
-impl Check for EncryptResponse {
-    fn concerns(&self, request: &Request) -> bool {
-        says_true(request.headers(), &ENCRYPT_RESPONSE) && service(request.extensions()).is_some()
-    }
-
-    async fn pass<S>(self, mut request: Request, mut inner: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        let Some(keys) = &self.0.0.keys else { return Ok(Refusal::NoKeys.answer()) };
-        let Some(destination) = service_name(request.extensions()) else { return Ok(Refusal::Token.answer()) };
-        let places = &self.0.0.places;
-        let source = places.of(request.uri().path()).unwrap_or(&places.own).clone();
-        let is_head = *request.method() == Method::HEAD;
-        let headers = request.headers_mut();
-        headers.remove(ENCRYPT_RESPONSE);
-        // What is compressed is no text to encrypt, and its length would tell what it says.
-        headers.remove(header::ACCEPT_ENCODING);
-        let encrypting = Encrypting::default();
-        request.extensions_mut().insert(encrypting.clone());
-        let answer = inner.call(request).await?;
-        if is_head || matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            return Ok(answer);
-        }
-        Ok(self.encrypted(keys, answer, &Between { source, destination, encrypting }).await)
-    }
 }

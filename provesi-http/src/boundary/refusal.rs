@@ -1,8 +1,7 @@
 //! What the boundary says no with: `{"error": …}`.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Serialize;
 
 use crate::answer;
 
@@ -59,15 +58,7 @@ impl Refusal {
     }
 
     pub(super) fn answer(self) -> Response {
-        #[derive(Serialize)]
-        struct Told {
-            error: &'static str,
-        }
         let (status, error) = self.told();
-        let mut answer = answer::json(status, &Told { error });
-        if self == Self::TimedOut {
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        answer
+        answer::refused(status, error, "1")
     }
 }

@@ -3,97 +3,57 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::Response;
 use provesi_crypto::ServiceName;
-use tower::Service;
+use tower_http::validate_request::{ValidateRequest, ValidateRequestHeaderLayer};
 
 use super::decrypt::Decrypted;
 use super::encrypt_response::Encrypting;
 use super::refusal::Refusal;
 use super::service;
-use super::step::{Check, Step};
+
+/// A layer that answers with what `refusal` returns, without the service that it wraps.
+#[expect(clippy::result_large_err, reason = "tower-http returns the response of a refusal so")]
+pub(crate) fn refuse_if(
+    refusal: impl Fn(&Request) -> Option<Response> + Clone + Send + Sync + 'static,
+) -> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    ValidateRequestHeaderLayer::custom(move |request: &mut Request| refusal(request).map_or(Ok(()), Err))
+}
 
 /// Lets only these services pass: 401 to who is no service, 403 to another one.
-pub fn require_service(services: impl IntoIterator<Item = ServiceName>) -> Step<RequireService> {
-    Step::new(RequireService(Some(services.into_iter().collect())))
+pub fn require_service(
+    services: impl IntoIterator<Item = ServiceName>,
+) -> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    let allowed: Arc<[ServiceName]> = services.into_iter().collect();
+    refuse_if(move |request| match service(request.extensions()) {
+        None => Some(Refusal::Token.answer()),
+        Some(name) if allowed.iter().any(|allowed| allowed.as_str() == name.as_str()) => None,
+        Some(_) => Some(Refusal::Service.answer()),
+    })
+}
+
+/// Lets any service pass, and nobody else: 401.
+pub(crate) fn require_any_service()
+-> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    refuse_if(|request| service(request.extensions()).is_none().then(|| Refusal::Token.answer()))
 }
 
 /// Lets only those pass whose body came as a secure message, or who by their method send none (GET, HEAD, OPTIONS): 400 to
 /// others.
-pub const fn require_encrypted() -> Step<RequireEncrypted> {
-    Step::new(RequireEncrypted(()))
+pub fn require_encrypted()
+-> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    refuse_if(|request| {
+        let sends_none = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+        let is_clear = !sends_none && request.extensions().get::<Decrypted>().is_none();
+        is_clear.then(|| Refusal::InClear.answer())
+    })
 }
 
 /// Lets only those pass whose answer will be a secure message: 400 to others.
-pub const fn require_encrypted_response() -> Step<RequireEncryptedResponse> {
-    Step::new(RequireEncryptedResponse(()))
-}
-
-/// See [`require_service`].
-#[derive(Clone, Debug)]
-pub struct RequireService(Option<Arc<[ServiceName]>>);
-
-/// See [`require_encrypted`].
-#[derive(Clone, Copy, Debug)]
-pub struct RequireEncrypted(());
-
-/// See [`require_encrypted_response`].
-#[derive(Clone, Copy, Debug)]
-pub struct RequireEncryptedResponse(());
-
-impl RequireService {
-    /// Any service at all.
-    pub(crate) const fn any() -> Step<Self> {
-        Step::new(Self(None))
-    }
-}
-
-impl Check for RequireService {
-    fn concerns(&self, request: &Request) -> bool {
-        let Some(name) = service(request.extensions()) else { return true };
-        self.0.as_ref().is_some_and(|allowed| allowed.iter().all(|allowed| allowed.as_str() != name.as_str()))
-    }
-
-    async fn pass<S>(self, request: Request, _: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        let is_other = service(request.extensions()).is_some();
-        Ok(if is_other { Refusal::Service } else { Refusal::Token }.answer())
-    }
-}
-
-impl Check for RequireEncrypted {
-    fn concerns(&self, request: &Request) -> bool {
-        let sends_none = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-        !sends_none && request.extensions().get::<Decrypted>().is_none()
-    }
-
-    async fn pass<S>(self, _: Request, _: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        Ok(Refusal::InClear.answer())
-    }
-}
-
-impl Check for RequireEncryptedResponse {
-    fn concerns(&self, request: &Request) -> bool {
-        request.extensions().get::<Encrypting>().is_none()
-    }
-
-    async fn pass<S>(self, _: Request, _: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        Ok(Refusal::AnswerInClear.answer())
-    }
+pub fn require_encrypted_response()
+-> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    refuse_if(|request| request.extensions().get::<Encrypting>().is_none().then(|| Refusal::AnswerInClear.answer()))
 }

@@ -62,14 +62,6 @@ impl ServiceTokens {
         Ok(tokens)
     }
 
-    /// The tokens of both.
-    #[must_use]
-    pub fn and(mut self, mut others: Self) -> Self {
-        self.own.append(&mut others.own);
-        self.shared.append(&mut others.shared);
-        self
-    }
-
     /// Whether there is none, so that every internal request is refused.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -176,8 +168,7 @@ mod tests {
 
     #[test]
     fn one_for_all_is_for_those_without_their_own() {
-        let tokens = ServiceTokens::parse(&format!("orders={A}")).unwrap();
-        let tokens = tokens.and(ServiceTokens::default().with_shared(B).unwrap());
+        let tokens = ServiceTokens::parse(&format!("orders={A}")).unwrap().with_shared(B).unwrap();
         let known = |source, token| service(&tokens, &[(SOURCE, source), (TOKEN, token)]);
         assert_eq!(known("anyone", B).as_deref(), Some("anyone"));
         assert_eq!((known("orders", B), known("anyone", A), known("a b", B)), (None, None, None));

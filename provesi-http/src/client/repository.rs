@@ -10,8 +10,7 @@ use provesi_core::{
 use serde::{Deserialize, Serialize};
 
 use super::error::ServiceError;
-use super::records::ClientRecord;
-use super::{Found, SecureServiceClient};
+use super::{Found, SecureServiceClient, without_empty};
 use crate::services::SEARCH;
 
 /// How many clients are asked for at once: as many as surely fit into a message, whatever their addresses.
@@ -34,7 +33,7 @@ impl SecureServiceClient {
     ) -> Result<Page<ClientRow, ClientCursor>, ServiceError> {
         #[derive(Deserialize)]
         struct Told {
-            clients: Vec<ClientRecord>,
+            clients: Vec<ClientRow>,
             next_cursor: Option<String>,
             stopped_early: bool,
             asked: Question,
@@ -52,7 +51,7 @@ impl SecureServiceClient {
         }
         let next = told.next_cursor.map(|next| next.parse()).transpose();
         let next = next.map_err(|_| ServiceError::Answer("the answer has no place to go on from"))?;
-        let items = told.clients.into_iter().map(ClientRow::from).collect();
+        let items = told.clients.into_iter().map(without_empty).collect();
         Ok(Page { items, next, stopped_early: told.stopped_early })
     }
 

@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::answer::{self, Done, Warning};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{Conflict, Deleted, Problem};
+use crate::docs::{Conflict, Problem};
 use crate::error::ApiError;
 use crate::etag::IfMatch;
 use crate::path::PathClient;
@@ -23,7 +23,7 @@ use crate::path::PathClient;
         ("If-Match" = Option<String>, Header, description = "Only if the client is in this version: the `ETag` it was read with"),
     ),
     responses(
-        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it for some minutes", body = Deleted),
+        (status = 200, description = "Done. With the warning `orders_unavailable` its orders still name it for some minutes", body = Done),
         (status = 400, description = "`ID de cliente inválido`", body = Problem),
         (status = 404, description = "`Cliente no encontrado`", body = Problem),
         (status = 412, description = "The client changed meanwhile", body = Conflict),

@@ -8,7 +8,7 @@ use provesi_core::{AppError, Caller, ClientFilter, ClientListing, ClientQuery, C
 use crate::answer::{self, Paged, Warning};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{ClientList, Problem, Refusal};
+use crate::docs::{ClientList, Faults, Problem};
 use crate::error::ApiError;
 use crate::query::{Params, Part};
 use crate::sealed::Sealed;
@@ -33,7 +33,7 @@ use crate::wire::ClientBody;
     responses(
         (status = 200, description = "The clients", body = ClientList),
         (status = 400, description = "Not a cursor of this list", body = Problem),
-        (status = 422, description = "A parameter that cannot be", body = Refusal),
+        (status = 422, description = "A parameter that cannot be", body = Faults),
         (status = 503, description = "The store of clients does not answer", body = Problem),
     ),
 )]

@@ -9,7 +9,7 @@ use crate::answer::{self, Success};
 use crate::api::Api;
 use crate::body::Payload;
 use crate::caller::By;
-use crate::docs::{ClientEdit, Conflict, OneClient, Problem, Refusal};
+use crate::docs::{ClientEdit, Conflict, Faults, OneClient, Problem};
 use crate::error::ApiError;
 use crate::etag::{self, IfMatch};
 use crate::fields::{Fields, FromFields};
@@ -36,7 +36,7 @@ use crate::wire::ClientBody;
         (status = 412, description = "The client changed meanwhile", body = Conflict),
         (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
-        (status = 422, description = "What is wrong with the body", body = Refusal),
+        (status = 422, description = "What is wrong with the body", body = Faults),
         (status = 503, description = "The store of clients does not answer", body = Problem),
         (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),

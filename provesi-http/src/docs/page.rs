@@ -12,6 +12,7 @@ use utoipa_swagger_ui::Config;
 use crate::answer;
 use crate::api::Api;
 use crate::error::ApiError;
+use crate::pages::Failure;
 use crate::security_headers;
 
 /// Their names do not change with what they hold, so a new version has to get through within the hour.
@@ -34,7 +35,7 @@ pub(crate) async fn openapi(State(api): State<Api>, OriginalUri(uri): OriginalUr
 /// The page.
 pub(crate) async fn page() -> Response {
     let Some((content_type, page)) = file("index.html") else {
-        return ApiError::NoRoute.into_response();
+        return ApiError::Failure(Failure::NoRoute).into_response();
     };
     // The page names its assets beside itself, and has no slash at its end: they are one level down.
     let page = String::from_utf8_lossy(&page)
@@ -56,7 +57,7 @@ pub(crate) async fn asset(params: Result<RawPathParams, RawPathParamsRejection>)
             security_headers::add_for_docs(answer.headers_mut());
             answer
         }
-        None => ApiError::NoRoute.into_response(),
+        None => ApiError::Failure(Failure::NoRoute).into_response(),
     }
 }
 

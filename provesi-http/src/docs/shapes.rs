@@ -81,18 +81,6 @@ pub(crate) struct ClientWithOrders {
     orders: (),
 }
 
-/// A delete was done.
-#[derive(Debug, ToSchema)]
-pub(crate) struct Deleted {
-    #[schema(example = "success")]
-    status: String,
-    #[schema(example = "Cliente eliminado")]
-    message: String,
-    /// What could not be done because a store did not answer; left out where nothing is left to do.
-    #[schema(required = false)]
-    warnings: Vec<Warning>,
-}
-
 /// A client to be made.
 #[derive(Debug, ToSchema)]
 pub(crate) struct NewClient {
@@ -173,32 +161,4 @@ pub(crate) struct Conflict {
     /// The record as it is; its version is the answer's `ETag`.
     #[schema(value_type = Object)]
     current: (),
-}
-
-/// All that is wrong with a request.
-#[derive(Debug, ToSchema)]
-pub(crate) struct Refusal {
-    /// At most 100.
-    detail: Vec<FieldFault>,
-    /// How many further faults were left out; only where there are any.
-    #[schema(required = false)]
-    omitted: usize,
-}
-
-/// One fault of a request, as pydantic tells it.
-#[derive(Debug, ToSchema)]
-pub(crate) struct FieldFault {
-    #[schema(example = "string_too_long")]
-    r#type: String,
-    /// The way to it: `body` or `query`, then the field, or the place in a text that is no JSON.
-    #[schema(value_type = Vec<Value>, example = json!(["body", "name"]))]
-    loc: (),
-    #[schema(example = "String should have at most 100 characters")]
-    msg: String,
-    /// What was sent; cut where it is longer than 4 KiB.
-    #[schema(value_type = Value)]
-    input: (),
-    /// What the message speaks of, by names of pydantic's.
-    #[schema(value_type = Object, required = false)]
-    ctx: (),
 }

@@ -11,8 +11,8 @@ use provesi_core::Actor;
 use super::{EarlyRefusal, user};
 use crate::HttpOptions;
 use crate::connection::ConnectionInfo;
-use crate::error::ApiError;
 use crate::hosts::{AllowedHosts, TrustedProxies};
+use crate::pages::Failure;
 
 /// By what requests are read.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Rules {
 /// Puts [`ConnectionInfo`] and, where the user header counts, [`Actor::User`] into the extensions of the request.
 pub(crate) async fn read(State(rules): State<Arc<Rules>>, mut request: Request, next: Next) -> Response {
     let Ok(connection) = ConnectionInfo::read(&request, &rules.hosts, &rules.proxies) else {
-        return rules.refusal.answer(&request, ApiError::BadHost);
+        return rules.refusal.answer(&request, Failure::BadHost);
     };
     if let Some(header) = &rules.user_header
         && request.headers().contains_key(header)
@@ -45,7 +45,7 @@ pub(crate) async fn read(State(rules): State<Arc<Rules>>, mut request: Request, 
         if connection.may_name_users {
             match user::read(request.headers(), header) {
                 Ok(name) => request.extensions_mut().insert(Actor::User(name)),
-                Err(fault) => return rules.refusal.answer(&request, ApiError::UserHeader(fault)),
+                Err(fault) => return rules.refusal.answer(&request, Failure::UserHeader(fault)),
             };
         } else {
             let address = connection.address.map(tracing::field::display);

@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, Method, header};
-use axum::response::{IntoResponse, Response};
-use tower::Service;
+use axum::response::IntoResponse;
+use tower_http::validate_request::{ValidateRequest, ValidateRequestHeaderLayer};
 
-use crate::boundary::{self, Check, Step};
+use crate::boundary;
 use crate::error::ApiError;
 use crate::options::{CorsOptions, Origins};
 use crate::pages::origin;
@@ -18,27 +19,15 @@ use crate::pages::origin;
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Refuses what these options do not allow.
-pub(crate) fn layer(options: &CorsOptions) -> Step<CrossSite> {
-    Step::new(CrossSite(Arc::new(options.clone())))
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct CrossSite(Arc<CorsOptions>);
-
-impl Check for CrossSite {
-    fn concerns(&self, request: &Request) -> bool {
+pub(crate) fn layer(
+    options: &CorsOptions,
+) -> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
+    let options = Arc::new(options.clone());
+    boundary::refuse_if(move |request| {
         let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-        !reads && is_foreign(request) && !allows(&self.0, request)
-    }
-
-    async fn pass<S>(self, _: Request, _: S) -> Result<Response, S::Error>
-    where
-        S: Service<Request, Response = Response> + Send + 'static,
-        S::Error: Send,
-        S::Future: Send,
-    {
-        Ok(ApiError::CrossSite.into_response())
-    }
+        let is_refused = !reads && is_foreign(request) && !allows(&options, request);
+        is_refused.then(|| ApiError::CrossSite.into_response())
+    })
 }
 
 /// Browsers say where a request comes from: in `Sec-Fetch-Site` to who they trust (TLS, or the same machine), in `Origin`

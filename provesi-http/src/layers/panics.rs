@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 
 use super::Refuse;
-use crate::error::ApiError;
+use crate::pages::Failure;
 
 pub(crate) async fn catch(State(refuse): State<Refuse>, request: Request, next: Next) -> Response {
     // Nothing that the handler may have left half done is looked at again: it owns its request and shares the
@@ -16,6 +16,6 @@ pub(crate) async fn catch(State(refuse): State<Refuse>, request: Request, next: 
     AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
         // What it said was told by the process's panic hook; it may hold anything, so this log does not repeat it.
         tracing::error!("a handler panicked");
-        refuse(ApiError::Panicked)
+        refuse(Failure::Internal.into())
     })
 }

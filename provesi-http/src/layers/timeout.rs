@@ -15,6 +15,7 @@ use http_body::{Frame, SizeHint};
 
 use super::Refuse;
 use crate::error::ApiError;
+use crate::pages::Failure;
 
 tokio::task_local! {
     static PROGRESS: Arc<WriteProgress>;
@@ -58,8 +59,8 @@ impl WriteProgress {
     fn abandon(&self) -> ApiError {
         match self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire) {
             Err(STARTED) => ApiError::OutcomeUnknown(self.location.get().cloned()),
-            _ if self.body_arrived.load(Ordering::Acquire) => ApiError::TimedOut,
-            _ => ApiError::BodyTimedOut,
+            _ if self.body_arrived.load(Ordering::Acquire) => ApiError::Failure(Failure::TimedOut),
+            _ => ApiError::Failure(Failure::BodyTimedOut),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Drop for AbandonOnDrop {
 pub(crate) async fn cut(State((limit, refuse)): State<(Duration, Refuse)>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let answer = if method.is_safe() {
-        tokio::time::timeout(limit, next.run(request)).await.map_err(|_| ApiError::TimedOut)
+        tokio::time::timeout(limit, next.run(request)).await.map_err(|_| ApiError::Failure(Failure::TimedOut))
     } else {
         let progress = Arc::new(WriteProgress::default());
         let on_drop = AbandonOnDrop(Arc::clone(&progress));
@@ -96,7 +97,9 @@ pub(crate) async fn cut(State((limit, refuse)): State<(Duration, Refuse)>, reque
 fn log(method: &Method, limit: Duration, error: &ApiError) {
     match error {
         // A slow caller is everyday.
-        ApiError::BodyTimedOut => tracing::info!(%method, ?limit, "the body of a request did not arrive in time"),
+        ApiError::Failure(Failure::BodyTimedOut) => {
+            tracing::info!(%method, ?limit, "the body of a request did not arrive in time")
+        }
         ApiError::OutcomeUnknown(_) => tracing::error!(%method, ?limit, "a write took too long and goes on"),
         _ => tracing::error!(%method, ?limit, "a request took too long"),
     }

@@ -8,10 +8,11 @@ use provesi_core::OrderChange;
 use super::delete::delete_by;
 use super::get::answer_with;
 use super::update::update_by;
+use crate::answer::Done;
 use crate::api::Api;
 use crate::body::Payload;
 use crate::caller::By;
-use crate::docs::{Conflict, Deleted, OneOrder, OrderEdit, Problem, Refusal};
+use crate::docs::{Conflict, Faults, OneOrder, OrderEdit, Problem};
 use crate::error::ApiError;
 use crate::etag::IfMatch;
 use crate::path::PathOrderId;
@@ -53,7 +54,7 @@ pub(crate) async fn get(State(api): State<Api>, By(caller): By, id: PathOrderId)
         (status = 412, description = "The order changed meanwhile", body = Conflict),
         (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
-        (status = 422, description = "What is wrong with the body, or with a field of the order that it leaves as it is", body = Refusal),
+        (status = 422, description = "What is wrong with the body, or with a field of the order that it leaves as it is", body = Faults),
         (status = 503, description = "A store does not answer", body = Problem),
         (status = 504, description = "The change was not confirmed in time: look at the record, at `Location`, before you repeat it", body = Problem),
     ),
@@ -80,7 +81,7 @@ pub(crate) async fn update(
         ("If-Match" = Option<String>, Header, description = "Only if the order is in this version: the `ETag` it was read with"),
     ),
     responses(
-        (status = 200, description = "Done", body = Deleted),
+        (status = 200, description = "Done", body = Done),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),
         (status = 503, description = "The store of orders does not answer", body = Problem),

@@ -8,7 +8,7 @@ use provesi_core::{Caller, OrderKey};
 use crate::answer::{self, Done};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{Conflict, Deleted, Problem};
+use crate::docs::{Conflict, Problem};
 use crate::error::ApiError;
 use crate::etag::IfMatch;
 use crate::path::PathNumber;
@@ -24,7 +24,7 @@ use crate::path::PathNumber;
         ("If-Match" = Option<String>, Header, description = "Only if the order is in this version: the `ETag` it was read with"),
     ),
     responses(
-        (status = 200, description = "Done", body = Deleted),
+        (status = 200, description = "Done", body = Done),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
         (status = 412, description = "The order changed meanwhile", body = Conflict),
         (status = 503, description = "The store of orders does not answer", body = Problem),

@@ -8,7 +8,7 @@ use provesi_core::{AppError, OrderRepositoryExt, PageLimit};
 use crate::answer::{self, Paged};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{EventList, Problem, Refusal};
+use crate::docs::{EventList, Faults, Problem};
 use crate::error::ApiError;
 use crate::path::PathNumber;
 use crate::query::Params;
@@ -30,7 +30,7 @@ use crate::wire::EventBody;
     responses(
         (status = 200, description = "The events", body = EventList),
         (status = 404, description = "`Orden no encontrada`", body = Problem),
-        (status = 422, description = "A parameter that cannot be", body = Refusal),
+        (status = 422, description = "A parameter that cannot be", body = Faults),
         (status = 503, description = "The store of orders does not answer", body = Problem),
     ),
 )]

@@ -8,7 +8,7 @@ use provesi_core::{ClientId, Direction, NumberPart, OrderFilter, OrderListing, O
 use crate::answer::{self, Paged, Warning};
 use crate::api::Api;
 use crate::caller::By;
-use crate::docs::{OrderList, Problem, Refusal};
+use crate::docs::{Faults, OrderList, Problem};
 use crate::error::ApiError;
 use crate::query::{Params, Part};
 use crate::stream::{self, Rows};
@@ -33,7 +33,7 @@ use crate::wire::OrderBody;
     responses(
         (status = 200, description = "The orders", body = OrderList),
         (status = 400, description = "Not a cursor of this list", body = Problem),
-        (status = 422, description = "A parameter that cannot be", body = Refusal),
+        (status = 422, description = "A parameter that cannot be", body = Faults),
         (status = 503, description = "The store of orders does not answer", body = Problem),
     ),
 )]

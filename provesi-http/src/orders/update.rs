@@ -10,7 +10,7 @@ use crate::answer::{self, Success};
 use crate::api::Api;
 use crate::body::Payload;
 use crate::caller::By;
-use crate::docs::{Conflict, OneOrder, OrderEdit, Problem, Refusal};
+use crate::docs::{Conflict, Faults, OneOrder, OrderEdit, Problem};
 use crate::error::ApiError;
 use crate::etag::{self, IfMatch};
 use crate::fields::{Fields, FromFields};
@@ -37,7 +37,7 @@ use crate::wire::OrderBody;
         (status = 412, description = "The order changed meanwhile", body = Conflict),
         (status = 408, description = "The body did not arrive in time", body = Problem),
         (status = 413, description = "The body is too large", body = Problem),
-        (status = 422, description = "What is wrong with the body", body = Refusal),
+        (status = 422, description = "What is wrong with the body", body = Faults),
         (status = 503, description = "A store does not answer", body = Problem),
         (status = 504, description = "The change was not confirmed in time: look at the record, at `Location` if its number or id was given, before you repeat it", body = Problem),
     ),

@@ -14,15 +14,15 @@ use crate::security_headers;
 /// Why a page could not be shown. As an answer it is a mark that [`visit::dress`] makes a page of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// There is no such page.
-    NoPage,
-    /// The page is there, for other methods.
+    /// No such path.
+    NoRoute,
+    /// The path is there, for other methods.
     NoMethod,
     /// The form is not one of ours for this browser.
     Forged,
     /// The form cannot be read.
     BadForm,
-    /// The form is longer than allowed.
+    /// The body is longer than allowed.
     TooLarge,
     /// The host is none that the server answers to.
     UnknownHost,
@@ -30,12 +30,14 @@ pub(crate) enum Failure {
     BadHost,
     /// The header in which a proxy names the user names nobody.
     UserHeader(UserHeaderFault),
-    /// A read took too long.
+    /// A read, or a write that was not handed to its use case, took too long: nothing was done.
     TimedOut,
-    /// A form did not arrive in time.
+    /// The body of a write did not arrive in time: nothing was done.
     BodyTimedOut,
     /// A write was not confirmed in time: it may have been made, or may still be made.
     OutcomeUnknown,
+    /// The server waits for its stores.
+    Starting,
     /// A store does not answer.
     Unavailable,
     /// A fault of ours.
@@ -58,14 +60,14 @@ struct FailurePage {
 impl Failure {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::NoPage => StatusCode::NOT_FOUND,
+            Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Forged => StatusCode::FORBIDDEN,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::BadForm | Self::BadHost | Self::UserHeader(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
-            Self::TimedOut | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut | Self::Starting | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -74,7 +76,7 @@ impl Failure {
     /// What is told: in a few words, and what to do about it.
     pub(crate) const fn told(self) -> (&'static str, &'static str) {
         match self {
-            Self::NoPage => ("No encontramos esa página", "Revise la dirección, o siga desde el menú."),
+            Self::NoRoute => ("No encontramos esa página", "Revise la dirección, o siga desde el menú."),
             Self::NoMethod => ("Así no se puede", "Esta página no acepta ese tipo de solicitud."),
             Self::Forged => (
                 "El formulario venció",
@@ -106,7 +108,7 @@ impl Failure {
                 "La base de datos no confirmó el cambio a tiempo. Busque la orden o el cliente y revise cómo está antes de \
                  repetirlo.",
             ),
-            Self::Unavailable => {
+            Self::Starting | Self::Unavailable => {
                 ("La base de datos no responde", "No se guardó nada. Espere un momento e intente de nuevo.")
             }
             Self::Internal => (
@@ -127,7 +129,7 @@ impl Failure {
     }
 
     const fn may_pass(self) -> bool {
-        matches!(self, Self::TimedOut | Self::Unavailable)
+        matches!(self, Self::TimedOut | Self::Starting | Self::Unavailable)
     }
 
     /// Says in an answer when to try again, where that may help.
@@ -172,22 +174,22 @@ impl From<AppError> for Failure {
     }
 }
 
+/// The record that a page is about; `None` where it does not exist.
+pub(crate) fn found<T>(result: Result<T, AppError>) -> Result<Option<T>, Failure> {
+    match result {
+        Ok(record) => Ok(Some(record)),
+        Err(AppError::ClientNotFound | AppError::OrderNotFound) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// What the layers say, and what [`Api::run_to_completion`](crate::api::Api::run_to_completion) does.
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::App(error, _) => error.into(),
-            ApiError::TooLarge => Self::TooLarge,
-            ApiError::TimedOut => Self::TimedOut,
-            ApiError::UnknownHost => Self::UnknownHost,
-            ApiError::BadHost => Self::BadHost,
-            ApiError::UserHeader(fault) => Self::UserHeader(fault),
-            ApiError::Starting => Self::Unavailable,
-            ApiError::BodyTimedOut => Self::BodyTimedOut,
+            ApiError::Failure(failure) => failure,
             ApiError::OutcomeUnknown(_) => Self::OutcomeUnknown,
-            ApiError::NoRoute => Self::NoPage,
-            ApiError::NoMethod => Self::NoMethod,
-            ApiError::Panicked => Self::Internal,
             ApiError::Invalid(_)
             | ApiError::UnreadableBody
             | ApiError::CrossSite
@@ -213,8 +215,7 @@ struct RefusalPage {
 
 /// The page for a request that is refused before it has a [`Visit`]: without session, style and links, which the browser
 /// could not fetch either.
-pub(crate) fn refuse_early(error: ApiError) -> Response {
-    let failure = Failure::from(error);
+pub(crate) fn refuse_early(failure: Failure) -> Response {
     let ((heading, text), status) = (failure.told(), failure.status());
     let mut answer = visit::html(status, &RefusalPage { status: status.as_u16(), heading, text });
     security_headers::add(answer.headers_mut());
@@ -222,7 +223,7 @@ pub(crate) fn refuse_early(error: ApiError) -> Response {
 }
 
 pub(crate) async fn no_page() -> Failure {
-    Failure::NoPage
+    Failure::NoRoute
 }
 
 /// axum adds `Allow`.

@@ -87,14 +87,13 @@ impl Faults {
 }
 
 /// A field that is typed in.
-#[derive(Debug, Template)]
+#[derive(Debug, Default, Template)]
 #[template(path = "parts/input.html")]
 pub(crate) struct Input<'a> {
     pub(crate) name: &'static str,
     pub(crate) label: &'static str,
-    /// `text`, `email` or `tel`; unused where there are `rows`.
+    /// `email` or `tel`; empty for any text.
     pub(crate) kind: &'static str,
-    pub(crate) autocomplete: &'static str,
     /// How many lines it shows; 0 for a field of one line.
     pub(crate) rows: u8,
     pub(crate) value: &'a str,

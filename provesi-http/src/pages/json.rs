@@ -30,10 +30,6 @@ pub(crate) enum NoRecord {
 
 impl IntoResponse for NoRecord {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Told {
-            error: &'static str,
-        }
         let (status, error) = match self {
             Self::ClientId => (StatusCode::BAD_REQUEST, "ID de cliente inválido"),
             Self::Client => (StatusCode::NOT_FOUND, "Cliente no encontrado"),
@@ -43,11 +39,7 @@ impl IntoResponse for NoRecord {
             }
             Self::Failed => (StatusCode::INTERNAL_SERVER_ERROR, "Error interno del servidor"),
         };
-        let mut answer = answer::json(status, &Told { error });
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            answer.headers_mut().insert(axum::http::header::RETRY_AFTER, axum::http::HeaderValue::from_static("5"));
-        }
-        answer
+        answer::refused(status, error, "5")
     }
 }
 

@@ -36,8 +36,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let visit = Visit::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
-        let key = PathOrder::from_request_parts(parts, state).await.ok().and_then(PathOrder::get);
-        key.map(Self).ok_or_else(|| to_list(&visit, Message::refused(words::NUMBER_INVALID)))
+        let key = PathOrder::from_request_parts(parts, state).await.and_then(PathOrder::get);
+        key.map(Self).map_err(|_| to_list(&visit, Message::refused(words::NUMBER_INVALID)))
     }
 }
 

@@ -123,24 +123,6 @@ impl Posted {
     }
 }
 
-/// How a form was answered that is not done.
-#[derive(Debug)]
-pub(crate) enum Undone {
-    /// The use case says no.
-    App(AppError),
-    /// There is nothing that the form could say.
-    Failed(Failure),
-}
-
-impl From<Undone> for Failure {
-    fn from(undone: Undone) -> Self {
-        match undone {
-            Undone::App(error) => error.into(),
-            Undone::Failed(failure) => failure,
-        }
-    }
-}
-
 impl Posted {
     /// The caller, with the key of this form.
     pub(crate) fn by(&self, caller: &Caller) -> Caller {
@@ -150,15 +132,21 @@ impl Posted {
 
 impl Pages {
     /// Runs the write of a form to its end. `write` has to give its use cases the caller of [`Posted::by`].
-    pub(crate) async fn write<T, F>(&self, write: impl FnOnce(Api) -> F + Send + 'static) -> Result<T, Undone>
+    ///
+    /// The inner error is one of the use case, the outer one of the layers around it.
+    pub(crate) async fn write<T, F>(
+        &self,
+        write: impl FnOnce(Api) -> F + Send + 'static,
+    ) -> Result<Result<T, AppError>, Failure>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, AppError>> + Send + 'static,
     {
-        self.api.run_to_completion(None, write).await.map_err(|error| match error {
-            ApiError::App(error, _) => Undone::App(error),
-            other => Undone::Failed(other.into()),
-        })
+        match self.api.run_to_completion(None, write).await {
+            Ok(done) => Ok(Ok(done)),
+            Err(ApiError::App(error, _)) => Ok(Err(error)),
+            Err(other) => Err(other.into()),
+        }
     }
 }
 

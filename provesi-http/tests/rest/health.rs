@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_http::{HttpOptions, Lifecycle, SecurityReport};
+use provesi_http::{HttpOptions, Lifecycle};
 use provesi_testkit::{Call, Fault};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -43,13 +43,12 @@ async fn a_store_that_is_down_is_named() {
 async fn a_store_that_does_not_answer_in_time_is_down() {
     let mut options = HttpOptions::default();
     options.ping_timeout = Duration::from_millis(20);
-    options.security = SecurityReport::new("ok", "working");
     let bench = Bench::with(options);
     bench.clients.arm_all(Fault::Stall);
     assert_eq!(bench.get("/api/clients/health/status").await.status, 503);
     let health = bench.get("/api/health").await.json();
     assert_eq!(health["services"]["clients"], json!({"status": "error", "database": "memory"}));
-    assert_eq!(health["services"]["security"]["crypto"], "working");
+    assert_eq!(health["services"]["security"]["crypto"], "not_configured");
 }
 
 /// Status, `status` and `reasons` of `/readyz`, which must be answered in half a second.

@@ -150,7 +150,7 @@ async fn whatever_is_changed_on_the_way_is_refused() {
         ("x-encrypted-payload: true", "x-encrypted-payload: no"),
         ("x-encrypt-response: true", "x-encrypt-response: no"),
         ("/lookup/", "/search/"),
-        ("/clients/api/v1/lookup/", "/orders/api/v1/counts/"),
+        ("/clients/api/v1/lookup/", "/api/orders/"),
     ];
     for (from, to) in heads {
         two.proxy.change_questions(move |question| with_head(&question, from, to));

@@ -1,8 +1,11 @@
 //! The arguments of the audit.
 
-use clap::{Args, Subcommand};
+use std::str::FromStr;
 
-use super::StoreArgs;
+use clap::{Args, Subcommand};
+use provesi_core::{AuditHead, Invalid, Subject, Timestamp};
+
+use super::{StoreArgs, instant};
 
 /// These flags may precede or follow the command.
 #[derive(Args, Clone, Debug, Default)]
@@ -36,26 +39,38 @@ pub(crate) enum AuditLook {
     #[command(after_help = VERIFY_HELP)]
     Verify {
         /// A head that the chain had, as printed by an earlier run; may be repeated
-        #[arg(long, value_name = "N:HASH")]
-        expect: Vec<String>,
+        #[arg(long, value_name = "N:HASH", value_parser = parsed::<AuditHead>)]
+        expect: Vec<AuditHead>,
         /// Begin after this head, if the records before it were archived or had another key
-        #[arg(long, value_name = "N:HASH")]
-        from: Option<String>,
+        #[arg(long, value_name = "N:HASH", value_parser = parsed::<AuditHead>)]
+        from: Option<AuditHead>,
         #[command(flatten)]
         stores: StoreArgs,
     },
     /// Print records, the latest first: instant, actor, address, request, action, outcome, fields, subjects
     Show {
         /// Only records of this subject: client:ID, order:NUMBER or order-id:ID
-        #[arg(long, value_name = "SUBJECT")]
-        subject: Option<String>,
+        #[arg(long, value_name = "SUBJECT", value_parser = parsed::<Subject>)]
+        subject: Option<Subject>,
         /// Only records of this instant and later, as an instant or a date in Bogotá
-        #[arg(long, value_name = "INSTANT")]
-        since: Option<String>,
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        since: Option<Timestamp>,
         /// Only records before this instant
-        #[arg(long, value_name = "INSTANT")]
-        until: Option<String>,
+        #[arg(long, value_name = "INSTANT", value_parser = instant)]
+        until: Option<Timestamp>,
         #[command(flatten)]
         stores: StoreArgs,
     },
+}
+
+impl AuditLook {
+    pub(crate) const fn stores(&self) -> &StoreArgs {
+        match self {
+            Self::Verify { stores, .. } | Self::Show { stores, .. } => stores,
+        }
+    }
+}
+
+fn parsed<T: FromStr<Err = Invalid>>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|invalid: Invalid| invalid.rule.to_string())
 }

@@ -19,7 +19,8 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,7 +30,7 @@ use tower::ServiceExt;
 
 use pace::PacedBody;
 use registry::{Origin, Registry, Slot};
-use stream::{AnswerBody, PacedStream, Progress};
+use stream::{PacedStream, Progress};
 
 /// Connections beyond the limit that are accepted for health checks alone.
 pub(super) const HEALTH_RESERVE: usize = 16;
@@ -207,7 +208,8 @@ impl Connection {
     fn call(
         &self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + use<> {
+    ) -> impl Future<Output = Result<Response<impl HttpBody<Data = Bytes, Error = axum::Error> + use<>>, Infallible>> + use<>
+    {
         let (in_flight, has_place) = self.progress.begin_request();
         let is_health_check = provesi_http::is_health_path(request.uri().path());
         // A health check whose connection was evicted while it arrived still has the reserve.
@@ -228,7 +230,14 @@ impl Connection {
             if !has_place {
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(answer.map(|body| AnswerBody { body, _in_flight: in_flight, _reserved: reserved }))
+            // In flight until hyper has taken all of the body; `reserved` is its place where that is not the connection's.
+            Ok(answer.map(|body| {
+                let held = (in_flight, reserved);
+                body.map_err(move |error| {
+                    let _ = &held;
+                    error
+                })
+            }))
         }
     }
 }

@@ -43,14 +43,14 @@ impl AuditSettings {
 impl Env<'_> {
     pub(crate) fn audit(&self, args: AuditArgs) -> Result<AuditSettings, SettingError> {
         Ok(AuditSettings {
-            mode: self.setting(("--audit", "PROVESI_AUDIT"), args.mode, "log", |text| {
+            mode: self.setting("audit", args.mode, "log", |text| {
                 let modes =
                     [("off", Audit::Off), ("log", Audit::Log), ("store", Audit::Store), ("strict", Audit::Strict)];
                 one_of(text, modes)
             })?,
             store: self.url(("--audit-store", "PROVESI_AUDIT_URL"), args.store)?.map(|(_, url)| url),
             // No flag: a command line is seen by everybody on the machine.
-            chain: self.setting(("PROVESI_AUDIT_KEY", "PROVESI_AUDIT_KEY"), None, "", audit_key)?,
+            chain: self.variable("PROVESI_AUDIT_KEY", "", audit_key)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, Method};
 use provesi_http::{AllowedHosts, CorsOptions, HttpOptions, TrustedProxies};
 
-use super::values::one_of;
+use super::values::switch;
 use super::{Env, SettingError};
 use crate::cli::ExposureArgs;
 
@@ -42,41 +42,31 @@ const SECRET_HEADERS: [&str; 5] = ["authorization", "cookie", "host", "proxy-aut
 
 impl Env<'_> {
     pub(super) fn exposure(&self, args: ExposureArgs) -> Result<ExposureSettings, SettingError> {
-        let (hosts, names_hosts) = self.setting(("--hosts", "PROVESI_HOSTS"), args.hosts, "", |text| {
+        let (hosts, names_hosts) = self.setting("hosts", args.hosts, "", |text| {
             let hosts = text.parse::<AllowedHosts>().map_err(|error| error.to_string())?;
             Ok((hosts, !text.is_empty()))
         })?;
-        let trusted_proxies =
-            self.setting(("--trusted-proxies", "PROVESI_TRUSTED_PROXIES"), args.trusted_proxies, "", |text| {
-                text.parse().map_err(|error: provesi_http::InvalidProxies| error.to_string())
-            })?;
-        let user_header =
-            self.setting(("--user-header", "PROVESI_USER_HEADER"), args.user_header, "", |text| match text {
-                "" => Ok(None),
-                name if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
-                    Err("must not be a header that holds a secret or the host: its value is logged as the user"
-                        .to_owned())
-                }
-                name => name.parse().map(Some).map_err(|_| "must be the name of a request header".to_owned()),
-            })?;
-        let is_open = self.setting(("--open", "PROVESI_OPEN"), args.open, "off", |text| {
-            one_of(text, [("on", true), ("off", false)])
+        let trusted_proxies = self.setting("trusted-proxies", args.trusted_proxies, "", |text| {
+            text.parse().map_err(|error: provesi_http::InvalidProxies| error.to_string())
         })?;
-        let origins = self.setting(("--cors", "PROVESI_CORS"), args.cors, "none", origins)?;
-        let methods =
-            self.setting(("--cors-methods", "PROVESI_CORS_METHODS"), args.cors_methods, "GET,HEAD", |text| {
-                let methods = methods(text)?;
-                if origins == Origins::Any && !methods.iter().all(Method::is_safe) {
-                    return Err("must be GET and HEAD alone with --cors any: name the origins that may write".into());
-                }
-                Ok(methods)
-            })?;
-        let headers = self.setting(
-            ("--cors-headers", "PROVESI_CORS_HEADERS"),
-            args.cors_headers,
-            "content-type,if-match,x-request-id",
-            header_names,
-        )?;
+        let user_header = self.setting("user-header", args.user_header, "", |text| match text {
+            "" => Ok(None),
+            name if SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) => {
+                Err("must not be a header that holds a secret or the host: its value is logged as the user".to_owned())
+            }
+            name => name.parse().map(Some).map_err(|_| "must be the name of a request header".to_owned()),
+        })?;
+        let is_open = self.setting("open", args.open, "off", switch)?;
+        let origins = self.setting("cors", args.cors, "none", origins)?;
+        let methods = self.setting("cors-methods", args.cors_methods, "GET,HEAD", |text| {
+            let methods = methods(text)?;
+            if origins == Origins::Any && !methods.iter().all(Method::is_safe) {
+                return Err("must be GET and HEAD alone with --cors any: name the origins that may write".into());
+            }
+            Ok(methods)
+        })?;
+        let headers =
+            self.setting("cors-headers", args.cors_headers, "content-type,if-match,x-request-id", header_names)?;
         let cors = match origins {
             Origins::Any => CorsOptions::any_may_read(),
             Origins::List(origins) => CorsOptions::origins(origins, methods),

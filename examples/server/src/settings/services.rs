@@ -6,7 +6,7 @@ use std::sync::Arc;
 use provesi_crypto::{KeyRing, Keys, MemoryReplayGuard, ServiceName, SystemClock};
 use provesi_http::boundary::{Boundary, ServiceTokens};
 
-use super::values::{number, one_of};
+use super::values::{number, switch};
 use super::{Env, Secret, SettingError};
 
 /// Tokens of services, each with its name.
@@ -89,7 +89,7 @@ impl fmt::Debug for PeerSettings {
 impl Env<'_> {
     /// The value of a variable that is a secret; `None` where it is not set, or empty.
     fn secret(&self, variable: &'static str) -> Result<Option<Secret>, SettingError> {
-        let text = self.setting((variable, variable), None, "", |text| Ok(text.to_owned()))?;
+        let text = self.variable(variable, "", |text| Ok(text.to_owned()))?;
         Ok((!text.is_empty()).then_some(Secret(text)))
     }
 
@@ -102,15 +102,14 @@ impl Env<'_> {
             let shared = tokens.with_shared(text.expose());
             tokens = shared.map_err(|why| SettingError::new(SHARED_TOKEN, why.to_string()))?;
         }
-        let replays = self.setting((REPLAYS, REPLAYS), None, "100000", |text| number(text, 1, 100_000_000))?;
+        let replays = self.variable(REPLAYS, "100000", |text| number(text, 1, 100_000_000))?;
         let strict_messages = self.strict_messages(strict_messages)?;
         Ok(ServiceSettings { tokens, keys: self.keys()?.map(Arc::new), replays, strict_messages })
     }
 
     pub(super) fn peer(&self) -> Result<PeerSettings, SettingError> {
-        let name = self.setting((NAME, NAME), None, "orders", |text| {
-            text.parse::<ServiceName>().map_err(|error| error.to_string())
-        })?;
+        let name =
+            self.variable(NAME, "orders", |text| text.parse::<ServiceName>().map_err(|error| error.to_string()))?;
         let token = match self.secret(CLIENTS_TOKEN)? {
             None => self.secret(SHARED_TOKEN)?,
             token => token,
@@ -123,9 +122,7 @@ impl Env<'_> {
     }
 
     fn strict_messages(&self, flag: Option<String>) -> Result<bool, SettingError> {
-        self.setting(("--strict-messages", "PROVESI_STRICT_MESSAGES"), flag, "off", |text| {
-            one_of(text, [("on", true), ("off", false)])
-        })
+        self.setting("strict-messages", flag, "off", switch)
     }
 
     fn keys(&self) -> Result<Option<KeyRing>, SettingError> {

@@ -77,8 +77,8 @@ impl Env<'_> {
             is_default,
             clients_setting,
             orders_setting,
-            readers: self.setting(("--readers", "PROVESI_READERS"), args.readers, "4", |text| connections(text, 64))?,
-            pool: self.setting(("--pool", "PROVESI_POOL"), args.pool, "16", |text| connections(text, 1_000))?,
+            readers: self.setting("readers", args.readers, "4", |text| connections(text, 64))?,
+            pool: self.setting("pool", args.pool, "16", |text| connections(text, 1_000))?,
         })
     }
 }

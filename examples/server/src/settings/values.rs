@@ -124,6 +124,10 @@ pub(super) fn one_of<T, const N: usize>(text: &str, choices: [(&str, T); N]) -> 
     found.map(|(_, value)| value).ok_or(format!("must be {names}"))
 }
 
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    one_of(text, [("on", true), ("off", false)])
+}
+
 pub(super) fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, min: T, max: T) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| (&min..=&max).contains(&number));
     number.ok_or(format!("must be a number from {min} to {max}"))

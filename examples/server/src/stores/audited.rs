@@ -35,8 +35,10 @@ impl Stores {
         }
     }
 
-    /// `app` with its records in the store, if the settings say so: a command has no log that is kept.
-    pub(crate) fn audited_command(&mut self, app: App, settings: &AuditSettings) -> App {
+    /// The application of a command, with its records in the store if the settings say so: a command has no log that is
+    /// kept.
+    pub(crate) fn command_app(&mut self, settings: &AuditSettings) -> App {
+        let app = self.app();
         if settings.mode.is_stored() { self.audited(app, settings) } else { app }
     }
 

@@ -12,17 +12,14 @@ use super::{OpenError, Part, Stores};
 use crate::Failure;
 use crate::confirm::confirm;
 
-/// The two stores: the id of the one of clients, and the one that the orders belong to.
-struct Pair {
-    id: StoreId,
-    partner: Option<StoreId>,
-}
+/// The id of the store of clients, and the one that the orders belong to. A store that is new has none.
+type Ids = (Option<StoreId>, Option<StoreId>);
 
 impl Stores {
     /// Refuses stores that do not belong together. With `may_record`, records a pair that cannot be wrong: one database for
     /// both, or orders that name no client.
     pub(super) async fn require_pair(&self, may_record: bool) -> Result<(), OpenError> {
-        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
+        let Some((id, partner)) = self.read_pair().await? else { return Ok(()) };
         match partner {
             Some(partner) if partner == id => Ok(()),
             Some(partner) => Err(self.foreign(Some(id), partner)),
@@ -38,22 +35,15 @@ impl Stores {
 
     /// Refuses, before a migration, stores that are known not to belong together.
     pub(super) async fn refuse_foreign(&self) -> Result<(), OpenError> {
-        let Some(clients) = self.clients_part() else { return Ok(()) };
-        let orders = self.orders_part();
-        if orders.store.identify().await.map_err(|source| orders.failed(source))?.is_none() {
-            return Ok(());
-        }
-        let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
-        let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
-        match partner {
-            Some(partner) if id != Some(partner) => Err(self.foreign(id, partner)),
+        match self.read_ids().await? {
+            Some((id, Some(partner))) if id != Some(partner) => Err(self.foreign(id, partner)),
             _ => Ok(()),
         }
     }
 
     /// Records the pair after a migration, unless it is on record.
     pub(super) async fn record_pair(&self) -> Result<(), OpenError> {
-        let Some(Pair { id, partner }) = self.read_pair().await? else { return Ok(()) };
+        let Some((id, partner)) = self.read_pair().await? else { return Ok(()) };
         match partner {
             Some(partner) if partner == id => return Ok(()),
             Some(partner) => return Err(self.foreign(Some(id), partner)),
@@ -69,15 +59,9 @@ impl Stores {
     /// Shows the pair on standard output. Returns whether it belongs together.
     pub(crate) async fn show_pair(&self) -> Result<bool, OpenError> {
         let mut out = io::stdout();
-        let Some(clients) = self.clients_part() else {
+        let Some((id, partner)) = self.read_ids().await? else {
             let _ = writeln!(out, "the clients belong to another process");
             return Ok(true);
-        };
-        let orders = self.orders_part();
-        let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
-        let partner = match orders.store.identify().await.map_err(|source| orders.failed(source))? {
-            Some(_) => self.orders.partner().await.map_err(|source| orders.failed(source))?,
-            None => None,
         };
         let (_, clients, orders) = self.names();
         let shown = id.map_or_else(|| "new, without an id".to_owned(), |id| format!("id {id}"));
@@ -95,31 +79,42 @@ impl Stores {
     /// refuses.
     pub(crate) async fn change_pair(&self, confirmed: Option<u64>) -> Result<(), Failure> {
         let Some(part) = self.clients_part() else { return Ok(()) };
-        let is_new = part.store.identify().await.map_err(|source| part.failed(source))?.is_none();
-        let partner = self.orders.partner().await.map_err(|source| self.orders_part().failed(source))?;
-        if !is_new && self.read_pair().await?.is_none_or(|pair| pair.partner == Some(pair.id)) {
+        let Some((id, partner)) = self.read_ids().await? else { return Ok(()) };
+        if id.is_some() && partner == id {
             return Ok(());
         }
+        let is_new = id.is_none();
         let clients = if is_new { 0 } else { self.clients.count(&ClientFilter::default()).await? };
-        let orders = self.orders.count_all(&OrderFilter::default()).await?;
+        let orders = self.orders.count_all(&OrderFilter::default()).await;
+        let orders = orders.map_err(|source| self.orders_part().failed(source))?;
         let _ = writeln!(io::stderr(), "would pair {orders} orders with this store of {clients} clients");
         confirm(orders, confirmed)?;
         if is_new {
             part.store.migrate().await.map_err(|source| part.failed(source))?;
         }
-        let Some(Pair { id, .. }) = self.read_pair().await? else { return Ok(()) };
+        let Some((id, _)) = self.read_pair().await? else { return Ok(()) };
         self.set_partner(partner, id).await?;
         Ok(())
     }
 
     /// `None` if the clients are another process's.
-    async fn read_pair(&self) -> Result<Option<Pair>, OpenError> {
+    async fn read_ids(&self) -> Result<Option<Ids>, OpenError> {
         let Some(clients) = self.clients_part() else { return Ok(None) };
         let orders = self.orders_part();
         let id = clients.store.identify().await.map_err(|source| clients.failed(source))?;
-        let id = id.ok_or_else(|| OpenError::Outdated { setting: clients.setting, place: clients.place.clone() })?;
-        let partner = self.orders.partner().await.map_err(|source| orders.failed(source))?;
-        Ok(Some(Pair { id, partner }))
+        let partner = match orders.store.identify().await {
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => self.orders.partner().await,
+            Err(source) => Err(source),
+        };
+        Ok(Some((id, partner.map_err(|source| orders.failed(source))?)))
+    }
+
+    /// The ids of stores of which the one of clients must not be new.
+    async fn read_pair(&self) -> Result<Option<(StoreId, Option<StoreId>)>, OpenError> {
+        let (Some((id, partner)), Some(part)) = (self.read_ids().await?, self.clients_part()) else { return Ok(None) };
+        let id = id.ok_or_else(|| OpenError::Outdated { setting: part.setting, place: part.place.clone() })?;
+        Ok(Some((id, partner)))
     }
 
     async fn set_partner(&self, before: Option<StoreId>, id: StoreId) -> Result<(), OpenError> {

@@ -10,7 +10,7 @@ use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::Visit;
 
 pub(crate) async fn form(visit: Visit) -> Response {
@@ -36,9 +36,8 @@ pub(crate) async fn create(
             .with_link("Crear una orden para este cliente", format!("/orders/create/?client={}", client.id));
         Ok(Landing { to: "/clients/".into(), message })
     });
-    match done.await {
-        Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(error)) => Ok(filled.show(&visit, Of::New, &filled.faults(error))),
-        Err(Undone::Failed(failure)) => Err(failure),
-    }
+    Ok(match done.await? {
+        Ok(landing) => visit.land(landing),
+        Err(error) => filled.show(&visit, Of::New, &filled.faults(error)),
+    })
 }

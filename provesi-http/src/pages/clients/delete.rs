@@ -6,12 +6,12 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{AppError, Chain, Client, ClientRow, OrderRepositoryExt, Stored, Version};
 
-use super::{Named, not_found, to_list};
+use super::{Named, not_found};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, words};
 
@@ -39,11 +39,8 @@ pub(crate) async fn form(
     By(caller): By,
     Named(id): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.client(&caller, id).await {
-        Ok(client) => Ok(confirm(&pages, &visit, &client, false).await),
-        Err(AppError::ClientNotFound) => Ok(not_found(&visit)),
-        Err(error) => Err(error.into()),
-    }
+    let Some(client) = found(pages.api.app.client(&caller, id).await)? else { return Ok(not_found(&visit)) };
+    Ok(confirm(&pages, &visit, &client, false).await)
 }
 
 async fn confirm(pages: &Pages, visit: &Visit, client: &Stored<Client>, changed: bool) -> Response {
@@ -75,10 +72,8 @@ pub(crate) async fn delete(
         });
         Ok(Landing { to: "/clients/".into(), message })
     });
-    match done.await {
-        Ok(Landing { message, .. }) => Ok(to_list(&visit, message)),
-        Err(Undone::App(AppError::ClientChanged { current })) => Ok(confirm(&pages, &visit, &current, true).await),
-        Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
-        Err(undone) => Err(undone.into()),
+    match done.await? {
+        Err(AppError::ClientChanged { current }) => Ok(confirm(&pages, &visit, &current, true).await),
+        done => Ok(found(done)?.map_or_else(|| not_found(&visit), |landing| visit.land(landing))),
     }
 }

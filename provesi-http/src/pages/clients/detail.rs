@@ -6,12 +6,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use provesi_core::{AppError, ClientLink, ClientRow};
+use provesi_core::{ClientLink, ClientRow};
 
 use super::{Named, not_found};
 use crate::caller::By;
 use crate::error;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::orders::Row;
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::when::When;
@@ -39,12 +39,9 @@ pub(crate) async fn detail(
     Named(id): Named,
 ) -> Result<Response, Failure> {
     let app = &pages.api.app;
-    let found = match app.client_with_orders(&caller, id, paging::rows()).await {
-        Ok(found) => found,
-        Err(AppError::ClientNotFound) => return Ok(not_found(&visit)),
-        Err(error) => return Err(error.into()),
-    };
-    let (client, orders) = (found.client, found.orders.inspect_err(error::log).ok());
+    let view = found(app.client_with_orders(&caller, id, paging::rows()).await)?;
+    let Some(view) = view else { return Ok(not_found(&visit)) };
+    let (client, orders) = (view.client, view.orders.inspect_err(error::log).ok());
     let now = visit.now();
     let link = ClientLink::Known(Arc::new(client.clone()));
     let irregular = words::irregular_client(&client);

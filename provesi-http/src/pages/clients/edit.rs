@@ -8,11 +8,11 @@ use super::form::{Filled, Of};
 use super::{Named, not_found};
 use crate::caller::By;
 use crate::pages::Pages;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::Visit;
 
 pub(crate) async fn form(
@@ -21,11 +21,8 @@ pub(crate) async fn form(
     By(caller): By,
     Named(id): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.client(&caller, id).await {
-        Ok(client) => Ok(Filled::of(&client).show(&visit, Of::Client(&client), &Faults::default())),
-        Err(AppError::ClientNotFound) => Ok(not_found(&visit)),
-        Err(error) => Err(error.into()),
-    }
+    let Some(client) = found(pages.api.app.client(&caller, id).await)? else { return Ok(not_found(&visit)) };
+    Ok(Filled::of(&client).show(&visit, Of::Client(&client), &Faults::default()))
 }
 
 pub(crate) async fn edit(
@@ -36,11 +33,7 @@ pub(crate) async fn edit(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let client = match pages.api.app.client(&caller, id).await {
-        Ok(client) => client,
-        Err(AppError::ClientNotFound) => return Ok(not_found(&visit)),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(client) = found(pages.api.app.client(&caller, id).await)? else { return Ok(not_found(&visit)) };
     let filled = Filled::read(&posted).kept(&client);
     // The version stays the one that the form was filled in over only if that is still there: who saves over another's change
     // is to see it first, whatever else is in the way.
@@ -57,13 +50,10 @@ pub(crate) async fn edit(
             .with_link("Ver cliente", format!("/clients/{id}/"));
         Ok(Landing { to: "/clients/".into(), message })
     });
-    match done.await {
-        Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(AppError::ClientChanged { current })) => {
-            Ok(filled.show(&visit, Of::Changed(&current), &Faults::default()))
-        }
-        Err(Undone::App(AppError::ClientNotFound)) => Ok(not_found(&visit)),
-        Err(Undone::App(error)) => Ok(filled.show(&visit, of, &filled.faults(error))),
-        Err(Undone::Failed(failure)) => Err(failure),
-    }
+    Ok(match done.await? {
+        Ok(landing) => visit.land(landing),
+        Err(AppError::ClientChanged { current }) => filled.show(&visit, Of::Changed(&current), &Faults::default()),
+        Err(AppError::ClientNotFound) => not_found(&visit),
+        Err(error) => filled.show(&visit, of, &filled.faults(error)),
+    })
 }

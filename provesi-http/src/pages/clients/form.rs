@@ -120,65 +120,29 @@ impl Filled {
         let title = client
             .map_or_else(|| "Nuevo cliente".to_owned(), |client| format!("Editar {}", words::named(&client.row.name)));
         let now = now.as_ref();
-        let other = |mine: &str, theirs: fn(&Self) -> &str| now.map(theirs).filter(|theirs| *theirs != mine);
+        let input = |name, label, value: fn(&Self) -> &String| Input {
+            name,
+            label,
+            value: value(self),
+            fault: faults.of(name),
+            now: now.map(value).filter(|theirs| *theirs != value(self)).map(String::as_str),
+            ..Input::default()
+        };
         let inputs = [
             Input {
-                name: "name",
-                label: "Nombre",
-                kind: "text",
-                autocomplete: "off",
-                rows: 0,
-                value: &self.name,
                 required: true,
-                hint: "",
-                fault: faults.of("name"),
-                now: other(&self.name, |filled| &filled.name),
                 // On a page that is there already, a scan without script is not to land in the name.
                 autofocus: faults.is_empty() && client.is_none(),
-                scans: false,
+                ..input("name", "Nombre", |filled| &filled.name)
             },
             Input {
-                name: "email",
-                label: "Email",
                 kind: "email",
-                autocomplete: "off",
-                rows: 0,
-                value: &self.email,
                 required: true,
                 hint: "Cada cliente tiene el suyo.",
-                fault: faults.of("email"),
-                now: other(&self.email, |filled| &filled.email),
-                autofocus: false,
-                scans: false,
+                ..input("email", "Email", |filled| &filled.email)
             },
-            Input {
-                name: "phone",
-                label: "Teléfono",
-                kind: "tel",
-                autocomplete: "off",
-                rows: 0,
-                value: &self.phone,
-                required: false,
-                hint: "",
-                fault: faults.of("phone"),
-                now: other(&self.phone, |filled| &filled.phone),
-                autofocus: false,
-                scans: false,
-            },
-            Input {
-                name: "address",
-                label: "Dirección",
-                kind: "text",
-                autocomplete: "off",
-                rows: 3,
-                value: &self.address,
-                required: false,
-                hint: "",
-                fault: faults.of("address"),
-                now: other(&self.address, |filled| &filled.address),
-                autofocus: false,
-                scans: false,
-            },
+            Input { kind: "tel", ..input("phone", "Teléfono", |filled| &filled.phone) },
+            Input { rows: 3, ..input("address", "Dirección", |filled| &filled.address) },
         ];
         let form = Form {
             l: visit.layout(title, Section::Clients),

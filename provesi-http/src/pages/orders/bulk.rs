@@ -14,7 +14,7 @@ use crate::caller::By;
 use crate::error;
 use crate::pages::failure::Failure;
 use crate::pages::input::{Badge, Faults};
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, paging, words};
 use crate::query::Params;
@@ -152,17 +152,16 @@ pub(crate) async fn bulk(
         let rows = move_all(&api.app, &by, &chosen, status, &reason).await?;
         Ok(Report { status, rows })
     });
-    match done.await {
+    match done.await? {
         Ok(report) => {
             let (done, back) = (report.done(), Filters::read(&params).url(None));
             let l = visit.layout("Cambio de estado", Section::Orders);
             Ok(visit::html(StatusCode::OK, &Results { l, report: &report, done, back }))
         }
-        Err(Undone::App(error)) => {
+        Err(error) => {
             choice.faults = Faults::failed(error.into());
             list::show(&pages, &visit, &caller, &params, &choice).await
         }
-        Err(Undone::Failed(failure)) => Err(failure),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::Visit;
 use crate::query::Params;
 
@@ -61,9 +61,8 @@ pub(crate) async fn create(
             .with_link("Crear otra", "/orders/create/");
         Ok(Landing { to: "/orders/".into(), message })
     });
-    match done.await {
-        Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(error)) => Ok(again(&caller, &filled.faults(error)).await),
-        Err(Undone::Failed(failure)) => Err(failure),
-    }
+    Ok(match done.await? {
+        Ok(landing) => visit.land(landing),
+        Err(error) => again(&caller, &filled.faults(error)).await,
+    })
 }

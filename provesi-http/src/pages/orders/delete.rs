@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{AppError, Order, Stored, Version};
 
-use super::{Named, key_of, key_path, not_found, to_list};
+use super::{Named, key_of, key_path, not_found};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::input::Badge;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, words};
 
@@ -34,11 +34,8 @@ pub(crate) async fn form(
     By(caller): By,
     Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, key.clone()).await {
-        Ok(view) => Ok(confirm(&visit, &view.order, false)),
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
-        Err(error) => Err(error.into()),
-    }
+    let view = found(pages.api.app.order(&caller, key.clone()).await)?;
+    Ok(view.map_or_else(|| not_found(&visit, &key), |view| confirm(&visit, &view.order, false)))
 }
 
 fn confirm(visit: &Visit, order: &Stored<Order>, changed: bool) -> Response {
@@ -63,10 +60,8 @@ pub(crate) async fn delete(
         let message = Message::done(format!("Orden '{}' eliminada exitosamente.", words::numbered(&order.row.number)));
         Ok(Landing { to: "/orders/".into(), message })
     });
-    match done.await {
-        Ok(Landing { message, .. }) => Ok(to_list(&visit, message)),
-        Err(Undone::App(AppError::OrderChanged { current })) => Ok(confirm(&visit, &current, true)),
-        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &key)),
-        Err(undone) => Err(undone.into()),
+    match done.await? {
+        Err(AppError::OrderChanged { current }) => Ok(confirm(&visit, &current, true)),
+        done => Ok(found(done)?.map_or_else(|| not_found(&visit, &key), |landing| visit.land(landing))),
     }
 }

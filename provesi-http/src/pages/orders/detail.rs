@@ -3,14 +3,14 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, Order, OrderKey, OrderStatus, OrderView, PageLimit};
+use provesi_core::{Caller, Order, OrderKey, OrderStatus, OrderView, PageLimit};
 
 use super::history::Entry;
 use super::{Named, Owner, base_path, key_of, not_found};
 use crate::caller::By;
 use crate::error;
 use crate::pages::Pages;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::input::{Badge, Faults, Input};
 use crate::pages::visit::{self, Layout, Scans, Section, Visit};
 use crate::pages::when::When;
@@ -73,11 +73,9 @@ pub(crate) async fn detail(
     By(caller): By,
     Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, key.clone()).await {
-        Ok(view) => Ok(show(&pages, &visit, &caller, view, &Telling::default()).await),
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
-        Err(error) => Err(error.into()),
-    }
+    let view = found(pages.api.app.order(&caller, key.clone()).await)?;
+    let Some(view) = view else { return Ok(not_found(&visit, &key)) };
+    Ok(show(&pages, &visit, &caller, view, &Telling::default()).await)
 }
 
 /// The page of an order.

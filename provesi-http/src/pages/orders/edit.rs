@@ -2,17 +2,17 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, OrderRow, OrderView};
+use provesi_core::{AppError, OrderKey, OrderRow, OrderView};
 
 use super::form::{Choice, Filled, Of, choice_of};
 use super::{Named, Owner, key_of, key_path, not_found};
 use crate::caller::By;
 use crate::pages::Pages;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::Visit;
 
 pub(crate) async fn form(
@@ -21,14 +21,10 @@ pub(crate) async fn form(
     By(caller): By,
     Named(key): Named,
 ) -> Result<Response, Failure> {
-    match pages.api.app.order(&caller, key.clone()).await {
-        Ok(view) => {
-            let (filled, of) = (Filled::of(&view.order.row), Of::Order(&view.order));
-            Ok(filled.show(&visit, of, &choice_of(&view), pages.api.app.flow(), &Faults::default()))
-        }
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
-        Err(error) => Err(error.into()),
-    }
+    let view = found(pages.api.app.order(&caller, key.clone()).await)?;
+    let Some(view) = view else { return Ok(not_found(&visit, &key)) };
+    let (filled, of) = (Filled::of(&view.order.row), Of::Order(&view.order));
+    Ok(filled.show(&visit, of, &choice_of(&view), pages.api.app.flow(), &Faults::default()))
 }
 
 pub(crate) async fn edit(
@@ -39,20 +35,13 @@ pub(crate) async fn edit(
     posted: Posted,
 ) -> Result<Response, Failure> {
     let expected = posted.expected()?;
-    let found = match posted.order_id() {
-        Some(id) => pages.api.app.order(&caller, id).await,
-        None => pages.api.app.order(&caller, key.clone()).await,
-    };
-    let view = match found {
-        Ok(view) => view,
+    let asked = posted.order_id().map_or_else(|| key.clone(), OrderKey::Id);
+    let Some(view) = found(pages.api.app.order(&caller, asked).await)? else {
         // A number that this very form changed leads to where the form led.
-        Err(AppError::OrderNotFound) => {
-            return Ok(match pages.api.app.answered_order(&posted.by(&caller)).await {
-                Ok(Some(order)) => visit.land(landing(&order.row)),
-                _ => not_found(&visit, &key),
-            });
-        }
-        Err(error) => return Err(error.into()),
+        return Ok(match pages.api.app.answered_order(&posted.by(&caller)).await {
+            Ok(Some(order)) => visit.land(landing(&order.row)),
+            _ => not_found(&visit, &key),
+        });
     };
     let filled = Filled::read(&posted, &view.order.row.status).kept(&view.order.row);
     let flow = pages.api.app.flow();
@@ -90,19 +79,15 @@ pub(crate) async fn edit(
     let done = pages.write(move |api| async move {
         Ok(landing(&api.app.edit_order(&by, named, &change, expected).await?.order.row))
     });
-    match done.await {
-        Ok(landing) => Ok(visit.land(landing)),
-        Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(&visit, &key)),
-        Err(Undone::App(AppError::OrderChanged { current })) => {
-            match pages.api.app.order(&caller, current.row.id).await {
-                Ok(view) => Ok(again(&view, &Faults::default()).await),
-                Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
-                Err(error) => Err(error.into()),
-            }
-        }
-        Err(Undone::App(error)) => Ok(again(&view, &filled.faults(error)).await),
-        Err(Undone::Failed(failure)) => Err(failure),
-    }
+    Ok(match done.await? {
+        Ok(landing) => visit.land(landing),
+        Err(AppError::OrderNotFound) => not_found(&visit, &key),
+        Err(AppError::OrderChanged { current }) => match found(pages.api.app.order(&caller, current.row.id).await)? {
+            Some(view) => again(&view, &Faults::default()).await,
+            None => not_found(&visit, &key),
+        },
+        Err(error) => again(&view, &filled.faults(error)).await,
+    })
 }
 
 fn landing(order: &OrderRow) -> Landing {

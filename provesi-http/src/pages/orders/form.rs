@@ -187,9 +187,6 @@ impl Filled {
             number: Input {
                 name: "order_number",
                 label: "Código",
-                kind: "text",
-                autocomplete: "off",
-                rows: 0,
                 value: &self.number,
                 required: true,
                 hint: "Escanéelo o escríbalo: letras, números y guiones, máximo 32.",
@@ -198,6 +195,7 @@ impl Filled {
                 // On a page that is there already, a scan without script is not to land in the number.
                 autofocus: is_fresh && order.is_none(),
                 scans: order.is_none(),
+                ..Input::default()
             },
             reason: reason(
                 &self.reason,
@@ -233,16 +231,12 @@ pub(super) fn reason<'a>(value: &'a str, fault: Option<&'a str>, now: Option<&'a
     Input {
         name: "return_reason",
         label: "Razón de la devolución",
-        kind: "text",
-        autocomplete: "off",
         rows: 3,
         value,
-        required: false,
         hint: "Solo para el estado Devuelto; ahí es obligatoria. Queda en el historial.",
         fault,
         now,
-        autofocus: false,
-        scans: false,
+        ..Input::default()
     }
 }
 

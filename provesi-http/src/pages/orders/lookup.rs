@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, OrderKey, OrderNumber};
+use provesi_core::{OrderKey, OrderNumber};
 
 use super::detail::{Telling, show};
 use super::{not_found, to_list};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::scan::Scanned;
 use crate::pages::visit::Visit;
@@ -25,14 +25,10 @@ pub(crate) async fn lookup(
         other => return Ok(to_list(&visit, refusal(&other))),
     };
     let key = OrderKey::Number(number);
-    match pages.api.app.order(&caller, key.clone()).await {
-        Ok(view) => {
-            let telling = Telling { scanned: true, ..Telling::default() };
-            Ok(show(&pages, &visit, &caller, view, &telling).await)
-        }
-        Err(AppError::OrderNotFound) => Ok(not_found(&visit, &key)),
-        Err(error) => Err(error.into()),
-    }
+    let view = found(pages.api.app.order(&caller, key.clone()).await)?;
+    let Some(view) = view else { return Ok(not_found(&visit, &key)) };
+    let telling = Telling { scanned: true, ..Telling::default() };
+    Ok(show(&pages, &visit, &caller, view, &telling).await)
 }
 
 /// Where an order is looked up.

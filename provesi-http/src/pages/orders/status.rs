@@ -2,16 +2,18 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use provesi_core::{AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderRow, OrderStatus, Refusal};
+use provesi_core::{
+    AppError, Caller, Expected, Field, Invalid, OrderChange, OrderKey, OrderRow, OrderStatus, OrderView, Refusal,
+};
 
 use super::detail::{Telling, show};
 use super::{Named, key_of, key_path, not_found};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::pages::failure::{Failure, found};
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
-use crate::pages::posted::{Posted, Undone};
+use crate::pages::posted::Posted;
 use crate::pages::visit::Visit;
 use crate::pages::{Pages, words};
 
@@ -71,12 +73,8 @@ impl Asked<'_> {
         if let Ok(Some(order)) = self.pages.api.app.answered_order(&self.posted.by(self.caller)).await {
             return Ok(self.visit.land(moved(&order.row)));
         }
-        let status = match self.pages.api.app.order(self.caller, self.key.clone()).await {
-            Ok(view) => view.order.row.status(),
-            Err(AppError::OrderNotFound) => return Ok(not_found(self.visit, self.key)),
-            Err(error) => return Err(error.into()),
-        };
-        match status.map(|status| status.next_step().ok_or(status)) {
+        let Some(view) = self.view().await? else { return Ok(not_found(self.visit, self.key)) };
+        match view.order.row.status().map(|status| status.next_step().ok_or(status)) {
             Ok(Ok(next)) => self.move_to(Ok(next)).await,
             Ok(Err(status)) => self.refused(Faults::only("status", words::no_next_step(status))).await,
             Err(_) => self.refused(Faults::only("status", words::REPAIR_FIRST)).await,
@@ -100,15 +98,11 @@ impl Asked<'_> {
             }
             Ok(landing)
         });
-        match done.await {
+        match done.await? {
             Ok(landing) => Ok(self.visit.land(landing)),
-            Err(Undone::App(AppError::OrderNotFound)) => Ok(not_found(self.visit, self.key)),
-            Err(Undone::App(AppError::OrderChanged { .. })) => self.shown(Faults::default(), true).await,
-            Err(Undone::App(error)) => {
-                let faults = fault(&error).unwrap_or_else(|| Faults::failed(error.into()));
-                self.refused(faults).await
-            }
-            Err(Undone::Failed(failure)) => Err(failure),
+            Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.key)),
+            Err(AppError::OrderChanged { .. }) => self.shown(Faults::default(), true).await,
+            Err(error) => self.refused(fault(&error).unwrap_or_else(|| Faults::failed(error.into()))).await,
         }
     }
 
@@ -118,11 +112,12 @@ impl Asked<'_> {
 
     /// Its page as it is now: the buttons are those of the status that it is in.
     async fn shown(self, faults: Faults, changed: bool) -> Result<Response, Failure> {
+        let Some(view) = self.view().await? else { return Ok(not_found(self.visit, self.key)) };
         let telling = Telling { faults, reason: self.posted.text("return_reason"), changed, scanned: false };
-        match self.pages.api.app.order(self.caller, self.key.clone()).await {
-            Ok(view) => Ok(show(self.pages, self.visit, self.caller, view, &telling).await),
-            Err(AppError::OrderNotFound) => Ok(not_found(self.visit, self.key)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(show(self.pages, self.visit, self.caller, view, &telling).await)
+    }
+
+    async fn view(&self) -> Result<Option<OrderView>, Failure> {
+        found(self.pages.api.app.order(self.caller, self.key.clone()).await)
     }
 }

@@ -47,19 +47,15 @@ async fn routes_of_ones_own_have_a_destination_and_those_who_may_pass() {
 }
 
 #[tokio::test]
-async fn each_step_works_alone_and_without_them_nobody_passes() {
+async fn a_boundary_finds_out_who_asks_and_without_it_nobody_passes() {
     let peer = Peer::new();
     let who = get(async |actor: Option<Extension<Actor>>| actor.map(|actor| actor.to_string()).unwrap_or_default());
-    let router = Router::new().route("/who", who.clone()).layer(own(&peer).authenticate());
+    let router = Router::new().route("/who", who.clone()).layer(own(&peer));
     call(&router, "GET", "/who", &INTERNAL, "").await.is(200, "service:orders");
     call(&router, "GET", "/who", &[], "").await.is(200, "");
     call(&router, "GET", "/who", &INTERNAL[..1], "").await.is(401, NO_TOKEN);
 
-    let both = Router::new()
-        .route("/inventory/", who.clone())
-        .layer(require_encrypted_response())
-        .layer(own(&peer).encrypt_response())
-        .layer(own(&peer).authenticate());
+    let both = Router::new().route("/inventory/", who.clone()).layer(require_encrypted_response()).layer(own(&peer));
     let encrypt = [INTERNAL[0], INTERNAL[1], ("x-encrypt-response", "true")];
     let answer = call(&both, "GET", "/inventory/", &encrypt, "").await;
     assert_eq!(peer.opened(&answer, "inventory"), "service:orders");

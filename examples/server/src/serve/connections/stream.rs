@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
-use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -63,35 +61,6 @@ pub(super) struct InFlight(Arc<Progress>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.phase.store(FLUSHING, Ordering::Release);
-    }
-}
-
-/// The body of an answer, in flight until hyper has taken all of it.
-#[derive(Debug)]
-pub(super) struct AnswerBody {
-    pub(super) body: Body,
-    pub(super) _in_flight: InFlight,
-    /// The place of the request, where it is not that of its connection.
-    pub(super) _reserved: Option<Slot>,
-}
-
-impl HttpBody for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 
