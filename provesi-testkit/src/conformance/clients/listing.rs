@@ -1,15 +1,12 @@
 //! Lists of clients.
 
-use futures_util::TryStreamExt;
 use provesi_core::{
     Client, ClientFilter, ClientListing, ClientQuery, ClientRepositoryExt, Direction, PageLimit, PageRequest,
     StoreError,
 };
 
 use crate::conformance::clients::NameOrder;
-use crate::conformance::support::{
-    Clients, a_few_at_a_time, assert_records, assert_refused, client_pages, streamed_clients,
-};
+use crate::conformance::support::{Clients, assert_records, assert_refused, client_pages, streamed_clients};
 use crate::data::{client, phone};
 
 /// Names in the order of CLDR's collation for Spanish.
@@ -200,28 +197,4 @@ pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
         before.reverse();
         assert_records(&before, &listed[..at], ("before", at));
     }
-}
-
-/// Case.
-pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Clients) {
-    let names: Vec<&str> = NAMES.into_iter().cycle().take(1_100).collect();
-    keep_at_once(&store, &names).await;
-    let mut streams = Vec::new();
-    for listing in both_directions() {
-        let pages = client_pages(&store, &listing, 450).await;
-        assert_eq!(pages.len(), 1_100);
-        streams.push((store.stream(&listing), pages));
-    }
-    drop(store);
-    for (stream, pages) in streams {
-        assert_eq!(stream.try_collect::<Vec<_>>().await.expect("all clients"), pages);
-    }
-}
-
-async fn keep_at_once(store: &Clients, names: &[&str]) {
-    let inserts = (0..).zip(names).map(|(number, name)| {
-        let (store, client) = (store.clone(), client(number, name));
-        async move { store.insert(&client).await }
-    });
-    a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }

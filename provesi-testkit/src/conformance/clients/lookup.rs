@@ -1,9 +1,9 @@
 //! Reads of known clients.
 
-use provesi_core::{Client, ClientFilter, ClientId, ClientQuery, ClientRepositoryExt};
+use provesi_core::{Client, ClientFilter, ClientQuery, ClientRepositoryExt};
 
 use crate::conformance::support::Clients;
-use crate::data::{client, client_id};
+use crate::data::client;
 
 async fn keep(store: &Clients, count: u64) -> Vec<Client> {
     let clients: Vec<_> = (0..count).map(|number| client(number, "Ana")).collect();
@@ -11,35 +11,6 @@ async fn keep(store: &Clients, count: u64) -> Vec<Client> {
         store.insert(client).await.expect("kept");
     }
     clients
-}
-
-fn sorted(mut clients: Vec<Client>) -> Vec<Client> {
-    clients.sort_by_key(|client| client.id);
-    clients
-}
-
-/// Case.
-pub async fn get_many_gives_each_known_client_once(store: Clients) {
-    let kept = keep(&store, 3).await;
-    let asked = [2, 0, 99, 2, 2, 98, 0].map(client_id);
-    let found = sorted(store.find_by_ids(&asked).await.expect("read"));
-    assert_eq!(found, [kept[0].clone(), kept[2].clone()]);
-    assert_eq!(store.existing(&asked).await.expect("read"), [0, 2].map(client_id).into());
-}
-
-/// Case.
-pub async fn get_many_of_none_is_empty(store: Clients) {
-    keep(&store, 1).await;
-    assert_eq!(store.find_by_ids(&[]).await.expect("read"), []);
-    assert_eq!(store.find_by_ids(&[client_id(7)]).await.expect("read"), []);
-    assert_eq!(store.existing(&[]).await.expect("read"), [].into());
-}
-
-/// Case.
-pub async fn get_many_takes_a_thousand(store: Clients) {
-    let kept = keep(&store, 40).await;
-    let asked: Vec<ClientId> = (0..1_000).map(client_id).collect();
-    assert_eq!(sorted(store.find_by_ids(&asked).await.expect("read")), kept);
 }
 
 /// Case.

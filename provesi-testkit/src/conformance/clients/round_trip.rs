@@ -1,9 +1,13 @@
 //! What goes in comes out.
 
-use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, Timestamp};
+use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError, Timestamp};
 
-use crate::conformance::support::{Clients, assert_record};
+use crate::conformance::support::{Clients, assert_record, assert_refused};
 use crate::data::{address, at, client, phone};
+
+fn renamed(client: &Client) -> Client {
+    Client { name: ClientName::parse("Bea").expect("a name"), ..client.clone() }
+}
 
 fn awkward() -> Client {
     Client {
@@ -55,8 +59,20 @@ pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     assert!(kept == given || kept == cut, "{kept:?}");
     assert_record(store.get(given.id).await, Some(&kept));
     // What it told is the version that it goes by.
-    let renamed = Client { name: ClientName::parse("Bea").expect("a name"), ..kept.clone() };
-    store.update(&renamed, kept.version().into(), at(5)).await.expect("changed");
+    store.update(&renamed(&kept), kept.version().into(), at(5)).await.expect("changed");
+}
+
+/// Case.
+pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
+    let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
+    let first = store.insert(&Client { updated_at: micros(123), ..client(1, "Ana") }).await.expect("kept");
+    for near in [micros(-123), micros(1_000)] {
+        let near = Client { updated_at: near, ..first.clone() };
+        let refused = store.update(&renamed(&first), near.version().into(), at(5)).await;
+        assert_refused!(refused, StoreError::VersionConflict);
+    }
+    let after = store.update(&renamed(&first), first.version().into(), at(0)).await.expect("changed");
+    assert_eq!(after.updated_at, at(1));
 }
 
 /// Case.

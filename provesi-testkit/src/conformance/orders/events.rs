@@ -52,20 +52,6 @@ pub async fn a_refused_change_leaves_no_event(store: Orders) {
 }
 
 /// Case.
-pub async fn one_update_may_leave_several_events(store: Orders) {
-    let made = kept(&store, "A-1").await;
-    let changed = Order {
-        number: "B-1".parse().expect("a number"),
-        client_id: Some(client_id(7)),
-        ..in_status(&made, OrderStatus::Returned)
-    };
-    let after = store.update(&changed, version_of(&made), &stamp(5)).await.expect("changed");
-    let told: Vec<_> = all_events(&store).await.into_iter().skip(1).map(|event| event.kind).collect();
-    assert_eq!(told, EventKind::changes(&made, &after));
-    assert_eq!(told.len(), 3);
-}
-
-/// Case.
 pub async fn events_carry_the_stamp(store: Orders) {
     // The name looks like the text form of another actor.
     let name = ActorName::parse("system: Ñ 🚚 '\"\\%").expect("a name");

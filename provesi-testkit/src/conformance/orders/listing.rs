@@ -7,7 +7,7 @@ use provesi_core::{
     OrderStatus, PageLimit, PageRequest, Period, StoreError,
 };
 
-use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages, streamed_orders};
+use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages};
 use crate::data::{at, client_id, new_order, reason, stamp, state};
 
 const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
@@ -62,20 +62,6 @@ pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders
     assert_records(&order_pages(&store, &returns, 2).await, &in_order(&kept, &returns), "orders");
     let of_client = OrderListing::of_client(client_id(1));
     assert_records(&order_pages(&store, &of_client, 3).await, &in_order(&kept, &of_client), "orders");
-}
-
-/// Case.
-pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
-    let kept = keep(&store, 60).await;
-    let search = OrderFilter { number_part: NumberPart::parse("1").ok(), ..OrderFilter::default() };
-    let mut all = search.clone();
-    all.statuses = BTreeSet::from([OrderStatus::Received, OrderStatus::Returned]);
-    all.client_id = Some(client_id(1));
-    for filter in [OrderFilter::default(), OrderListing::returns().filter, search, all] {
-        for listing in listings(&filter) {
-            assert_records(&streamed_orders(&store, &listing).await, &in_order(&kept, &listing), &listing);
-        }
-    }
 }
 
 /// Case.
