@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
+use crate::records::skip_corrupt;
+use crate::repository::{EDIT_ATTEMPTS, only, valid_page};
 use crate::{
     BoxStream, ClientId, CountKey, Entry, EntryCondition, EntryKey, EntryQuery, EntryWrite, EventId, EventQuery,
     EventsOf, Expected, NewOrder, Order, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderFilter, OrderGroup,
@@ -135,20 +136,17 @@ pub trait OrderRepositoryExt: OrderRepository {
         only(self.get_many(&[OrderKey::Number(number.clone())]).await)?.map(Order::try_from).transpose()
     }
 
-    /// The orders with these numbers in any letter case, in no particular order: each once, however often and in how many
-    /// spellings its number is given. Numbers of no order are left out, and so are rows that break the rules of the
-    /// domain, which are logged.
+    /// The orders with these numbers in any letter case, irregular ones too, in the order in which they are asked for: each
+    /// once, however often and in how many spellings its number is given. Rows that cannot be decoded are skipped and logged.
     ///
     /// # Errors
     /// Those of the store.
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
+    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
         let mut folded = BTreeSet::new();
-        let keys: Vec<_> = numbers
-            .iter()
-            .filter(|number| folded.insert(number.folded()))
-            .map(|number| OrderKey::Number(number.clone()))
-            .collect();
-        if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+        let numbers = numbers.iter().filter(|number| folded.insert(number.folded()));
+        let keys: Vec<_> = numbers.map(OrderKey::from).collect();
+        let rows = if keys.is_empty() { Vec::new() } else { self.get_many(&keys).await };
+        skip_corrupt(rows.into_iter().filter_map(Result::transpose))
     }
 
     /// A page of the valid orders of a listing. Irregular ones are skipped and logged.

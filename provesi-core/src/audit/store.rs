@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{AuditChain, AuditHead, AuditRecord, StoredAudit, Subject};
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{Page, PageLimit, PageRequest, StoreError, Timestamp};
+use crate::{Page, PageRequest, StoreError, Timestamp};
 
 /// A store of audit records.
 ///
@@ -70,14 +70,6 @@ pub trait AuditStoreExt: AuditStore {
         let query = AuditQuery::Latest { subject, since, before, limit: request.limit.get() + 1 };
         let cursor = |last: &StoredAudit| AuditCursor { filter: filter.fingerprint(), position: last.position() };
         Ok(Page::from_one_more(self.records(&query).await?, request.limit, cursor))
-    }
-
-    /// The first `limit` records after the sequence number `after`, in the order of the chain.
-    ///
-    /// # Errors
-    /// Those of the store.
-    async fn chain_after(&self, after: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.records(&AuditQuery::Chain { after, limit: limit.get() }).await
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, AuditStoreExt, PageLimit, PageRequest, StoredAudit,
+    AuditChain, AuditFilter, AuditHead, AuditQuery, AuditRecord, AuditStore, AuditStoreExt, PageLimit, PageRequest,
+    StoredAudit,
 };
 
 use crate::audit::verify;
@@ -57,7 +58,7 @@ async fn whole(store: &Store) -> Vec<StoredAudit> {
     let mut all: Vec<StoredAudit> = Vec::new();
     loop {
         let last = all.last().map_or(0, |stored| stored.sequence);
-        let more = store.chain_after(last, PageLimit::MAX).await.expect("the chain");
+        let more = store.records(&AuditQuery::Chain { after: last, limit: 1_000 }).await.expect("the chain");
         if more.is_empty() {
             break;
         }

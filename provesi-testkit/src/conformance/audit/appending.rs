@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provesi_core::{
-    AuditAction, AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStoreExt, BrokenChain, Caller, Field, Outcome,
-    PageLimit, VerifyError, verify_audit,
+    AuditAction, AuditChain, AuditFilter, AuditHead, AuditQuery, AuditRecord, BrokenChain, Caller, Field, Outcome,
+    VerifyError, verify_audit,
 };
 
 use super::{Store, append, concurrently, pages, sequences, whole};
@@ -15,7 +15,7 @@ use crate::conformance::support::drop_at_wait;
 /// Case.
 pub async fn an_empty_store_has_the_head_of_an_empty_chain(store: Store) {
     assert_eq!(store.head().await.expect("the head"), AuditHead::START);
-    assert_eq!(store.chain_after(0, PageLimit::MAX).await.expect("the chain"), []);
+    assert_eq!(store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.expect("the chain"), []);
     assert_eq!(verify(&*store, &[]).await.expect("valid"), AuditHead::START);
 }
 

@@ -1,6 +1,6 @@
 //! Pages of filters, and the chain.
 
-use provesi_core::{AuditFilter, AuditRecord, AuditStoreExt, PageLimit};
+use provesi_core::{AuditFilter, AuditQuery, AuditRecord};
 
 use super::{Store, append, pages, sequences, whole};
 use crate::audit::{client, order, record};
@@ -57,9 +57,8 @@ pub async fn all_filters_agree_with_their_rule(store: Store) {
 /// Case.
 pub async fn the_chain_is_read_from_any_place(store: Store) {
     ten(&store).await;
-    let read = async |after: i64, limit: u32| {
-        let limit = PageLimit::new(limit).expect("a limit");
-        sequences(&store.chain_after(after, limit).await.expect("the chain"))
+    let read = async |after: i64, limit: usize| {
+        sequences(&store.records(&AuditQuery::Chain { after, limit }).await.expect("the chain"))
     };
     assert_eq!(read(0, 3).await, [1, 2, 3]);
     assert_eq!(read(3, 3).await, [4, 5, 6]);
