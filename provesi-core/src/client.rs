@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use crate::{Address, ClientName, Email, Field, Invalid, Phone, Rule, Timestamp, Version};
 
@@ -15,8 +15,7 @@ use crate::{Address, ClientName, Email, Field, Invalid, Phone, Rule, Timestamp, 
 /// assert_eq!(id.to_string(), "6b050af58b3059b0f61239f2");
 /// # Ok::<(), provesi_core::Invalid>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct ClientId([u8; 12]);
 
 impl ClientId {
@@ -44,19 +43,6 @@ impl std::str::FromStr for ClientId {
             *byte = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low).ok_or(refused)?;
         }
         Ok(Self(bytes))
-    }
-}
-
-impl TryFrom<String> for ClientId {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<ClientId> for String {
-    fn from(id: ClientId) -> Self {
-        id.to_string()
     }
 }
 
