@@ -35,13 +35,8 @@ impl ClientId {
 impl std::str::FromStr for ClientId {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused = Invalid::new(Field::ClientId, Rule::ObjectId);
-        let digits: &[u8; 24] = text.as_bytes().try_into().map_err(|_| refused)?;
         let mut bytes = [0; 12];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            *byte = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low).ok_or(refused)?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| Invalid::new(Field::ClientId, Rule::ObjectId))?;
         Ok(Self(bytes))
     }
 }
@@ -49,10 +44,7 @@ impl std::str::FromStr for ClientId {
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 24];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
+        hex::encode_to_slice(self.0, &mut text).expect("two digits for each byte");
         f.write_str(std::str::from_utf8(&text).expect("digits are ASCII"))
     }
 }
