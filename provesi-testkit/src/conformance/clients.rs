@@ -1,5 +1,7 @@
 //! The cases for stores of clients.
 
+#![allow(missing_docs, reason = "the name of a case is what it checks")]
+
 pub mod batches;
 pub mod irregular;
 pub mod listing;

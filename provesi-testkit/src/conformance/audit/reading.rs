@@ -15,7 +15,6 @@ async fn ten(store: &Store) {
     append(store, &(0..10).map(record).collect::<Vec<_>>()).await;
 }
 
-/// Case.
 pub async fn pages_are_the_latest_first_and_cover_each_record_once(store: Store) {
     ten(&store).await;
     for limit in [1, 3, 10, 11] {
@@ -37,7 +36,6 @@ fn passes(AuditFilter { subject, since, until }: &AuditFilter, record: &AuditRec
         && until.is_none_or(|until| record.at < until)
 }
 
-/// Case.
 pub async fn all_filters_agree_with_their_rule(store: Store) {
     ten(&store).await;
     let kept = whole(&store).await;
@@ -54,7 +52,6 @@ pub async fn all_filters_agree_with_their_rule(store: Store) {
     }
 }
 
-/// Case.
 pub async fn the_chain_is_read_from_any_place(store: Store) {
     ten(&store).await;
     let read = async |after: i64, limit: usize| {

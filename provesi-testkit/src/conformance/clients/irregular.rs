@@ -84,7 +84,6 @@ fn repaired_client(row: &ClientRow) -> Client {
     }
 }
 
-/// Case.
 pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
     let planted = clients();
     let mut rows = rows();
@@ -133,7 +132,6 @@ pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
     assert_clients(&store, &rows).await;
 }
 
-/// Case.
 pub async fn irregular_clients_are_deleted(store: Clients) {
     let mut rows = rows();
     while let Some(row) = rows.pop() {

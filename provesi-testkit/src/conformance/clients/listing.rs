@@ -43,7 +43,6 @@ fn both_directions() -> [ClientListing; 2] {
     [Direction::Ascending, Direction::Descending].map(|way| ClientListing::new(ClientFilter::default(), way))
 }
 
-/// Case.
 pub async fn names_are_in_the_declared_order(store: Clients) {
     keep(&store, &NAMES).await;
     let listed = client_pages(&store, &ClientListing::default(), 1_000).await;
@@ -55,7 +54,6 @@ pub async fn names_are_in_the_declared_order(store: Clients) {
     assert_eq!(listed.iter().map(|client| client.name.as_str()).collect::<Vec<_>>(), expected);
 }
 
-/// Case.
 pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients) {
     let spellings = match store.names {
         // One name to the collation: composed, decomposed, with a soft hyphen.
@@ -72,7 +70,6 @@ pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients)
     }
 }
 
-/// Case.
 pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     // Ties by the dozen.
     let names: Vec<&str> = ["Ana", "Ñandú", "ana", "Ana", "Nube"].into_iter().cycle().take(57).collect();
@@ -86,7 +83,6 @@ pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Clients) {
     keep(&store, &NAMES).await;
     let listing = ClientListing::default();
@@ -97,7 +93,6 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Client
     assert_records(&back, &all[5..9].iter().rev().cloned().collect::<Vec<_>>(), "the four before the cursor");
 }
 
-/// Case.
 pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
     let kept = keep(&store, &NAMES).await;
     let mut other = ClientListing::default();
@@ -108,7 +103,6 @@ pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
     assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
 }
 
-/// Case.
 pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
     let mut clients = vec![
         Client { phone: phone("(+57) 300 123 4567"), ..client(1, "Ñandú Ferretería") },
@@ -163,7 +157,6 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
     let email = |address: &str| address.parse().expect("an address");
     // Not in this order by name, nor by id.

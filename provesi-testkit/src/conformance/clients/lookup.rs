@@ -13,7 +13,6 @@ async fn keep(store: &Clients, count: u64) -> Vec<Client> {
     clients
 }
 
-/// Case.
 pub async fn a_client_is_found_by_email_in_any_letter_case(store: Clients) {
     let given = Client { email: "Ñandú@example.com".parse().expect("an address"), ..client(1, "Ana") };
     store.insert(&given).await.expect("kept");
@@ -27,7 +26,6 @@ pub async fn a_client_is_found_by_email_in_any_letter_case(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn counts_agree_with_the_filter(store: Clients) {
     keep(&store, 12).await;
     assert_eq!(store.count(&ClientFilter::default()).await.expect("counted"), 12);
@@ -37,7 +35,6 @@ pub async fn counts_agree_with_the_filter(store: Clients) {
     assert_eq!(store.count(&filter).await.expect("counted"), 0);
 }
 
-/// Case.
 pub async fn the_store_answers_and_has_a_name(store: Clients) {
     store.ping().await.expect("it answers");
     assert!(!store.database().trim().is_empty(), "the database has a name for health reports");

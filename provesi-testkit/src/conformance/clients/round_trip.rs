@@ -18,7 +18,6 @@ fn awkward() -> Client {
     }
 }
 
-/// Case.
 pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
     for given in [awkward(), client(2, "Ana")] {
         store.insert(&given).await.expect("kept");
@@ -26,7 +25,6 @@ pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn the_longest_fields_come_back(store: Clients) {
     let local = "ñ".repeat(32);
     let given = Client {
@@ -39,7 +37,6 @@ pub async fn the_longest_fields_come_back(store: Clients) {
     assert_record(store.get(given.id).await, Some(&given));
 }
 
-/// Case.
 pub async fn instants_come_back_to_the_millisecond(store: Clients) {
     let updated_at = Timestamp::from_micros(at(0).micros() + 123_000).expect("an instant");
     for (number, instant) in (1..).zip(["1996-07-04T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59Z"]) {
@@ -50,7 +47,6 @@ pub async fn instants_come_back_to_the_millisecond(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     let micros = Timestamp::from_micros(at(0).micros() + 123_457).expect("an instant");
     let given = Client { created_at: micros, updated_at: micros, ..client(1, "Ana") };
@@ -62,7 +58,6 @@ pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     store.update(&renamed(&kept), kept.version().into(), at(5)).await.expect("changed");
 }
 
-/// Case.
 pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
     let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
     let first = store.insert(&Client { updated_at: micros(123), ..client(1, "Ana") }).await.expect("kept");
@@ -75,7 +70,6 @@ pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
     assert_eq!(after.updated_at, at(1));
 }
 
-/// Case.
 pub async fn an_update_replaces_every_field(store: Clients) {
     store.insert(&client(1, "Ana")).await.expect("kept");
     let changed = Client { created_at: at(77), ..awkward() };

@@ -38,7 +38,6 @@ async fn keep_changing(store: Orders, mut order: Order, detached: Arc<AtomicBool
     (order, MOST)
 }
 
-/// Case.
 pub async fn a_detach_and_updates_at_once_lose_nothing(store: Orders) {
     const ORDERS: usize = 8;
     for round in 0..10 {

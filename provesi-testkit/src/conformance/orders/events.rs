@@ -15,7 +15,6 @@ async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
 }
 
-/// Case.
 pub async fn every_change_leaves_its_events_in_order(store: Orders) {
     let made = kept(&store, "A-1").await;
     let returned = in_status(&made, OrderStatus::Returned);
@@ -37,7 +36,6 @@ pub async fn every_change_leaves_its_events_in_order(store: Orders) {
     assert!(events.iter().all(|event| event.order_id == made.id), "events of order {}: {events:?}", made.id);
 }
 
-/// Case.
 pub async fn a_refused_change_leaves_no_event(store: Orders) {
     let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
     let stale = Expected::Version(second.version());
@@ -51,7 +49,6 @@ pub async fn a_refused_change_leaves_no_event(store: Orders) {
     assert_eq!(all_events(&store).await, before);
 }
 
-/// Case.
 pub async fn events_carry_the_stamp(store: Orders) {
     // The name looks like the text form of another actor.
     let name = ActorName::parse("system: Ñ 🚚 '\"\\%").expect("a name");
@@ -73,7 +70,6 @@ pub async fn events_carry_the_stamp(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn the_feed_is_read_in_pieces(store: Orders) {
     for count in 0..10 {
         kept(&store, &format!("A-{count}")).await;
@@ -90,7 +86,6 @@ pub async fn the_feed_is_read_in_pieces(store: Orders) {
     assert_eq!(store.feed(read.last().map(|event| event.id), PageLimit::MAX).await.expect("the feed"), []);
 }
 
-/// Case.
 pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Orders) {
     const WRITERS: usize = 12;
     const ORDERS: usize = 40;
@@ -124,7 +119,6 @@ pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Or
     assert!(read.is_sorted_by(|a, b| a.id < b.id), "ids of events grow: {read:?}");
 }
 
-/// Case.
 pub async fn events_are_there_exactly_when_the_changes_are(store: Orders) {
     let changes = (0..40_usize).map(|count| {
         let store = Arc::clone(&store);

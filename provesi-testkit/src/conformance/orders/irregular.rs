@@ -110,7 +110,6 @@ fn repaired(row: &OrderRow) -> Order {
     }
 }
 
-/// Case.
 pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
     let planted = orders();
     let mut rows = rows();
@@ -170,7 +169,6 @@ pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
     assert_orders(&store, &rows).await;
 }
 
-/// Case.
 pub async fn irregular_orders_are_deleted(store: Orders) {
     let mut rows = rows();
     while let Some(row) = rows.pop() {

@@ -15,7 +15,6 @@ fn numbers(texts: &[&str]) -> Vec<OrderNumber> {
     texts.iter().map(|text| text.parse().expect("a number")).collect()
 }
 
-/// Case.
 pub async fn an_order_is_found_by_its_number_in_any_letter_case(store: Orders) {
     let order = kept(&store, "Ord-1x", None).await;
     kept(&store, "Ord-1xy", None).await;
@@ -27,7 +26,6 @@ pub async fn an_order_is_found_by_its_number_in_any_letter_case(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
     for (number, client) in [("A-1", Some(7)), ("A-2", Some(3)), ("A-3", Some(7)), ("A-4", None), ("A-5", Some(300))] {
         kept(&store, number, client).await;
@@ -36,7 +34,6 @@ pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
     assert_eq!(ids, [3, 7, 300].map(client_id));
 }
 
-/// Case.
 pub async fn the_store_answers_and_has_a_name(store: Orders) {
     store.ping().await.expect("it answers");
     assert!(!store.database().trim().is_empty(), "the database has a name for health reports");

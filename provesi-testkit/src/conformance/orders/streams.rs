@@ -20,7 +20,6 @@ async fn keep(store: &Orders) {
     a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }
 
-/// Case.
 pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
     keep(&store).await;
     // Clients with a second order, also where a page ends and the next one starts, be it of ids or of orders.
