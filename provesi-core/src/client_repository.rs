@@ -32,6 +32,7 @@ use crate::{
 /// records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `MongoDB`. No secret, no address.
     fn database(&self) -> String;
@@ -67,9 +68,6 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     ) -> Result<Page<ClientRow, ClientCursor>, StoreError>;
 
     /// How many clients pass the filter. May take time in proportion to the table: not for lists.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError>;
 
     /// Whether the store answers and takes writes.

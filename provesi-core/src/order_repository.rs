@@ -34,6 +34,7 @@ use crate::{
 /// can be tested. [`OrderRepositoryExt`] has conveniences for single records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `PostgreSQL (provesi_orders)`. No secret, no
     /// address.
@@ -76,29 +77,17 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
 
     /// How many orders or events there are in each group ([`OrderCount`]). Counts of clients are one query for each 1,000
     /// ids. The others may take time in proportion to the table: not for lists.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError>;
 
     /// A page of the ids of all clients that any order names, each once, ascending.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError>;
 
     /// The events of one order or of all, in the order of their ids ([`EventQuery`]). MUST NOT return an event of all while
     /// one with a smaller id may still be committed, so that a reader that continues after the last id that it saw misses
     /// nothing.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError>;
 
     /// The entries that the query asks for ([`EntryQuery`]).
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError>;
 
     /// Whether the store answers and takes writes.

@@ -26,6 +26,7 @@ use crate::{Page, PageRequest, StoreError, Timestamp};
 /// `provesi-testkit` tests an implementation. [`AuditStoreExt`] has pages with cursors.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait AuditStore: Debug + Send + Sync + 'static {
     /// Appends all records in their order and returns the head after the last one. Without records, nothing changes.
     /// Records of other writers may stand between them only if the store has no transactions.
@@ -37,15 +38,9 @@ pub trait AuditStore: Debug + Send + Sync + 'static {
 
     /// Sequence number and hash of the last record, as the store knows them without reading the others;
     /// [`AuditHead::START`] if there is no record.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn head(&self) -> Result<AuditHead, StoreError>;
 
     /// The records of a query, in its order.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError>;
 }
 
