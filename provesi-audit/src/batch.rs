@@ -1,9 +1,5 @@
 //! Records that are appended together, and the callers that wait for them.
 
-use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
-
 use provesi_core::{AuditRecord, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -103,10 +99,10 @@ impl Batch {
     }
 
     /// Fails the waits of the callers, and returns the records to retry: all but reads that were refused by that.
-    pub(crate) fn failed(self, failure: &Failure) -> Self {
+    pub(crate) fn failed(self, error: &StoreError) -> Self {
         let mut left = Self::default();
         for (record, mut ticket) in self.records.into_iter().zip(self.tickets) {
-            let refused = ticket.done.take().map(|done| done.send(Err(failure.to_store_error()))).is_some();
+            let refused = ticket.done.take().map(|done| done.send(Err(refusal(error)))).is_some();
             if !refused || !ticket.is_read {
                 left.add(record, ticket);
             }
@@ -142,33 +138,13 @@ impl Batch {
     }
 }
 
-/// A failed append, as an error that the callers of all its records share.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure(Arc<StoreError>);
-
-impl Failure {
-    pub(crate) fn new(error: StoreError) -> Self {
-        Self(Arc::new(error))
-    }
-
-    /// Whether to append the records again later. Also after an unknown outcome: a duplicate harms less than a missing record.
-    pub(crate) fn is_retried(&self) -> bool {
-        self.0.is_transient() || matches!(*self.0, StoreError::OutcomeUnknown { .. })
-    }
-
-    fn to_store_error(&self) -> StoreError {
-        if self.is_retried() { StoreError::unavailable(self.clone()) } else { StoreError::backend(self.clone()) }
-    }
+/// Whether to append records again later that failed with this error. Also after an unknown outcome: a duplicate harms less
+/// than a missing record.
+pub(crate) fn is_retried(error: &StoreError) -> bool {
+    error.is_transient() || matches!(error, StoreError::OutcomeUnknown { .. })
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the record could not be appended")
-    }
-}
-
-impl Error for Failure {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
-    }
+/// The error of a caller whose record could not be appended.
+fn refusal(error: &StoreError) -> StoreError {
+    if is_retried(error) { StoreError::unavailable(error.clone()) } else { StoreError::backend(error.clone()) }
 }

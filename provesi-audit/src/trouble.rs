@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use provesi_core::{AuditRecord, AuditSink, Chain, StoreError};
 
-use crate::batch::Failure;
-
 /// Whether the store fails, and how many records it did not get. Logs the begin and the end.
 pub(crate) struct Trouble {
     overflow: Option<Arc<dyn AuditSink>>,
@@ -20,9 +18,9 @@ impl Trouble {
     }
 
     /// The store failed.
-    pub(crate) fn begin(&self, failure: &Failure) {
+    pub(crate) fn begin(&self, error: &StoreError) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::error!(error = %Chain(failure), "audit records cannot be stored, and wait");
+            tracing::error!(error = %Chain(error), "audit records cannot be stored, and wait");
         }
     }
 

@@ -9,7 +9,7 @@ use provesi_core::{AuditChain, AuditHead, AuditStore, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::batch::{Batch, Failure, Job, MAX_RECORDS};
+use crate::batch::{Batch, Job, MAX_RECORDS, is_retried};
 use crate::head::KnownHead;
 use crate::trouble::Trouble;
 
@@ -170,17 +170,16 @@ impl Worker {
                 }
                 Err(error) => error,
             };
-            let failure = Failure::new(error);
-            self.trouble.begin(&failure);
-            if failure.is_retried() {
+            self.trouble.begin(&error);
+            if is_retried(&error) {
                 // The store may be too slow for so many.
                 self.append_limit = (batch.records().len() / 2).max(MIN_RECORDS);
                 batch.absorb(rest);
-                return batch.failed(&failure);
+                return batch.failed(&error);
             }
             if batch.records().len() == 1 {
                 // A retry would fail again.
-                self.spill(batch.failed(&failure)).await;
+                self.spill(batch.failed(&error)).await;
                 batch = rest;
                 continue;
             }

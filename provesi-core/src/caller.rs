@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use crate::{Field, IdempotencyKey, Invalid, Rule, Timestamp};
 
@@ -44,8 +44,7 @@ impl ActorName {
 /// Who does something.
 ///
 /// The text form (`anonymous`, `user:NAME`, `service:NAME`, `system:NAME`) is what stores keep.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, SerializeDisplay, DeserializeFromStr)]
 pub enum Actor {
     /// Nobody said who.
     #[default]
@@ -89,19 +88,6 @@ impl std::str::FromStr for Actor {
             None if text == "anonymous" => Ok(Self::Anonymous),
             _ => Err(Invalid::new(Field::Actor, Rule::Blank)),
         }
-    }
-}
-
-impl TryFrom<String> for Actor {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<Actor> for String {
-    fn from(actor: Actor) -> Self {
-        actor.to_string()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use crate::{Address, ClientName, Email, Field, Invalid, Phone, Rule, Timestamp, Version};
 
@@ -15,8 +15,7 @@ use crate::{Address, ClientName, Email, Field, Invalid, Phone, Rule, Timestamp, 
 /// assert_eq!(id.to_string(), "6b050af58b3059b0f61239f2");
 /// # Ok::<(), provesi_core::Invalid>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct ClientId([u8; 12]);
 
 impl ClientId {
@@ -36,37 +35,16 @@ impl ClientId {
 impl std::str::FromStr for ClientId {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let refused = Invalid::new(Field::ClientId, Rule::ObjectId);
-        let digits: &[u8; 24] = text.as_bytes().try_into().map_err(|_| refused)?;
         let mut bytes = [0; 12];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            *byte = digit(0).zip(digit(1)).map(|(high, low)| high << 4 | low).ok_or(refused)?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| Invalid::new(Field::ClientId, Rule::ObjectId))?;
         Ok(Self(bytes))
-    }
-}
-
-impl TryFrom<String> for ClientId {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<ClientId> for String {
-    fn from(id: ClientId) -> Self {
-        id.to_string()
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; 24];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            const DIGITS: &[u8; 16] = b"0123456789abcdef";
-            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-        }
+        hex::encode_to_slice(self.0, &mut text).expect("two digits for each byte");
         f.write_str(std::str::from_utf8(&text).expect("digits are ASCII"))
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
+use crate::repository::{EDIT_ATTEMPTS, only, valid_page};
 use crate::{
-    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRow, ClientWrite, Email,
-    Expected, Page, PageLimit, PageRequest, StoreError, Stored, Timestamp, stream_items,
+    BoxStream, Client, ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRow, ClientWrite,
+    ClientsById, Email, Expected, Page, PageLimit, PageRequest, StoreError, Stored, Timestamp, stream_items,
 };
 
 /// A store of clients.
@@ -32,6 +32,7 @@ use crate::{
 /// records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `MongoDB`. No secret, no address.
     fn database(&self) -> String;
@@ -67,9 +68,6 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     ) -> Result<Page<ClientRow, ClientCursor>, StoreError>;
 
     /// How many clients pass the filter. May take time in proportion to the table: not for lists.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn count(&self, filter: &ClientFilter) -> Result<u64, StoreError>;
 
     /// Whether the store answers and takes writes.
@@ -107,32 +105,13 @@ pub trait ClientRepositoryExt: ClientRepository {
         only(self.get_many(&[ClientKey::Email(email.clone())]).await)?.map(Client::try_from).transpose()
     }
 
-    /// The clients with these ids, in no particular order: each once, however often its id is given. Ids of no client are
-    /// left out, and so are rows that break the rules of the domain, which are logged: [`get`](Self::get) tells the two
-    /// apart.
-    ///
-    /// # Errors
-    /// Those of the store.
-    async fn find_by_ids(&self, ids: &[ClientId]) -> Result<Vec<Client>, StoreError> {
-        let ids: BTreeSet<_> = ids.iter().copied().collect();
-        let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
-        if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
-    }
-
     /// Those of `ids` that clients have, irregular ones and rows that cannot be decoded among them.
     ///
     /// # Errors
     /// As [`get_many`](ClientRepository::get_many), but for [`StoreError::Corrupt`].
     async fn existing(&self, ids: &[ClientId]) -> Result<BTreeSet<ClientId>, StoreError> {
-        let ids: BTreeSet<_> = ids.iter().copied().collect();
-        let keys: Vec<_> = ids.iter().copied().map(ClientKey::Id).collect();
-        let rows = if keys.is_empty() { Vec::new() } else { self.get_many(&keys).await };
-        let existing = ids.into_iter().zip(rows).filter_map(|(id, row)| match row {
-            Ok(row) => row.map(|_| Ok(id)),
-            Err(StoreError::Corrupt { .. }) => Some(Ok(id)),
-            Err(error) => Some(Err(error)),
-        });
-        existing.collect()
+        let found = find_clients(self, ids).await?;
+        Ok(found.clients.iter().map(|client| client.row.id).chain(found.unreadable).collect())
     }
 
     /// A page of the valid clients of a listing. Irregular ones are skipped and logged.
@@ -229,6 +208,25 @@ pub trait ClientRepositoryExt: ClientRepository {
 }
 
 impl<R: ClientRepository + ?Sized> ClientRepositoryExt for R {}
+
+/// The clients with these ids, each once.
+pub(crate) async fn find_clients<R: ClientRepository + ?Sized>(
+    store: &R,
+    ids: &[ClientId],
+) -> Result<ClientsById, StoreError> {
+    let ids: BTreeSet<_> = ids.iter().copied().collect();
+    let keys: Vec<_> = ids.iter().copied().map(ClientKey::Id).collect();
+    let rows = if keys.is_empty() { Vec::new() } else { store.get_many(&keys).await };
+    let mut found = ClientsById::default();
+    for (id, row) in ids.into_iter().zip(rows) {
+        match row {
+            Ok(row) => found.clients.extend(row.map(Stored::new)),
+            Err(StoreError::Corrupt { .. }) => found.unreadable.push(id),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
 
 impl<R: ClientRepository + ?Sized> ClientRepository for Arc<R> {
     crate::forward_client_repository!(|store| &**store; database, get_many, commit, page, count, ping);

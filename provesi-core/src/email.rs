@@ -3,7 +3,8 @@
 use std::fmt;
 
 use email_address::{EmailAddress, Options};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_with::DeserializeFromStr;
 
 use crate::{EmailFault, Field, Invalid, Rule};
 
@@ -18,8 +19,7 @@ use crate::{EmailFault, Field, Invalid, Rule};
 /// assert_eq!(email.folded(), "ana.perez@example.com");
 /// # Ok::<(), provesi_core::Invalid>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, DeserializeFromStr)]
 pub struct Email(Box<str>);
 
 impl Email {
@@ -103,19 +103,6 @@ impl std::str::FromStr for Email {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         Self::parse(text)
-    }
-}
-
-impl TryFrom<String> for Email {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Email> for String {
-    fn from(email: Email) -> Self {
-        email.0.into()
     }
 }
 

@@ -41,12 +41,12 @@ impl IdempotencyKey {
 
     /// Where its answer is kept.
     pub(crate) fn entry(&self) -> EntryKey {
-        EntryKey::new(EntryKind::Answer, hexadecimal(&self.name))
+        EntryKey::new(EntryKind::Answer, hex::encode(self.name))
     }
 
     /// The fingerprint of the request.
     pub(crate) fn request(&self) -> String {
-        hexadecimal(&self.request)
+        hex::encode(self.request)
     }
 }
 
@@ -58,10 +58,6 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
         digest.update(part);
     }
     digest.finalize().into()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for IdempotencyKey {

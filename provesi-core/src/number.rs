@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_with::DeserializeFromStr;
 
 use crate::{Field, Invalid, Rule};
 
@@ -16,8 +17,7 @@ use crate::{Field, Invalid, Rule};
 /// assert_eq!((number.as_str(), number.folded().as_str()), ("Ord-001", "ord-001"));
 /// # Ok::<(), provesi_core::Invalid>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, DeserializeFromStr)]
 pub struct OrderNumber(Box<str>);
 
 impl OrderNumber {
@@ -69,19 +69,6 @@ impl std::str::FromStr for OrderNumber {
     }
 }
 
-impl TryFrom<String> for OrderNumber {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
-}
-
-impl From<OrderNumber> for String {
-    fn from(number: OrderNumber) -> Self {
-        number.0.into()
-    }
-}
-
 impl fmt::Display for OrderNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -95,8 +82,7 @@ impl fmt::Debug for OrderNumber {
 }
 
 /// Part of an order's number to search for, kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct NumberPart(Box<str>);
 
 impl NumberPart {
@@ -114,19 +100,6 @@ impl NumberPart {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl TryFrom<String> for NumberPart {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
-}
-
-impl From<NumberPart> for String {
-    fn from(part: NumberPart) -> Self {
-        part.0.into()
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::repository::{EDIT_ATTEMPTS, only, records, valid_page};
+use crate::records::skip_corrupt;
+use crate::repository::{EDIT_ATTEMPTS, only, valid_page};
 use crate::{
     BoxStream, ClientId, CountKey, Entry, EntryCondition, EntryKey, EntryQuery, EntryWrite, EventId, EventQuery,
     EventsOf, Expected, NewOrder, Order, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderFilter, OrderGroup,
@@ -33,6 +34,7 @@ use crate::{
 /// can be tested. [`OrderRepositoryExt`] has conveniences for single records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `PostgreSQL (provesi_orders)`. No secret, no
     /// address.
@@ -75,29 +77,17 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
 
     /// How many orders or events there are in each group ([`OrderCount`]). Counts of clients are one query for each 1,000
     /// ids. The others may take time in proportion to the table: not for lists.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError>;
 
     /// A page of the ids of all clients that any order names, each once, ascending.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError>;
 
     /// The events of one order or of all, in the order of their ids ([`EventQuery`]). MUST NOT return an event of all while
     /// one with a smaller id may still be committed, so that a reader that continues after the last id that it saw misses
     /// nothing.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn events(&self, query: &EventQuery) -> Result<Vec<OrderEvent>, StoreError>;
 
     /// The entries that the query asks for ([`EntryQuery`]).
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn entries(&self, query: &EntryQuery) -> Result<Vec<Entry>, StoreError>;
 
     /// Whether the store answers and takes writes.
@@ -135,20 +125,17 @@ pub trait OrderRepositoryExt: OrderRepository {
         only(self.get_many(&[OrderKey::Number(number.clone())]).await)?.map(Order::try_from).transpose()
     }
 
-    /// The orders with these numbers in any letter case, in no particular order: each once, however often and in how many
-    /// spellings its number is given. Numbers of no order are left out, and so are rows that break the rules of the
-    /// domain, which are logged.
+    /// The orders with these numbers in any letter case, irregular ones too, in the order in which they are asked for: each
+    /// once, however often and in how many spellings its number is given. Rows that cannot be decoded are skipped and logged.
     ///
     /// # Errors
     /// Those of the store.
-    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<Order>, StoreError> {
+    async fn find_by_numbers(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
         let mut folded = BTreeSet::new();
-        let keys: Vec<_> = numbers
-            .iter()
-            .filter(|number| folded.insert(number.folded()))
-            .map(|number| OrderKey::Number(number.clone()))
-            .collect();
-        if keys.is_empty() { Ok(Vec::new()) } else { records(self.get_many(&keys).await) }
+        let numbers = numbers.iter().filter(|number| folded.insert(number.folded()));
+        let keys: Vec<_> = numbers.map(OrderKey::from).collect();
+        let rows = if keys.is_empty() { Vec::new() } else { self.get_many(&keys).await };
+        skip_corrupt(rows.into_iter().filter_map(Result::transpose))
     }
 
     /// A page of the valid orders of a listing. Irregular ones are skipped and logged.

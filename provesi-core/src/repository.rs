@@ -13,16 +13,6 @@ pub(crate) fn only<T>(outcomes: Vec<Result<T, StoreError>>) -> Result<T, StoreEr
     first.unwrap_or_else(|| Err(StoreError::backend("the store returned no outcome for a call")))
 }
 
-/// The records of the rows that exist. Corrupt ones are skipped and logged.
-///
-/// # Errors
-/// Those of the store.
-pub(crate) fn records<R, T: TryFrom<R, Error = StoreError>>(
-    rows: Vec<Result<Option<R>, StoreError>>,
-) -> Result<Vec<T>, StoreError> {
-    skip_corrupt(rows.into_iter().filter_map(Result::transpose).map(|row| T::try_from(row?)))
-}
-
 /// The page of the records that are valid. Irregular ones are skipped and logged.
 pub(crate) fn valid_page<R: Record, C>(page: Page<R::Row, C>) -> Page<R, C> {
     // The only error of a row is that it is irregular, which is skipped.

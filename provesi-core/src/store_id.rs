@@ -20,7 +20,7 @@ impl StoreId {
 
 impl fmt::Display for StoreId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -36,16 +36,9 @@ impl FromStr for StoreId {
     /// # Errors
     /// [`StoreError::Corrupt`] if the text is no id.
     fn from_str(text: &str) -> Result<Self, StoreError> {
-        let corrupt = || StoreError::corrupt("the id of a store cannot be read");
-        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()) {
-            return Err(corrupt());
-        }
         let mut bytes = [0; 16];
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| corrupt())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| corrupt())?;
-        }
-        Ok(Self(bytes))
+        let is_read = hex::decode_to_slice(text, &mut bytes).is_ok() && !text.contains(char::is_uppercase);
+        is_read.then_some(Self(bytes)).ok_or_else(|| StoreError::corrupt("the id of a store cannot be read"))
     }
 }
 

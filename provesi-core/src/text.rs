@@ -34,7 +34,7 @@ macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $field:expr, $max:literal, $controls:expr, read as $read:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-        #[serde(try_from = $read, into = "String")]
+        #[serde(try_from = $read)]
         pub struct $name(Box<str>);
 
         impl $name {
@@ -86,12 +86,6 @@ macro_rules! text {
             type Error = Invalid;
             fn try_from(text: String) -> Result<Self, Invalid> {
                 Self::parse(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                text.0.into()
             }
         }
     };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use crate::{Field, Invalid, Rule};
 
@@ -12,8 +12,7 @@ use crate::{Field, Invalid, Rule};
 ///
 /// What Provesi writes is whole milliseconds (see [`Clock`](crate::Clock)); other writers of the same tables keep
 /// microseconds, and a [`Version`](crate::Version) must not lose them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
@@ -109,19 +108,6 @@ impl std::str::FromStr for Timestamp {
         DateTime::parse_from_rfc3339(text)
             .map_err(|_| Invalid::new(Field::Instant, Rule::Instant))
             .and_then(|instant| Self::try_from(instant.with_timezone(&Utc)))
-    }
-}
-
-impl TryFrom<String> for Timestamp {
-    type Error = Invalid;
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        text.parse()
-    }
-}
-
-impl From<Timestamp> for String {
-    fn from(timestamp: Timestamp) -> Self {
-        timestamp.to_string()
     }
 }
 

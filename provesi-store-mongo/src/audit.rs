@@ -17,15 +17,13 @@ use provesi_core::{
 };
 
 use crate::documents::date;
-use crate::error::{server_code, store_error};
+use crate::error::store_error;
+use crate::migrations::{indexes, name};
 use crate::options;
 use crate::store::{Deadline, InFlight, foreign_collections, write_concern};
 
 /// The name of the collection.
 pub(crate) const AUDIT: &str = "provesi_audit";
-
-/// `NamespaceNotFound`: the collection does not exist yet.
-const NAMESPACE_NOT_FOUND: i32 = 26;
 
 /// Audit records in the collection `provesi_audit` of a MongoDB database. A standalone server suffices: the sequence number of a
 /// record is its `_id`, so that two processes cannot both take it, and the slower one takes the next.
@@ -61,12 +59,8 @@ impl MongoAudit {
     }
 
     async fn missing(&self) -> Result<Vec<IndexModel>, StoreError> {
-        let there = match self.records.list_index_names().await {
-            Ok(names) => names,
-            Err(error) if server_code(&error) == Some(NAMESPACE_NOT_FOUND) => Vec::new(),
-            Err(error) => return Err(store_error(error)),
-        };
-        let is_missing = |index: &IndexModel| name(index).is_none_or(|name| !there.contains(&name));
+        let there = indexes(&self.records).await?;
+        let is_missing = |needed: &IndexModel| !there.iter().any(|index| name(index) == name(needed));
         Ok(needed().into_iter().filter(is_missing).collect())
     }
 }
@@ -74,7 +68,7 @@ impl MongoAudit {
 #[async_trait]
 impl StoreAdmin for MongoAudit {
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.missing().await?.iter().filter_map(name).collect())
+        Ok(self.missing().await?.iter().filter_map(name).map(str::to_owned).collect())
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -106,10 +100,6 @@ fn needed() -> [IndexModel; 2] {
         index("provesi_audit_at", doc! { "at": 1, "_id": 1 }),
         index("provesi_audit_subject", doc! { "subjects": 1, "at": 1, "_id": 1 }),
     ]
-}
-
-fn name(index: &IndexModel) -> Option<String> {
-    index.options.as_ref().and_then(|options| options.name.clone())
 }
 
 #[async_trait]

@@ -127,37 +127,24 @@ fn is_transient(error: &Error) -> bool {
 /// The server's codes of errors that may be gone a little later
 /// (<https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>).
 const fn is_transient_code(code: i32) -> bool {
-    matches!(
-        code,
-        6 // HostUnreachable
-        | 7 // HostNotFound
-        | 24 // LockTimeout
-        | 43 // CursorNotFound: the server that had it is gone
-        | 46 // LockBusy
-        | 50 // MaxTimeMSExpired
-        | 64 // WriteConcernTimeout
-        | 89 // NetworkTimeout
-        | 91 // ShutdownInProgress
-        | 112 // WriteConflict
-        | 133 // FailedToSatisfyReadPreference
-        | 134 // ReadConcernMajorityNotAvailableYet
-        | 175 // QueryPlanKilled
-        | 189 // PrimarySteppedDown
-        | 202 // NetworkInterfaceExceededTimeLimit
-        | 237 // CursorKilled
-        | 262 // ExceededTimeLimit
-        | 384 // ConnectionError
-        | 462 // IngressRequestRateLimitExceeded
-        | 9_001 // SocketException
-        | 10_058 // LegacyNotPrimary
-        | 10_107 // NotWritablePrimary
-        | 11_600 // InterruptedAtShutdown
-        | 11_601 // Interrupted
-        | 11_602 // InterruptedDueToReplStateChange
-        | 13_388 // StaleConfig
-        | 13_435 // NotPrimaryNoSecondaryOk
-        | 13_436 // NotPrimaryOrSecondary
-    )
+    is_interruption(code)
+        || matches!(
+            code,
+            24 // LockTimeout
+            | 43 // CursorNotFound: the server that had it is gone
+            | 46 // LockBusy
+            | 112 // WriteConflict
+            | 133 // FailedToSatisfyReadPreference
+            | 134 // ReadConcernMajorityNotAvailableYet
+            | 175 // QueryPlanKilled
+            | 237 // CursorKilled
+            | 462 // IngressRequestRateLimitExceeded
+            | 10_058 // LegacyNotPrimary
+            | 10_107 // NotWritablePrimary
+            | 13_388 // StaleConfig
+            | 13_435 // NotPrimaryNoSecondaryOk
+            | 13_436 // NotPrimaryOrSecondary
+        )
 }
 
 /// The error as a source for logs.

@@ -86,19 +86,27 @@ fn is_ascending(direction: &Bson) -> bool {
     }
 }
 
+/// The indexes of a collection; none if there is no collection yet.
+pub(crate) async fn indexes(collection: &Collection<RawDocumentBuf>) -> Result<Vec<IndexModel>, StoreError> {
+    match collection.list_indexes().await {
+        Ok(indexes) => indexes.try_collect().await.map_err(store_error),
+        Err(error) if server_code(&error) == Some(NAMESPACE_NOT_FOUND) => Ok(Vec::new()),
+        Err(error) => Err(store_error(error)),
+    }
+}
+
+pub(crate) fn name(index: &IndexModel) -> Option<&str> {
+    index.options.as_ref()?.name.as_deref()
+}
+
 async fn missing(clients: &Clients) -> Result<Vec<Needed>, StoreError> {
-    let existing: Vec<IndexModel> = match clients.list_indexes().await {
-        Ok(indexes) => indexes.try_collect().await.map_err(store_error)?,
-        Err(error) if server_code(&error) == Some(NAMESPACE_NOT_FOUND) => Vec::new(),
-        Err(error) => return Err(store_error(error)),
-    };
+    let existing = indexes(clients).await?;
     let mut missing = Vec::new();
     for needed in needed() {
         if existing.iter().any(|index| needed.is_met_by(index)) {
             continue;
         }
-        let name_of = |index: &IndexModel| index.options.as_ref().and_then(|options| options.name.clone());
-        if existing.iter().any(|index| name_of(index).as_deref() == Some(needed.name)) {
+        if existing.iter().any(|index| name(index) == Some(needed.name)) {
             return Err(StoreError::backend(format!(
                 "the index {} is not the one that this version makes; drop it, and migrate again",
                 needed.name

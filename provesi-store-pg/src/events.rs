@@ -1,16 +1,12 @@
 //! What happened to orders: how it is written, the history of one order, the feed of all.
 //!
-//! Ids come from a sequence, so an event may get its id before another one and be committed after it. That the feed
-//! hands out neither too early is settled between those who write and those who read it:
-//! - Who writes an event takes a lock for the rest of the transaction ([`share_event_lock`]) *before* its id is assigned. The
-//!   lock is shared: writers do not wait for each other, nor for a reader.
-//! - Who reads the feed looks at the last id that was assigned, then at who holds the lock, waits until all of these are
-//!   done, and reads no further than that id. Whoever has a smaller id either held the lock when it was looked at, or
-//!   was done before; whoever comes later gets a larger one.
+//! Ids come from a sequence, so an event may get its id before another one and be committed after it. The feed skips none:
+//! - A writer of events takes a shared lock ([`share_event_lock`]) *before* its ids are assigned, until its transaction ends.
+//! - A reader of the feed reads the last id that was assigned, waits for the transactions that hold the lock then, and reads
+//!   no further than that id. A smaller id belongs to one of them, or was committed before.
 //!
-//! So the feed is late by what the transactions of that moment take, and complete: it has every change that was
-//! acknowledged before it was asked. And since a change holds its order's row from before its ids are assigned until it
-//! is committed, the ids of one order's events are in the order of its changes.
+//! So the feed is late by what the transactions of that moment take. A change locks its order's row before its ids are
+//! assigned, so the ids of one order's events are in the order of its changes.
 
 use std::net::IpAddr;
 use std::time::Duration;

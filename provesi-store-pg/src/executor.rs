@@ -38,74 +38,53 @@ enum Mode {
     Transaction,
 }
 
+/// What a task takes with it, or returns.
+pub(crate) trait TaskData: Send + Sync + 'static {}
+
+impl<T: Send + Sync + 'static> TaskData for T {}
+
 impl PgStore {
     /// Runs a read. Repeats it after a conflict or a broken connection.
-    pub(crate) async fn read<A, T>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        self.read_until(self.deadlines.call, arguments, call).await
+    pub(crate) async fn read<A: TaskData, T: TaskData>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError> {
+        self.start(Mode::Read, self.deadlines.call, None, arguments, call).await
     }
 
     /// Runs a read whose time is proportional to the table.
-    pub(crate) async fn scan<A, T>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        self.read_until(self.deadlines.scan, arguments, call).await
-    }
-
-    async fn read_until<A, T>(&self, deadline: Duration, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        match &self.transaction {
-            Some(transaction) => transaction.run(false, deadline, arguments, call).await,
-            None => self.run(Mode::Read, Instant::now() + deadline, arguments, call).await,
-        }
+    pub(crate) async fn scan<A: TaskData, T: TaskData>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError> {
+        self.start(Mode::Read, self.deadlines.scan, None, arguments, call).await
     }
 
     /// Runs a write of one statement. Repeats it after a conflict, when the server has rolled it back.
-    pub(crate) async fn write<A, T>(
+    pub(crate) async fn write<A: TaskData, T: TaskData>(
         &self,
         deadline: Option<Instant>,
         arguments: A,
         call: Call<A, T>,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + self.deadlines.call);
-        self.write_by(Mode::Statement, deadline, arguments, call).await
+    ) -> Result<T, StoreError> {
+        self.start(Mode::Statement, self.deadlines.call, deadline, arguments, call).await
     }
 
     /// Runs a write in a transaction, which is committed when the call succeeds. Repeats it after a conflict.
-    pub(crate) async fn transact<A, T>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
-        self.write_by(Mode::Transaction, Instant::now() + self.deadlines.call, arguments, call).await
-    }
-
-    async fn write_by<A, T>(
+    pub(crate) async fn transact<A: TaskData, T: TaskData>(
         &self,
-        mode: Mode,
-        deadline: Instant,
         arguments: A,
         call: Call<A, T>,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T, StoreError> {
+        self.start(Mode::Transaction, self.deadlines.call, None, arguments, call).await
+    }
+
+    /// Runs a call in the caller's transaction, or on a connection of its own until the deadline, else for `limit`.
+    async fn start<A: TaskData, T: TaskData>(
+        &self,
+        mode: Mode,
+        limit: Duration,
+        deadline: Option<Instant>,
+        arguments: A,
+        call: Call<A, T>,
+    ) -> Result<T, StoreError> {
         match &self.transaction {
-            Some(transaction) => transaction.run(true, self.deadlines.call, arguments, call).await,
-            None => self.run(mode, deadline, arguments, call).await,
+            Some(transaction) => transaction.run(mode != Mode::Read, limit, arguments, call).await,
+            None => self.run(mode, deadline.unwrap_or_else(|| Instant::now() + limit), arguments, call).await,
         }
     }
 
@@ -119,11 +98,13 @@ impl PgStore {
     /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. The
     /// call itself is a task, which runs to its end or to the deadline when the caller is gone: closing a connection at
     /// every cancellation would cost more, and [`PgStore::close`] waits for it.
-    async fn run<A, T>(&self, mode: Mode, deadline: Instant, arguments: A, call: Call<A, T>) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    async fn run<A: TaskData, T: TaskData>(
+        &self,
+        mode: Mode,
+        deadline: Instant,
+        arguments: A,
+        call: Call<A, T>,
+    ) -> Result<T, StoreError> {
         let arguments = Arc::new(arguments);
         let (mut conflicts, mut lost) = (0, 0);
         loop {

@@ -1,10 +1,9 @@
 //! How a page of what is looked for is found in one statement, whether few rows match or nearly all do.
 //!
-//! Where many match, a page is together soon on a walk along the index of the sort. Where few do, they are looked up and
-//! sorted. Nobody knows beforehand which it is: PostgreSQL's estimates say how many match and not where they stand, and
-//! a walk is long where all of them stand at its other end, as the oldest orders do. So a walk is made first, and broken
-//! off after so many rows. Where it has no full page by then, what it found is dropped, and a sample of the table says
-//! how to go on: where most rows match, the walk is made to its end, and else those that match are looked up.
+//! Where many match, a walk along the index of the sort soon has a page. Where few do, they are looked up and sorted.
+//! PostgreSQL estimates how many match and not where they stand, so a walk is made first, and broken off after so many rows.
+//! Without a full page by then, what it found is dropped, and a sample of the table says how to go on: where most rows match,
+//! the walk is made to its end, else those that match are looked up.
 
 /// How many blocks of 8,192 bytes are a sample.
 const SAMPLE: u32 = 100;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::error::{store_error, unconfirmed};
-use crate::executor::Call;
+use crate::executor::{Call, TaskData};
 
 /// How long a call waits until others are done with the transaction.
 const LOCK_DEADLINE: Duration = Duration::from_millis(2_900);
@@ -78,17 +78,13 @@ impl SharedTransaction {
 
     /// Runs a call; a write in a savepoint, so that the transaction survives its failure. It is a task, which runs to its end when
     /// the caller is gone: dropped in the middle, the driver would no longer know what is open on the connection.
-    pub(crate) async fn run<A, T>(
+    pub(crate) async fn run<A: TaskData, T: TaskData>(
         &self,
         is_write: bool,
         deadline: Duration,
         arguments: A,
         call: Call<A, T>,
-    ) -> Result<T, StoreError>
-    where
-        A: Send + Sync + 'static,
-        T: Send + 'static,
-    {
+    ) -> Result<T, StoreError> {
         let locked = timeout(LOCK_DEADLINE, Arc::clone(&self.0).lock_owned()).await;
         let mut locked = locked.map_err(|_elapsed| in_use())?;
         let body = async move {

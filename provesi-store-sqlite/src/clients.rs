@@ -10,7 +10,7 @@ use provesi_core::{
 };
 
 use crate::look_up::{Lookup, look_up};
-use crate::rows::ClientColumns;
+use crate::rows;
 use crate::store::SqliteStore;
 
 #[cfg(test)]
@@ -54,8 +54,8 @@ impl ClientRepository for SqliteStore {
                 ClientKey::Email(email) => emails.push(email.folded()),
             }
         }
-        let by_id = look_up::<_, ClientColumns, ClientRow>(&self.readers, &BY_ID, &ids).await;
-        let by_email = look_up::<_, ClientColumns, ClientRow>(&self.readers, &BY_EMAIL, &emails).await;
+        let by_id = look_up(&self.readers, &BY_ID, &ids, rows::client).await;
+        let by_email = look_up(&self.readers, &BY_EMAIL, &emails, rows::client).await;
         let row = |key: &ClientKey| match key {
             ClientKey::Id(id) => by_id.get(&id.to_string()),
             ClientKey::Email(email) => by_email.get(&email.folded()),

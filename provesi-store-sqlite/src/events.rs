@@ -6,8 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use crate::error::store_error;
 use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::rows::EventRow;
-use crate::sql;
+use crate::{rows, sql};
 
 /// An event that has no id yet.
 pub(crate) struct NewEvent<'a> {
@@ -109,11 +108,8 @@ async fn read(
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
     let number = number.map(OrderNumber::folded);
-    read_full_page(readers, limit.get(), |limit| {
-        let query = sqlx::query_as::<_, EventRow>(statement).bind(number.clone());
-        Ok(query.bind(place(after)).bind(sql::limit(limit)))
-    })
-    .await
+    let query = |limit| Ok(sqlx::query(statement).bind(number.clone()).bind(place(after)).bind(sql::limit(limit)));
+    read_full_page(readers, limit.get(), query, rows::event).await
 }
 
 /// The statements whose plans a test looks at.

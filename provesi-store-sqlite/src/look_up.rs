@@ -5,12 +5,22 @@ use std::hash::Hash;
 
 use provesi_core::StoreError;
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::Row;
 use sqlx::sqlite::{Sqlite, SqliteRow};
 
 use crate::readers::Readers;
-use crate::rows::Keyed;
+use crate::rows::Decode;
 use crate::sql;
+
+/// What rows are looked up by.
+pub(crate) trait Key: Serialize + Eq + Hash + Clone + Send + Sync + Unpin + 'static
+where
+    Self: sqlx::Type<Sqlite> + for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
+{
+}
+
+impl Key for i64 {}
+impl Key for String {}
 
 /// The statements of a lookup. Each returns the key of a row in its first column.
 pub(crate) struct Lookup {
@@ -31,43 +41,38 @@ impl<K: Eq + Hash, R: Clone> Found<K, R> {
 }
 
 /// Reads the rows of `keys`. A row that cannot be decoded fails alone.
-pub(crate) async fn look_up<K, C, R>(readers: &Readers, lookup: &Lookup, keys: &[K]) -> Found<K, R>
+pub(crate) async fn look_up<K, R>(readers: &Readers, lookup: &Lookup, keys: &[K], decode: Decode<R>) -> Found<K, R>
 where
-    K: Serialize + Eq + Hash + Clone + Send + Unpin + sqlx::Type<Sqlite>,
-    K: for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
-    C: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-    R: TryFrom<C, Error = StoreError>,
+    K: Key,
+    R: Send + Unpin,
 {
     let mut found = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(sql::CHUNK) {
-        match read::<K, C>(readers, lookup, chunk).await {
-            Ok(rows) => found.extend(rows.into_iter().map(|Keyed { key, row }| (key, R::try_from(row)))),
-            Err(StoreError::Corrupt { .. }) if chunk.len() > 1 => {
-                for key in chunk {
-                    let alone = Box::pin(look_up(readers, lookup, std::slice::from_ref(key))).await;
-                    found.extend(alone.0);
-                }
-            }
+        match read(readers, lookup, chunk, decode).await {
+            Ok(rows) => found.extend(rows),
             Err(error) => found.extend(chunk.iter().map(|key| (key.clone(), Err(error.clone())))),
         }
     }
     Found(found)
 }
 
-async fn read<K, C>(readers: &Readers, lookup: &Lookup, keys: &[K]) -> Result<Vec<Keyed<K, C>>, StoreError>
-where
-    K: Serialize + Clone + Send + Unpin + sqlx::Type<Sqlite>,
-    K: for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
-    C: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-{
+type Keyed<K, R> = (K, Result<R, StoreError>);
+
+async fn read<K: Key, R: Send + Unpin>(
+    readers: &Readers,
+    lookup: &Lookup,
+    keys: &[K],
+    decode: Decode<R>,
+) -> Result<Vec<Keyed<K, R>>, StoreError> {
+    let keyed = |row: SqliteRow| Ok((row.try_get(0)?, decode(&row)));
+    let mut connection = readers.connection().await?;
     let rows = match keys {
         // Does not wait until SQLite has looked for a second row.
         [key] => {
-            let row =
-                sqlx::query_as(lookup.one).bind(key.clone()).fetch_optional(&mut *readers.connection().await?).await;
+            let row = sqlx::query(lookup.one).bind(key.clone()).try_map(keyed).fetch_optional(&mut *connection).await;
             row.map(|row| row.into_iter().collect())
         }
-        keys => sqlx::query_as(lookup.many).bind(sql::json(keys)?).fetch_all(&mut *readers.connection().await?).await,
+        keys => sqlx::query(lookup.many).bind(sql::json(keys)?).try_map(keyed).fetch_all(&mut *connection).await,
     };
     rows.map_err(|error| readers.failed(error))
 }

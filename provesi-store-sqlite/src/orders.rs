@@ -12,9 +12,8 @@ use provesi_core::{
 
 use crate::look_up::{Lookup, look_up};
 use crate::page::read_full_page;
-use crate::rows::{ClientIdRow, OrderColumns};
 use crate::store::SqliteStore;
-use crate::{entries, events, sql};
+use crate::{entries, events, rows, sql};
 
 #[cfg(test)]
 pub(crate) use page::{Access, Statement};
@@ -65,8 +64,8 @@ impl OrderRepository for SqliteStore {
                 OrderKey::Number(number) => numbers.push(number.folded()),
             }
         }
-        let by_id = look_up::<_, OrderColumns, OrderRow>(&self.readers, &BY_ID, &ids).await;
-        let by_number = look_up::<_, OrderColumns, OrderRow>(&self.readers, &BY_NUMBER, &numbers).await;
+        let by_id = look_up(&self.readers, &BY_ID, &ids, rows::order).await;
+        let by_number = look_up(&self.readers, &BY_NUMBER, &numbers, rows::order).await;
         let row = |key: &OrderKey| match key {
             OrderKey::Id(id) => by_id.get(&id.get()),
             OrderKey::Number(number) => by_number.get(&number.folded()),
@@ -96,10 +95,8 @@ impl OrderRepository for SqliteStore {
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
         let after = request.after.map_or_else(String::new, |id| id.to_string());
-        let ids: Vec<ClientId> = read_full_page(&self.readers, request.limit.get() + 1, |limit| {
-            Ok(sqlx::query_as::<_, ClientIdRow>(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)))
-        })
-        .await?;
+        let query = |limit| Ok(sqlx::query(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)));
+        let ids = read_full_page(&self.readers, request.limit.get() + 1, query, rows::client_id).await?;
         Ok(Page::from_one_more(ids, request.limit, |last| *last))
     }
 

@@ -2,14 +2,12 @@
 
 use futures_util::TryStreamExt;
 use provesi_core::{Chain, StoreError, skip_corrupt};
-use sqlx::FromRow;
-use sqlx::query::QueryAs;
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::sqlite::{Sqlite, SqliteArguments};
 
 use crate::readers::Readers;
+use crate::rows::Decode;
 
-/// A query for rows of type `R`.
-pub(crate) type Query<R> = QueryAs<'static, Sqlite, R, SqliteArguments>;
+pub(crate) type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// How many corrupt rows of one page are logged one by one.
 const LOGGED: usize = 10;
@@ -17,19 +15,16 @@ const LOGGED: usize = 10;
 /// The first `wanted` records of `query`, which gets the most rows that it may return, or all there are: fewer than wanted
 /// means that nothing follows. Rows that cannot be read are skipped, however many they are: the query is then run again
 /// without a limit, and its rows are read one by one until the page is full.
-pub(crate) async fn read_full_page<R, T>(
+pub(crate) async fn read_full_page<T: Send + Unpin>(
     readers: &Readers,
     wanted: usize,
-    query: impl Fn(usize) -> Result<Query<R>, StoreError> + Send,
-) -> Result<Vec<T>, StoreError>
-where
-    R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-    T: TryFrom<R, Error = StoreError>,
-{
-    let rows =
-        query(wanted)?.fetch_all(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
+    query: impl Fn(usize) -> Result<Query, StoreError> + Send,
+    decode: Decode<T>,
+) -> Result<Vec<T>, StoreError> {
+    let first = query(wanted)?.map(|row| decode(&row));
+    let rows = first.fetch_all(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
     let is_all = rows.len() < wanted;
-    let records = skip_corrupt(rows.into_iter().map(T::try_from))?;
+    let records = skip_corrupt(rows)?;
     if is_all || records.len() == wanted {
         return Ok(records);
     }
@@ -39,7 +34,7 @@ where
     let (mut records, mut skipped) = (Vec::with_capacity(wanted), 0);
     while records.len() < wanted {
         let Some(row) = rows.try_next().await.map_err(|error| readers.failed(error))? else { break };
-        match T::try_from(row) {
+        match decode(&row) {
             Ok(record) => records.push(record),
             Err(error @ StoreError::Corrupt { .. }) => {
                 skipped += 1;

@@ -78,46 +78,21 @@ impl Writer {
         self.submit(Job::Other(Box::new(ticket)), claim, answer).await
     }
 
-    /// Makes these writes of orders, 1,000 in a transaction at most. If a transaction was rolled back because of one of its
-    /// writes, each is made on its own, so that the others succeed.
     pub(crate) async fn commit_orders(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
-        let mut outcomes = Vec::with_capacity(writes.len());
-        for chunk in writes.chunks(sql::CHUNK) {
-            let made = self.submit_orders(chunk).await;
-            if is_of_one_write(&made, chunk) {
-                for write in chunk {
-                    outcomes.append(&mut each(1, self.submit_orders(std::slice::from_ref(write)).await));
-                }
-            } else {
-                outcomes.append(&mut each(chunk.len(), made));
-            }
-        }
-        outcomes
+        commit(writes, |writes| self.submit_orders(writes)).await
     }
 
-    async fn submit_orders(&self, writes: &[OrderWrite]) -> Outcomes<Option<OrderId>> {
+    async fn submit_orders(&self, writes: Vec<OrderWrite>) -> Outcomes<Option<OrderId>> {
         if let Some(transaction) = &self.transaction {
-            return transaction.write(Orders(writes.to_vec())).await;
+            return transaction.write(Orders(writes)).await;
         }
         let claim = Claim::default();
-        let (ticket, answer) = Ticket::new(writes.to_vec(), claim.clone());
+        let (ticket, answer) = Ticket::new(writes, claim.clone());
         self.submit(Job::Orders(Box::new(ticket)), claim, answer).await
     }
 
-    /// Makes these writes of clients, as [`commit_orders`](Self::commit_orders) does.
     pub(crate) async fn commit_clients(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
-        let mut outcomes = Vec::with_capacity(writes.len());
-        for chunk in writes.chunks(sql::CHUNK) {
-            let made = self.write(Clients(chunk.to_vec())).await;
-            if is_of_one_write(&made, chunk) {
-                for write in chunk {
-                    outcomes.append(&mut each(1, self.write(Clients(vec![write.clone()])).await));
-                }
-            } else {
-                outcomes.append(&mut each(chunk.len(), made));
-            }
-        }
-        outcomes
+        commit(writes, |writes| self.write(Clients(writes))).await
     }
 
     /// Checks that writes are accepted and that the file is not known to be degraded. If that is not known, or may have
@@ -172,9 +147,24 @@ impl Writer {
 /// The outcomes of some writes, or the failure of their transaction.
 type Outcomes<T> = Result<Vec<Result<T, StoreError>>, StoreError>;
 
-/// Whether a transaction of several writes was rolled back because of one of them.
-fn is_of_one_write<T, W>(made: &Outcomes<T>, writes: &[W]) -> bool {
-    writes.len() > 1 && made.as_ref().is_err_and(|error| !is_of_the_store(error))
+/// Makes these writes, 1,000 in a transaction at most. If a transaction was rolled back because of one of its writes, each is
+/// made on its own, so that the others succeed.
+async fn commit<W: Clone, T, F>(writes: &[W], submit: impl Fn(Vec<W>) -> F) -> Vec<Result<T, StoreError>>
+where
+    F: Future<Output = Outcomes<T>>,
+{
+    let mut outcomes = Vec::with_capacity(writes.len());
+    for chunk in writes.chunks(sql::CHUNK) {
+        let made = submit(chunk.to_vec()).await;
+        if chunk.len() > 1 && made.as_ref().is_err_and(|error| !is_of_the_store(error)) {
+            for write in chunk {
+                outcomes.append(&mut each(1, submit(vec![write.clone()]).await));
+            }
+        } else {
+            outcomes.append(&mut each(chunk.len(), made));
+        }
+    }
+    outcomes
 }
 
 /// The outcome of each write.

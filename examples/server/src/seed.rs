@@ -161,7 +161,7 @@ async fn recorded(app: &App, caller: &Caller, action: AuditAction, subjects: Vec
 async fn missing_orders(app: &App, batch: Vec<NewOrder>) -> Result<Vec<NewOrder>, SeedError> {
     let numbers: Vec<OrderNumber> = batch.iter().map(|order| order.number.clone()).collect();
     let there = app.orders().find_by_numbers(&numbers).await.map_err(SeedError::Orders)?;
-    let there: HashSet<String> = there.into_iter().map(|order| order.number.folded()).collect();
+    let there: HashSet<String> = there.into_iter().map(|order| order.number.to_ascii_lowercase()).collect();
     Ok(batch.into_iter().filter(|order| !there.contains(&order.number.folded())).collect())
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::tell;
 use crate::{
     App, AppError, Caller, ClientId, Entry, EntryKey, EntryKind, EntryQuery, EntryWrite, IdempotencyKey, Order,
-    OrderId, OrderRepositoryExt, OrderRow, OrderWrite, PageLimit, Stamp, StoreError, Stored, Timestamp,
+    OrderRepositoryExt, OrderRow, OrderWrite, PageLimit, Stamp, StoreError, Stored,
 };
 
 /// How long an answer is stored.
@@ -32,8 +32,8 @@ struct Value {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The order after the write, or before it was deleted. Its id is [`Entry::order_id`].
-    Order(Columns),
+    /// The order after the write, or before it was deleted. Its id is [`Entry::order_id`], whatever the row says.
+    Order(OrderRow),
     /// The client is being written, or the process ended while it was.
     ClientStarted(ClientId),
     /// The client is written.
@@ -42,30 +42,6 @@ pub(super) enum Answer {
         /// The number of orders that a deletion detached.
         detached: Option<u64>,
     },
-}
-
-/// The columns of an [`OrderRow`] but its id.
-#[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Columns {
-    number: String,
-    client_id: Option<String>,
-    status: String,
-    return_reason: Option<String>,
-    returned_at: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl Columns {
-    fn of(row: OrderRow) -> Self {
-        let OrderRow { id: _, number, client_id, status, return_reason, returned_at, created_at, updated_at } = row;
-        Self { number, client_id, status, return_reason, returned_at, created_at, updated_at }
-    }
-
-    fn row(self, id: OrderId) -> OrderRow {
-        let Self { number, client_id, status, return_reason, returned_at, created_at, updated_at } = self;
-        OrderRow { id, number, client_id, status, return_reason, returned_at, created_at, updated_at }
-    }
 }
 
 /// A key that was recorded, and whose client has to be written.
@@ -102,10 +78,10 @@ impl App {
         row: impl FnOnce() -> OrderRow,
     ) -> Result<OrderWrite, AppError> {
         let Some(key) = &caller.idempotency_key else { return Ok(write) };
-        let mut columns = Columns::of(row());
+        let mut row = row();
         // Another program may have written a text of any length.
-        columns.return_reason = columns.return_reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
-        let value = value(key, Answer::Order(columns))?;
+        row.return_reason = row.return_reason.filter(|reason| reason.len() <= MAX_REASON_BYTES);
+        let value = value(key, Answer::Order(row))?;
         let due_at = Some(write.stamp().at.later(RETENTION));
         Ok(write.with_entry(EntryWrite::insert(key.entry(), value, due_at)))
     }
@@ -127,7 +103,9 @@ impl App {
     pub async fn answered_order(&self, caller: &Caller) -> Result<Option<Stored<Order>>, AppError> {
         let Some(key) = &caller.idempotency_key else { return Ok(None) };
         match self.answer(key).await? {
-            Some((Answer::Order(columns), Entry { order_id: Some(id), .. })) => Ok(Some(Stored::new(columns.row(id)))),
+            Some((Answer::Order(row), Entry { order_id: Some(id), .. })) => {
+                Ok(Some(Stored::new(OrderRow { id, ..row })))
+            }
             Some(_) => Err(AppError::KeyReused),
             None => Ok(None),
         }

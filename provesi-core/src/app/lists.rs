@@ -1,15 +1,14 @@
 //! Lists of clients and orders, each with what belongs to it from the other store: one query per page there.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::app::{Access, orders::subjects, tell};
-use crate::records::skip_corrupt;
+use crate::client_repository::find_clients;
 use crate::{
-    App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientKey, ClientLink,
-    ClientListing, ClientRow, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderKey, OrderListing,
-    OrderNumber, OrderRepositoryExt, OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record,
-    StoreError, Stored, Subject, stream_pages,
+    App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientLink, ClientListing,
+    ClientRow, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderListing, OrderNumber, OrderRepositoryExt,
+    OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record, StoreError, Stored, Subject, stream_pages,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -174,7 +173,7 @@ impl App {
     /// # Errors
     /// [`AppError::Orders`].
     pub async fn orders_by_number(&self, caller: &Caller, numbers: &[OrderNumber]) -> Result<Vec<OrderView>, AppError> {
-        let result = match self.find_orders(numbers).await {
+        let result = match self.orders.find_by_numbers(numbers).await {
             Ok(orders) => Ok(self.views(orders).await),
             Err(error) => Err(AppError::Orders(error)),
         };
@@ -191,26 +190,11 @@ impl App {
     /// # Errors
     /// [`AppError::Clients`].
     pub async fn clients_by_id(&self, caller: &Caller, ids: &[ClientId]) -> Result<ClientsById, AppError> {
-        let result = self.find_clients(ids).await.map_err(AppError::Clients);
+        let result = find_clients(&*self.clients, ids).await.map_err(AppError::Clients);
         let read = |found: Option<&ClientsById>| {
             found.into_iter().flat_map(|found| &found.clients).map(|client| Subject::Client(client.row.id)).collect()
         };
         self.audited(caller, Access::read(AuditAction::ClientList), read, result).await
-    }
-
-    pub(super) async fn find_clients(&self, ids: &[ClientId]) -> Result<ClientsById, StoreError> {
-        let ids: BTreeSet<ClientId> = ids.iter().copied().collect();
-        let keys: Vec<_> = ids.into_iter().map(ClientKey::Id).collect();
-        let mut found = ClientsById::default();
-        let rows = if keys.is_empty() { Vec::new() } else { self.clients.get_many(&keys).await };
-        for (key, row) in keys.iter().zip(rows) {
-            match (key, row) {
-                (_, Ok(row)) => found.clients.extend(row.map(Stored::new)),
-                (ClientKey::Id(id), Err(StoreError::Corrupt { .. })) => found.unreadable.push(*id),
-                (_, Err(error)) => return Err(error),
-            }
-        }
-        Ok(found)
     }
 
     /// How many orders a listing has. May take time in proportion to the table: not for lists that people page in.
@@ -219,16 +203,6 @@ impl App {
     /// [`AppError::Orders`].
     pub async fn count_orders_of(&self, listing: &OrderListing) -> Result<u64, AppError> {
         self.orders.count_all(&listing.filter).await.map_err(AppError::Orders)
-    }
-
-    /// The orders with these numbers, each once, in the order in which they are asked for. An order that cannot be decoded
-    /// at all is left out.
-    async fn find_orders(&self, numbers: &[OrderNumber]) -> Result<Vec<OrderRow>, StoreError> {
-        let mut folded = HashSet::new();
-        let numbers = numbers.iter().filter(|number| folded.insert(number.folded()));
-        let keys: Vec<_> = numbers.map(OrderKey::from).collect();
-        let rows = if keys.is_empty() { Vec::new() } else { self.orders.get_many(&keys).await };
-        skip_corrupt(rows.into_iter().filter_map(Result::transpose))
     }
 
     async fn count_orders(&self, page: Page<ClientRow, ClientCursor>) -> Page<ClientView, ClientCursor> {
@@ -247,7 +221,7 @@ impl App {
 
     async fn views(&self, orders: Vec<OrderRow>) -> Vec<OrderView> {
         let ids: Vec<ClientId> = orders.iter().filter_map(|order| order.client_id().ok().flatten()).collect();
-        let found = self.find_clients(&ids).await;
+        let found = find_clients(&*self.clients, &ids).await;
         let found = found.inspect_err(|error| tell("orders are listed without their clients", error)).ok();
         let clients = found.map(|found| {
             let known = found.clients.into_iter().map(|client| (client.row.id, Some(Arc::new(client))));

@@ -44,7 +44,7 @@ impl AuditHash {
 
 impl Display for AuditHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -89,14 +89,8 @@ impl FromStr for AuditHead {
         let refused = Invalid::new(Field::AuditHead, Rule::AuditHead);
         let (sequence, hash) = text.split_once(':').ok_or(refused)?;
         let sequence = sequence.parse().ok().filter(|sequence| *sequence >= 0).ok_or(refused)?;
-        if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(refused);
-        }
         let mut bytes = [0; 32];
-        for (byte, digits) in bytes.iter_mut().zip(hash.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| refused)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| refused)?;
-        }
+        hex::decode_to_slice(hash, &mut bytes).map_err(|_| refused)?;
         Ok(Self { sequence, hash: AuditHash(bytes) })
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{AuditChain, AuditHead, AuditRecord, StoredAudit, Subject};
 use crate::paging::{decode_cursor, encode_cursor, fingerprint};
-use crate::{Page, PageLimit, PageRequest, StoreError, Timestamp};
+use crate::{Page, PageRequest, StoreError, Timestamp};
 
 /// A store of audit records.
 ///
@@ -26,6 +26,7 @@ use crate::{Page, PageLimit, PageRequest, StoreError, Timestamp};
 /// `provesi-testkit` tests an implementation. [`AuditStoreExt`] has pages with cursors.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
+#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
 pub trait AuditStore: Debug + Send + Sync + 'static {
     /// Appends all records in their order and returns the head after the last one. Without records, nothing changes.
     /// Records of other writers may stand between them only if the store has no transactions.
@@ -37,15 +38,9 @@ pub trait AuditStore: Debug + Send + Sync + 'static {
 
     /// Sequence number and hash of the last record, as the store knows them without reading the others;
     /// [`AuditHead::START`] if there is no record.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn head(&self) -> Result<AuditHead, StoreError>;
 
     /// The records of a query, in its order.
-    ///
-    /// # Errors
-    /// Those of every method, see above.
     async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError>;
 }
 
@@ -70,14 +65,6 @@ pub trait AuditStoreExt: AuditStore {
         let query = AuditQuery::Latest { subject, since, before, limit: request.limit.get() + 1 };
         let cursor = |last: &StoredAudit| AuditCursor { filter: filter.fingerprint(), position: last.position() };
         Ok(Page::from_one_more(self.records(&query).await?, request.limit, cursor))
-    }
-
-    /// The first `limit` records after the sequence number `after`, in the order of the chain.
-    ///
-    /// # Errors
-    /// Those of the store.
-    async fn chain_after(&self, after: i64, limit: PageLimit) -> Result<Vec<StoredAudit>, StoreError> {
-        self.records(&AuditQuery::Chain { after, limit: limit.get() }).await
     }
 }
 

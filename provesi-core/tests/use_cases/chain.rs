@@ -1,8 +1,8 @@
 //! Every kind of tampering with the audit records is found, and where.
 
 use provesi_core::{
-    AuditChain, AuditHead, AuditRecord, AuditStore, AuditStoreExt, BrokenChain, Outcome, PageLimit, StoredAudit,
-    VerifyError, verify_audit, verify_head,
+    AuditChain, AuditHead, AuditQuery, AuditRecord, AuditStore, BrokenChain, Outcome, StoredAudit, VerifyError,
+    verify_audit, verify_head,
 };
 use provesi_testkit::audit::{self, client, verify};
 use provesi_testkit::{Call, Fault, FaultyStore, MemoryStore};
@@ -38,7 +38,7 @@ fn relink(records: &mut Vec<StoredAudit>, at: usize) {
 async fn an_unchanged_chain_is_valid_from_any_head() {
     let (store, head) = filled().await;
     let chain = AuditChain::plain();
-    let middle = store.chain_after(99, PageLimit::new(1).unwrap()).await.unwrap()[0].head();
+    let middle = store.records(&AuditQuery::Chain { after: 99, limit: 1 }).await.unwrap()[0].head();
     for from in [AuditHead::START, middle, head] {
         assert_eq!(verify_audit(&store, &chain, from, &[middle, head]).await.unwrap(), head);
     }

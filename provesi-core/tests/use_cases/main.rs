@@ -11,6 +11,7 @@ mod integrity;
 mod irregular;
 mod lists;
 mod orders;
+mod ports;
 mod retirements;
 mod services;
 

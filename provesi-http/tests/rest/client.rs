@@ -57,9 +57,9 @@ async fn clients_are_those_of_the_other_side() {
     let found = clients.get_client(id(&ana)).await.unwrap().unwrap();
     assert_eq!(found.record.as_ref().ok(), two.bench.app.clients().get(id(&ana)).await.unwrap().as_ref());
     assert_eq!(clients.get_client(nobody).await.unwrap(), None);
-    let many = clients.find_by_ids(&[id(&ana), nobody, id(&luz), id(&ana)]).await.unwrap();
-    assert_eq!(many.iter().map(|client| client.id).collect::<BTreeSet<_>>(), [id(&ana), id(&luz)].into());
-    assert!(many.len() == 2 && clients.find_by_ids(&[]).await.unwrap().is_empty());
+    let many = clients.existing(&[id(&ana), nobody, id(&luz), id(&ana)]).await.unwrap();
+    assert_eq!(many.into_iter().collect::<BTreeSet<_>>(), [id(&ana), id(&luz)].into());
+    assert!(clients.existing(&[]).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn what_does_not_fit_into_one_message_comes_in_several() {
         ids.push(id(made.json()["data"]["id"].as_str().unwrap()));
     }
     let clients = two.client("clients");
-    assert_eq!(clients.find_by_ids(&ids).await.unwrap().len(), 700);
+    assert_eq!(clients.existing(&ids).await.unwrap().len(), 700);
     // And page by page, as any other store.
     let listing = ClientListing::default();
     let first = clients.page(&listing, &PageRequest::first(PageLimit::new(250).unwrap())).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_store_that_is_down_over_there_is_down_here_and_writes_are_not_offered
     clients.ping().await.unwrap();
     two.bench.clients.fail_all();
     assert!(matches!(clients.get(ana).await, Err(StoreError::Unavailable { .. })));
-    assert!(matches!(clients.find_by_ids(&[ana]).await, Err(StoreError::Unavailable { .. })));
+    assert!(matches!(clients.existing(&[ana]).await, Err(StoreError::Unavailable { .. })));
     assert!(matches!(clients.ping().await, Err(StoreError::Unavailable { .. })));
     two.bench.clients.clear();
     assert!(clients.get(ana).await.unwrap().is_some());

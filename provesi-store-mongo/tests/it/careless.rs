@@ -169,7 +169,6 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
         rows.push(ClientRow::from(&store.insert(&client(n)).await.unwrap()));
     }
     let ids: Vec<_> = (1..=count).chain([101, 103]).map(|n| client(n).id).collect();
-    assert_eq!(store.find_by_ids(&ids).await.unwrap().len(), 2);
     assert_eq!(store.existing(&ids).await.unwrap(), ids.into_iter().collect());
     for listing in [ClientListing::default(), ClientListing::default().reversed()] {
         rows.sort_by(|a, b| listing.compare(a, b));

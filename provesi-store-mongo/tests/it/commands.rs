@@ -9,7 +9,7 @@ use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ReadConcern, WriteConcern};
 use provesi_core::{
-    AuditChain, AuditStore, AuditStoreExt, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository,
+    AuditChain, AuditQuery, AuditStore, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository,
     ClientRepositoryExt, Expected, PageLimit, PageRequest,
 };
 use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
@@ -66,9 +66,9 @@ async fn a_call_is_one_command_and_a_change_one_more() {
     store.find_by_email(&kept.email).await.unwrap();
     assert_eq!(sent.names(), ["find"]);
     let ids: Vec<ClientId> = (0..=255).map(|n| client(n).id).collect();
-    store.find_by_ids(&ids).await.unwrap();
+    store.existing(&ids).await.unwrap();
     assert_eq!(sent.names(), ["find"]);
-    store.find_by_ids(&[]).await.unwrap();
+    store.existing(&[]).await.unwrap();
     assert!(sent.names().is_empty());
     store.update(&kept, Expected::Any, at(5)).await.unwrap();
     assert_eq!(sent.names(), ["find"], "nothing is written where nothing changes");
@@ -207,7 +207,7 @@ async fn the_head_and_the_records_of_the_audit_are_read_from_a_majority() {
     store.append(&AuditChain::plain(), &[record(1, Vec::new())]).await.unwrap();
     sent.take();
     store.head().await.unwrap();
-    store.chain_after(0, PageLimit::MAX).await.unwrap();
+    store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.unwrap();
     let reads = sent.take();
     assert_eq!(reads.len(), 2);
     for command in reads {

@@ -131,7 +131,7 @@ async fn comes_back_from(state: State) {
         tokio::join!(
             assert_unavailable(store.ping()),
             assert_unavailable(store.get(kept.id)),
-            assert_unavailable(store.find_by_ids(&ids)),
+            assert_unavailable(store.existing(&ids)),
             assert_unavailable(store.find_by_email(&kept.email)),
             async {
                 match state {

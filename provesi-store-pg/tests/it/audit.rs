@@ -1,8 +1,8 @@
 //! Audit records: what the tables hold, and that tampering with them is found.
 
 use provesi_core::{
-    AuditChain, AuditHead, AuditStore, AuditStoreExt, BrokenChain, Outcome, PageLimit, StoreAdmin, StoreError,
-    VerifyError, verify_head,
+    AuditChain, AuditHead, AuditQuery, AuditStore, BrokenChain, Outcome, StoreAdmin, StoreError, VerifyError,
+    verify_head,
 };
 use provesi_store_pg::{PgStore, pool_options};
 use provesi_testkit::audit::{assert_broken, assert_head_is_missed, assert_page_is_corrupt, fill, numbered, verify};
@@ -133,7 +133,7 @@ async fn records_of_versions_without_a_chain_are_added_to_it() {
         raw.execute(AssertSqlSafe(text)).await.unwrap();
     }
     fixture.store.migrate().await.unwrap();
-    let kept = fixture.store.chain_after(0, PageLimit::MAX).await.unwrap();
+    let kept = fixture.store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.unwrap();
     assert_eq!(verify(&fixture.store, &[]).await.unwrap().sequence, 2);
     assert_eq!((kept[0].record.caller.actor.to_string(), kept[0].record.fields.len()), ("user:Ana".to_owned(), 1));
     let subjects = ["client:070707070707070707070707", "order:ord-1"].map(|text| text.parse().unwrap());

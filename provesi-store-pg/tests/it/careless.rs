@@ -156,7 +156,8 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
             rows.remove(at);
         }
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
-        assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
+        let found: Vec<_> = rows.iter().filter(|row| row.number != "a b").cloned().collect();
+        assert_eq!(store.find_by_numbers(&numbers).await.unwrap(), found);
         for sort in SORTS {
             let listing = OrderListing { sort, ..OrderListing::default() };
             let mut expected: Vec<_> = rows.iter().filter(|row| listing.has(row)).cloned().collect();
@@ -267,7 +268,6 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
             assert_corrupt(ClientRepositoryExt::delete(store, id, Expected::Any).await);
             assert_corrupt(ClientRepositoryExt::update(store, &client(number), Expected::Any, at(1)).await);
         }
-        assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
         assert_eq!(store.existing(&[id, client(1).id]).await.unwrap().len(), 2);
         let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(1).unwrap()));
         loop {

@@ -49,7 +49,7 @@ async fn reads_are_one_statement_each_and_an_insert_is_one_with_its_event() {
     for (ids, expected) in [(&ids[..1], 1), (&ids[..], 1)] {
         assert_eq!(store.count_by_client(ids).await.unwrap().len(), ids.len());
         assert_eq!(ran(), expected, "counts of {} clients", ids.len());
-        ClientRepositoryExt::find_by_ids(&store, ids).await.unwrap();
+        store.existing(ids).await.unwrap();
         assert_eq!(ran(), expected, "{} clients", ids.len());
     }
     let more: Vec<ClientId> = ids.iter().copied().chain([ClientId::from_bytes([0xff; 12])]).collect();

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::page::{Query, read_full_page};
 use crate::readers::Readers;
-use crate::rows::{CLIENT_COLUMNS, ClientColumns, ListedClient};
+use crate::rows::{CLIENT_COLUMNS, listed_client};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
@@ -28,17 +28,16 @@ pub(super) async fn read(
     request: &PageRequest<ClientCursor>,
 ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let clients: Vec<ListedClient> =
-        read_full_page(readers, request.limit.get() + 1, |limit| Ok(query(listing, place, limit))).await?;
-    let clients = clients.into_iter().map(|ListedClient(client)| client).collect();
+    let query = |limit| Ok(query(listing, place, limit));
+    let clients = read_full_page(readers, request.limit.get() + 1, query, listed_client).await?;
     listing.onward(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)), request)
 }
 
-fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query<ClientColumns> {
+fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query {
     let ClientListing { filter: ClientFilter { query }, direction } = listing;
     let text = page_text(*direction, place.is_some(), query.is_some());
     let query = query.as_ref();
-    sqlx::query_as(AssertSqlSafe(text))
+    sqlx::query(AssertSqlSafe(text))
         .bind(query.map(|query| query.folded().to_owned()))
         .bind(query.and_then(ClientQuery::digits).map(str::to_owned))
         .bind(sql::limit(limit))

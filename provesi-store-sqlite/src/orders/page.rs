@@ -20,8 +20,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::rows::OrderColumns;
-use crate::sql;
+use crate::{rows, sql};
 
 pub(crate) use statement::{Access, Statement};
 
@@ -35,11 +34,11 @@ pub(super) async fn read(
 ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let access = access(readers, listing).await?;
-    let orders: Vec<OrderRow> = read_full_page(readers, request.limit.get() + 1, |limit| {
+    let query = |limit| {
         let statement = Statement::page(listing, &access, place, limit)?;
-        Ok(sqlx::query_as_with::<_, OrderColumns, _>(AssertSqlSafe(statement.text), statement.arguments))
-    })
-    .await?;
+        Ok(sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments))
+    };
+    let orders = read_full_page(readers, request.limit.get() + 1, query, rows::order).await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
 }
 

@@ -4,8 +4,8 @@ use provesi_testkit::data::with;
 use std::path::Path;
 
 use provesi_core::{
-    AuditChain, AuditFilter, AuditHead, AuditRow, AuditStore, AuditStoreExt, BrokenChain, Outcome, PageLimit,
-    PageRequest, StoreAdmin, Subject, VerifyError, verify_audit, verify_head,
+    AuditChain, AuditFilter, AuditHead, AuditQuery, AuditRow, AuditStore, AuditStoreExt, BrokenChain, Outcome,
+    PageLimit, PageRequest, StoreAdmin, Subject, VerifyError, verify_audit, verify_head,
 };
 use provesi_store_sqlite::SqliteStore;
 use provesi_testkit::audit::{
@@ -117,7 +117,7 @@ async fn a_subject_that_only_the_index_names_is_not_found() {
 #[tokio::test]
 async fn old_records_can_be_deleted_and_the_rest_stays_valid() {
     let (fixture, head) = filled().await;
-    let kept = fixture.store.chain_after(0, PageLimit::MAX).await.unwrap();
+    let kept = fixture.store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.unwrap();
     // The statement of the README.
     let delete = "INSERT INTO audit_subjects (audit_subjects, rowid, subjects) \
             SELECT 'delete', moment, subjects FROM audit WHERE sequence <= 5; \
@@ -219,7 +219,7 @@ async fn records_with_subjects_in_rows_are_migrated_unchanged() {
     old_file(&path, &before, &rows).await;
     let store = SqliteStore::open(&path, 1).await.unwrap();
     store.migrate().await.unwrap();
-    assert_eq!(store.chain_after(0, PageLimit::MAX).await.unwrap(), stored);
+    assert_eq!(store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.unwrap(), stored);
     assert_eq!(verify(&store, &[]).await.unwrap(), last);
     let next = store.append(&chain, &[with(numbered(5), |it| it.at = numbered(2).at)]).await.unwrap();
     assert_eq!(sequences_of(&store, client(7)).await, [5, 3, 2, 1]);
@@ -235,7 +235,7 @@ async fn records_of_versions_without_a_chain_are_added_to_it() {
     let mut raw = old_file(&path, &[first], OLD).await;
     let store = SqliteStore::open(&path, 1).await.unwrap();
     store.migrate().await.unwrap();
-    let kept = store.chain_after(0, PageLimit::MAX).await.unwrap();
+    let kept = store.records(&AuditQuery::Chain { after: 0, limit: 1_000 }).await.unwrap();
     assert_eq!(verify(&store, &[]).await.unwrap().sequence, 2);
     assert_eq!((kept[0].record.caller.actor.to_string(), kept[0].record.fields.len()), ("user:Ana".to_owned(), 1));
     assert_eq!(

@@ -71,7 +71,7 @@ async fn an_order_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
         }
         assert_eq!(listed(store, &listing).await, rows, "{broken}");
         let numbers: Vec<_> = kept.iter().map(|order| order.number.clone()).collect();
-        assert_eq!(store.find_by_numbers(&numbers).await.unwrap().len(), at);
+        assert_eq!(store.find_by_numbers(&numbers).await.unwrap(), rows);
         let stream = OrderRepositoryExt::stream(store, &listing);
         assert_eq!(stream.try_collect::<Vec<_>>().await.unwrap(), kept[..at]);
     }
@@ -131,7 +131,6 @@ async fn a_client_that_breaks_the_rules_is_listed_and_one_that_cannot_be_decoded
             Some(fault) => assert_eq!(loaded.unwrap().unwrap().faults(), [fault]),
             None => assert_corrupt(loaded),
         }
-        assert_eq!(ClientRepositoryExt::find_by_ids(store, &[id, client(1).id]).await.unwrap().len(), 1);
         assert_eq!(store.existing(&[id, client(1).id]).await.unwrap().len(), 2);
         let (mut all, mut request) = (Vec::new(), PageRequest::first(PageLimit::new(1).unwrap()));
         loop {

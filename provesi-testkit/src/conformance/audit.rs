@@ -1,5 +1,7 @@
 //! The cases for audit stores.
 
+#![allow(missing_docs, reason = "the name of a case is what it checks")]
+
 pub mod appending;
 pub mod reading;
 
@@ -7,7 +9,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use provesi_core::{
-    AuditChain, AuditFilter, AuditHead, AuditRecord, AuditStore, AuditStoreExt, PageLimit, PageRequest, StoredAudit,
+    AuditChain, AuditFilter, AuditHead, AuditQuery, AuditRecord, AuditStore, AuditStoreExt, PageLimit, PageRequest,
+    StoredAudit,
 };
 
 use crate::audit::verify;
@@ -35,18 +38,12 @@ macro_rules! audit_store_suite {
                 a_thousand_records_at_once_come_back,
                 appending_nothing_changes_nothing,
                 writers_at_once_make_one_chain,
-                a_known_head_is_found_while_others_append,
                 a_keyed_chain_is_kept_as_it_was_made,
                 a_dropped_append_leaves_a_whole_chain,
                 acknowledged_appends_after_abandoned_ones_are_found;
             reading:
                 pages_are_the_latest_first_and_cover_each_record_once,
-                a_subject_is_found_in_each_record_that_names_it,
-                an_order_is_found_in_any_letter_case,
-                since_and_until_are_a_half_open_range,
-                since_and_until_may_stand_between_two_milliseconds,
                 all_filters_agree_with_their_rule,
-                a_cursor_of_another_filter_is_refused,
                 the_chain_is_read_from_any_place;
         }
     };
@@ -63,7 +60,7 @@ async fn whole(store: &Store) -> Vec<StoredAudit> {
     let mut all: Vec<StoredAudit> = Vec::new();
     loop {
         let last = all.last().map_or(0, |stored| stored.sequence);
-        let more = store.chain_after(last, PageLimit::MAX).await.expect("the chain");
+        let more = store.records(&AuditQuery::Chain { after: last, limit: 1_000 }).await.expect("the chain");
         if more.is_empty() {
             break;
         }

@@ -1,10 +1,9 @@
 //! Pages of filters, and the chain.
 
-use provesi_core::{AuditFilter, AuditRecord, AuditStoreExt, PageLimit, PageRequest, StoreError, Subject, Timestamp};
+use provesi_core::{AuditFilter, AuditQuery, AuditRecord};
 
 use super::{Store, append, pages, sequences, whole};
 use crate::audit::{client, order, record};
-use crate::conformance::support::assert_refused;
 use crate::data::at;
 
 /// Ten records: at 0, 1, … 4 and again, the first five of client 1 and the others of client 2, all of an order.
@@ -16,11 +15,6 @@ async fn ten(store: &Store) {
     append(store, &(0..10).map(record).collect::<Vec<_>>()).await;
 }
 
-fn of(subject: Subject) -> AuditFilter {
-    AuditFilter { subject: Some(subject), ..AuditFilter::default() }
-}
-
-/// Case.
 pub async fn pages_are_the_latest_first_and_cover_each_record_once(store: Store) {
     ten(&store).await;
     for limit in [1, 3, 10, 11] {
@@ -36,55 +30,12 @@ pub async fn pages_are_the_latest_first_and_cover_each_record_once(store: Store)
     assert_eq!(all, kept);
 }
 
-/// Case.
-pub async fn a_subject_is_found_in_each_record_that_names_it(store: Store) {
-    ten(&store).await;
-    append(&store, &[record(9, Vec::new()), record(3, vec![client(1), client(2), client(3)])]).await;
-    for limit in [2, 1_000] {
-        assert_eq!(sequences(&pages(&store, &of(client(1)), limit).await), [5, 12, 4, 3, 2, 1]);
-        assert_eq!(sequences(&pages(&store, &of(client(3)), limit).await), [12]);
-        assert_eq!(sequences(&pages(&store, &of(order("Ord-0")), limit).await), [10, 4, 7, 1]);
-        assert_eq!(pages(&store, &of(client(4)), limit).await, []);
-    }
-}
-
-/// Case.
-pub async fn an_order_is_found_in_any_letter_case(store: Store) {
-    append(&store, &[record(0, vec![order("ORD-1")]), record(1, vec![order("ord-1")])]).await;
-    for number in ["Ord-1", "ORD-1", "ord-1"] {
-        let filter = of(order(number));
-        assert_eq!(sequences(&pages(&store, &filter, 10).await), [2, 1], "{number}");
-    }
-}
-
-/// Case.
-pub async fn since_and_until_are_a_half_open_range(store: Store) {
-    ten(&store).await;
-    let filter = AuditFilter { subject: None, since: Some(at(1)), until: Some(at(3)) };
-    assert_eq!(sequences(&pages(&store, &filter, 1).await), [8, 3, 7, 2]);
-    let filter = AuditFilter { subject: Some(client(2)), ..filter };
-    assert_eq!(sequences(&pages(&store, &filter, 1).await), [8, 7]);
-    let filter = AuditFilter { since: filter.until, ..filter };
-    assert_eq!(pages(&store, &filter, 10).await, []);
-}
-
-/// Case.
-pub async fn since_and_until_may_stand_between_two_milliseconds(store: Store) {
-    ten(&store).await;
-    let beside = |millis: i64, micros: i64| Timestamp::from_micros(at(millis).micros() + micros).ok();
-    for (micros, expected) in [(-1, [8, 3, 7, 2]), (0, [8, 3, 7, 2]), (1, [9, 4, 8, 3]), (999, [9, 4, 8, 3])] {
-        let filter = AuditFilter { subject: None, since: beside(1, micros), until: beside(3, micros) };
-        assert_eq!(sequences(&pages(&store, &filter, 3).await), expected, "{micros} µs");
-    }
-}
-
 fn passes(AuditFilter { subject, since, until }: &AuditFilter, record: &AuditRecord) -> bool {
     subject.as_ref().is_none_or(|subject| record.subjects.contains(subject))
         && since.is_none_or(|since| record.at >= since)
         && until.is_none_or(|until| record.at < until)
 }
 
-/// Case.
 pub async fn all_filters_agree_with_their_rule(store: Store) {
     ten(&store).await;
     let kept = whole(&store).await;
@@ -101,22 +52,10 @@ pub async fn all_filters_agree_with_their_rule(store: Store) {
     }
 }
 
-/// Case.
-pub async fn a_cursor_of_another_filter_is_refused(store: Store) {
-    ten(&store).await;
-    let one = PageLimit::new(1).expect("a limit");
-    let page = store.page(&AuditFilter::default(), &PageRequest::first(one)).await.expect("a page");
-    let other = of(client(1));
-    let request = PageRequest::after(one, page.next.expect("more"));
-    assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
-}
-
-/// Case.
 pub async fn the_chain_is_read_from_any_place(store: Store) {
     ten(&store).await;
-    let read = async |after: i64, limit: u32| {
-        let limit = PageLimit::new(limit).expect("a limit");
-        sequences(&store.chain_after(after, limit).await.expect("the chain"))
+    let read = async |after: i64, limit: usize| {
+        sequences(&store.records(&AuditQuery::Chain { after, limit }).await.expect("the chain"))
     };
     assert_eq!(read(0, 3).await, [1, 2, 3]);
     assert_eq!(read(3, 3).await, [4, 5, 6]);

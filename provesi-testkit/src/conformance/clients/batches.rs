@@ -27,7 +27,6 @@ fn moved_to(before: &Stored<Client>, email: &str) -> ClientWrite {
     replaced(before, with(record(before), |it| it.email = email.parse().expect("an address")))
 }
 
-/// Case.
 pub async fn every_field_that_was_read_is_compared(store: Clients) {
     let stored = inserted(&store, 1).await;
     let row = &stored.row;
@@ -51,7 +50,6 @@ pub async fn every_field_that_was_read_is_compared(store: Clients) {
     store.commit_one(renamed(&stored)).await.expect("the row is as it was read");
 }
 
-/// Case.
 pub async fn each_write_of_a_batch_stands_alone(store: Clients) {
     let mut stored = Vec::new();
     for number in 1..6 {
@@ -83,7 +81,6 @@ pub async fn each_write_of_a_batch_stands_alone(store: Clients) {
     assert_eq!(found.map(|client| client.id), Some(client_id(5)));
 }
 
-/// Case.
 pub async fn a_batch_of_thousands_is_committed_and_read(store: Clients) {
     const COUNT: u64 = 1_100;
     let clients: Vec<_> = (0..COUNT).map(|number| client(number, "Ana")).collect();
@@ -101,7 +98,6 @@ pub async fn a_batch_of_thousands_is_committed_and_read(store: Clients) {
     assert_eq!(wrong, None, "the first key whose row is not at its position");
 }
 
-/// Case.
 pub async fn an_empty_batch_does_nothing(store: Clients) {
     assert_eq!(store.get_many(&[]).await.len(), 0);
     assert_eq!(store.commit(&[]).await.len(), 0);

@@ -63,10 +63,9 @@ async fn assert_clients(store: &Clients, rows: &[ClientRow]) {
             assert_records(&streamed_clients(store, &listing).await, &valid, (text, way));
         }
     }
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let mut found = store.find_by_ids(&ids).await.expect("read");
-    found.sort_unstable_by_key(|client| client.id);
-    assert_eq!(found, rows.iter().filter_map(|row| row.check().ok()).collect::<Vec<_>>());
+    let keys: Vec<_> = rows.iter().map(|row| ClientKey::Id(row.id)).collect();
+    let found = store.get_many(&keys).await.into_iter().map(|row| row.expect("read").expect("there"));
+    assert_records(&found.collect::<Vec<_>>(), rows, "rows by id");
 }
 
 async fn loaded_client(store: &Clients, id: ClientId) -> Stored<Client> {
@@ -83,7 +82,6 @@ fn repaired_client(row: &ClientRow) -> Client {
     })
 }
 
-/// Case.
 pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
     let planted = clients();
     let mut rows = rows();
@@ -132,7 +130,6 @@ pub async fn irregular_clients_are_listed_and_repaired(store: Clients) {
     assert_clients(&store, &rows).await;
 }
 
-/// Case.
 pub async fn irregular_clients_are_deleted(store: Clients) {
     let mut rows = rows();
     while let Some(row) = rows.pop() {

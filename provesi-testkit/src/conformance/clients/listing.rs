@@ -1,15 +1,12 @@
 //! Lists of clients.
 
-use futures_util::TryStreamExt;
 use provesi_core::{
     Client, ClientFilter, ClientListing, ClientQuery, ClientRepositoryExt, Direction, PageLimit, PageRequest,
     StoreError,
 };
 
 use crate::conformance::clients::NameOrder;
-use crate::conformance::support::{
-    Clients, a_few_at_a_time, assert_records, assert_refused, client_pages, streamed_clients,
-};
+use crate::conformance::support::{Clients, assert_records, assert_refused, client_pages, streamed_clients};
 use crate::data::{client, phone, with};
 
 /// Names in the order of CLDR's collation for Spanish.
@@ -46,7 +43,6 @@ fn both_directions() -> [ClientListing; 2] {
     [Direction::Ascending, Direction::Descending].map(|way| ClientListing::new(ClientFilter::default(), way))
 }
 
-/// Case.
 pub async fn names_are_in_the_declared_order(store: Clients) {
     keep(&store, &NAMES).await;
     let listed = client_pages(&store, &ClientListing::default(), 1_000).await;
@@ -58,7 +54,6 @@ pub async fn names_are_in_the_declared_order(store: Clients) {
     assert_eq!(listed.iter().map(|client| client.name.as_str()).collect::<Vec<_>>(), expected);
 }
 
-/// Case.
 pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients) {
     let spellings = match store.names {
         // One name to the collation: composed, decomposed, with a soft hyphen.
@@ -75,7 +70,6 @@ pub async fn names_that_sort_alike_are_in_the_order_of_their_ids(store: Clients)
     }
 }
 
-/// Case.
 pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     // Ties by the dozen.
     let names: Vec<&str> = ["Ana", "Ñandú", "ana", "Ana", "Nube"].into_iter().cycle().take(57).collect();
@@ -89,7 +83,6 @@ pub async fn pages_of_any_size_cover_each_client_once(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Clients) {
     keep(&store, &NAMES).await;
     let listing = ClientListing::default();
@@ -100,7 +93,6 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Client
     assert_records(&back, &all[5..9].iter().rev().cloned().collect::<Vec<_>>(), "the four before the cursor");
 }
 
-/// Case.
 pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
     let kept = keep(&store, &NAMES).await;
     let mut other = ClientListing::default();
@@ -111,7 +103,6 @@ pub async fn a_cursor_of_another_listing_is_refused(store: Clients) {
     assert_refused!(store.page(&other, &request).await, StoreError::InvalidCursor);
 }
 
-/// Case.
 pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
     let mut clients = vec![
         with(client(1, "Ñandú Ferretería"), |it| it.phone = phone("(+57) 300 123 4567")),
@@ -166,7 +157,6 @@ pub async fn a_search_finds_what_matches_and_nothing_else(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
     let email = |address: &str| address.parse().expect("an address");
     // Not in this order by name, nor by id.
@@ -200,28 +190,4 @@ pub async fn a_search_lists_what_starts_with_the_text_first(store: Clients) {
         before.reverse();
         assert_records(&before, &listed[..at], ("before", at));
     }
-}
-
-/// Case.
-pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Clients) {
-    let names: Vec<&str> = NAMES.into_iter().cycle().take(1_100).collect();
-    keep_at_once(&store, &names).await;
-    let mut streams = Vec::new();
-    for listing in both_directions() {
-        let pages = client_pages(&store, &listing, 450).await;
-        assert_eq!(pages.len(), 1_100);
-        streams.push((store.stream(&listing), pages));
-    }
-    drop(store);
-    for (stream, pages) in streams {
-        assert_eq!(stream.try_collect::<Vec<_>>().await.expect("all clients"), pages);
-    }
-}
-
-async fn keep_at_once(store: &Clients, names: &[&str]) {
-    let inserts = (0..).zip(names).map(|(number, name)| {
-        let (store, client) = (store.clone(), client(number, name));
-        async move { store.insert(&client).await }
-    });
-    a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }

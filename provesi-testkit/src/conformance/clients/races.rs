@@ -8,7 +8,6 @@ use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError
 use crate::conformance::support::{Clients, all_clients, assert_record, assert_records, drop_at_wait, winners};
 use crate::data::{at, client, client_id, phone, with};
 
-/// Case.
 pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
     const WRITERS: usize = 8;
     const UPDATES: usize = 25;
@@ -36,7 +35,6 @@ pub async fn conditional_updates_at_once_are_all_counted(store: Clients) {
     assert_eq!(counted.name.as_str(), (WRITERS * UPDATES).to_string());
 }
 
-/// Case.
 pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
     for round in 0..10_u64 {
         let spellings = ["ana", "ANA", "Ana", "aNA"].map(|local| format!("{local}-{round}@example.com"));
@@ -53,7 +51,6 @@ pub async fn one_of_many_inserts_of_an_email_wins(store: Clients) {
     assert_eq!(all_clients(&store).await.len(), 10);
 }
 
-/// Case.
 pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
     for round in 0..10_u64 {
         let clients = [client(round * 10, "Ana"), client(round * 10 + 1, "Bea")];
@@ -76,7 +73,6 @@ pub async fn one_of_two_updates_to_an_email_wins(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients) {
     for number in 0..20 {
         let given = client(number, "Ana");
@@ -91,7 +87,6 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_client(store: Clients)
     assert_records(&all_clients(&store).await, &[], "clients");
 }
 
-/// Case.
 pub async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all(store: Clients) {
     for number in 1..=20 {
         drop_at_wait(number, store.insert(&client(number as u64, "Ana"))).await;
@@ -105,7 +100,6 @@ pub async fn a_dropped_insert_is_there_as_a_whole_or_not_at_all(store: Clients) 
     }
 }
 
-/// Case.
 pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) {
     for number in 1..=8 {
         let before = client(number as u64, "Ana");
@@ -126,7 +120,6 @@ pub async fn a_dropped_change_is_there_as_a_whole_or_not_at_all(store: Clients) 
     }
 }
 
-/// Case.
 pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Clients) {
     const WRITES: u64 = 24;
     let before = client(1, "Ana");

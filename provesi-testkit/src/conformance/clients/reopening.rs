@@ -14,7 +14,6 @@ async fn update(store: &Clients, client: Client) -> Client {
     store.update(&client, Expected::Any, at(1)).await.expect("updated")
 }
 
-/// Case.
 pub async fn clients_are_there_after_reopening(store: Clients, reopen: impl AsyncFnOnce() -> Clients) {
     let whole = with(client(1, "Mañana"), |it| {
         it.phone = phone("+57 300");
@@ -39,7 +38,6 @@ pub async fn clients_are_there_after_reopening(store: Clients, reopen: impl Asyn
     }
 }
 
-/// Case.
 pub async fn writes_are_compared_with_what_was_there_before_reopening(
     store: Clients,
     reopen: impl AsyncFnOnce() -> Clients,

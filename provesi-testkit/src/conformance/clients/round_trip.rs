@@ -1,9 +1,13 @@
 //! What goes in comes out.
 
-use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, Timestamp};
+use provesi_core::{Client, ClientName, ClientRepositoryExt, Expected, StoreError, Timestamp};
 
-use crate::conformance::support::{Clients, assert_record};
+use crate::conformance::support::{Clients, assert_record, assert_refused};
 use crate::data::{address, at, client, phone, with};
+
+fn renamed(client: &Client) -> Client {
+    with(client.clone(), |it| it.name = ClientName::parse("Bea").expect("a name"))
+}
 
 fn awkward() -> Client {
     with(client(1, "Ñandú 漢字 🚚 <b>'\"&\\%_ e\u{301}"), |it| {
@@ -13,7 +17,6 @@ fn awkward() -> Client {
     })
 }
 
-/// Case.
 pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
     for given in [awkward(), client(2, "Ana")] {
         store.insert(&given).await.expect("kept");
@@ -21,7 +24,6 @@ pub async fn every_field_comes_back_as_it_was_given(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn the_longest_fields_come_back(store: Clients) {
     let local = "ñ".repeat(32);
     let given = with(client(1, &"🚚".repeat(100)), |it| {
@@ -33,7 +35,6 @@ pub async fn the_longest_fields_come_back(store: Clients) {
     assert_record(store.get(given.id).await, Some(&given));
 }
 
-/// Case.
 pub async fn instants_come_back_to_the_millisecond(store: Clients) {
     let updated_at = Timestamp::from_micros(at(0).micros() + 123_000).expect("an instant");
     for (number, instant) in (1..).zip(["1996-07-04T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59Z"]) {
@@ -47,7 +48,6 @@ pub async fn instants_come_back_to_the_millisecond(store: Clients) {
     }
 }
 
-/// Case.
 pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     let micros = Timestamp::from_micros(at(0).micros() + 123_457).expect("an instant");
     let given = with(client(1, "Ana"), |it| {
@@ -62,11 +62,21 @@ pub async fn what_is_finer_than_a_store_keeps_is_cut_and_told(store: Clients) {
     assert!(kept == given || kept == cut, "{kept:?}");
     assert_record(store.get(given.id).await, Some(&kept));
     // What it told is the version that it goes by.
-    let renamed = with(kept.clone(), |it| it.name = ClientName::parse("Bea").expect("a name"));
-    store.update(&renamed, kept.version().into(), at(5)).await.expect("changed");
+    store.update(&renamed(&kept), kept.version().into(), at(5)).await.expect("changed");
 }
 
-/// Case.
+pub async fn a_version_is_compared_as_it_comes_back(store: Clients) {
+    let micros = |more| Timestamp::from_micros(at(0).micros() + more).expect("an instant");
+    let first = store.insert(&with(client(1, "Ana"), |it| it.updated_at = micros(123))).await.expect("kept");
+    for near in [micros(-123), micros(1_000)] {
+        let near = with(first.clone(), |it| it.updated_at = near);
+        let refused = store.update(&renamed(&first), near.version().into(), at(5)).await;
+        assert_refused!(refused, StoreError::VersionConflict);
+    }
+    let after = store.update(&renamed(&first), first.version().into(), at(0)).await.expect("changed");
+    assert_eq!(after.updated_at, at(1));
+}
+
 pub async fn an_update_replaces_every_field(store: Clients) {
     store.insert(&client(1, "Ana")).await.expect("kept");
     let changed = with(awkward(), |it| it.created_at = at(77));

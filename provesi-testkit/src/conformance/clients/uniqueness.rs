@@ -9,7 +9,6 @@ fn with_email(number: u64, email: &str) -> Client {
     with(client(number, "Ana"), |it| it.email = email.parse().expect("an address"))
 }
 
-/// Case.
 pub async fn an_id_is_taken_once(store: Clients) {
     let first = with_email(1, "a@example.com");
     store.insert(&first).await.expect("kept");
@@ -18,7 +17,6 @@ pub async fn an_id_is_taken_once(store: Clients) {
     assert_records(&all_clients(&store).await, &[first], "clients");
 }
 
-/// Case.
 pub async fn an_email_is_taken_in_any_letter_case_at_insert(store: Clients) {
     let first = with_email(1, "Ñandú.x@Example.com");
     store.insert(&first).await.expect("kept");
@@ -29,7 +27,6 @@ pub async fn an_email_is_taken_in_any_letter_case_at_insert(store: Clients) {
     assert_records(&all_clients(&store).await, &[first], "clients");
 }
 
-/// Case.
 pub async fn an_email_is_taken_in_any_letter_case_at_update(store: Clients) {
     let (first, second) = (with_email(1, "a@example.com"), with_email(2, "b@example.com"));
     store.insert(&first).await.expect("kept");
@@ -41,7 +38,6 @@ pub async fn an_email_is_taken_in_any_letter_case_at_update(store: Clients) {
     assert_record(store.get(first.id).await, Some(&first));
 }
 
-/// Case.
 pub async fn the_own_email_may_change_its_letter_case(store: Clients) {
     let first = with_email(1, "ana@example.com");
     store.insert(&first).await.expect("kept");
@@ -52,7 +48,6 @@ pub async fn the_own_email_may_change_its_letter_case(store: Clients) {
     assert_record(store.get(after.id).await, Some(&after));
 }
 
-/// Case.
 pub async fn a_deleted_client_frees_its_email(store: Clients) {
     let first = with_email(1, "ana@example.com");
     store.insert(&first).await.expect("kept");

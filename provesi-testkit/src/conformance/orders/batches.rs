@@ -27,7 +27,6 @@ fn renumbered(before: &Stored<Order>, number: &str) -> OrderWrite {
     replaced(before, with(record(before), |it| it.number = number.parse().expect("a number")))
 }
 
-/// Case.
 pub async fn every_column_that_was_read_is_compared(store: Orders) {
     let stored = inserted(&store, "A-1").await;
     let row = &stored.row;
@@ -56,7 +55,6 @@ pub async fn every_column_that_was_read_is_compared(store: Orders) {
     store.commit_one(in_picking(&stored)).await.expect("the row is as it was read");
 }
 
-/// Case.
 pub async fn each_write_of_a_batch_stands_alone(store: Orders) {
     let mut stored = Vec::new();
     for count in 0..6 {
@@ -90,7 +88,6 @@ pub async fn each_write_of_a_batch_stands_alone(store: Orders) {
     assert_eq!(story(&store, "B-2").await, ["created", "renumbered"]);
 }
 
-/// Case.
 pub async fn one_of_two_writes_to_an_order_or_a_number_is_made(store: Orders) {
     let stored = inserted(&store, "A-1").await;
     let shipped = replaced(&stored, in_status(&record(&stored), OrderStatus::Shipped));
@@ -103,7 +100,6 @@ pub async fn one_of_two_writes_to_an_order_or_a_number_is_made(store: Orders) {
     assert_eq!(all_orders(&store).await.len(), 2);
 }
 
-/// Case.
 pub async fn a_batch_of_thousands_is_committed_and_read(store: Orders) {
     const COUNT: usize = 2_500;
     let inserts: Vec<_> =
@@ -130,7 +126,6 @@ pub async fn a_batch_of_thousands_is_committed_and_read(store: Orders) {
     assert_eq!(story(&store, "A-2499").await, ["created", "status_changed"]);
 }
 
-/// Case.
 pub async fn an_empty_batch_does_nothing(store: Orders) {
     assert_eq!(store.get_many(&[]).await.len(), 0);
     assert_eq!(store.commit(&[]).await.len(), 0);

@@ -47,7 +47,6 @@ fn events_of_actor(actor: &str, kind: &str) -> CountKey {
     CountKey::ActorAndKind(actor.to_owned(), kind.to_owned())
 }
 
-/// Case.
 pub async fn an_empty_store_has_the_groups_that_are_always_there(store: Orders) {
     assert_eq!(counted(&store, &by(OrderGroup::All)).await, [(CountKey::All, 0)]);
     let ids = [2, 1].map(client_id).to_vec();
@@ -61,7 +60,6 @@ pub async fn an_empty_store_has_the_groups_that_are_always_there(store: Orders) 
     }
 }
 
-/// Case.
 pub async fn counts_by_client_have_zeros(store: Orders) {
     for (number, client) in [("A-1", Some(1)), ("A-2", Some(1)), ("B-1", Some(2)), ("C-1", None)] {
         let given = with(new_order(number), |it| it.client_id = client.map(client_id));
@@ -74,7 +72,6 @@ pub async fn counts_by_client_have_zeros(store: Orders) {
     assert_eq!(store.count_by_client(&[]).await.expect("counted"), HashMap::new());
 }
 
-/// Case.
 pub async fn counts_by_client_take_any_number_of_ids(store: Orders) {
     let inserts = (0..20_u64).map(|count| {
         let given = with(new_order(&format!("A-{count}")), |it| it.client_id = Some(client_id(count % 5 * 600)));
@@ -89,7 +86,6 @@ pub async fn counts_by_client_take_any_number_of_ids(store: Orders) {
     assert_eq!(counts[&client_id(2_400)], 4);
 }
 
-/// Case.
 pub async fn counts_agree_with_the_filter(store: Orders) {
     let mut rows = Vec::new();
     for (count, status) in (0..).zip(OrderStatus::ALL.into_iter().cycle().take(30)) {
@@ -125,7 +121,6 @@ pub async fn counts_agree_with_the_filter(store: Orders) {
     check(&filter).await;
 }
 
-/// Case.
 pub async fn orders_are_counted_by_status(store: Orders) {
     for (number, of) in [("A-1", OrderStatus::Shipped), ("A-2", OrderStatus::Received), ("A-3", OrderStatus::Shipped)] {
         store.insert(&with(new_order(number), |it| it.state = state(of)), &stamp(0)).await.expect("kept");
@@ -133,7 +128,6 @@ pub async fn orders_are_counted_by_status(store: Orders) {
     assert_eq!(counted(&store, &by(OrderGroup::Status)).await, [(status("received"), 1), (status("shipped"), 2)]);
 }
 
-/// Case.
 pub async fn orders_are_counted_by_the_day_of_their_creation(store: Orders) {
     let instants = [
         "1969-12-31T23:59:59.999999Z",
@@ -167,7 +161,6 @@ pub async fn orders_are_counted_by_the_day_of_their_creation(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn events_are_counted_by_day_and_kind(store: Orders) {
     let at = |text| Stamp { at: instant(text), ..stamp(0) };
     let order = store.insert(&new_order("A-1"), &at("2026-01-02T04:59:59.999999Z")).await.expect("kept");
@@ -195,7 +188,6 @@ pub async fn events_are_counted_by_day_and_kind(store: Orders) {
     assert_eq!(of_days(0).await, expected);
 }
 
-/// Case.
 pub async fn events_are_counted_by_actor_and_kind(store: Orders) {
     let name = |text: &str| ActorName::parse(text).expect("a name");
     let by = |actor| Stamp { actor, ..stamp(0) };
@@ -214,7 +206,6 @@ pub async fn events_are_counted_by_actor_and_kind(store: Orders) {
     assert_eq!(events_in(&store, Period::default(), EventGroup::Actor).await, expected);
 }
 
-/// Case.
 pub async fn a_period_of_events_includes_its_start_and_not_its_end(store: Orders) {
     for millis in [0, 1, 2] {
         store.insert(&new_order(&format!("A-{millis}")), &stamp(millis)).await.expect("kept");

@@ -38,7 +38,6 @@ fn attached(number: &str, client: ClientId) -> NewOrder {
     with(new_order(number), |it| it.client_id = Some(client))
 }
 
-/// Case.
 pub async fn an_entry_is_put_replaced_and_removed(store: Orders) {
     assert_eq!(entry(&store, key("a")).await, None);
     put(&store, EntryWrite::insert(key("a"), r#"{"n":1,"texto":"ñ \" \\ 😀"}"#.to_owned(), Some(at(7)))).await;
@@ -58,7 +57,6 @@ pub async fn an_entry_is_put_replaced_and_removed(store: Orders) {
     assert_eq!(all_events(&store).await, []);
 }
 
-/// Case.
 pub async fn an_entry_that_is_not_as_it_was_read_is_not_changed(store: Orders) {
     let write = |before: Option<&str>, after: Option<&str>| {
         let after = after.map(|value| (value.to_owned(), None));
@@ -74,7 +72,6 @@ pub async fn an_entry_that_is_not_as_it_was_read_is_not_changed(store: Orders) {
     assert_eq!(entry(&store, key("a")).await.expect("there").value, "1");
 }
 
-/// Case.
 pub async fn an_order_and_its_entries_are_written_together_or_not_at_all(store: Orders) {
     let insert = |number: &str, entry: &str| {
         let entry = EntryWrite::insert(key(entry), "1".to_owned(), None);
@@ -110,7 +107,6 @@ pub async fn an_order_and_its_entries_are_written_together_or_not_at_all(store: 
     assert_eq!(story(&store, "A-1").await, ["created", "client_changed", "deleted"]);
 }
 
-/// Case.
 pub async fn each_write_of_a_batch_has_its_own_entries(store: Orders) {
     let insert = |number: &str, entry: &str, value: &str| {
         let entry = EntryWrite::insert(key(entry), value.to_owned(), None);
@@ -129,7 +125,6 @@ pub async fn each_write_of_a_batch_has_its_own_entries(store: Orders) {
     assert_eq!((kept.value.as_str(), kept.order_id), (winner.0, *winner.1.as_ref().expect("made")));
 }
 
-/// Case.
 pub async fn one_of_many_writes_of_an_entry_is_made(store: Orders) {
     let write = |n: usize| {
         let (store, entry) = (Arc::clone(&store), EntryWrite::insert(key("a"), n.to_string(), None));
@@ -167,7 +162,6 @@ pub async fn one_of_two_writes_that_exclude_each_other_is_made(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn due_entries_come_in_pages(store: Orders) {
     for n in 0..7_i64 {
         put(&store, EntryWrite::insert(key(&format!("{}", 9 - n)), n.to_string(), Some(at(n / 2)))).await;
@@ -187,7 +181,6 @@ pub async fn due_entries_come_in_pages(store: Orders) {
     assert_eq!(values, ["1", "0", "3", "2", "5", "4"], "by instant and name, none that is due later");
 }
 
-/// Case.
 pub async fn no_order_is_attached_to_a_retired_client(store: Orders) {
     let (retired, other) = (client_id(1), client_id(2));
     let free = store.insert(&attached("A-1", other), &stamp(0)).await.expect("inserted");
@@ -216,7 +209,6 @@ pub async fn no_order_is_attached_to_a_retired_client(store: Orders) {
     store.insert(&attached("B-1", retired), &stamp(2)).await.expect("inserted");
 }
 
-/// Case.
 pub async fn orders_are_detached_from_a_retired_client_only(store: Orders) {
     let client = client_id(1);
     let made = store.insert(&attached("A-1", client), &stamp(0)).await.expect("inserted");
@@ -254,7 +246,6 @@ pub async fn no_order_is_attached_behind_a_retirement(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn a_deleted_order_is_restored_with_its_id(store: Orders) {
     let made = store.insert(&attached("A-1", client_id(1)), &stamp(0)).await.expect("inserted");
     let restore = |order: &Order| OrderWrite::restore(order.clone(), stamp(5));
@@ -283,7 +274,6 @@ pub async fn a_deleted_order_is_restored_with_its_id(store: Orders) {
     );
 }
 
-/// Case.
 pub async fn events_are_appended_without_a_change_and_rewritten(store: Orders) {
     use provesi_core::{EventKind, ReturnReason};
 
@@ -307,7 +297,6 @@ pub async fn events_are_appended_without_a_change_and_rewritten(store: Orders) {
     assert_record(store.get(other.id).await, Some(&other));
 }
 
-/// Case.
 pub async fn a_condition_is_required_whatever_the_write_is(store: Orders) {
     let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("inserted");
     let writes = || {

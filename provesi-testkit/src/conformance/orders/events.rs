@@ -15,7 +15,6 @@ async fn kept(store: &Orders, number: &str) -> Order {
     store.insert(&new_order(number), &stamp(0)).await.expect("kept")
 }
 
-/// Case.
 pub async fn every_change_leaves_its_events_in_order(store: Orders) {
     let made = kept(&store, "A-1").await;
     let returned = in_status(&made, OrderStatus::Returned);
@@ -37,7 +36,6 @@ pub async fn every_change_leaves_its_events_in_order(store: Orders) {
     assert!(events.iter().all(|event| event.order_id == made.id), "events of order {}: {events:?}", made.id);
 }
 
-/// Case.
 pub async fn a_refused_change_leaves_no_event(store: Orders) {
     let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
     let stale = Expected::Version(second.version());
@@ -51,20 +49,6 @@ pub async fn a_refused_change_leaves_no_event(store: Orders) {
     assert_eq!(all_events(&store).await, before);
 }
 
-/// Case.
-pub async fn one_update_may_leave_several_events(store: Orders) {
-    let made = kept(&store, "A-1").await;
-    let changed = with(in_status(&made, OrderStatus::Returned), |it| {
-        it.number = "B-1".parse().expect("a number");
-        it.client_id = Some(client_id(7));
-    });
-    let after = store.update(&changed, version_of(&made), &stamp(5)).await.expect("changed");
-    let told: Vec<_> = all_events(&store).await.into_iter().skip(1).map(|event| event.kind).collect();
-    assert_eq!(told, EventKind::changes(&made, &after));
-    assert_eq!(told.len(), 3);
-}
-
-/// Case.
 pub async fn events_carry_the_stamp(store: Orders) {
     // The name looks like the text form of another actor.
     let name = ActorName::parse("system: Ñ 🚚 '\"\\%").expect("a name");
@@ -86,7 +70,6 @@ pub async fn events_carry_the_stamp(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn the_feed_is_read_in_pieces(store: Orders) {
     for count in 0..10 {
         kept(&store, &format!("A-{count}")).await;
@@ -103,7 +86,6 @@ pub async fn the_feed_is_read_in_pieces(store: Orders) {
     assert_eq!(store.feed(read.last().map(|event| event.id), PageLimit::MAX).await.expect("the feed"), []);
 }
 
-/// Case.
 pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Orders) {
     const WRITERS: usize = 12;
     const ORDERS: usize = 40;
@@ -137,7 +119,6 @@ pub async fn a_reader_of_the_feed_misses_nothing_while_writers_overlap(store: Or
     assert!(read.is_sorted_by(|a, b| a.id < b.id), "ids of events grow: {read:?}");
 }
 
-/// Case.
 pub async fn events_are_there_exactly_when_the_changes_are(store: Orders) {
     let changes = (0..40_usize).map(|count| {
         let store = Arc::clone(&store);

@@ -14,7 +14,6 @@ async fn rename(store: &Orders, order: &Order, number: &str) -> Order {
     store.update(&renamed, Expected::Any, &stamp(1)).await.expect("renamed")
 }
 
-/// Case.
 pub async fn a_history_follows_its_order_through_renumbering(store: Orders) {
     kept(&store, "X-1").await;
     let order = kept(&store, "A-1").await;
@@ -24,7 +23,6 @@ pub async fn a_history_follows_its_order_through_renumbering(store: Orders) {
     assert_eq!(story(&store, "A-1").await, ["created", "renumbered"]);
 }
 
-/// Case.
 pub async fn the_history_of_a_deleted_order_stays(store: Orders) {
     let order = kept(&store, "A-1").await;
     store.update(&in_status(&order, OrderStatus::Packing), Expected::Any, &stamp(1)).await.expect("changed");
@@ -32,7 +30,6 @@ pub async fn the_history_of_a_deleted_order_stays(store: Orders) {
     assert_eq!(story(&store, "a-1").await, ["created", "status_changed", "deleted"]);
 }
 
-/// Case.
 pub async fn the_history_of_a_reused_number_is_that_of_its_owner(store: Orders) {
     let first = kept(&store, "A-1").await;
     store.delete(first.id, Expected::Any, &stamp(1)).await.expect("deleted");
@@ -42,7 +39,6 @@ pub async fn the_history_of_a_reused_number_is_that_of_its_owner(store: Orders) 
     assert_eq!(events[0].order_id, second.id);
 }
 
-/// Case.
 pub async fn the_last_owner_of_a_free_number_is_told_of(store: Orders) {
     let first = kept(&store, "A-1").await;
     let first = rename(&store, &first, "B-1").await;
@@ -55,7 +51,6 @@ pub async fn the_last_owner_of_a_free_number_is_told_of(store: Orders) {
     assert_eq!(story(&store, "A-1").await, ["created", "deleted"]);
 }
 
-/// Case.
 pub async fn a_history_is_read_in_pieces(store: Orders) {
     let mut order = kept(&store, "A-1").await;
     for status in [OrderStatus::Picking, OrderStatus::Packing, OrderStatus::Shipped, OrderStatus::Delivered] {
@@ -74,7 +69,6 @@ pub async fn a_history_is_read_in_pieces(store: Orders) {
     assert_eq!(read, of_order);
 }
 
-/// Case.
 pub async fn a_number_that_nobody_had_has_no_history(store: Orders) {
     kept(&store, "A-1").await;
     for number in ["A-2", "A", "A-11"] {

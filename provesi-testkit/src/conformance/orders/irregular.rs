@@ -109,7 +109,6 @@ fn repaired(row: &OrderRow) -> Order {
         .build()
 }
 
-/// Case.
 pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
     let planted = orders();
     let mut rows = rows();
@@ -164,7 +163,6 @@ pub async fn irregular_orders_are_listed_and_repaired(store: Orders) {
     assert_orders(&store, &rows).await;
 }
 
-/// Case.
 pub async fn irregular_orders_are_deleted(store: Orders) {
     let mut rows = rows();
     while let Some(row) = rows.pop() {

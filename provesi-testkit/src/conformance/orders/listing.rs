@@ -7,7 +7,7 @@ use provesi_core::{
     PageLimit, PageRequest, Period, StoreError,
 };
 
-use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages, streamed_orders};
+use crate::conformance::support::{Orders, assert_records, assert_refused, order_pages};
 use crate::data::{at, client_id, new_order, reason, stamp, state};
 
 const SORTS: [OrderSort; 4] = [OrderSort::UpdatedAt, OrderSort::CreatedAt, OrderSort::ReturnedAt, OrderSort::Number];
@@ -48,7 +48,6 @@ fn in_order(orders: &[Order], listing: &OrderListing) -> Vec<Order> {
     orders
 }
 
-/// Case.
 pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders) {
     let kept = keep(&store, 60).await;
     for listing in listings(&OrderFilter::default()) {
@@ -63,21 +62,6 @@ pub async fn pages_of_any_size_cover_each_order_once_by_every_sort(store: Orders
     assert_records(&order_pages(&store, &of_client, 3).await, &in_order(&kept, &of_client), "orders");
 }
 
-/// Case.
-pub async fn a_stream_is_the_pages_of_every_listing(store: Orders) {
-    let kept = keep(&store, 60).await;
-    let search = OrderFilter { number_part: NumberPart::parse("1").ok(), ..OrderFilter::default() };
-    let mut all = search.clone();
-    all.statuses = BTreeSet::from([OrderStatus::Received, OrderStatus::Returned]);
-    all.client_id = Some(client_id(1));
-    for filter in [OrderFilter::default(), OrderListing::returns().filter, search, all] {
-        for listing in listings(&filter) {
-            assert_records(&streamed_orders(&store, &listing).await, &in_order(&kept, &listing), &listing);
-        }
-    }
-}
-
-/// Case.
 pub async fn returns_of_a_period_are_those_of_its_instants(store: Orders) {
     let kept = keep(&store, 60).await;
     let at = |second| Some(at(second));
@@ -109,7 +93,6 @@ pub async fn returns_of_a_period_are_those_of_its_instants(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn numbers_are_sorted_byte_by_byte(store: Orders) {
     // A sort by the rules of a language passes over hyphens, and puts letters before digits or upper case apart.
     let numbers = ["-9", "10", "9", "a", "a--", "A-1", "a-1x", "A-b", "a1", "A1-", "ab", "AC", "Z"];
@@ -126,7 +109,6 @@ pub async fn numbers_are_sorted_byte_by_byte(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn every_combination_of_filters_finds_what_matches(store: Orders) {
     let kept = keep(&store, 50).await;
     let statuses: [&[OrderStatus]; 5] = [
@@ -156,7 +138,6 @@ pub async fn every_combination_of_filters_finds_what_matches(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn parts_of_numbers_are_found_in_any_letter_case(store: Orders) {
     let longest = "x".repeat(32);
     let mut kept = Vec::new();
@@ -172,7 +153,6 @@ pub async fn parts_of_numbers_are_found_in_any_letter_case(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Orders) {
     keep(&store, 40).await;
     for listing in listings(&OrderFilter::default()) {
@@ -183,7 +163,6 @@ pub async fn the_reversed_listing_walks_back_with_the_same_cursors(store: Orders
     }
 }
 
-/// Case.
 pub async fn a_cursor_of_another_listing_is_refused(store: Orders) {
     let kept = keep(&store, 10).await;
     let all = listings(&OrderFilter::default());
@@ -200,7 +179,6 @@ pub async fn a_cursor_of_another_listing_is_refused(store: Orders) {
     store.page(&all[0], &PageRequest::after(PageLimit::MAX, cursor)).await.expect("a page");
 }
 
-/// Case.
 pub async fn a_page_tells_only_of_a_next_one_that_has_something(store: Orders) {
     let none = store.page(&OrderListing::default(), &PageRequest::first(PageLimit::MAX)).await.expect("a page");
     assert_eq!((none.items, none.next), (Vec::new(), None));

@@ -15,12 +15,6 @@ fn numbers(texts: &[&str]) -> Vec<OrderNumber> {
     texts.iter().map(|text| text.parse().expect("a number")).collect()
 }
 
-fn sorted(mut orders: Vec<Order>) -> Vec<Order> {
-    orders.sort_by_key(|order| order.id);
-    orders
-}
-
-/// Case.
 pub async fn an_order_is_found_by_its_number_in_any_letter_case(store: Orders) {
     let order = kept(&store, "Ord-1x", None).await;
     kept(&store, "Ord-1xy", None).await;
@@ -32,32 +26,6 @@ pub async fn an_order_is_found_by_its_number_in_any_letter_case(store: Orders) {
     }
 }
 
-/// Case.
-pub async fn many_numbers_find_each_known_order_once(store: Orders) {
-    let (a, b) = (kept(&store, "A-1", None).await, kept(&store, "B-1", None).await);
-    kept(&store, "C-1", None).await;
-    let asked = numbers(&["b-1", "A-1", "a-1", "Z-9", "B-1", "A-1"]);
-    assert_eq!(sorted(store.find_by_numbers(&asked).await.expect("read")), sorted(vec![a, b]));
-}
-
-/// Case.
-pub async fn no_numbers_find_no_orders(store: Orders) {
-    kept(&store, "A-1", None).await;
-    assert_eq!(store.find_by_numbers(&[]).await.expect("read"), []);
-    assert_eq!(store.find_by_numbers(&numbers(&["B-1"])).await.expect("read"), []);
-}
-
-/// Case.
-pub async fn a_thousand_numbers_are_accepted(store: Orders) {
-    let mut all = Vec::new();
-    for count in 0..30 {
-        all.push(kept(&store, &format!("A-{count}"), None).await);
-    }
-    let asked: Vec<OrderNumber> = (0..1_000).map(|count| format!("a-{count}").parse().expect("a number")).collect();
-    assert_eq!(sorted(store.find_by_numbers(&asked).await.expect("read")), sorted(all));
-}
-
-/// Case.
 pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
     for (number, client) in [("A-1", Some(7)), ("A-2", Some(3)), ("A-3", Some(7)), ("A-4", None), ("A-5", Some(300))] {
         kept(&store, number, client).await;
@@ -66,7 +34,6 @@ pub async fn client_ids_are_told_once_each_and_ascending(store: Orders) {
     assert_eq!(ids, [3, 7, 300].map(client_id));
 }
 
-/// Case.
 pub async fn the_store_answers_and_has_a_name(store: Orders) {
     store.ping().await.expect("it answers");
     assert!(!store.database().trim().is_empty(), "the database has a name for health reports");

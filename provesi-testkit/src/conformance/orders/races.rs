@@ -19,7 +19,6 @@ fn count(order: &Order) -> usize {
     order.return_info().map_or(0, |info| info.reason.as_str().parse().expect("a count"))
 }
 
-/// Case.
 pub async fn conditional_updates_at_once_are_all_counted(store: Orders) {
     const WRITERS: usize = 8;
     const UPDATES: usize = 25;
@@ -55,7 +54,6 @@ fn change_of_status(kind: &EventKind) -> (OrderStatus, OrderStatus) {
     }
 }
 
-/// Case.
 pub async fn unconditional_updates_at_once_follow_each_other(store: Orders) {
     const WRITERS: usize = 8;
     const UPDATES: usize = 20;
@@ -92,7 +90,6 @@ pub async fn unconditional_updates_at_once_follow_each_other(store: Orders) {
     assert_record(store.get(made.id).await, Some(&expected));
 }
 
-/// Case.
 pub async fn one_of_many_inserts_of_a_number_wins(store: Orders) {
     for round in 0..15 {
         let inserts = ["race", "RACE", "Race", "rACE"].map(|text| {
@@ -109,7 +106,6 @@ pub async fn one_of_many_inserts_of_a_number_wins(store: Orders) {
     assert_eq!(all_events(&store).await.len(), 15);
 }
 
-/// Case.
 pub async fn one_of_two_renames_to_a_number_wins(store: Orders) {
     for round in 0..10 {
         let mut orders = Vec::new();
@@ -129,7 +125,6 @@ pub async fn one_of_two_renames_to_a_number_wins(store: Orders) {
     assert_eq!(all_events(&store).await.len(), 30);
 }
 
-/// Case.
 pub async fn an_update_and_a_delete_at_once_leave_no_half_order(store: Orders) {
     for round in 0..20 {
         let number = format!("A-{round}");
@@ -151,7 +146,6 @@ pub async fn an_update_and_a_delete_at_once_leave_no_half_order(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn a_dropped_write_is_there_as_a_whole_or_not_at_all(store: Orders) {
     for round in 1..=20 {
         drop_at_wait(round, store.insert(&new_order(&format!("A-{round}")), &stamp(0))).await;
@@ -167,7 +161,6 @@ pub async fn a_dropped_write_is_there_as_a_whole_or_not_at_all(store: Orders) {
     assert_eq!(all_events(&store).await.len(), orders.len());
 }
 
-/// Case.
 pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store: Orders) {
     let mut orders = Vec::new();
     for (round, name) in (1..=8).flat_map(|round| ["update", "delete", "detach"].map(|name| (round, name))) {
@@ -203,7 +196,6 @@ pub async fn dropped_changes_and_their_events_are_there_both_or_not_at_all(store
     }
 }
 
-/// Case.
 pub async fn acknowledged_writes_after_abandoned_ones_are_found(store: Orders) {
     const WRITES: usize = 48;
     let before = store.insert(&new_order("K-1"), &stamp(0)).await.expect("kept");

@@ -27,7 +27,6 @@ async fn answers(store: &Orders) -> (Vec<OrderRow>, Vec<OrderEvent>, OrderCounts
     (order_rows(store, &OrderListing::default(), 3).await, all_events(store).await, counts)
 }
 
-/// Case.
 pub async fn orders_and_events_are_there_after_reopening(store: Orders, reopen: impl AsyncFnOnce() -> Orders) {
     insert(&store, "A-1").await;
     let order = insert(&store, "A-2").await;
@@ -60,7 +59,6 @@ fn key(name: &str) -> EntryKey {
     EntryKey::new(EntryKind::Checkpoint, name)
 }
 
-/// Case.
 pub async fn entries_are_there_after_reopening(store: Orders, reopen: impl AsyncFnOnce() -> Orders) {
     let put = |name| EntryWrite::insert(key(name), "1".to_owned(), Some(at(7)));
     let with_order = OrderWrite::insert(new_order("A-1"), stamp(0)).with_entry(put("a")).with_entry(put("b"));
@@ -84,7 +82,6 @@ pub async fn entries_are_there_after_reopening(store: Orders, reopen: impl Async
     assert_refused!(store.commit_entry(put("a"), &stamp(2)).await, StoreError::EntryConflict { .. });
 }
 
-/// Case.
 pub async fn writes_are_compared_with_what_was_there_before_reopening(
     store: Orders,
     reopen: impl AsyncFnOnce() -> Orders,
@@ -105,7 +102,6 @@ pub async fn writes_are_compared_with_what_was_there_before_reopening(
     assert_eq!(story(&store, "a-1").await, ["created", "status_changed", "status_changed"]);
 }
 
-/// Case.
 pub async fn ids_go_on_after_reopening(store: Orders, reopen: impl AsyncFnOnce() -> Orders) {
     let last = insert(&store, "A-1").await;
     delete(&store, &last).await;

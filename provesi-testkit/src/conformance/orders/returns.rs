@@ -8,7 +8,6 @@ use provesi_core::{
 use crate::conformance::support::{Orders, all_events, assert_record, order_pages};
 use crate::data::{at, in_status, new_order, reason, stamp, with};
 
-/// Case.
 pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
     let made = store.insert(&new_order("A-1"), &stamp(0)).await.expect("kept");
     let edit = async |current: &Order, status, text: &str, now| {
@@ -38,7 +37,6 @@ pub async fn reason_and_date_are_kept_and_cleared_together(store: Orders) {
     );
 }
 
-/// Case.
 pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
     let given = with(new_order("A-1"), |it| it.state = OrderState::restore(OrderStatus::Returned, None));
     let kept = store.insert(&given, &stamp(0)).await.expect("kept");
@@ -49,7 +47,6 @@ pub async fn a_return_without_a_reason_stays_readable(store: Orders) {
     assert_eq!(event.kind, EventKind::ReasonChanged { from: None, to: reason("Llegó roto") });
 }
 
-/// Case.
 pub async fn returns_without_a_date_are_listed_before_the_latest(store: Orders) {
     let returned = |millis| Some(ReturnInfo { reason: reason("roto"), returned_at: millis });
     let states = [
@@ -90,7 +87,6 @@ pub async fn returns_without_a_date_are_listed_before_the_latest(store: Orders) 
     check(&listing, &["A-6"]).await;
 }
 
-/// Case.
 pub async fn a_reason_that_is_longer_than_one_may_be_given_stays_readable(store: Orders) {
     let text = "Llegó roto. ".repeat(1_000);
     let stored = ReturnInfo { reason: ReturnReason::restore(text).expect("not blank"), returned_at: at(0) };

@@ -24,7 +24,6 @@ async fn comes_back(store: &Orders, given: NewOrder) -> Order {
     kept
 }
 
-/// Case.
 pub async fn every_field_comes_back_as_it_was_given(store: Orders) {
     let awkward = "Llegó roto: 'x\"; DROP TABLE orders; --\r\n\t%_\\ 漢字 📦 e\u{301}";
     comes_back(&store, returned("Ord-ABC-xyz-019", awkward)).await;
@@ -34,12 +33,10 @@ pub async fn every_field_comes_back_as_it_was_given(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn the_longest_fields_come_back(store: Orders) {
     comes_back(&store, returned(&"Z".repeat(32), &"📦".repeat(2_000))).await;
 }
 
-/// Case.
 pub async fn instants_come_back_to_the_microsecond(store: Orders) {
     let instants = ["1996-07-04T00:00:00Z", "1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"];
     for (number, instant) in instants.into_iter().enumerate() {
@@ -54,7 +51,6 @@ pub async fn instants_come_back_to_the_microsecond(store: Orders) {
     }
 }
 
-/// Case.
 pub async fn an_update_replaces_every_field(store: Orders) {
     let first = comes_back(&store, new_order("A-1")).await;
     let changed = with(returned("B-1", "roto").with_id(first.id), |it| it.created_at = at(77));
@@ -71,7 +67,6 @@ pub async fn an_update_replaces_every_field(store: Orders) {
     assert_record(store.find_by_number(&first.number).await, None);
 }
 
-/// Case.
 pub async fn ids_are_never_given_twice(store: Orders) {
     let mut given = HashSet::new();
     for round in 0..5 {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use provesi_core::{ClientId, Direction, Order, OrderFilter, OrderListing, OrderRepositoryExt, OrderSort};
+use provesi_core::{ClientId, OrderRepositoryExt};
 
-use crate::conformance::support::{Orders, a_few_at_a_time, order_pages};
+use crate::conformance::support::{Orders, a_few_at_a_time};
 use crate::data::{client_id, new_order, stamp, with};
 
 /// More than the largest page.
@@ -20,23 +20,6 @@ async fn keep(store: &Orders) {
     a_few_at_a_time(inserts).await.into_iter().collect::<Result<Vec<_>, _>>().expect("kept");
 }
 
-/// Case.
-pub async fn a_stream_is_the_pages_and_outlives_the_handle(store: Orders) {
-    keep(&store).await;
-    let by_number = OrderListing::new(OrderFilter::default(), OrderSort::Number, Direction::Ascending);
-    let mut streams = Vec::new();
-    for listing in [OrderListing::default(), by_number] {
-        let pages = order_pages(&store, &listing, 450).await;
-        assert_eq!(pages.len() as u64, MANY);
-        streams.push((store.stream(&listing), pages));
-    }
-    drop(store);
-    for (stream, pages) in streams {
-        assert_eq!(stream.try_collect::<Vec<Order>>().await.expect("all orders"), pages);
-    }
-}
-
-/// Case.
 pub async fn a_stream_of_client_ids_outlives_the_handle(store: Orders) {
     keep(&store).await;
     // Clients with a second order, also where a page ends and the next one starts, be it of ids or of orders.

@@ -13,7 +13,6 @@ fn renamed(order: &Order, number: &str) -> Order {
     with(order.clone(), |it| it.number = number.parse().expect("a number"))
 }
 
-/// Case.
 pub async fn a_number_is_taken_in_any_letter_case_at_insert(store: Orders) {
     let first = kept(&store, "Ord-1x").await;
     for number in ["Ord-1x", "ord-1x", "ORD-1X", "oRD-1X"] {
@@ -24,7 +23,6 @@ pub async fn a_number_is_taken_in_any_letter_case_at_insert(store: Orders) {
     assert_eq!(story(&store, "ORD-1X").await, ["created"]);
 }
 
-/// Case.
 pub async fn a_number_is_taken_in_any_letter_case_at_update(store: Orders) {
     let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
     for number in ["A-1", "a-1"] {
@@ -36,7 +34,6 @@ pub async fn a_number_is_taken_in_any_letter_case_at_update(store: Orders) {
     assert_eq!(story(&store, "b-1").await, ["created"]);
 }
 
-/// Case.
 pub async fn the_own_number_may_change_its_letter_case(store: Orders) {
     let first = kept(&store, "ord-1").await;
     let after = store.update(&renamed(&first, "ORD-1"), first.version().into(), &stamp(5)).await.expect("changed");
@@ -45,7 +42,6 @@ pub async fn the_own_number_may_change_its_letter_case(store: Orders) {
     assert_eq!(story(&store, "ord-1").await, ["created", "renumbered"]);
 }
 
-/// Case.
 pub async fn a_deleted_or_renamed_order_frees_its_number(store: Orders) {
     let (first, second) = (kept(&store, "A-1").await, kept(&store, "B-1").await);
     store.delete(first.id, Expected::Any, &stamp(1)).await.expect("deleted");
