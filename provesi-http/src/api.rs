@@ -8,9 +8,9 @@ use tracing::{Instrument, Span};
 
 use crate::HttpOptions;
 use crate::error::{self, ApiError};
+use crate::failure::Failure;
 use crate::health::Probes;
 use crate::layers::WriteProgress;
-use crate::pages::Failure;
 use crate::sealed::CursorSeal;
 
 /// The application and the options of its HTTP face. Cheap to clone.

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, header};
 use http_body_util::LengthLimitError;
 
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::faults::{Fault, Place};
 use crate::fields::{Fields, FromFields};
 use crate::json::{self, Json, Unread};
-use crate::pages::Failure;
 
 /// A body that was read as a `T`.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use provesi_core::{AppError, Chain, Invalid, Order, Refusal, Rule, StatusFlow, StoreError};
+use provesi_core::{AppError, Chain, Field, Order, Refusal, Rule, StatusFlow, StoreError};
 use serde::Serialize;
 
 use crate::answer;
 use crate::etag;
+use crate::failure::Failure;
 use crate::faults::{Fault, Faults, Place};
 use crate::json::Json;
-use crate::pages::Failure;
 use crate::wire::{ClientBody, OrderBody};
 
 /// Why a request was not done.
@@ -162,40 +162,41 @@ fn failed(failure: Failure) -> Response {
     told((failure.status(), code, detail))
 }
 
-/// Where the contract puts a refusal: what breaks a rule of its own comes first, then number, status, reason, client.
-fn place(refusal: &Refusal) -> u8 {
-    match refusal {
-        Refusal::Invalid(Invalid { rule: Rule::NumberCharset, .. }) => 1,
-        Refusal::Invalid(_) => 0,
-        Refusal::TransitionRefused { .. } => 3,
-        Refusal::ReasonRequired => 4,
-        Refusal::UnknownClient => 5,
-        // A number or an e-mail address that is taken.
-        _ => 2,
-    }
-}
-
-/// The refusals of a use case, the one that the contract tells first in front.
-pub(crate) fn in_order(refusals: &[Refusal]) -> Vec<Refusal> {
+/// The refusals in the order of the fields of a body or form.
+pub(crate) fn by_field(refusals: &[Refusal]) -> Vec<Refusal> {
+    const FIELDS: [Field; 4] = [Field::OrderNumber, Field::ClientId, Field::Status, Field::ReturnReason];
     let mut refusals = refusals.to_vec();
-    refusals.sort_by_key(place);
+    refusals.sort_by_key(|refusal| FIELDS.iter().position(|field| *field == refusal.field()));
     refusals
 }
 
-/// All that breaks a rule of its own, as one answer; else the first refusal.
+/// Which of several 400s the contract answers with: that of the number, of the status, of the reason, or of the client.
+fn rank(refusal: &Refusal) -> u8 {
+    match refusal {
+        Refusal::Invalid(_) => 0,
+        Refusal::TransitionRefused { .. } => 2,
+        Refusal::ReasonRequired => 3,
+        Refusal::UnknownClient => 4,
+        // A number or an e-mail address that is taken.
+        _ => 1,
+    }
+}
+
+/// If a field breaks a rule of its own: 422 with every such field. The characters of a number are the exception, which alone are a
+/// 400 like all other refusals.
 fn refused_input(refusals: &[Refusal]) -> Response {
-    let refusals = in_order(refusals);
-    if refusals.first().is_some_and(|first| place(first) == 0) {
+    let is_422 = |refusal: &Refusal| matches!(refusal, Refusal::Invalid(it) if it.rule != Rule::NumberCharset);
+    if refusals.iter().any(is_422) {
         // What a body may break was looked for when it was read, so these are rules that only the use case knows.
         let mut faults = Faults::default();
-        for refusal in &refusals {
+        for refusal in by_field(refusals) {
             if let Refusal::Invalid(invalid) = refusal {
-                faults.push(|| Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, *invalid));
+                faults.push(|| Fault::broken_rule(Place::Member(invalid.field.as_str()), Json::Null, invalid));
             }
         }
         return refused(&faults);
     }
-    let (code, detail) = match refusals.first() {
+    let (code, detail) = match refusals.iter().min_by_key(|refusal| rank(refusal)) {
         Some(Refusal::Invalid(_)) => {
             ("order.invalid_number", "El código solo puede contener letras, números y guiones".into())
         }

@@ -28,7 +28,8 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::HttpOptions;
 use crate::error::ApiError;
-use crate::pages::{self, Failure};
+use crate::failure::Failure;
+use crate::pages;
 
 /// How a layer's refusal is answered: as JSON for programs, as a page for people.
 pub(crate) type Refuse = fn(ApiError) -> Response;

@@ -14,6 +14,7 @@ mod docs;
 mod encoding;
 mod error;
 mod etag;
+mod failure;
 mod faults;
 mod fields;
 mod health;

@@ -27,7 +27,7 @@ mod weeks;
 mod when;
 mod words;
 
-pub(crate) use failure::{Failure, refuse_early};
+pub(crate) use failure::refuse_early;
 pub use secret::{SecretKey, WeakKey};
 
 use axum::Router;
@@ -38,6 +38,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
 
 use crate::api::Api;
+use crate::failure::Failure;
 use crate::layers;
 use crate::options::{PageOptions, SecureCookies};
 

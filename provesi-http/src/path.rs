@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use provesi_core::{ClientId, OrderId, OrderKey, OrderNumber};
 
 use crate::error::ApiError;
-use crate::pages::Failure;
+use crate::failure::Failure;
 
 /// What a segment of a path holds, if it holds one. Looked at by [`get`](Self::get), since a fault of the body comes first.
 #[derive(Clone, Copy, Debug)]

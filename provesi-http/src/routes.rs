@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::pages::Failure;
+use crate::failure::Failure;
 use crate::sealed::CursorSeal;
 use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
 

@@ -20,7 +20,7 @@ use crate::api::Api;
 use crate::body::unread;
 use crate::boundary::{require_any_service, require_encrypted, require_encrypted_response};
 use crate::error::{self, ApiError};
-use crate::pages::Failure;
+use crate::failure::Failure;
 use crate::{answer, layers};
 
 /// The most ids that a question may hold.

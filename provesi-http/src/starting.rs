@@ -8,9 +8,9 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::health::{self, probes};
 use crate::lifecycle::Lifecycle;
-use crate::pages::Failure;
 
 /// A page that says so, and tries again by itself.
 #[derive(Template)]

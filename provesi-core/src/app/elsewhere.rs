@@ -13,7 +13,7 @@ const ACTOR: &str = "elsewhere";
 
 impl App {
     /// Appends an event to the history of the order that has `page` as its last events, if another program changed the order since.
-    /// Returns whether it did. A failure is only logged, since the history can be returned without the event.
+    /// Returns whether there are other events now. A failure is only logged, since the history can be returned without the event.
     pub(super) async fn note_change_elsewhere(
         &self,
         number: &OrderNumber,
@@ -44,7 +44,8 @@ impl App {
         }
         let events = self.orders.history(number, after, PageLimit::MAX).await?;
         let (Some(last), Some(kind)) = (events.last(), changed_elsewhere(&order.row, &events)) else {
-            return Ok(false);
+            // Another reader noted it meanwhile.
+            return Ok(true);
         };
         // Our own writers change a row together with its events: the events are of a row that did not change meanwhile.
         if self.orders.load(id.into()).await?.is_none_or(|now| now.row != order.row) {

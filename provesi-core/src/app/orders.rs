@@ -1,6 +1,6 @@
 //! Make, read, edit and delete an order.
 //!
-//! The inputs are texts as they came, parsed here, so that everything that is wrong with them is found at once.
+//! The inputs are texts as they came, parsed here, so that everything that is wrong with them is found together.
 
 use std::sync::Arc;
 
@@ -32,12 +32,14 @@ impl App {
     async fn try_create_order(&self, caller: &Caller, draft: &OrderDraft) -> Result<OrderView, AppError> {
         let stamp = self.stamp(caller);
         let (checked, client) = (draft.check(stamp.at), draft.client_id.as_deref());
-        let (order, client) = self.with_client(checked, client, &draft.number, None).await?;
+        let (order, client) = self.with_client(checked, client, Some(&draft.number), None).await?;
         let row = || OrderRow::from(&order.clone().with_id(OrderId::new(0)));
         let write = self.with_answer(caller, OrderWrite::insert(order.clone(), stamp), row)?;
         let id = match self.orders.commit_one(write).await.map_err(order_error) {
             Ok(id) => id,
-            Err(AppError::Refused(refusals)) => return Err(self.refused(refusals, order.number.as_str(), None).await),
+            Err(AppError::Refused(refusals)) => {
+                return Err(self.refused(refusals, Some(order.number.as_str()), None).await);
+            }
             Err(error) => return Err(error),
         };
         let id = id.ok_or_else(|| AppError::Orders(StoreError::backend("an inserted order has no id")))?;
@@ -101,13 +103,13 @@ impl App {
                 return Err(AppError::OrderChanged { current: Box::new(current) });
             }
             let stamp = self.stamp(caller);
-            let number = change.number.as_deref().unwrap_or(&current.row.number);
+            let number = change.number.as_deref();
             let client = match &change.client {
                 ClientChoice::Attach(id) => Some(id.as_str()),
                 ClientChoice::Keep | ClientChoice::Detach => None,
             };
             let checked = self.flow.edit(&current.row, change, stamp.at);
-            let (changed, attached) = self.with_client(checked, client, number, Some(&current.row)).await?;
+            let (changed, attached) = self.with_client(checked, client, number, Some(id)).await?;
             let Some(after) = current.with_content(changed, stamp.at) else {
                 self.answer_unchanged(caller, &current.row).await?;
                 return Ok(self.view(current).await);
@@ -116,7 +118,12 @@ impl App {
             let write = self.with_answer(caller, write, || OrderRow::from(&after))?;
             match self.orders.commit_one(write).await {
                 Err(StoreError::VersionConflict) => {}
-                Err(error) => return Err(order_error(error)),
+                Err(error) => {
+                    return Err(match order_error(error) {
+                        AppError::Refused(refusals) => self.refused(refusals, number, Some(id)).await,
+                        error => error,
+                    });
+                }
                 Ok(_) => {
                     return Ok(match attached {
                         Some(client) => self.view_of(after.into(), ClientLink::Known(Arc::new(client))),
@@ -178,13 +185,13 @@ impl App {
     }
 
     /// What the rules made of an input, and the client that it names; or all that is wrong with it, as far as the stores answer.
-    /// `own` is the order that may have the number.
+    /// `number` is the new number, if one is given, and `own` the order that may have it.
     async fn with_client<T>(
         &self,
         checked: Result<T, Vec<Refusal>>,
         client: Option<&str>,
-        number: &str,
-        own: Option<&OrderRow>,
+        number: Option<&str>,
+        own: Option<OrderId>,
     ) -> Result<(T, Option<Stored<Client>>), AppError> {
         let (value, mut refusals) = match checked {
             Ok(value) => (Some(value), Vec::new()),
@@ -205,13 +212,13 @@ impl App {
         }
     }
 
-    /// The refusals, and whether the number is taken. The store tells that when it writes; here nothing will be written.
-    async fn refused(&self, mut refusals: Vec<Refusal>, number: &str, own: Option<&OrderRow>) -> AppError {
-        if own.is_none_or(|own| own.number != number)
+    /// The refusals, and whether `number`, if one is given, is taken by another order than `own`. A store checks that when it writes;
+    /// here nothing will be written.
+    async fn refused(&self, mut refusals: Vec<Refusal>, number: Option<&str>, own: Option<OrderId>) -> AppError {
+        if let Some(Ok(number)) = number.map(OrderNumber::parse)
             && !refusals.contains(&Refusal::NumberTaken)
-            && let Ok(number) = OrderNumber::parse(number)
-            && let Ok(Some(other)) = self.orders.load(number.into()).await
-            && own.is_none_or(|own| own.id != other.row.id)
+            && let Ok(Some(other)) = self.orders.load((&number).into()).await
+            && own != Some(other.row.id)
         {
             refusals.push(Refusal::NumberTaken);
         }

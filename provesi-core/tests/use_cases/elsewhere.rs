@@ -239,6 +239,21 @@ async fn two_readers_at_once_note_a_change_once() {
 }
 
 #[tokio::test]
+async fn a_reader_shows_a_change_that_another_notes_meanwhile() {
+    for noted_at in 0..9 {
+        let world = World::new();
+        world.order("A-1", None).await;
+        world.change("A-1", |row| row.status = "packing".to_owned()).await;
+        let read = step_through(&world, async |call| {
+            if call == noted_at {
+                world.kinds("A-1").await;
+            }
+        });
+        assert_eq!(read.await, ["created", "changed_elsewhere"], "{noted_at}");
+    }
+}
+
+#[tokio::test]
 async fn the_history_is_there_although_the_change_cannot_be_noted() {
     let world = World::new();
     world.order("A-1", None).await;

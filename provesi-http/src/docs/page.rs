@@ -12,7 +12,7 @@ use utoipa_swagger_ui::Config;
 use crate::answer;
 use crate::api::Api;
 use crate::error::ApiError;
-use crate::pages::Failure;
+use crate::failure::Failure;
 use crate::security_headers;
 
 /// Their names do not change with what they hold, so a new version has to get through within the hour.

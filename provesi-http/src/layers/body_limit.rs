@@ -7,7 +7,7 @@ use axum::response::Response;
 use http_body_util::Limited;
 
 use super::Refuse;
-use crate::pages::Failure;
+use crate::failure::Failure;
 
 /// Answers at once where the request says that it is too large; where it does not say, whoever reads the body finds
 /// out.

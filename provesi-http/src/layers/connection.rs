@@ -11,8 +11,8 @@ use provesi_core::Actor;
 use super::{EarlyRefusal, user};
 use crate::HttpOptions;
 use crate::connection::ConnectionInfo;
+use crate::failure::Failure;
 use crate::hosts::{AllowedHosts, TrustedProxies};
-use crate::pages::Failure;
 
 /// By what requests are read.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use tower_http::validate_request::{ValidateRequest, ValidateRequestHeaderLayer};
 
 use super::EarlyRefusal;
 use crate::connection::ConnectionInfo;
-use crate::pages::Failure;
+use crate::failure::Failure;
 use crate::{HttpOptions, boundary, health};
 
 /// Refuses requests for other hosts, unless they are for a health check or of a service that proved who it is: no web page

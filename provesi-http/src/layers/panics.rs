@@ -8,7 +8,7 @@ use axum::response::Response;
 use futures_util::FutureExt;
 
 use super::Refuse;
-use crate::pages::Failure;
+use crate::failure::Failure;
 
 pub(crate) async fn catch(State(refuse): State<Refuse>, request: Request, next: Next) -> Response {
     // Nothing that the handler may have left half done is looked at again: it owns its request and shares the

@@ -15,7 +15,7 @@ use http_body::{Frame, SizeHint};
 
 use super::Refuse;
 use crate::error::ApiError;
-use crate::pages::Failure;
+use crate::failure::Failure;
 
 tokio::task_local! {
     static PROGRESS: Arc<WriteProgress>;

@@ -1,48 +1,15 @@
-//! Why a page could not be shown, and the page that says so. What a store said goes to the log, never to the page.
+//! The page that says why another one could not be shown. What a store said goes to the log, never to the page.
 
 use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use provesi_core::{AppError, ClientId, OrderNumber};
 
 use super::orders::TAKEN;
 use super::visit::{self, Layout, Section, Visit};
-use crate::error::{self, ApiError};
-use crate::layers::UserHeaderFault;
+use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::security_headers;
-
-/// Why a page could not be shown. As an answer it is a mark that [`visit::dress`] makes a page of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// No such path.
-    NoRoute,
-    /// The path is there, for other methods.
-    NoMethod,
-    /// The form is not one of ours for this browser.
-    Forged,
-    /// The form cannot be read.
-    BadForm,
-    /// The body is longer than allowed.
-    TooLarge,
-    /// The host is none that the server answers to.
-    UnknownHost,
-    /// The request does not say clearly which host it is for.
-    BadHost,
-    /// The header in which a proxy names the user names nobody.
-    UserHeader(UserHeaderFault),
-    /// A read, or a write that was not handed to its use case, took too long: nothing was done.
-    TimedOut,
-    /// The body of a write did not arrive in time: nothing was done.
-    BodyTimedOut,
-    /// A write was not confirmed in time: it may have been made, or may still be made.
-    OutcomeUnknown,
-    /// The server waits for its stores.
-    Starting,
-    /// A store does not answer.
-    Unavailable,
-    /// A fault of ours.
-    Internal,
-}
 
 #[derive(Template)]
 #[template(path = "failure.html")]
@@ -58,21 +25,6 @@ struct FailurePage {
 }
 
 impl Failure {
-    pub(crate) const fn status(self) -> StatusCode {
-        match self {
-            Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Forged => StatusCode::FORBIDDEN,
-            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::BadForm | Self::BadHost | Self::UserHeader(_) => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimedOut => StatusCode::REQUEST_TIMEOUT,
-            Self::TimedOut | Self::Starting | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
     /// What is told: in a few words, and what to do about it.
     pub(crate) const fn told(self) -> (&'static str, &'static str) {
         match self {
@@ -159,18 +111,6 @@ impl IntoResponse for Failure {
         let mut answer = self.status().into_response();
         answer.extensions_mut().insert(self);
         answer
-    }
-}
-
-/// A use case that was not done for a reason that no page of its own tells.
-impl From<AppError> for Failure {
-    fn from(error: AppError) -> Self {
-        error::log(&error);
-        match error {
-            error if error.is_outcome_unknown() => Self::OutcomeUnknown,
-            error if error.is_transient() => Self::Unavailable,
-            _ => Self::Internal,
-        }
     }
 }
 

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use provesi_core::{Field, OrderRow, OrderStatus, Refusal};
 
-use super::failure::Failure;
 use super::words;
-use crate::error::in_order;
+use crate::error::by_field;
+use crate::failure::Failure;
 
 /// What is wrong with the fields of a form, in the order of the fields.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +29,7 @@ impl Faults {
     /// What a use case refuses, each at its field. `own` has the texts of a form's own.
     pub(crate) fn refused(refusals: &[Refusal], own: impl Fn(&Refusal) -> Option<String>) -> Self {
         let mut faults = Self::default();
-        for refusal in in_order(refusals) {
+        for refusal in by_field(refusals) {
             let field = match refusal.field() {
                 Field::ClientId => "client",
                 field => field.as_str(),

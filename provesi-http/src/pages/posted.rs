@@ -8,13 +8,13 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use provesi_core::{Actor, AppError, Caller, Expected, IdempotencyKey, OrderId};
 
-use super::failure::Failure;
 use super::visit::Visit;
 use super::{Pages, once, origin, token};
 use crate::api::Api;
 use crate::body::unread;
 use crate::boundary;
 use crate::error::ApiError;
+use crate::failure::Failure;
 use crate::json::{self, Json};
 
 /// A form that comes from a page that we gave to this browser, or from a service.

@@ -14,13 +14,13 @@ use provesi_core::Timestamp;
 
 use super::Pages;
 use super::assets::Assets;
-use super::failure::Failure;
 use super::flash::{self, Arrived, Message};
 use super::once::Landing;
 use super::secret::SecretKey;
 use super::session::Session;
 use super::token;
 use crate::connection::ConnectionInfo;
+use crate::failure::Failure;
 use crate::options::SecureCookies;
 use crate::security_headers;
 

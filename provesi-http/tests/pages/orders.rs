@@ -65,6 +65,10 @@ async fn what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost() {
     both.has("href=\"#order_number\"").has("href=\"#return_reason\"");
     let fields = [("order_number", "A B"), ("client", gone), ("status", "received")];
     browser.fill("/orders/create/", &fields).await.has("href=\"#order_number\"").has("href=\"#client\"");
+    let fields = [("order_number", ""), ("client", "abc"), ("status", "lost"), ("return_reason", "")];
+    let all = browser.fill("/orders/create/", &fields).await;
+    let at = |field: &str| all.text.find(&format!("href=\"#{field}\"")).unwrap();
+    assert!(at("order_number") < at("client") && at("client") < at("status"));
     // What only the stores know, beside what the form breaks.
     bench.order("B-1", None).await;
     let fields = [("order_number", "a-1"), ("client", gone), ("status", "returned"), ("return_reason", " ")];

@@ -111,7 +111,7 @@ async fn an_order_whose_number_cannot_be_asked_for_is_reached_by_its_id() {
         assert_eq!(bench.put(&path, "{}").await.status, 404, "{absent}");
     }
     let refused = bench.put(path, r#"{"status": "packing"}"#).await;
-    assert_eq!(refused.faults(), ["value_error body.client_id", "value_error body.order_number"]);
+    assert_eq!(refused.faults(), ["value_error body.order_number", "value_error body.client_id"]);
     let refused = bench.put(path, r#"{"client_id": ""}"#).await;
     assert_eq!(refused.error(), (400, "order.invalid_number".to_owned()));
     let refused = bench.put(path, r#"{"order_number": "A-7"}"#).await;

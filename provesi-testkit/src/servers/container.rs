@@ -138,9 +138,18 @@ impl Container {
         self.container().stop_with_timeout(Some(seconds)).await.map_err(|error| error.to_string())
     }
 
+    /// Under load the kernel sometimes needs longer to freeze all processes than the engine waits, so it is tried again.
     pub(super) async fn freeze(&self, still: bool) -> Result<(), String> {
+        const ATTEMPTS: usize = 5;
         let container = self.container();
-        let done = if still { container.pause().await } else { container.unpause().await };
+        let mut done = Ok(());
+        for _ in 0..ATTEMPTS {
+            done = if still { container.pause().await } else { container.unpause().await };
+            if done.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         done.map_err(|error| error.to_string())
     }
 

@@ -5,8 +5,8 @@ use axum::response::Response;
 
 use super::form::{Filled, Of};
 use crate::caller::By;
+use crate::failure::Failure;
 use crate::pages::Pages;
-use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;

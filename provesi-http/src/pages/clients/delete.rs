@@ -8,7 +8,8 @@ use provesi_core::{AppError, Chain, Client, ClientRow, OrderRepositoryExt, Store
 
 use super::{Named, not_found};
 use crate::caller::By;
-use crate::pages::failure::{Failure, found};
+use crate::failure::Failure;
+use crate::pages::failure::found;
 use crate::pages::flash::Message;
 use crate::pages::once::Landing;
 use crate::pages::posted::Posted;

@@ -10,7 +10,7 @@ use provesi_core::{
 
 use crate::api::Api;
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::failure::Failure;
 use crate::pages::paging::{self, Place, Sheet};
 use crate::pages::visit::{self, Layout, Section, Visit};
 use crate::pages::{Pages, words};

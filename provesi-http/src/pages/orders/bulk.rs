@@ -12,7 +12,7 @@ use super::status::{change_to, fault};
 use super::{Row, order_path};
 use crate::caller::By;
 use crate::error;
-use crate::pages::failure::Failure;
+use crate::failure::Failure;
 use crate::pages::input::{Badge, Faults};
 use crate::pages::posted::Posted;
 use crate::pages::visit::{self, Layout, Section, Visit};

@@ -8,7 +8,8 @@ use provesi_core::{AppError, Order, Stored, Version};
 
 use super::{Named, key_of, key_path, not_found};
 use crate::caller::By;
-use crate::pages::failure::{Failure, found};
+use crate::failure::Failure;
+use crate::pages::failure::found;
 use crate::pages::flash::Message;
 use crate::pages::input::Badge;
 use crate::pages::once::Landing;

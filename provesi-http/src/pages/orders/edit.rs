@@ -7,8 +7,9 @@ use provesi_core::{AppError, OrderKey, OrderRow, OrderView};
 use super::form::{Choice, Filled, Of, choice_of};
 use super::{Named, Owner, key_of, key_path, not_found};
 use crate::caller::By;
+use crate::failure::Failure;
 use crate::pages::Pages;
-use crate::pages::failure::{Failure, found};
+use crate::pages::failure::found;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;
@@ -70,7 +71,7 @@ pub(crate) async fn edit(
     if searched.is_some() {
         return Ok(again(&view, &Faults::default()).await);
     }
-    let change = match filled.change(&view.order.row) {
+    let change = match filled.change(&view.order.row, flow) {
         Ok(change) => change,
         Err(faults) => return Ok(again(&view, &faults).await),
     };

@@ -7,8 +7,8 @@ pub(super) use choice::Choice;
 use askama::Template;
 use axum::response::Response;
 use provesi_core::{
-    AppError, ClientChoice, ClientLink, Field, Order, OrderChange, OrderDraft, OrderId, OrderNumber, OrderRow,
-    OrderStatus, OrderView, Refusal, StatusFlow, Stored,
+    AppError, ClientChoice, ClientLink, Field, Invalid, Order, OrderChange, OrderDraft, OrderId, OrderNumber, OrderRow,
+    OrderStatus, OrderView, Refusal, StatusFlow, Stored, Timestamp,
 };
 
 use super::{Owner, base_path, key_of, key_path, order_path};
@@ -105,49 +105,71 @@ impl Filled {
         self
     }
 
-    /// The order that the form makes, if its status is one.
+    /// The order that the form makes.
+    ///
+    /// # Errors
+    /// If the status is unknown: that, and everything else that is wrong as far as it can be told without a store.
     pub(super) fn draft(&self) -> Result<OrderDraft, Faults> {
-        Ok(OrderDraft::builder()
+        let status = self.status.parse();
+        let draft = OrderDraft::builder()
             .number(self.number.clone())
             .maybe_client_id(Some(self.client.clone()).filter(|id| !id.is_empty()))
-            .status(self.status()?)
+            .status(status.unwrap_or(OrderStatus::Received))
             .return_reason(self.reason.clone())
-            .build())
+            .build();
+        match status {
+            Ok(_) => Ok(draft),
+            Err(unknown) => Err(self.refused(unknown, draft.check(Timestamp::MIN).err())),
+        }
     }
 
-    /// What the form changes of an order, if its status is one, or stays. The reason that the order has already is no new one: it
-    /// may have come with an order of the Python system, and break the rules of ours.
-    pub(super) fn change(&self, order: &OrderRow) -> Result<OrderChange, Faults> {
+    /// What the form changes of an order. An unchanged reason is left out: it may come from the Python system, and break the rules
+    /// of ours.
+    ///
+    /// # Errors
+    /// As [`draft`](Self::draft).
+    pub(super) fn change(&self, order: &OrderRow, flow: &StatusFlow) -> Result<OrderChange, Faults> {
         let now = Self::of(order);
-        Ok(OrderChange::builder()
+        let status = if self.status == now.status { Ok(None) } else { self.status.parse().map(Some) };
+        let change = OrderChange::builder()
             .number(self.number.clone())
             .client(match &*self.client {
-                // Nobody has to be asked for who is there already.
+                // An unchanged client is not looked up.
                 id if id == now.client && order.client_id().is_ok() => ClientChoice::Keep,
                 "" => ClientChoice::Detach,
                 id => ClientChoice::Attach(id.to_owned()),
             })
-            .maybe_status(if self.status == now.status { None } else { Some(self.status()?) })
+            .maybe_status(status.unwrap_or_default())
             .maybe_return_reason(
                 Some(self.reason.clone())
                     .filter(|reason| order.return_info().is_none_or(|info| info.reason.as_str() != reason)),
             )
-            .build())
+            .build();
+        match status {
+            Ok(_) => Ok(change),
+            Err(unknown) => Err(self.refused(unknown, flow.edit(order, &change, Timestamp::MIN).err())),
+        }
     }
 
-    fn status(&self) -> Result<OrderStatus, Faults> {
-        self.status.parse().map_err(|_| Faults::only("status", words::UNKNOWN_STATUS))
+    fn refused(&self, unknown_status: Invalid, others: Option<Vec<Refusal>>) -> Faults {
+        let others = others.unwrap_or_default().into_iter().filter(|refusal| refusal.field() != Field::Status);
+        let refusals: Vec<_> = others.chain([unknown_status.into()]).collect();
+        Faults::refused(&refusals, |refusal| self.own_text(refusal))
     }
 
-    /// What the form says of a use case that refuses it.
-    pub(super) fn faults(&self, error: AppError) -> Faults {
-        let own = |refusal: &Refusal| match refusal {
+    fn own_text(&self, refusal: &Refusal) -> Option<String> {
+        match refusal {
             Refusal::NumberTaken => Some(words::number_taken(&self.number)),
             Refusal::Invalid(invalid) if invalid.field == Field::OrderNumber && self.number.is_empty() => {
                 Some(words::NUMBER_NEEDED.to_owned())
             }
             _ => None,
-        };
+        }
+    }
+
+    /// What the form says of a use case that refuses it.
+    pub(super) fn faults(&self, error: AppError) -> Faults {
+        let own = |refusal: &Refusal| self.own_text(refusal);
         match (error.refusals(), OrderNumber::parse(&self.number)) {
             ([], _) => Faults::failed(error.into()),
             (refusals, Ok(number)) if refusals.contains(&Refusal::NumberTaken) => {

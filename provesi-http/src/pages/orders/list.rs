@@ -10,7 +10,7 @@ use provesi_core::{
 use super::bulk::Choice;
 use super::{Owner, Row};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::failure::Failure;
 use crate::pages::home::Tile;
 use crate::pages::input::Input;
 use crate::pages::paging::{self, Place, Sheet};

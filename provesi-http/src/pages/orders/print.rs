@@ -10,8 +10,8 @@ use provesi_core::{OrderNumber, OrderView, Stored, Timestamp};
 
 use super::{Owner, to_list};
 use crate::caller::By;
+use crate::failure::Failure;
 use crate::pages::barcode::Barcode;
-use crate::pages::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::input::Badge;
 use crate::pages::paging;

@@ -8,7 +8,7 @@ use provesi_core::OrderKey;
 use super::status::Asked;
 use super::{Named, key_path, lookup};
 use crate::caller::By;
-use crate::pages::failure::Failure;
+use crate::failure::Failure;
 use crate::pages::flash::Message;
 use crate::pages::once::Landing;
 use crate::pages::posted::Posted;

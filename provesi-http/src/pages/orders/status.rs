@@ -9,7 +9,8 @@ use provesi_core::{
 use super::detail::{Telling, show};
 use super::{Named, key_of, key_path, not_found};
 use crate::caller::By;
-use crate::pages::failure::{Failure, found};
+use crate::failure::Failure;
+use crate::pages::failure::found;
 use crate::pages::flash::Message;
 use crate::pages::input::Faults;
 use crate::pages::once::Landing;

@@ -6,11 +6,18 @@ use super::{Store, append, pages, sequences, whole};
 use crate::audit::{client, order, record};
 use crate::data::at;
 
-/// Ten records: at 0, 1, … 4 and again, the first five of client 1 and the others of client 2, all of an order.
+/// Ten records: at 0, 1, … 4 and again, the first five of client 1 and the others of client 2, all of an order; but one of nobody,
+/// and one of both clients.
 async fn ten(store: &Store) {
     let record = |number: i64| {
         let who = if number < 5 { client(1) } else { client(2) };
-        record(number % 5, vec![who, order(&format!("Ord-{}", number % 3))])
+        let order = order(&format!("Ord-{}", number % 3));
+        let subjects = match number {
+            3 => Vec::new(),
+            7 => vec![who, order, client(1)],
+            _ => vec![who, order],
+        };
+        record(number % 5, subjects)
     };
     append(store, &(0..10).map(record).collect::<Vec<_>>()).await;
 }

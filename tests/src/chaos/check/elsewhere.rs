@@ -14,14 +14,16 @@ impl<'a> Elsewhere<'a> {
         Self(may_be_made.map(|write| (write.reason.as_str(), write)).collect())
     }
 
-    /// Whether another program may have written this reason.
-    pub(super) fn wrote(&self, reason: Option<&String>) -> bool {
-        reason.is_some_and(|reason| self.0.contains_key(reason.as_str()))
+    /// Whether another program may have written this reason, to this order if its id is given.
+    pub(super) fn wrote(&self, reason: Option<&String>, order: Option<i64>) -> bool {
+        let write = reason.and_then(|reason| self.0.get(reason.as_str()));
+        write.is_some_and(|write| order.is_none() || write.order.is_none() || write.order == order)
     }
 
     /// Whether an order that is shown is as its events say, but for a reason of another program, which has no event.
-    pub(super) fn is_shown(&self, shown: &OrderState, events: &OrderState) -> bool {
-        let told = if shown.status == events.status && self.wrote(shown.reason.as_ref()) {
+    pub(super) fn is_shown(&self, shown: &Order, events: &OrderState) -> bool {
+        let (id, shown) = (shown.id, &shown.state);
+        let told = if shown.status == events.status && self.wrote(shown.reason.as_ref(), Some(id)) {
             &OrderState { reason: shown.reason.clone(), ..events.clone() }
         } else {
             events
@@ -30,24 +32,44 @@ impl<'a> Elsewhere<'a> {
     }
 }
 
-/// Whoever looks at an order after such a write was answered sees its reason or a later one.
+/// The reason of a return after a write that was answered.
+struct Written<'a> {
+    reason: &'a str,
+    order: i64,
+    invoked: u64,
+    returned: u64,
+    kind: Kind,
+}
+
+/// Whoever looks at an order after a reason was written sees this one or a later one, whoever wrote it.
 pub(super) fn check(history: &History, found: &mut Violations) {
-    let mut written: HashMap<&str, u64> = history.calls.iter().filter_map(written_reason).collect();
-    let latest = |write: &WriteElsewhere| if write.is_answered { write.returned } else { u64::MAX };
-    written.extend(history.elsewhere.iter().map(|write| (write.reason.as_str(), latest(write))));
+    let mut latest: HashMap<&str, u64> = history.calls.iter().filter_map(written_reason).collect();
+    let end = |write: &WriteElsewhere| if write.is_answered { write.returned } else { u64::MAX };
+    latest.extend(history.elsewhere.iter().map(|write| (write.reason.as_str(), end(write))));
     let mut sights: HashMap<i64, Vec<(u64, &Order)>> = HashMap::new();
     let answers = history.calls.iter().flat_map(|call| call.orders().iter().map(|order| (call.invoked, order)));
     for (invoked, order) in answers.chain(history.end.orders.iter().map(|order| (u64::MAX, order))) {
         sights.entry(order.id).or_default().push((invoked, order));
     }
-    for write in &history.elsewhere {
-        let Some(sights) = write.order.and_then(|id| sights.get(&id)) else { continue };
+    let ours = history.calls.iter().filter_map(|call| {
+        let (reason, _) = written_reason(call)?;
+        let order = call.orders().first().filter(|order| order.state.reason.as_deref() == Some(reason))?;
+        let (invoked, returned) = (call.invoked, call.returned);
+        Some(Written { reason, order: order.id, invoked, returned, kind: Kind::LostUpdate })
+    });
+    let theirs = history.elsewhere.iter().filter_map(|write| {
+        let (reason, invoked, returned) = (write.reason.as_str(), write.invoked, write.returned);
+        Some(Written { reason, order: write.order?, invoked, returned, kind: Kind::LostWriteElsewhere })
+    });
+    for write in ours.chain(theirs) {
         let is_older = |order: &Order| {
             let reason = order.state.reason.as_deref();
-            reason.and_then(|reason| written.get(reason)).is_some_and(|written| *written < write.invoked)
+            reason.and_then(|reason| latest.get(reason)).is_some_and(|latest| *latest < write.invoked)
         };
+        let sights = sights.get(&write.order).map_or(&[][..], Vec::as_slice);
         if let Some((_, order)) = sights.iter().find(|(invoked, order)| *invoked > write.returned && is_older(order)) {
-            found.push(violation(Kind::LostWriteElsewhere, format!("{write:?}, and later {order:?}")));
+            let what = format!("{} was written over: {order:?}", write.reason);
+            found.push(violation(write.kind, what));
         }
     }
 }

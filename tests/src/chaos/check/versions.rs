@@ -1,6 +1,6 @@
 //! Versions: one content each, and never back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::history::History;
 use super::{Kind, Violations, violation};
@@ -36,8 +36,15 @@ fn sights_of(history: &History) -> impl Iterator<Item = Sight> + '_ {
     let clients =
         history.calls.iter().flat_map(|call| call.clients().iter().map(|one| (one, call.invoked, call.returned)));
     let clients = clients.chain(history.end.clients.iter().map(move |one| (one, end, end)));
-    let orders = orders.map(|(order, invoked, returned)| Sight {
-        is_etag_alone: !history.elsewhere.is_empty(),
+    // `None`: a write without an answer may have hit any order.
+    let hit: HashSet<Option<i64>> = history
+        .elsewhere
+        .iter()
+        .filter(|write| !write.is_answered || write.order.is_some())
+        .map(|write| write.order)
+        .collect();
+    let orders = orders.map(move |(order, invoked, returned)| Sight {
+        is_etag_alone: hit.contains(&None) || hit.contains(&Some(order.id)),
         key: format!("order {}", order.id),
         etag: order.etag.clone(),
         updated_at: order.updated_at.clone(),

@@ -353,7 +353,19 @@ fn what_another_program_wrote_has_no_event_and_may_not_be_written_over() {
     let mut kept = replaced_reason("elsewhere-7");
     assert_eq!(kept.kinds(), []);
     assert_eq!(replaced_reason("call-1").kinds(), [Kind::LostWriteElsewhere]);
-    // A server noticed it; the next one names it.
+    // A reason of ours that comes back after it was replaced is lost as well.
+    let mut back = replaced_reason("elsewhere-7");
+    let mut now = back.history.end.orders[0].clone();
+    now.state.reason = Some("call-3".to_owned());
+    let change = OrderChange { reason: Some("call-3".to_owned()), ..OrderChange::default() };
+    let op = Op::EditOrder { number: "B".to_owned(), change, if_match: None };
+    let edit = back.call(op, done(Order { updated_at: instant(3), etag: Some("\"3\"".to_owned()), ..now }));
+    back.event("A", 3, edit, EventKind::ReasonChanged { from: Some("elsewhere-7".to_owned()), to: actor(edit) });
+    back.history.end.events.get_mut("a").unwrap()[2].order_number = "B".to_owned();
+    back.history.end.orders[0].updated_at = instant(4);
+    back.history.end.orders[0].etag = Some("\"4\"".to_owned());
+    assert_eq!(back.kinds(), [Kind::LostUpdate]);
+    // A server noticed it.
     let fields = |reason: &str| OrderFields {
         status: "returned".to_owned(),
         return_info: Some(ReturnInfo { reason: reason.to_owned() }),

@@ -72,7 +72,7 @@ impl<'a> Chain<'a> {
     ) {
         let mut before = self.state();
         // What another program wrote since has no event of its own, and shows in the next one that names the reason.
-        let seen = events.iter().filter_map(reason_before).find(|reason| self.elsewhere.wrote(Some(reason)));
+        let seen = events.iter().filter_map(reason_before).find(|reason| self.elsewhere.wrote(Some(reason), self.id()));
         if let (Some(before), Some(reason)) = (&mut before, seen) {
             before.reason = Some(reason.clone());
         }
@@ -135,7 +135,7 @@ impl<'a> Chain<'a> {
             let (Some(call), Some(state)) = (step.call, &step.after) else { continue };
             let Some(answer) = call.orders().first() else { continue };
             let is_own = |later: &Step<'_>| later.call.is_some_and(|of| of.id == call.id);
-            let shows = |state: &OrderState| self.elsewhere.is_shown(&answer.state, state);
+            let shows = |state: &OrderState| self.elsewhere.is_shown(answer, state);
             let is_shown = |later: &Step<'_>| is_own(later) && later.after.as_ref().is_some_and(shows);
             if !shows(state) && !self.steps[at..].iter().any(is_shown) {
                 let what = format!("{}: the events give {state:?}, the answer of {}", self.number(), describe(call));
@@ -162,9 +162,11 @@ impl<'a> Chain<'a> {
         let kept = match version.filter(shows_previous).and_then(|order| order.etag.as_ref()) {
             Some(version) if version == etag => true,
             // Another program changed the order in between.
-            Some(_) if seen.is_none_or(|seen| !self.elsewhere.wrote(seen.state.reason.as_ref())) => false,
+            Some(_) if seen.is_none_or(|seen| !self.elsewhere.wrote(seen.state.reason.as_ref(), Some(seen.id))) => {
+                false
+            }
             // Nobody was told the version before: what its content was has to do.
-            _ => seen.is_none_or(|seen| before.is_some_and(|before| self.elsewhere.is_shown(&seen.state, before))),
+            _ => seen.is_none_or(|seen| before.is_some_and(|before| self.elsewhere.is_shown(seen, before))),
         };
         if !kept {
             let before = previous.call.map_or_else(|| "the server".to_owned(), describe);
@@ -195,10 +197,9 @@ impl<'a> Chain<'a> {
             (None, Some(state)) => by_number.get(&folded(&state.number)),
             (None, None) => None,
         };
-        let row = row.map(|row| &row.state);
         let is_shown = match (row, &state) {
             (Some(row), Some(state)) => self.elsewhere.is_shown(row, state),
-            (row, state) => row == state.as_ref(),
+            (row, state) => row.is_none() && state.is_none(),
         };
         if !is_shown {
             let what = format!("{}: the events give {state:?}, the row is {row:?}", self.number());
@@ -223,7 +224,7 @@ impl<'a> Chain<'a> {
     pub(super) fn has_state(&self, answer: &Order) -> bool {
         self.steps.iter().any(|step| {
             let told = step.call.filter(|_| !step.is_detach).and_then(|call| call.orders().first());
-            step.after.as_ref().is_some_and(|after| self.elsewhere.is_shown(&answer.state, after))
+            step.after.as_ref().is_some_and(|after| self.elsewhere.is_shown(answer, after))
                 && told.is_none_or(|told| told.state != answer.state || told.etag == answer.etag)
         })
     }
@@ -231,7 +232,9 @@ impl<'a> Chain<'a> {
     /// Whether an event tells of a write that another program made.
     fn is_noticed(&self, event: &Event) -> bool {
         match &event.kind {
-            EventKind::ChangedElsewhere { from, to } => from.status == to.status && self.elsewhere.wrote(to.reason()),
+            EventKind::ChangedElsewhere { from, to } => {
+                from.status == to.status && self.elsewhere.wrote(to.reason(), self.id())
+            }
             _ => false,
         }
     }
