@@ -12,7 +12,7 @@ use crate::{
 const ACTOR: &str = "elsewhere";
 
 impl App {
-    /// Appends an event to the history of the order that has `page` as its last events, if another program changed the order since.
+    /// Appends an event to the history of an order if another program changed the order since the last of its events in `page`.
     /// Returns whether there are other events now. A failure is only logged, since the history can be returned without the event.
     pub(super) async fn note_change_elsewhere(
         &self,

@@ -23,15 +23,15 @@ pub struct OrderDraft {
     pub return_reason: Option<String>,
 }
 
-/// Whose order it is to be.
+/// The client of an order in a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientChoice {
-    /// Whose it is.
+    /// The client stays.
     #[default]
     Keep,
-    /// Nobody's.
+    /// The order has no client any more.
     Detach,
-    /// The client's with this id.
+    /// The client with this id.
     Attach(String),
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn refuse_if(
     ValidateRequestHeaderLayer::custom(move |request: &mut Request| refusal(request).map_or(Ok(()), Err))
 }
 
-/// Lets only these services pass: 401 to who is no service, 403 to another one.
+/// Lets only these services pass: 401 for a caller that is not a service, 403 for another service.
 pub fn require_service(
     services: impl IntoIterator<Item = ServiceName>,
 ) -> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
@@ -41,8 +41,7 @@ pub(crate) fn require_any_service()
     refuse_if(|request| service(request.extensions()).is_none().then(|| Refusal::Token.answer()))
 }
 
-/// Lets only those pass whose body came as a secure message, or who by their method send none (GET, HEAD, OPTIONS): 400 to
-/// others.
+/// Lets a request pass if its body came as a secure message, or if its method sends none (GET, HEAD, OPTIONS): 400 otherwise.
 pub fn require_encrypted()
 -> ValidateRequestHeaderLayer<impl ValidateRequest<Body, ResponseBody = Body> + Clone + Send + Sync + 'static> {
     refuse_if(|request| {

@@ -376,5 +376,5 @@ fn what_another_program_wrote_has_no_event_and_may_not_be_written_over() {
     assert_eq!(kept.kinds(), []);
     // Nobody wrote that.
     kept.history.elsewhere.clear();
-    assert_eq!(kept.kinds(), [Kind::UnexplainedEvent, Kind::Disagreement]);
+    assert_eq!(kept.kinds(), [Kind::MissingEvent]);
 }

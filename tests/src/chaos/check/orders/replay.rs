@@ -100,7 +100,10 @@ impl<'a> Chain<'a> {
         self.steps.push(Step { call, is_detach, is_done: false, after: state.clone() });
         let Some(call) = call else {
             if !is_detach && !events.iter().all(|event| self.is_noticed(event)) {
-                self.found.push(violation(Kind::UnexplainedEvent, format!("{}: {first:?}", self.number())));
+                // A server that takes a change of its own for that of another program misses its event.
+                let is_own = matches!(first.kind, EventKind::ChangedElsewhere { .. });
+                let kind = if is_own { Kind::MissingEvent } else { Kind::UnexplainedEvent };
+                self.found.push(violation(kind, format!("{}: {first:?}", self.number())));
             }
             return;
         };
