@@ -1,5 +1,4 @@
-//! What a request is answered when it was not done: text and code of each error. [`Failure`] has what pages are refused for as
-//! well, with its status.
+//! The answers of the API to requests that were not done: text and code of each error.
 
 use std::borrow::Cow;
 
@@ -35,7 +34,7 @@ pub(crate) enum ApiError {
     /// A write was not confirmed in time: it may have been made, or may still be made. Its record can be looked at here,
     /// relative to the path of the request.
     OutcomeUnknown(Option<String>),
-    /// What a page is refused for as well.
+    /// A reason that the API and the pages share.
     Failure(Failure),
 }
 

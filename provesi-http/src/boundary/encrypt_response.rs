@@ -38,7 +38,7 @@ pub(super) struct Reply {
 }
 
 impl Boundary {
-    /// How the answer to a request is to be encrypted, if it is.
+    /// How to encrypt the answer to a request; `None` if it is to stay as it is.
     pub(super) fn reply(&self, request: &mut Request) -> Result<Option<Reply>, Refusal> {
         if !says_true(request.headers(), &ENCRYPT_RESPONSE) || service(request.extensions()).is_none() {
             return Ok(None);
