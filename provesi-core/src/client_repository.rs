@@ -32,7 +32,7 @@ use crate::{
 /// records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
-#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
+#[allow(clippy::missing_errors_doc, reason = "the documentation of the trait lists the errors of every method")]
 pub trait ClientRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `MongoDB`. No secret, no address.
     fn database(&self) -> String;

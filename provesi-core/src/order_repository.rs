@@ -34,7 +34,7 @@ use crate::{
 /// can be tested. [`OrderRepositoryExt`] has conveniences for single records.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
-#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
+#[allow(clippy::missing_errors_doc, reason = "the documentation of the trait lists the errors of every method")]
 pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// The name of the database for health reports, such as `SQLite` or `PostgreSQL (provesi_orders)`. No secret, no
     /// address.

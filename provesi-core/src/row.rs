@@ -260,7 +260,7 @@ impl fmt::Display for Irregular {
     }
 }
 
-/// The value, or its fault noted.
-fn noted<T>(value: Result<T, Invalid>, faults: &mut Vec<Invalid>) -> Option<T> {
-    value.map_err(|fault| faults.push(fault)).ok()
+/// The value; a fault goes to `faults`.
+pub(crate) fn noted<T, E, F: From<E>>(value: Result<T, E>, faults: &mut Vec<F>) -> Option<T> {
+    value.map_err(|fault| faults.push(fault.into())).ok()
 }

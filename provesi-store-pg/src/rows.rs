@@ -24,16 +24,7 @@ pub(crate) trait Columns: Sized {
 impl Columns for OrderRow {
     fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
         let returned_at = row.try_get::<Option<Instant>, _>(5)?.map(|at| timestamp(at, 5)).transpose()?;
-        let order = Self::builder()
-            .id(OrderId::new(row.try_get(0)?))
-            .number(row.try_get(1)?)
-            .maybe_client_id(row.try_get(2)?)
-            .status(row.try_get(3)?)
-            .maybe_return_reason(row.try_get(4)?)
-            .maybe_returned_at(returned_at)
-            .created_at(timestamp(row.try_get(6)?, 6)?)
-            .updated_at(timestamp(row.try_get(7)?, 7)?);
-        Ok(order.build())
+        order(row, returned_at, timestamp(row.try_get(6)?, 6)?, timestamp(row.try_get(7)?, 7)?)
     }
 }
 
@@ -50,6 +41,25 @@ impl Columns for ClientRow {
             .updated_at(timestamp(row.try_get(6)?, 6)?);
         Ok(client.build())
     }
+}
+
+/// The order of a row, with the instants of its last three columns.
+fn order(
+    row: &PgRow,
+    returned_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+) -> Result<OrderRow, sqlx::Error> {
+    let order = OrderRow::builder()
+        .id(OrderId::new(row.try_get(0)?))
+        .number(row.try_get(1)?)
+        .maybe_client_id(row.try_get(2)?)
+        .status(row.try_get(3)?)
+        .maybe_return_reason(row.try_get(4)?)
+        .maybe_returned_at(returned_at)
+        .created_at(created_at)
+        .updated_at(updated_at);
+    Ok(order.build())
 }
 
 fn timestamp(instant: Instant, column: usize) -> Result<Timestamp, sqlx::Error> {
@@ -91,16 +101,8 @@ impl Placed for OrderRow {
         }
         // `infinity` stands among the returns without a date.
         let returned_at = row.try_get::<Option<Instant>, _>(5)?.filter(|at| *at != Instant::AFTER_ALL);
-        let order = Self::builder()
-            .id(OrderId::new(row.try_get(0)?))
-            .number(row.try_get(1)?)
-            .maybe_client_id(row.try_get(2)?)
-            .status(row.try_get(3)?)
-            .maybe_return_reason(row.try_get(4)?)
-            .maybe_returned_at(returned_at.map(Instant::nearest))
-            .created_at(row.try_get::<Instant, _>(6)?.nearest())
-            .updated_at(row.try_get::<Instant, _>(7)?.nearest());
-        Ok(Some(order.build()))
+        let nearest = |column: usize| Ok::<_, sqlx::Error>(row.try_get::<Instant, _>(column)?.nearest());
+        order(row, returned_at.map(Instant::nearest), nearest(6)?, nearest(7)?).map(Some)
     }
 }
 

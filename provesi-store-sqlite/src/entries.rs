@@ -117,10 +117,6 @@ fn entry((kind, name, value, due_at, order_id): EntryRow) -> Result<Entry, Store
     let corrupt = || StoreError::corrupt(format!("the entry {kind} {name} cannot be read"));
     let due_at = due_at.map(Timestamp::from_micros).transpose().map_err(|_| corrupt())?;
     let kind = EntryKind::from_text(&kind).ok_or_else(corrupt)?;
-    Ok(Entry::builder()
-        .key(EntryKey::new(kind, name))
-        .value(value)
-        .maybe_due_at(due_at)
-        .maybe_order_id(order_id.map(OrderId::new))
-        .build())
+    let entry = Entry::builder().key(EntryKey::new(kind, name)).value(value).maybe_due_at(due_at);
+    Ok(entry.maybe_order_id(order_id.map(OrderId::new)).build())
 }

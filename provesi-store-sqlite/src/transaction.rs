@@ -33,7 +33,7 @@ pub struct SharedTransaction {
 pub struct Locked<'t>(MappedMutexGuard<'t, SqliteTransaction<'static>>);
 
 /// A savepoint that exists as long as the transaction: SQLite rolls a transaction back by itself on some errors, and on `INSERT
-/// OR ROLLBACK`, which the driver does not notice. Later statements would be committed at once.
+/// OR ROLLBACK`, which the driver does not notice. After that, each statement would commit by itself.
 const MARK: &str = "SAVEPOINT provesi_transaction";
 const RENEW_MARK: &str = "RELEASE provesi_transaction; SAVEPOINT provesi_transaction";
 

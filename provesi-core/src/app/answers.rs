@@ -32,7 +32,7 @@ struct Value {
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Answer {
-    /// The order after the write, or before it was deleted. Its id is in [`Entry::order_id`]: the store gave it, after this row was written down.
+    /// The order after the write, or before it was deleted. Its id is in [`Entry::order_id`], since the store gives a new order its id.
     Order(OrderRow),
     /// The client is being written, or the process ended while it was.
     ClientStarted(ClientId),

@@ -4,7 +4,7 @@ use crate::app::answers::RETENTION;
 use crate::app::tell;
 use crate::row::stored_client_id;
 use crate::{
-    Actor, App, EntryKey, EntryKind, EntryWrite, EventId, EventKind, OrderEvent, OrderFields, OrderId, OrderNumber,
+    Actor, App, EntryKey, EntryKind, EntryWrite, EventId, EventKind, OrderEvent, OrderFields, OrderNumber,
     OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, PageLimit, ReturnReason, Stamp, StoreError,
 };
 
@@ -20,8 +20,7 @@ impl App {
         after: Option<EventId>,
         page: &[OrderEvent],
     ) -> bool {
-        let Some(last) = page.last() else { return false };
-        match self.append_change_elsewhere(last.order_id, number, after, page).await {
+        match self.append_change_elsewhere(number, after, page).await {
             Ok(is_noted) => is_noted,
             Err(error) => {
                 tell("a change that another program made was not noted", &error);
@@ -33,11 +32,11 @@ impl App {
     /// The order is loaded by its id, since it may have another number by now.
     async fn append_change_elsewhere(
         &self,
-        id: OrderId,
         number: &OrderNumber,
         after: Option<EventId>,
         page: &[OrderEvent],
     ) -> Result<bool, StoreError> {
+        let Some(id) = page.last().map(|event| event.order_id) else { return Ok(false) };
         let Some(order) = self.orders.load(id.into()).await? else { return Ok(false) };
         if changed_elsewhere(&order.row, page).is_none() {
             return Ok(false);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::row::noted;
 use crate::{
     ClientId, Field, Invalid, NewOrder, Order, OrderNumber, OrderRow, OrderState, OrderStatus, Refusal, ReturnInfo,
     ReturnReason, StatusFlow, Timestamp,
@@ -180,9 +181,4 @@ fn given_reason(status: OrderStatus, reason: Option<&str>) -> Result<Option<Retu
 
 fn named_client(id: &str) -> Result<ClientId, Refusal> {
     id.parse().map_err(|_: Invalid| Refusal::UnknownClient)
-}
-
-/// The value; what is wrong with it goes to `refusals`.
-fn noted<T, E: Into<Refusal>>(value: Result<T, E>, refusals: &mut Vec<Refusal>) -> Option<T> {
-    value.map_err(|refusal| refusals.push(refusal.into())).ok()
 }

@@ -64,12 +64,11 @@ impl App {
         self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
     }
 
-    /// Changes the order with this number or id. Of an irregular order the change has to give a value for each field that
-    /// breaks a rule, and any status may follow an unknown one. With [`Expected::Any`], an edit of the same order by somebody else at the
-    /// same time loses nothing: this change is applied, with its rules, to what the other left.
+    /// Changes the order with this number or id, by [`StatusFlow::edit`](crate::StatusFlow::edit). With [`Expected::Any`], a
+    /// concurrent edit of the same order loses nothing: this change is applied, with its rules, to what the other left.
     ///
     /// # Errors
-    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`]; [`AppError::Refused`] with all that [`StatusFlow::edit`](crate::StatusFlow::edit) finds,
+    /// [`AppError::OrderNotFound`], [`AppError::OrderChanged`]; [`AppError::Refused`] with all that the flow finds,
     /// [`Refusal::NumberTaken`] and [`Refusal::UnknownClient`]; [`AppError::Contended`], or a store's.
     pub async fn edit_order(
         &self,

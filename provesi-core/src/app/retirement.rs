@@ -171,7 +171,7 @@ impl App {
         finished.ok()
     }
 
-    /// Finishes the deletion by another caller who found the client where this one did not, and on that caller's behalf.
+    /// Finishes a deletion that another caller made while this one ran, and on that caller's behalf.
     pub(super) async fn finish_other(&self, caller: &Caller, retirement: Retirement) {
         let entry = self.orders.entry(retirement.entry.key.clone()).await.ok().flatten();
         let later =

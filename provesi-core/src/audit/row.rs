@@ -29,9 +29,8 @@ impl StoredAudit {
     }
 }
 
-/// A record as the values that stores write. Those that they read are unchecked.
-#[derive(bon::Builder, Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+/// A record as the values that stores write. Those that they read are unchecked. Exhaustive, since the hash covers every value.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRow {
     /// [`StoredAudit::sequence`].
     pub sequence: i64,

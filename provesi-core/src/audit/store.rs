@@ -26,7 +26,7 @@ use crate::{Page, PageRequest, StoreError, Timestamp};
 /// `provesi-testkit` tests an implementation. [`AuditStoreExt`] has pages with cursors.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
-#[allow(clippy::missing_errors_doc, reason = "the errors of every method are told above")]
+#[allow(clippy::missing_errors_doc, reason = "the documentation of the trait lists the errors of every method")]
 pub trait AuditStore: Debug + Send + Sync + 'static {
     /// Appends all records in their order and returns the head after the last one. Without records, nothing changes.
     /// Records of other writers may stand between them only if the store has no transactions.

@@ -32,6 +32,14 @@ impl World {
         self.store.plant_order(row);
     }
 
+    /// Later readers of the history find no other changes.
+    async fn assert_noted_once_at_most(&self, step: usize) {
+        let kinds = self.kinds("A-1").await;
+        let noted = kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
+        assert!(noted <= 1, "{step}: {kinds:?}");
+        assert_eq!(self.kinds("A-1").await, kinds, "{step}");
+    }
+
     async fn edit_status(&self, of: &str, status: OrderStatus, reason: Option<&str>) {
         let change = OrderChange::builder().status(status).maybe_return_reason(reason).build();
         self.app.edit_order(&self.caller, number(of), &change, Expected::Any).await.unwrap();
@@ -188,10 +196,7 @@ async fn our_own_change_right_after_that_of_another_program_is_not_taken_for_one
             }
         });
         read.await;
-        let kinds = world.kinds("A-1").await;
-        let noted = kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
-        assert!(noted <= 1, "{edited_at}: {kinds:?}");
-        assert_eq!(world.kinds("A-1").await, kinds, "{edited_at}");
+        world.assert_noted_once_at_most(edited_at).await;
     }
 }
 
@@ -212,10 +217,7 @@ async fn a_late_event_takes_back_nothing_of_our_own_change_of_the_same_field() {
             }
         });
         read.await;
-        let kinds = world.kinds("A-1").await;
-        let noted = kinds.iter().filter(|kind| **kind == "changed_elsewhere").count();
-        assert!(noted <= 1, "{edited_at}: {kinds:?}");
-        assert_eq!(world.kinds("A-1").await, kinds, "{edited_at}");
+        world.assert_noted_once_at_most(edited_at).await;
     }
 }
 

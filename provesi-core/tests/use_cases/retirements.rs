@@ -177,7 +177,7 @@ async fn two_deletions_of_one_client_detach_its_orders_in_any_order_of_steps() {
         assert_eq!(done, 1, "{ends:?}");
         assert!(ends.iter().all(|end| matches!(end, Ok(()) | Err(AppError::ClientNotFound))), "{ends:?}");
         assert_eq!((client_of(&world, "A-1").await, retirements(&world).await), (None, 0));
-        // Whoever was told that there is no such client changed nothing.
+        // The deletion that was answered with "not found" left no event.
         let deleter = names[ends.iter().position(Result::is_ok).unwrap()];
         let events = OrderRepositoryExt::history(&world.store, &number("A-1"), None, PageLimit::MAX).await.unwrap();
         assert_eq!(events.last().unwrap().actor.to_string(), format!("user:{deleter}"));

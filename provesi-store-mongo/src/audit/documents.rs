@@ -57,19 +57,16 @@ fn row(document: &RawDocument) -> Option<AuditRow> {
         let items = document.get_array(field).ok()?.into_iter();
         items.map(|item| item.ok()?.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
     };
-    Some(
-        AuditRow::builder()
-            .sequence(sequence(document)?)
-            .at(Timestamp::from_micros(document.get_datetime("at").ok()?.timestamp_millis().checked_mul(1_000)?)
-                .ok()?)
-            .actor(text("actor")?)
-            .maybe_address(optional("address")?)
-            .maybe_request_id(optional("request_id")?)
-            .action(text("action")?)
-            .outcome(text("outcome")?)
-            .fields(list("fields")?)
-            .subjects(list("subjects")?)
-            .hash(hash(document)?)
-            .build(),
-    )
+    Some(AuditRow {
+        sequence: sequence(document)?,
+        at: Timestamp::from_micros(document.get_datetime("at").ok()?.timestamp_millis().checked_mul(1_000)?).ok()?,
+        actor: text("actor")?,
+        address: optional("address")?,
+        request_id: optional("request_id")?,
+        action: text("action")?,
+        outcome: text("outcome")?,
+        fields: list("fields")?,
+        subjects: list("subjects")?,
+        hash: hash(document)?,
+    })
 }

@@ -21,17 +21,5 @@ pub(super) type Row =
 pub(super) fn stored(row: Row) -> Result<StoredAudit, StoreError> {
     let (sequence, at, actor, address, request_id, action, outcome, fields, subjects, hash) = row;
     let at = at.try_into().map_err(StoreError::corrupt)?;
-    AuditRow::builder()
-        .sequence(sequence)
-        .at(at)
-        .actor(actor)
-        .maybe_address(address)
-        .maybe_request_id(request_id)
-        .action(action)
-        .outcome(outcome)
-        .fields(fields)
-        .subjects(subjects)
-        .hash(hash)
-        .build()
-        .try_into()
+    AuditRow { sequence, at, actor, address, request_id, action, outcome, fields, subjects, hash }.try_into()
 }

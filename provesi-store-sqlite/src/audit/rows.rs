@@ -22,17 +22,5 @@ pub(super) fn stored(row: Row) -> Result<StoredAudit, StoreError> {
     let at = Timestamp::from_micros(at).map_err(StoreError::corrupt)?;
     let fields = serde_json::from_str(&fields).map_err(StoreError::corrupt)?;
     let subjects = subjects.split_terminator(' ').map(str::to_owned).collect();
-    AuditRow::builder()
-        .sequence(sequence)
-        .at(at)
-        .actor(actor)
-        .maybe_address(address)
-        .maybe_request_id(request_id)
-        .action(action)
-        .outcome(outcome)
-        .fields(fields)
-        .subjects(subjects)
-        .hash(hash)
-        .build()
-        .try_into()
+    AuditRow { sequence, at, actor, address, request_id, action, outcome, fields, subjects, hash }.try_into()
 }

@@ -41,7 +41,7 @@ struct Written<'a> {
     kind: Kind,
 }
 
-/// Whoever looks at an order after a reason was written sees this one or a later one, whoever wrote it.
+/// A call that begins after a reason was written shows that reason or a later one.
 pub(super) fn check(history: &History, found: &mut Violations) {
     let mut latest: HashMap<&str, u64> = history.calls.iter().filter_map(written_reason).collect();
     let end = |write: &WriteElsewhere| if write.is_answered { write.returned } else { u64::MAX };
