@@ -55,6 +55,12 @@ pub trait ClientRepository: Debug + Send + Sync + 'static {
     ///   address. If both are taken, either may be named.
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>>;
 
+    /// As [`commit`](Self::commit), but a write that would wait for another transaction is given up after a moment, with
+    /// [`StoreError::Locked`] at its position. By default the same as [`commit`](Self::commit).
+    async fn try_commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        self.commit(writes).await
+    }
+
     /// A page of a listing, in its order ([`ClientListing`]). Reading page after page covers each client that exists and is
     /// not renamed meanwhile exactly once, irregular ones too. Rows that cannot be decoded or listed ([`ClientRow::listed`])
     /// are skipped and logged. A search that would take too long may stop early, and says so ([`Page::stopped_early`]).
@@ -229,5 +235,5 @@ pub(crate) async fn find_clients<R: ClientRepository + ?Sized>(
 }
 
 impl<R: ClientRepository + ?Sized> ClientRepository for Arc<R> {
-    crate::forward_client_repository!(|store| &**store; database, get_many, commit, page, count, ping);
+    crate::forward_client_repository!(|store| &**store; database, get_many, commit, try_commit, page, count, ping);
 }

@@ -88,6 +88,9 @@ pub enum StoreError {
         /// The kind of the entry.
         kind: EntryKind,
     },
+    /// Another transaction has locked the record, and the call was not to wait. Nothing was changed.
+    #[error("another transaction has locked the record")]
+    Locked,
     /// The cursor belongs to another listing, or to none.
     #[error("the cursor does not belong to this listing")]
     InvalidCursor,
@@ -162,7 +165,7 @@ impl StoreError {
     /// Whether the same call may succeed a little later, and is safe to repeat.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Degraded { .. })
+        matches!(self, Self::Locked | Self::Unavailable { .. } | Self::Degraded { .. })
     }
 
     /// Whether the store failed, as opposed to refusing what it was asked.
@@ -170,7 +173,8 @@ impl StoreError {
     pub const fn is_fault(&self) -> bool {
         matches!(
             self,
-            Self::Corrupt { .. }
+            Self::Locked
+                | Self::Corrupt { .. }
                 | Self::Unavailable { .. }
                 | Self::OutcomeUnknown { .. }
                 | Self::Degraded { .. }

@@ -38,6 +38,10 @@ macro_rules! forward_order_repository {
         $crate::__forward!(OrderRepository, $($to)+; commit<'a>(writes: &'a [$crate::OrderWrite])
             -> Vec<Result<Option<$crate::OrderId>, $crate::StoreError>>);
     };
+    (@try_commit $($to:tt)+) => {
+        $crate::__forward!(OrderRepository, $($to)+; try_commit<'a>(writes: &'a [$crate::OrderWrite])
+            -> Vec<Result<Option<$crate::OrderId>, $crate::StoreError>>);
+    };
     (@page $($to:tt)+) => {
         $crate::__forward!(OrderRepository, $($to)+; page<'a, 'b>(
             listing: &'a $crate::OrderListing,
@@ -77,6 +81,10 @@ macro_rules! forward_client_repository {
     };
     (@commit $($to:tt)+) => {
         $crate::__forward!(ClientRepository, $($to)+; commit<'a>(writes: &'a [$crate::ClientWrite])
+            -> Vec<Result<(), $crate::StoreError>>);
+    };
+    (@try_commit $($to:tt)+) => {
+        $crate::__forward!(ClientRepository, $($to)+; try_commit<'a>(writes: &'a [$crate::ClientWrite])
             -> Vec<Result<(), $crate::StoreError>>);
     };
     (@page $($to:tt)+) => {

@@ -75,7 +75,7 @@ pub use stored::{Record, Stored};
 pub use text::{Address, ClientName, Phone, ReturnReason};
 pub use timestamp::Timestamp;
 pub use version::{Expected, ParseVersionError, Version};
-pub use write::{ClientKey, ClientWrite, OrderAction, OrderKey, OrderWrite};
+pub use write::{ClientClaim, ClientKey, ClientWrite, OrderAction, OrderClaim, OrderKey, OrderWrite};
 
 #[cfg(feature = "mock")]
 #[doc(inline)]

@@ -63,6 +63,13 @@ pub trait OrderRepository: Debug + Send + Sync + 'static {
     /// - [`StoreError::AlreadyExists`] if another order has the number in any letter case.
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>>;
 
+    /// As [`commit`](Self::commit), but a write that would wait for another transaction is given up after a moment, with
+    /// [`StoreError::Locked`] at its position. By default the same as [`commit`](Self::commit): for a store in which a writer
+    /// waits for the whole store, or never.
+    async fn try_commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
+        self.commit(writes).await
+    }
+
     /// A page of a listing, in its order ([`OrderListing`]). Reading page after page covers each order that exists and
     /// does not change meanwhile exactly once, irregular ones too ([`OrderListing::has`]). Rows that cannot be decoded are
     /// skipped and logged.
@@ -394,5 +401,5 @@ async fn detach<R: OrderRepository + ?Sized>(
 }
 
 impl<R: OrderRepository + ?Sized> OrderRepository for Arc<R> {
-    crate::forward_order_repository!(|store| &**store; database, get_many, commit, page, count, client_ids, events, entries, ping);
+    crate::forward_order_repository!(|store| &**store; database, get_many, commit, try_commit, page, count, client_ids, events, entries, ping);
 }

@@ -85,6 +85,17 @@ pub enum OrderAction {
     None,
 }
 
+/// What only one of several writes may change at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum OrderClaim {
+    /// An order.
+    Id(OrderId),
+    /// A number, folded as numbers are compared.
+    Number(String),
+    /// An entry.
+    Entry(EntryKey),
+}
+
 impl OrderWrite {
     /// Inserts `order`, with the event `created`. Its client must not be retired.
     #[must_use]
@@ -200,6 +211,18 @@ impl OrderWrite {
         conditions.chain(self.entries.iter().map(|entry| &entry.key))
     }
 
+    /// What the write changes, some of it perhaps twice: the order, its number before and after, and entries. Two writes with a
+    /// claim in common are made one after the other.
+    #[must_use]
+    pub fn claims(&self) -> Vec<OrderClaim> {
+        let mut claims: Vec<_> = self.entries.iter().map(|entry| OrderClaim::Entry(entry.key.clone())).collect();
+        claims.extend(self.id().map(OrderClaim::Id));
+        let numbers = [self.before().map(|before| before.number.as_str()), Some(self.number())].into_iter().flatten();
+        let numbers = numbers.filter(|number| !number.is_empty());
+        claims.extend(numbers.map(|number| OrderClaim::Number(number.to_ascii_lowercase())));
+        claims
+    }
+
     /// Whether the entries are as the write requires. `value` gives the value of an entry that exists.
     ///
     /// # Errors
@@ -284,6 +307,15 @@ pub enum ClientWrite {
     },
 }
 
+/// What only one of several writes may change at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientClaim {
+    /// A client.
+    Id(ClientId),
+    /// An address, folded as addresses are compared.
+    Email(String),
+}
+
 impl ClientWrite {
     /// Replaces `before` by `after`, which [`Stored::with_content`] returned for it.
     #[must_use]
@@ -295,5 +327,31 @@ impl ClientWrite {
     #[must_use]
     pub fn delete(before: Stored<Client>) -> Self {
         Self::Delete { before: before.row }
+    }
+
+    /// The row that has to be as it was read.
+    #[must_use]
+    pub const fn before(&self) -> Option<&ClientRow> {
+        match self {
+            Self::Insert(_) => None,
+            Self::Replace { before, .. } | Self::Delete { before } => Some(before),
+        }
+    }
+
+    /// The row that the write leaves; `None` if it deletes the row.
+    #[must_use]
+    pub fn after(&self) -> Option<ClientRow> {
+        match self {
+            Self::Insert(client) | Self::Replace { after: client, .. } => Some(ClientRow::from(client)),
+            Self::Delete { .. } => None,
+        }
+    }
+
+    /// What the write changes, some of it perhaps twice: the client, and its address before and after. Two writes with a claim
+    /// in common are made one after the other.
+    #[must_use]
+    pub fn claims(&self) -> Vec<ClientClaim> {
+        let rows = self.before().cloned().into_iter().chain(self.after());
+        rows.flat_map(|row| [ClientClaim::Id(row.id), ClientClaim::Email(row.folded_email())]).collect()
     }
 }

@@ -9,7 +9,7 @@ use provesi_core::{
     StoreError,
 };
 
-use crate::commit::commit;
+use crate::commit::{HeldUp, commit};
 use crate::rows::{Lookup, look_up};
 use crate::sql::{client_columns, is_writable};
 use crate::store::{PgStore, writable};
@@ -62,7 +62,11 @@ impl ClientRepository for PgStore {
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
-        commit(self, writes).await
+        commit(self, writes, HeldUp::Waits).await
+    }
+
+    async fn try_commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
+        commit(self, writes, HeldUp::IsRefused).await
     }
 
     async fn page(

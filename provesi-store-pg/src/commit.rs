@@ -2,7 +2,8 @@
 //!
 //! A statement of several writes never waits long for another transaction: it skips rows that are locked, and gives up when a
 //! unique index makes it wait. Afterwards, one of the writes that are held up is made alone, in a statement that waits; once
-//! the lock is released, the others are tried together again. Those that still wait take turns until the deadline.
+//! the lock is released, the others are tried together again. Those that still wait take turns until the deadline. A caller
+//! that does not want to wait is told at once which writes are held up ([`StoreError::Locked`]).
 //! A statement that the server rolled back because of a row is repeated in halves, until that row is alone. A statement
 //! whose outcome is unknown is never repeated.
 //!
@@ -183,8 +184,21 @@ impl Sent {
     }
 }
 
+/// What is done with a write that another transaction holds up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HeldUp {
+    /// It waits until the deadline.
+    Waits,
+    /// It ends with [`StoreError::Locked`].
+    IsRefused,
+}
+
 /// Makes the writes and returns the outcome of each.
-pub(crate) async fn commit<W: Write>(store: &PgStore, writes: &[W]) -> Vec<Result<W::Done, StoreError>> {
+pub(crate) async fn commit<W: Write>(
+    store: &PgStore,
+    writes: &[W],
+    held_up: HeldUp,
+) -> Vec<Result<W::Done, StoreError>> {
     let mut outcomes = Vec::with_capacity(writes.len());
     let mut rest = writes;
     while !rest.is_empty() {
@@ -192,9 +206,9 @@ pub(crate) async fn commit<W: Write>(store: &PgStore, writes: &[W]) -> Vec<Resul
         rest = others;
         let time = store.time_limit();
         // A single write has no neighbours that it could hold up.
-        let state = if chunk.len() == 1 { State::HeldUp } else { State::Open };
-        let states = vec![state; chunk.len()];
-        let batch = Batch { store, time, writes: chunk, states, last_alone: 0, inconclusive: 0 };
+        let waits = chunk.len() == 1 && held_up == HeldUp::Waits;
+        let states = vec![if waits { State::HeldUp } else { State::Open }; chunk.len()];
+        let batch = Batch { store, time, writes: chunk, states, held_up, last_alone: 0, inconclusive: 0 };
         outcomes.append(&mut batch.run().await);
     }
     outcomes
@@ -214,6 +228,7 @@ struct Batch<'b, W: Write> {
     time: Option<TimeLimit>,
     writes: &'b [W],
     states: Vec<State<W::Done>>,
+    held_up: HeldUp,
     /// The last write that was tried alone.
     last_alone: usize,
     inconclusive: u32,
@@ -237,7 +252,8 @@ impl<W: Write> Batch<'_, W> {
         }
         let ended = self.states.into_iter().filter_map(|state| match state {
             State::Ended(outcome) => Some(outcome),
-            State::Open | State::HeldUp => None,
+            State::HeldUp => Some(Err(StoreError::Locked)),
+            State::Open => None,
         });
         ended.collect()
     }
@@ -265,6 +281,9 @@ impl<W: Write> Batch<'_, W> {
             }
         }
         parts.extend(joined.into_values());
+        if self.held_up == HeldUp::IsRefused {
+            held_up.clear();
+        }
         let next_alone = held_up.iter().find(|at| **at > self.last_alone).or(held_up.first());
         if parts.is_empty() { next_alone.map(|at| Next::Alone(*at)) } else { Some(Next::Join(parts)) }
     }
@@ -296,12 +315,12 @@ impl<W: Write> Batch<'_, W> {
                     *state = State::Open;
                 }
             }
-            Err(error) if is_lock_timeout(&error) && self.held_up() > 1 && self.time.is_some() => {}
+            Err(error) if is_lock_timeout(&error) && self.count_held_up() > 1 && self.time.is_some() => {}
             Err(error) => self.fail(&[at], &error),
         }
     }
 
-    fn held_up(&self) -> usize {
+    fn count_held_up(&self) -> usize {
         self.states.iter().filter(|state| matches!(state, State::HeldUp)).count()
     }
 
@@ -317,7 +336,7 @@ impl<W: Write> Batch<'_, W> {
     /// Sends one statement and notes what became of each of its writes.
     async fn send(&mut self, part: &[usize], is_joined: bool) -> Result<(), StoreError> {
         let limit = self.time.map(|time| {
-            let share = u32::try_from(self.held_up()).ok().and_then(|count| time.left().checked_div(count));
+            let share = u32::try_from(self.count_held_up()).ok().and_then(|count| time.left().checked_div(count));
             let wait = if is_joined { BATCH_LOCK_TIMEOUT } else { share.unwrap_or_default().max(BATCH_LOCK_TIMEOUT) };
             (wait.min(LOCK_TIMEOUT), time)
         });
@@ -325,7 +344,9 @@ impl<W: Write> Batch<'_, W> {
             return Err(StoreError::unavailable("there was no time left to send this write"));
         }
         let writes: Vec<&W> = part.iter().map(|at| &self.writes[*at]).collect();
-        let statement = Statement::of(&writes, is_joined)?;
+        // A single row is waited for, which takes no longer than the statement may wait.
+        let skips_locked = is_joined && part.len() > 1;
+        let statement = Statement::of(&writes, skips_locked)?;
         let sent = Sent { statement, count: part.len(), unique: W::UNIQUE, limit };
         let answers = self
             .store
@@ -336,7 +357,7 @@ impl<W: Write> Batch<'_, W> {
             let taken = W::UNIQUE.iter().find(|(_, field)| field.as_str() == outcome);
             self.states[at] = match (outcome.as_str(), taken) {
                 ("done", _) => State::Ended(Ok(W::done(id))),
-                ("locked", _) if is_joined => State::HeldUp,
+                ("locked", _) if skips_locked => State::HeldUp,
                 // A statement that waited for the lock found a row that was changed meanwhile.
                 ("stale" | "locked", _) => State::Ended(Err(StoreError::VersionConflict)),
                 (_, Some(&(_, field))) => State::Ended(Err(StoreError::AlreadyExists { field })),

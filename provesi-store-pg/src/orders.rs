@@ -14,7 +14,7 @@ use provesi_core::{
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
-use crate::commit::commit;
+use crate::commit::{HeldUp, commit};
 use crate::error::store_error;
 use crate::rows::{ClientIdRow, Lookup, look_up};
 use crate::sql::{self, client, folded, is_writable, order_columns};
@@ -94,7 +94,11 @@ impl OrderRepository for PgStore {
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
-        commit(self, writes).await
+        commit(self, writes, HeldUp::Waits).await
+    }
+
+    async fn try_commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
+        commit(self, writes, HeldUp::IsRefused).await
     }
 
     async fn page(

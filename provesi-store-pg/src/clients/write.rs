@@ -1,6 +1,6 @@
 //! The statements that write clients, see [`orders`](crate::orders::write) for how rows are compared and locked.
 
-use provesi_core::{ClientId, ClientRow, ClientWrite, StoreError, UniqueField, fold, name_key, phone_digits};
+use provesi_core::{ClientClaim, ClientRow, ClientWrite, StoreError, UniqueField, fold, name_key, phone_digits};
 
 use crate::commit::{Kind, Statement, Write};
 use crate::instant::Instant;
@@ -126,17 +126,9 @@ const REPLACE_UNLOCKED: &str = replace!(" SKIP LOCKED");
 const DELETE: &str = delete!("");
 const DELETE_UNLOCKED: &str = delete!(" SKIP LOCKED");
 
-/// What a write of clients claims.
-#[derive(PartialEq, Eq, Hash)]
-pub(crate) enum Claim {
-    Id(ClientId),
-    /// An address as addresses are compared.
-    Email(String),
-}
-
 impl Write for ClientWrite {
     type Done = ();
-    type Claim = Claim;
+    type Claim = ClientClaim;
     const UNIQUE: &'static [(&'static str, UniqueField)] =
         &[("provesi_clients_email", UniqueField::Email), ("provesi_clients_pkey", UniqueField::ClientId)];
 
@@ -152,9 +144,8 @@ impl Write for ClientWrite {
         }
     }
 
-    fn claims(&self) -> Vec<Claim> {
-        let rows = before(self).cloned().into_iter().chain(after(self));
-        rows.flat_map(|row| [Claim::Id(row.id), Claim::Email(row.folded_email())]).collect()
+    fn claims(&self) -> Vec<ClientClaim> {
+        Self::claims(self)
     }
 
     fn text(kind: Kind, _: &[&Self], skips_locked: bool) -> &'static str {
@@ -168,8 +159,8 @@ impl Write for ClientWrite {
     }
 
     fn bind(kind: Kind, writes: &[&Self], _: bool, statement: &mut Statement) -> Result<(), StoreError> {
-        let before: Vec<_> = writes.iter().filter_map(|write| before(write).cloned()).collect();
-        let after: Vec<_> = writes.iter().filter_map(|write| after(write)).collect();
+        let before: Vec<_> = writes.iter().filter_map(|write| write.before().cloned()).collect();
+        let after: Vec<_> = writes.iter().filter_map(|write| write.after()).collect();
         bind_rows(if kind == Kind::Insert { &after } else { &before }, statement)?;
         if kind != Kind::Delete {
             bind_computed(&after, statement)?;
@@ -181,21 +172,6 @@ impl Write for ClientWrite {
     }
 
     fn done(_: Option<i64>) {}
-}
-
-const fn before(write: &ClientWrite) -> Option<&ClientRow> {
-    match write {
-        ClientWrite::Insert(_) => None,
-        ClientWrite::Replace { before, .. } | ClientWrite::Delete { before } => Some(before),
-    }
-}
-
-/// The row that a write leaves.
-fn after(write: &ClientWrite) -> Option<ClientRow> {
-    match write {
-        ClientWrite::Insert(client) | ClientWrite::Replace { after: client, .. } => Some(ClientRow::from(client)),
-        ClientWrite::Delete { .. } => None,
-    }
 }
 
 /// Binds the columns of rows, in the order of `client_columns`.

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use provesi_core::{EntryCondition, EntryKey, OrderAction, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
+use provesi_core::{EntryCondition, OrderAction, OrderClaim, OrderId, OrderRow, OrderWrite, StoreError, UniqueField};
 
 use crate::commit::{Kind, Statement, Write};
 use crate::entries::{self, put_entries, refused, refused_by_condition, refused_writes};
@@ -251,18 +251,9 @@ const KEEP: &str = concat!(
 /// databases share.
 const MAX_LOCKS: usize = 200;
 
-/// What a write of orders claims.
-#[derive(PartialEq, Eq, Hash)]
-pub(crate) enum Claim {
-    Id(OrderId),
-    /// A number in lower case.
-    Number(String),
-    Entry(EntryKey),
-}
-
 impl Write for OrderWrite {
     type Done = Option<OrderId>;
-    type Claim = Claim;
+    type Claim = OrderClaim;
     /// Our index, in any letter case, and Django's constraint, to the letter.
     const UNIQUE: &'static [(&'static str, UniqueField)] =
         &[("provesi_orders_number", UniqueField::OrderNumber), ("orders_order_order_number", UniqueField::OrderNumber)];
@@ -294,18 +285,12 @@ impl Write for OrderWrite {
         }
     }
 
-    fn claims(&self) -> Vec<Claim> {
-        let mut claims: Vec<_> = self.entries().iter().map(|entry| Claim::Entry(entry.key.clone())).collect();
-        claims.extend(self.id().map(Claim::Id));
-        if *self.action() != OrderAction::None {
-            claims.push(Claim::Number(self.number().to_ascii_lowercase()));
-        }
-        claims.extend(self.before().map(|before| Claim::Number(before.number.to_ascii_lowercase())));
-        claims
+    fn claims(&self) -> Vec<OrderClaim> {
+        Self::claims(self)
     }
 
-    fn uses(&self) -> Vec<Claim> {
-        self.conditions().iter().map(|condition| Claim::Entry(condition.key().clone())).collect()
+    fn uses(&self) -> Vec<OrderClaim> {
+        self.conditions().iter().map(|condition| OrderClaim::Entry(condition.key().clone())).collect()
     }
 
     fn chunk_len(writes: &[Self]) -> usize {
