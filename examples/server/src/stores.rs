@@ -12,9 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use provesi_audit::AuditQueue;
 use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError};
 use provesi_http::client::SecureServiceClient;
+use provesi_runtime::{AuditQueue, Batched};
 use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
@@ -117,8 +117,9 @@ impl Stores {
         };
         let places = [to_clients, to_orders, to_audit];
         let pair = (clients_part, orders_part);
-        let stores =
-            Self { clients, orders: sql.orders, audit, queue: None, parts, pair, places, _temporary: temporary };
+        // Concurrent calls share statements.
+        let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
+        let stores = Self { clients, orders, audit, queue: None, parts, pair, places, _temporary: temporary };
         match opening {
             Opening::Prepare { .. } => stores.require_pair(true).await?,
             Opening::AsItIs => stores.require_pair(false).await?,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mongodb::Client as Driver;
 use mongodb::bson::doc;
 use provesi_core::{ClientRow, StoreAdmin};
+use provesi_runtime::Batched;
 use provesi_store_mongo::{MongoAudit, MongoStore, client_options};
 use provesi_testkit::conformance::clients::Clients;
 
@@ -41,6 +42,13 @@ async fn with_names(store: MongoStore) -> Clients {
     Clients::new(Arc::new(store), names)
 }
 
+async fn joined() -> (Clients, Fixture) {
+    let fixture = Fixture::new().await;
+    let store = fixture.store.clone().with_time_limit(Duration::from_secs(60));
+    let names = name_order(&store).await;
+    (Clients::new(Arc::new(Batched::new(store)), names), fixture)
+}
+
 async fn audit() -> (MongoAudit, Fixture) {
     let fixture = Fixture::unmigrated().await;
     let store = MongoAudit::new(&fixture.database).with_time_limit(Duration::from_secs(60));
@@ -54,4 +62,8 @@ mod of_audit {
 
 mod of_clients {
     provesi_testkit::client_repository_suite!(super::empty, reopen = super::reopen, plant = super::plant);
+}
+
+mod of_clients_joined {
+    provesi_testkit::client_repository_suite!(super::joined);
 }

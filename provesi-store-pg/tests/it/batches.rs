@@ -7,6 +7,7 @@ use provesi_core::{
     NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
     PageLimit, StoreAdmin, StoreError, Stored,
 };
+use provesi_runtime::Batched;
 use provesi_store_pg::PgStore;
 use provesi_testkit::data::{record, with};
 use provesi_testkit::servers::Statements;
@@ -121,6 +122,39 @@ async fn a_locked_row_costs_its_batch_one_more_statement() {
     theirs.rollback().await.unwrap();
     assert!(ours.await.unwrap().iter().all(Result::is_ok));
     assert_eq!(statements.take().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_another_program_holds_does_not_stall_joined_writes() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (Batched::new(fixture.store.clone()), fixture.raw().await);
+    let stored = inserted(&fixture.store, 40).await;
+    let mut theirs = raw.begin().await.unwrap();
+    let lock = "SELECT FROM orders_order WHERE order_number LIKE 'A-1_' FOR UPDATE";
+    theirs.execute(lock).await.unwrap();
+    let insert_theirs = "INSERT INTO orders_order (order_number, status, created_at, updated_at) \
+        VALUES ('x-1', 'received', now(), now())";
+    theirs.execute(insert_theirs).await.unwrap();
+    let joined = |write: OrderWrite| {
+        let store = store.clone();
+        tokio::spawn(async move { store.commit_one(write).await })
+    };
+    let mut held: Vec<_> =
+        stored[10..20].iter().map(|before| joined(in_status(before, OrderStatus::Picking))).collect();
+    held.push(joined(insert("X-1")));
+    let start = Instant::now();
+    for round in 0..20 {
+        let free = stored[20..].iter().skip(round).take(1).chain(&stored[..10]);
+        let free = free.map(|before| joined(OrderWrite::append(before.row.id, "A".to_owned(), Vec::new(), stamp(2))));
+        let outcomes = join_all(free.collect::<Vec<_>>()).await;
+        assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().is_ok()));
+    }
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(held.iter().all(|task| !task.is_finished()));
+    theirs.rollback().await.unwrap();
+    let start = Instant::now();
+    assert!(join_all(held).await.into_iter().all(|outcome| outcome.unwrap().is_ok()));
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The suites of the testkit, each case in a database of its own.
 
 use provesi_core::{ClientRow, OrderRow, StoreAdmin, Timestamp, fold, name_key, phone_digits};
+use provesi_runtime::Batched;
 use provesi_store_pg::{PgStore, SharedTransaction};
 
 use crate::common::{CONNECTIONS, Fixture};
@@ -68,6 +69,11 @@ async fn plant_clients(rows: Vec<ClientRow>) -> (PgStore, Fixture) {
     (store, fixture)
 }
 
+async fn joined() -> (Batched<PgStore>, Fixture) {
+    let (store, fixture) = empty().await;
+    (Batched::new(store), fixture)
+}
+
 async fn in_transaction() -> (PgStore, (Fixture, SharedTransaction)) {
     begin(Fixture::new().await).await
 }
@@ -117,4 +123,12 @@ mod of_orders_in_a_transaction {
         reopen = super::commit,
         plant = super::plant_orders_before
     );
+}
+
+mod of_clients_joined {
+    provesi_testkit::client_repository_suite!(super::joined);
+}
+
+mod of_orders_joined {
+    provesi_testkit::order_repository_suite!(super::joined);
 }

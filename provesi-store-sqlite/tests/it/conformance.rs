@@ -1,6 +1,7 @@
 //! The suites of the testkit, each case on a file of its own.
 
 use provesi_core::{ClientRow, OrderRow, StoreAdmin, Timestamp, fold, name_key, phone_digits};
+use provesi_runtime::Batched;
 use provesi_store_sqlite::{SharedTransaction, SqliteStore};
 use sqlx::SqliteConnection;
 
@@ -72,6 +73,11 @@ async fn plant_clients(rows: Vec<ClientRow>) -> (SqliteStore, Fixture) {
     (store, fixture)
 }
 
+async fn joined() -> (Batched<SqliteStore>, Fixture) {
+    let (store, fixture) = empty().await;
+    (Batched::new(store), fixture)
+}
+
 async fn in_transaction() -> (SqliteStore, (Fixture, SharedTransaction)) {
     begin(Fixture::new().await).await
 }
@@ -121,4 +127,12 @@ mod of_orders_in_a_transaction {
         reopen = super::commit,
         plant = super::plant_orders_before
     );
+}
+
+mod of_clients_joined {
+    provesi_testkit::client_repository_suite!(super::joined);
+}
+
+mod of_orders_joined {
+    provesi_testkit::order_repository_suite!(super::joined);
 }

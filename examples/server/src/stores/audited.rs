@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{App, AuditPolicy, AuditStore};
+use provesi_runtime::{AuditAck, AuditQueue, QueueOptions};
 
 use super::Stores;
 use crate::logging::LogAudit;

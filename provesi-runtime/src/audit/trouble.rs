@@ -6,31 +6,31 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use provesi_core::{AuditRecord, AuditSink, Chain, StoreError};
 
 /// Whether the store fails, and how many records it did not get. Logs the begin and the end.
-pub(crate) struct Trouble {
+pub(super) struct Trouble {
     overflow: Option<Arc<dyn AuditSink>>,
     failing: AtomicBool,
     spilled: AtomicU64,
 }
 
 impl Trouble {
-    pub(crate) fn new(overflow: Option<Arc<dyn AuditSink>>) -> Self {
+    pub(super) fn new(overflow: Option<Arc<dyn AuditSink>>) -> Self {
         Self { overflow, failing: AtomicBool::new(false), spilled: AtomicU64::new(0) }
     }
 
     /// The store failed.
-    pub(crate) fn begin(&self, error: &StoreError) {
+    pub(super) fn begin(&self, error: &StoreError) {
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(error = %Chain(error), "audit records cannot be stored, and wait");
         }
     }
 
     /// Whether the last append failed.
-    pub(crate) fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
 
     /// The store took records.
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         if self.failing.swap(false, Ordering::Relaxed) {
             tracing::info!("audit records are stored again");
         }
@@ -38,7 +38,7 @@ impl Trouble {
     }
 
     /// Logs how many records the store did not get since the last call.
-    pub(crate) fn log_spilled(&self) {
+    pub(super) fn log_spilled(&self) {
         let records = self.spilled.swap(0, Ordering::Relaxed);
         if records > 0 {
             tracing::error!(records, "audit records were not stored");
@@ -49,7 +49,7 @@ impl Trouble {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] if there is none.
-    pub(crate) async fn spill(&self, record: AuditRecord, why: &'static str) -> Result<(), StoreError> {
+    pub(super) async fn spill(&self, record: AuditRecord, why: &'static str) -> Result<(), StoreError> {
         if self.spilled.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::error!(why, "audit records are not stored");
         }

@@ -10,9 +10,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch}
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::batch::{Done, Job};
-use crate::trouble::Trouble;
-use crate::worker::{Closing, Gathering, LAST_APPEND, Worker};
+use super::batch::{Done, Job};
+use super::trouble::Trouble;
+use super::worker::{Closing, Gathering, LAST_APPEND, Worker};
 
 /// When a record is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,13 +1,11 @@
 //! What the queue says of a chain that somebody changed under it, and of its head.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{AuditChain, AuditHead, AuditRecord, AuditSink, AuditStore, Outcome, StoredAudit};
+use provesi_runtime::{AuditAck, AuditQueue, QueueOptions};
 use provesi_testkit::{Call, Fault, FaultyStore, MemoryStore, audit};
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;

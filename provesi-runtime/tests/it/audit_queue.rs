@@ -1,17 +1,15 @@
 //! What becomes of records, in order and in trouble. The clock is tokio's and stands while somebody works.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
+use provesi_runtime::{AuditAck, AuditQueue, QueueOptions};
 use provesi_testkit::data::{at, with};
 use provesi_testkit::{Call, Fault, Faults, FaultyStore, MemoryStore, audit};
 use tokio::time::{Instant, sleep};

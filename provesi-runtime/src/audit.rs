@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+//! The queue between the use cases and the store of audit records.
 
 mod batch;
 mod head;

@@ -4,10 +4,10 @@ use provesi_core::{AuditRecord, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Resolves a caller's wait for the commit.
-pub(crate) type Done = oneshot::Sender<Result<(), StoreError>>;
+pub(super) type Done = oneshot::Sender<Result<(), StoreError>>;
 
 /// A record to store.
-pub(crate) struct Job {
+pub(super) struct Job {
     record: AuditRecord,
     /// Resolves the wait of a caller, if one waits for the commit.
     done: Option<Done>,
@@ -22,16 +22,16 @@ struct Ticket {
 }
 
 impl Job {
-    pub(crate) fn new(record: AuditRecord, done: Option<Done>) -> Self {
+    pub(super) fn new(record: AuditRecord, done: Option<Done>) -> Self {
         Self { record, done }
     }
 
     /// Whether refusing the caller is enough if the record cannot be stored: the caller has read nothing yet.
-    pub(crate) fn is_refusable(&self) -> bool {
+    pub(super) fn is_refusable(&self) -> bool {
         self.done.is_some() && self.record.action.is_read()
     }
 
-    pub(crate) fn into_parts(self) -> (AuditRecord, Option<Done>) {
+    pub(super) fn into_parts(self) -> (AuditRecord, Option<Done>) {
         (self.record, self.done)
     }
 }
@@ -44,19 +44,19 @@ impl Ticket {
 }
 
 /// Limits of a batch, which bound the time of an append.
-pub(crate) const MAX_RECORDS: usize = 4_096;
+pub(super) const MAX_RECORDS: usize = 4_096;
 const MAX_SUBJECTS: usize = 32_768;
 
 /// Records in the order of their arrival.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub(super) struct Batch {
     records: Vec<AuditRecord>,
     tickets: Vec<Ticket>,
     subjects: usize,
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, Job { record, done }: Job, place: OwnedSemaphorePermit) {
+    pub(super) fn push(&mut self, Job { record, done }: Job, place: OwnedSemaphorePermit) {
         let ticket = Ticket { is_read: record.action.is_read(), done, _place: place };
         if !ticket.is_void() {
             self.add(record, ticket);
@@ -69,29 +69,29 @@ impl Batch {
         self.tickets.push(ticket);
     }
 
-    pub(crate) fn records(&self) -> &[AuditRecord] {
+    pub(super) fn records(&self) -> &[AuditRecord] {
         &self.records
     }
 
-    pub(crate) fn into_records(self) -> Vec<AuditRecord> {
+    pub(super) fn into_records(self) -> Vec<AuditRecord> {
         self.records
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.records.len() >= MAX_RECORDS || self.subjects >= MAX_SUBJECTS
     }
 
     /// Whether a caller waits for the commit.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub(super) fn is_awaited(&self) -> bool {
         self.tickets.iter().any(|ticket| ticket.done.is_some())
     }
 
     /// Resolves the waits of the callers: the records are committed.
-    pub(crate) fn committed(self) {
+    pub(super) fn committed(self) {
         for done in self.tickets.into_iter().filter_map(|ticket| ticket.done) {
             // The caller may have stopped waiting.
             let _ = done.send(Ok(()));
@@ -99,7 +99,7 @@ impl Batch {
     }
 
     /// Fails the waits of the callers, and returns the records to retry: all but reads that were refused by that.
-    pub(crate) fn failed(self, error: &StoreError) -> Self {
+    pub(super) fn failed(self, error: &StoreError) -> Self {
         let mut left = Self::default();
         for (record, mut ticket) in self.records.into_iter().zip(self.tickets) {
             let refused = ticket.done.take().map(|done| done.send(Err(refusal(error)))).is_some();
@@ -111,7 +111,7 @@ impl Batch {
     }
 
     /// A batch for each record.
-    pub(crate) fn into_singles(self) -> impl Iterator<Item = Self> {
+    pub(super) fn into_singles(self) -> impl Iterator<Item = Self> {
         self.records.into_iter().zip(self.tickets).map(|(record, ticket)| {
             let mut one = Self::default();
             one.add(record, ticket);
@@ -120,7 +120,7 @@ impl Batch {
     }
 
     /// Keeps the first `records` records and returns the others.
-    pub(crate) fn split_off(&mut self, records: usize) -> Self {
+    pub(super) fn split_off(&mut self, records: usize) -> Self {
         if self.records.len() <= records {
             return Self::default();
         }
@@ -131,7 +131,7 @@ impl Batch {
     }
 
     /// Appends the records of `other`.
-    pub(crate) fn absorb(&mut self, other: Self) {
+    pub(super) fn absorb(&mut self, other: Self) {
         self.subjects += other.subjects;
         self.records.extend(other.records);
         self.tickets.extend(other.tickets);
@@ -140,7 +140,7 @@ impl Batch {
 
 /// Whether to append records again later that failed with this error. Also after an unknown outcome: a duplicate harms less
 /// than a missing record.
-pub(crate) fn is_retried(error: &StoreError) -> bool {
+pub(super) fn is_retried(error: &StoreError) -> bool {
     error.is_transient() || matches!(error, StoreError::OutcomeUnknown { .. })
 }
 

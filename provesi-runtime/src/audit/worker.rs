@@ -9,9 +9,9 @@ use provesi_core::{AuditChain, AuditHead, AuditStore, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::batch::{Batch, Job, MAX_RECORDS, is_retried};
-use crate::head::KnownHead;
-use crate::trouble::Trouble;
+use super::batch::{Batch, Job, MAX_RECORDS, is_retried};
+use super::head::KnownHead;
+use super::trouble::Trouble;
 
 /// The first and the longest pause before a retry.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
@@ -24,24 +24,24 @@ const MIN_RECORDS: usize = 256;
 const DEFAULT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long an append may continue after the limit. Then its records go to the overflow.
-pub(crate) const LAST_APPEND: Duration = Duration::from_secs(3);
+pub(super) const LAST_APPEND: Duration = Duration::from_secs(3);
 
 /// A request to end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Closing {
+pub(super) struct Closing {
     /// When the remaining records go to the overflow.
-    pub(crate) until: Instant,
+    pub(super) until: Instant,
 }
 
 /// How records gather that no caller waits for. Otherwise each read would cost a commit.
-pub(crate) struct Gathering {
+pub(super) struct Gathering {
     /// The longest time.
-    pub(crate) time: Duration,
+    pub(super) time: Duration,
     /// Notified when enough records wait.
-    pub(crate) enough: Arc<Notify>,
+    pub(super) enough: Arc<Notify>,
 }
 
-pub(crate) struct Worker {
+pub(super) struct Worker {
     store: Arc<dyn AuditStore>,
     chain: AuditChain,
     gathering: Gathering,
@@ -56,7 +56,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(
+    pub(super) fn new(
         store: Arc<dyn AuditStore>,
         chain: AuditChain,
         gathering: Gathering,
@@ -68,7 +68,7 @@ impl Worker {
         Self { store, chain, gathering, jobs, closing, trouble, head, append_limit: MAX_RECORDS, until: None }
     }
 
-    pub(crate) async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut batch = Batch::default();
         let mut retry = FIRST_RETRY;
         within(&self.closing, self.head.begin()).await;

@@ -1,18 +1,16 @@
 //! Random schedules of records, failures, cancellations and the end: a record is stored, or in the overflow, or was refused
 //! to a caller that got nothing for it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use provesi_audit::{AuditAck, AuditQueue, QueueOptions};
 use provesi_core::{
     AuditAction, AuditChain, AuditHead, AuditQuery, AuditRecord, AuditSink, AuditStore, StoreError, StoredAudit,
 };
+use provesi_runtime::{AuditAck, AuditQueue, QueueOptions};
 use provesi_testkit::data::{at, with};
 use provesi_testkit::{MemoryStore, audit};
 use rand::rngs::StdRng;

@@ -12,7 +12,7 @@ const PERIOD: Duration = Duration::from_secs(3_600);
 /// The target of the records themselves, which no level of the log switches off.
 const TARGET: &str = "provesi::audit";
 
-pub(crate) struct KnownHead {
+pub(super) struct KnownHead {
     store: Arc<dyn AuditStore>,
     chain: AuditChain,
     known: Option<AuditHead>,
@@ -22,12 +22,12 @@ pub(crate) struct KnownHead {
 }
 
 impl KnownHead {
-    pub(crate) fn new(store: Arc<dyn AuditStore>, chain: AuditChain) -> Self {
+    pub(super) fn new(store: Arc<dyn AuditStore>, chain: AuditChain) -> Self {
         Self { store, chain, known: None, is_own: false, due: Instant::now() + PERIOD }
     }
 
     /// Reads the head. If the store does not answer, the first append will tell the head.
-    pub(crate) async fn begin(&mut self) {
+    pub(super) async fn begin(&mut self) {
         match self.store.head().await {
             Ok(head) => {
                 self.known = Some(head);
@@ -39,7 +39,7 @@ impl KnownHead {
 
     /// Checks the head that was known before, and remembers `head`, which an append returned. The check comes after the append:
     /// before it, a cut between the two would be missed.
-    pub(crate) async fn appended(&mut self, head: AuditHead) {
+    pub(super) async fn appended(&mut self, head: AuditHead) {
         let before = self.known;
         if let Some(known) = before
             && !self.check(known).await
@@ -54,16 +54,16 @@ impl KnownHead {
         }
     }
 
-    pub(crate) const fn due(&self) -> Instant {
+    pub(super) const fn due(&self) -> Instant {
         self.due
     }
 
-    pub(crate) fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         Instant::now() >= self.due
     }
 
     /// Checks and logs the head, so that a server that appends nothing finds a cut tail within the hour.
-    pub(crate) async fn report_hourly(&mut self) {
+    pub(super) async fn report_hourly(&mut self) {
         self.due = Instant::now() + PERIOD;
         if let Some(known) = self.known {
             self.check(known).await;
@@ -72,7 +72,7 @@ impl KnownHead {
     }
 
     /// Logs the head, in the form that `audit verify --expect` takes.
-    pub(crate) fn report(&self, when: &'static str) {
+    pub(super) fn report(&self, when: &'static str) {
         if let Some(head) = self.known {
             tracing::info!(target: TARGET, when, head = head.to_string(), "the head of the audit");
         }

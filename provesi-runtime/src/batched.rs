@@ -1,0 +1,106 @@
+//! Repositories whose concurrent calls share queries and commits.
+
+mod lane;
+mod ports;
+mod state;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lane::Lane;
+use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
+
+/// A repository around another: calls for single records that wait at the same moment become one call for many.
+///
+/// What callers see is what the inner store does, besides:
+/// - A call starts only after all who share it asked, so that everyone reads their own writes. Nothing is cached.
+/// - A read that finds the store idle goes through on its own.
+/// - A batch has at most one write of each order, number, client, address and entry; writes of one record are made in the
+///   order in which they were asked for.
+/// - A write that another transaction holds up does not delay the others: it is tried again with those in the same state,
+///   every 50 ms at most, until it is made or [`BatchOptions::max_wait_for_lock`] is over. Then it fails with
+///   [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable), and was not made.
+/// - A call whose future is dropped before its batch starts is not made. A batch that started runs to its end.
+/// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
+///   is unknown gets [`StoreError::OutcomeUnknown`](provesi_core::StoreError::OutcomeUnknown).
+/// - Calls for several records share a statement already, and go to the inner store as they are: they neither wait for
+///   batches nor make them longer.
+///
+/// A batch is a task of the tokio runtime in which one of its callers asked.
+pub struct Batched<R> {
+    store: Arc<R>,
+    order_reads: Lane<OrderReads>,
+    order_writes: Lane<OrderWrites>,
+    client_reads: Lane<ClientReads>,
+    client_writes: Lane<ClientWrites>,
+}
+
+/// The limits of a [`Batched`] repository, for its reads and its writes of orders and of clients apart.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BatchOptions {
+    /// How many calls a batch has at most: 256 by default.
+    pub max_batch: usize,
+    /// How many batches are under way at a time: 2 by default. Each takes a connection of the store.
+    pub max_running: usize,
+    /// How many calls wait at most: 8,192 by default. A further one fails with
+    /// [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable).
+    pub max_waiting: usize,
+    /// How long a call waits for a batch: 2 seconds by default. It fails with
+    /// [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable) when the next batch starts after that.
+    pub max_wait: Duration,
+    /// How long after it was asked for a write is tried again because of a lock: 3 seconds by default.
+    pub max_wait_for_lock: Duration,
+}
+
+impl Default for BatchOptions {
+    fn default() -> Self {
+        Self {
+            max_batch: 256,
+            max_running: 2,
+            max_waiting: 8_192,
+            max_wait: Duration::from_secs(2),
+            max_wait_for_lock: Duration::from_secs(3),
+        }
+    }
+}
+
+impl<R> Batched<R> {
+    /// A repository around `store`, with the default limits.
+    #[must_use]
+    pub fn new(store: R) -> Self {
+        Self::with_options(store, BatchOptions::default())
+    }
+
+    /// A repository around `store`, with these limits. Of each, at least 1 is taken.
+    #[must_use]
+    pub fn with_options(store: R, options: BatchOptions) -> Self {
+        Self {
+            store: Arc::new(store),
+            order_reads: Lane::new(options),
+            order_writes: Lane::new(options),
+            client_reads: Lane::new(options),
+            client_writes: Lane::new(options),
+        }
+    }
+}
+
+/// A handle on the same store and the same batches.
+impl<R> Clone for Batched<R> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            order_reads: self.order_reads.clone(),
+            order_writes: self.order_writes.clone(),
+            client_reads: self.client_reads.clone(),
+            client_writes: self.client_writes.clone(),
+        }
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Batched<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Batched").field(&self.store).finish()
+    }
+}
