@@ -1,5 +1,6 @@
 //! What every handler has at hand.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -13,9 +14,12 @@ use crate::health::Probes;
 use crate::layers::WriteProgress;
 use crate::sealed::CursorSeal;
 
-/// The application and the options of its HTTP face. Cheap to clone.
+/// The application and the options of its HTTP face. Every route has a clone, and every request clones that of its route.
 #[derive(Clone, Debug)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Parts>);
+
+#[derive(Debug)]
+pub(crate) struct Parts {
     pub(crate) app: App,
     pub(crate) options: Arc<HttpOptions>,
     pub(crate) probes: Probes,
@@ -24,7 +28,19 @@ pub(crate) struct Api {
     pub(crate) openapi: Bytes,
 }
 
+impl Deref for Api {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl Api {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
     /// Runs a write to its end, even if its request times out or its caller hangs up: a use case of several steps must not
     /// stop between two of them, nor before its audit. If the caller is gone before it starts, it is never run.
     ///

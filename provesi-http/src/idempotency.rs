@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::Response;
 use provesi_core::{Actor, AppError, Caller, Client, ClientChange, ClientDeletion, ClientId, Expected, IdempotencyKey};
 
 use crate::api::Api;
@@ -24,12 +22,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads the key of a write, with the fingerprint of its method, path, query, `If-Match` and body, for
 /// [`By`](crate::caller::By).
-pub(crate) async fn read_key(mut request: Request, next: Next) -> Result<Response, ApiError> {
+pub(crate) async fn read_key(request: Request) -> Result<Request, ApiError> {
     let is_write = [Method::POST, Method::PUT, Method::DELETE].contains(request.method());
     if is_write && request.headers().contains_key(HEADER) {
-        request = with_key(request).await?;
+        return with_key(request).await;
     }
-    Ok(next.run(request).await)
+    Ok(request)
 }
 
 /// The request with its [`IdempotencyKey`] among the extensions.

@@ -1,6 +1,7 @@
 //! What every request goes through. The README has the order and its reasons; the numbers below are those of its list.
 
 mod accept_encoding;
+mod around;
 mod body_limit;
 mod connection;
 mod cors;
@@ -12,24 +13,25 @@ mod request_log;
 mod timeout;
 mod user;
 
+pub(crate) use around::{Around, AroundLayer, Inner, answer};
 pub(crate) use request_id::{REQUEST_ID, RequestId};
 pub(crate) use timeout::WriteProgress;
 pub(crate) use user::UserHeaderFault;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tower::util::MapRequestLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::HttpOptions;
 use crate::error::ApiError;
 use crate::failure::Failure;
-use crate::pages;
+use crate::{idempotency, pages};
 
 /// How a layer's refusal is answered: as JSON for programs, as a page for people.
 pub(crate) type Refuse = fn(ApiError) -> Response;
@@ -53,37 +55,85 @@ impl EarlyRefusal {
     }
 }
 
+/// What may refuse: 9 to 11, and with the API's key of a write.
+#[derive(Clone, Debug)]
+struct Guard {
+    timeout: Duration,
+    body_limit: usize,
+    refuse: Refuse,
+    reads_key: bool,
+}
+
+impl Guard {
+    fn new(options: &HttpOptions, refuse: Refuse, reads_key: bool) -> AroundLayer<Self> {
+        AroundLayer(Self { timeout: options.timeout, body_limit: options.body_limit, refuse, reads_key })
+    }
+
+    /// The request as its handler gets it.
+    async fn read(&self, request: Request) -> Result<Request, ApiError> {
+        let request = body_limit::limit(request, self.body_limit)?;
+        if self.reads_key { idempotency::read_key(request).await } else { Ok(request) }
+    }
+}
+
+impl Around for Guard {
+    async fn around(self, request: Request, inner: impl Inner) -> Response {
+        let handle = async |request| match self.read(request).await {
+            Ok(request) => answer(inner, request).await,
+            Err(error) => (self.refuse)(error),
+        };
+        panics::catch(self.refuse, timeout::cut(self.timeout, self.refuse, request, handle)).await
+    }
+}
+
+/// What is known of every request and said in every answer, 1 to 3.
+#[derive(Clone, Debug)]
+struct Outermost(Arc<connection::Rules>);
+
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
+impl Around for Outermost {
+    async fn around(self, request: Request, inner: impl Inner) -> Response {
+        let handle = async move |mut request| {
+            let mut answer = match self.0.read(&mut request) {
+                Ok(()) => answer(inner, request).await,
+                Err(refusal) => refusal,
+            };
+            answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+            answer.headers_mut().entry(header::CACHE_CONTROL).or_insert(NO_STORE);
+            answer
+        };
+        request_log::log(request, handle).await
+    }
+}
+
 /// Puts the routes that are there so far behind the layers that may refuse, 9 to 11.
 pub(crate) fn guard<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     options: &HttpOptions,
     refuse: Refuse,
 ) -> Router<S> {
-    routes
-        .layer(from_fn_with_state((options.body_limit, refuse), body_limit::limit))
-        .layer(from_fn_with_state((options.timeout, refuse), timeout::cut))
-        .layer(from_fn_with_state(refuse, panics::catch))
+    routes.layer(Guard::new(options, refuse, false))
 }
 
-/// Puts the routes of the API behind the layers that only they have, 7 and 8.
-pub(crate) fn share<S: Clone + Send + Sync + 'static>(routes: Router<S>, options: &HttpOptions) -> Router<S> {
+/// Puts the routes of the API behind the layers that may refuse and those that only the API has, 7 to 11.
+pub(crate) fn guard_api<S: Clone + Send + Sync + 'static>(routes: Router<S>, options: &HttpOptions) -> Router<S> {
+    let guard = Guard::new(options, |error| error.into_response(), true);
     // As one, since what each layer of a router costs is paid by every request.
-    routes.layer((cors::layer(&options.cors), cross_site::layer(&options.cors)))
+    routes.layer((cors::layer(&options.cors), cross_site::layer(&options.cors), guard))
 }
 
 /// Puts the routes that are there so far behind the layers that all have, 1 to 6.
 pub(crate) fn apply(routes: Router, options: &HttpOptions) -> Router {
-    let nosniff =
-        SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let no_store = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let outermost = AroundLayer(Outermost(Arc::new(connection::Rules::new(options))));
     let boundary = options.boundary.clone().with_body_limit(options.body_limit).with_timeout(options.timeout);
     let known_host = known_host::layer(options);
-    // As one, since what each layer of a router costs is paid by every request.
-    let routes = if options.compression {
-        routes.layer((from_fn(accept_encoding::allow_identity), CompressionLayer::new(), boundary, known_host))
+    // As one, see `guard_api`.
+    if options.compression {
+        let plain = MapRequestLayer::new(accept_encoding::allow_identity);
+        routes.layer((outermost, plain, CompressionLayer::new(), boundary, known_host))
     } else {
-        routes.layer((boundary, known_host))
-    };
-    let connection = from_fn_with_state(Arc::new(connection::Rules::new(options)), connection::read);
-    routes.layer((from_fn(request_log::log), nosniff, no_store, connection))
+        routes.layer((outermost, boundary, known_host))
+    }
 }

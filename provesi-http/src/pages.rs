@@ -33,13 +33,12 @@ pub use secret::{SecretKey, WeakKey};
 use axum::Router;
 use axum::extract::{FromRef, OriginalUri};
 use axum::http::{Method, StatusCode, header};
-use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
 
 use crate::api::Api;
 use crate::failure::Failure;
-use crate::layers;
+use crate::layers::{self, AroundLayer};
 use crate::options::{PageOptions, SecureCookies};
 
 /// What every page has at hand. Cheap to clone.
@@ -114,7 +113,7 @@ pub(crate) fn routes(api: Api, options: &PageOptions) -> Router {
     }
     let routes = routes.method_not_allowed_fallback(failure::other_method).merge(assets::Assets::routes());
     let routes = layers::guard(routes, &pages.api.options, failure::refuse);
-    routes.layer(from_fn_with_state(pages.clone(), visit::dress)).with_state(pages)
+    routes.layer(AroundLayer(visit::Dress(pages.clone()))).with_state(pages)
 }
 
 /// The path with a slash at its end where it has none, and without where it has one.

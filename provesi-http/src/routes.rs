@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{StatusCode, header};
-use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get, put};
 use provesi_core::App;
@@ -14,11 +13,11 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::Api;
+use crate::api::{Api, Parts};
 use crate::error::ApiError;
 use crate::failure::Failure;
 use crate::sealed::CursorSeal;
-use crate::{HttpOptions, audit, clients, docs, health, idempotency, layers, orders, pages, services};
+use crate::{HttpOptions, audit, clients, docs, health, layers, orders, pages, services};
 
 /// The table: path and methods are on the handlers, which describe themselves to the OpenAPI document.
 fn table() -> (Router<Api>, Document) {
@@ -88,10 +87,9 @@ pub fn router_with(app: App, options: HttpOptions) -> Router {
     let options = Arc::new(options);
     let openapi = written(&document).into();
     let probes = health::Probes::new(&app, options.ping_timeout);
-    let api = Api { app, options: Arc::clone(&options), probes, cursors: CursorSeal::default(), openapi };
-    let routes = routes.layer(from_fn(idempotency::read_key));
-    let routes = layers::guard(routes, &options, |error| error.into_response());
-    let mut routes = layers::share(routes, &options).with_state(api.clone());
+    let parts = Parts { app, options: Arc::clone(&options), probes, cursors: CursorSeal::default(), openapi };
+    let api = Api::new(parts);
+    let mut routes = layers::guard_api(routes, &options).with_state(api.clone());
     let services = services::routes(&api);
     if let Some(pages) = &options.pages {
         routes = routes.merge(pages::routes(api, pages));

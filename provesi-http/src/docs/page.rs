@@ -20,7 +20,7 @@ const CACHED: &str = "public, max-age=3600";
 
 /// The OpenAPI document.
 pub(crate) async fn openapi(State(api): State<Api>, OriginalUri(uri): OriginalUri) -> Response {
-    let openapi = api.openapi;
+    let openapi = api.openapi.clone();
     // Where the router is nested under a path, the routes are below that path.
     match uri.path().strip_suffix("/openapi.json").filter(|prefix| !prefix.is_empty()) {
         Some(prefix) => {

@@ -1,10 +1,7 @@
 //! Reads where a request comes from, which host it is for and which person asks, before anything looks at it.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::HeaderName;
-use axum::middleware::Next;
 use axum::response::Response;
 use provesi_core::Actor;
 
@@ -34,24 +31,30 @@ impl Rules {
     }
 }
 
-/// Puts [`ConnectionInfo`] and, where the user header counts, [`Actor::User`] into the extensions of the request.
-pub(crate) async fn read(State(rules): State<Arc<Rules>>, mut request: Request, next: Next) -> Response {
-    let Ok(connection) = ConnectionInfo::read(&request, &rules.hosts, &rules.proxies) else {
-        return rules.refusal.answer(&request, Failure::BadHost);
-    };
-    if let Some(header) = &rules.user_header
-        && request.headers().contains_key(header)
-    {
-        if connection.may_name_users {
-            match user::read(request.headers(), header) {
-                Ok(name) => request.extensions_mut().insert(Actor::User(name)),
-                Err(fault) => return rules.refusal.answer(&request, Failure::UserHeader(fault)),
-            };
-        } else {
-            let address = connection.address.map(tracing::field::display);
-            tracing::warn!(address, "the user header is ignored: the peer is not a trusted proxy");
+impl Rules {
+    /// Puts [`ConnectionInfo`] and, where the user header counts, [`Actor::User`] into the extensions of the request.
+    ///
+    /// # Errors
+    /// The answer to a request that is unclear about its host or its user.
+    #[expect(clippy::result_large_err, reason = "the caller returns it at once")]
+    pub(super) fn read(&self, request: &mut Request) -> Result<(), Response> {
+        let Ok(connection) = ConnectionInfo::read(request, &self.hosts, &self.proxies) else {
+            return Err(self.refusal.answer(request, Failure::BadHost));
+        };
+        if let Some(header) = &self.user_header
+            && request.headers().contains_key(header)
+        {
+            if connection.may_name_users {
+                match user::read(request.headers(), header) {
+                    Ok(name) => request.extensions_mut().insert(Actor::User(name)),
+                    Err(fault) => return Err(self.refusal.answer(request, Failure::UserHeader(fault))),
+                };
+            } else {
+                let address = connection.address.map(tracing::field::display);
+                tracing::warn!(address, "the user header is ignored: the peer is not a trusted proxy");
+            }
         }
+        request.extensions_mut().insert(connection);
+        Ok(())
     }
-    request.extensions_mut().insert(connection);
-    next.run(request).await
 }

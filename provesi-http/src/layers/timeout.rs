@@ -7,9 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::Method;
-use axum::middleware::Next;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
@@ -77,15 +76,23 @@ impl Drop for AbandonOnDrop {
 /// Drops a handler that takes too long. A write that was handed to its use case goes on to its end, see
 /// [`Api::run_to_completion`](crate::api::Api::run_to_completion): its outcome is not known here. One that was not is never
 /// made.
-pub(crate) async fn cut(State((limit, refuse)): State<(Duration, Refuse)>, request: Request, next: Next) -> Response {
+pub(super) async fn cut<F>(
+    limit: Duration,
+    refuse: Refuse,
+    request: Request,
+    handle: impl FnOnce(Request) -> F + Send,
+) -> Response
+where
+    F: Future<Output = Response> + Send,
+{
     let method = request.method().clone();
     let answer = if method.is_safe() {
-        tokio::time::timeout(limit, next.run(request)).await.map_err(|_| ApiError::Failure(Failure::TimedOut))
+        tokio::time::timeout(limit, handle(request)).await.map_err(|_| ApiError::Failure(Failure::TimedOut))
     } else {
         let progress = Arc::new(WriteProgress::default());
         let on_drop = AbandonOnDrop(Arc::clone(&progress));
         let request = request.map(|body| watch(body, &progress));
-        let answer = PROGRESS.scope(progress, next.run(request));
+        let answer = PROGRESS.scope(progress, handle(request));
         tokio::time::timeout(limit, answer).await.map_err(|_| on_drop.0.abandon())
     };
     answer.unwrap_or_else(|error| {

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, OriginalUri, Request, State};
+use axum::extract::{FromRequestParts, OriginalUri, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use provesi_core::Timestamp;
 
@@ -21,6 +20,7 @@ use super::session::Session;
 use super::token;
 use crate::connection::ConnectionInfo;
 use crate::failure::Failure;
+use crate::layers::{self, Around};
 use crate::options::SecureCookies;
 use crate::security_headers;
 
@@ -237,15 +237,20 @@ pub(crate) fn html(status: StatusCode, page: &impl Template) -> Response {
 }
 
 /// What every page goes through: it gets its visit, a failure gets its page, and all get their headers.
-pub(crate) async fn dress(State(pages): State<Pages>, mut request: Request, next: Next) -> Response {
-    let visit = Visit::new(&pages, &request);
-    request.extensions_mut().insert(visit.clone());
-    let mut answer = next.run(request).await;
-    if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
-        answer = failure.page(&visit);
+#[derive(Clone, Debug)]
+pub(super) struct Dress(pub(super) Pages);
+
+impl Around for Dress {
+    async fn around(self, mut request: Request, inner: impl layers::Inner) -> Response {
+        let visit = Visit::new(&self.0, &request);
+        request.extensions_mut().insert(visit.clone());
+        let mut answer = layers::answer(inner, request).await;
+        if let Some(failure) = answer.extensions_mut().remove::<Failure>() {
+            answer = failure.page(&visit);
+        }
+        let headers = answer.headers_mut();
+        security_headers::add(headers);
+        headers.extend(visit.cookies().into_iter().map(|cookie| (header::SET_COOKIE, cookie)));
+        answer
     }
-    let headers = answer.headers_mut();
-    security_headers::add(headers);
-    headers.extend(visit.cookies().into_iter().map(|cookie| (header::SET_COOKIE, cookie)));
-    answer
 }
