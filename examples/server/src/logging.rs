@@ -2,9 +2,11 @@
 
 mod audit;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::time::Duration;
 
 use tracing::Subscriber;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -18,23 +20,82 @@ pub(crate) use audit::LogAudit;
 /// The target of what belongs to the audit: records, heads of the chain, alarms.
 const AUDIT: &str = "provesi::audit";
 
-/// Starts logging to standard error, so that standard output holds what a command was asked for and nothing else.
+/// How many lines wait for standard error: some megabytes.
+const MAX_LINES: usize = 8_192;
+/// How often dropped lines are reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Starts logging to standard error, so that standard output holds what a command was asked for and nothing else. Lines are
+/// written at once, and between those that a command writes itself.
 pub(crate) fn start(settings: LogSettings) {
+    let writer = || io::stderr();
     // A second start, in tests, leaves the first as it is.
-    let _ = subscriber(settings, io::stderr, io::stderr().is_terminal()).try_init();
+    let _ = subscriber(settings, writer, writer, io::stderr().is_terminal()).try_init();
+}
+
+/// Starts logging to standard error by threads of its own, so that no request waits for a line.
+pub(crate) fn start_in_background(settings: LogSettings) -> BackgroundLog {
+    let ansi = io::stderr().is_terminal();
+    let (log, lines, audit) = BackgroundLog::new(MAX_LINES, io::stderr, io::stderr);
+    let _ = subscriber(settings, move || lines.clone(), move || audit.clone(), ansi).try_init();
+    log
+}
+
+/// The threads that write the log. They write what waits when this is dropped.
+pub(crate) struct BackgroundLog {
+    dropped: ErrorCounter,
+    _threads: [WorkerGuard; 2],
+}
+
+impl BackgroundLog {
+    /// A log of which `max_lines` wait at most, and further ones are dropped; and one of the audit, of which no line is
+    /// dropped: who writes to it waits.
+    fn new<W: Write + Send + 'static>(
+        max_lines: usize,
+        log: impl FnOnce() -> W,
+        audit: impl FnOnce() -> W,
+    ) -> (Self, NonBlocking, NonBlocking) {
+        let thread = |name, drops, writer| {
+            let builder = NonBlockingBuilder::default().buffered_lines_limit(max_lines).lossy(drops).thread_name(name);
+            // Flushed whenever no line waits.
+            builder.finish(BufWriter::new(writer))
+        };
+        let (lines, log) = thread("log", true, log());
+        let (records, audit) = thread("audit log", false, audit());
+        (Self { dropped: lines.error_counter(), _threads: [log, audit] }, lines, records)
+    }
+
+    /// Reports dropped lines, for as long as this is polled.
+    pub(crate) fn report_dropped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (dropped, mut reported) = (self.dropped.clone(), 0);
+        async move {
+            loop {
+                tokio::time::sleep(REPORT_INTERVAL).await;
+                let total = dropped.dropped_lines();
+                if total > reported {
+                    tracing::warn!(
+                        lines = total - reported,
+                        "lines of this log were dropped: they came faster than they could be written"
+                    );
+                    reported = total;
+                }
+            }
+        }
+    }
 }
 
 /// The audit has a layer of its own, which no level and no directive of `--log` reaches: `--audit off` switches it off.
-fn subscriber<W>(settings: LogSettings, writer: W, ansi: bool) -> impl Subscriber + Send + Sync
+fn subscriber<L, A>(settings: LogSettings, log: L, audit: A, ansi: bool) -> impl Subscriber + Send + Sync
 where
-    W: for<'w> MakeWriter<'w> + Clone + Send + Sync + 'static,
+    L: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    A: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let LogSettings { filter, json } = settings;
     let not_audit = format!("{AUDIT}=off").parse().expect("a directive of a target and a level");
-    let audit = Targets::new().with_target(AUDIT, LevelFilter::INFO);
+    let only_audit = Targets::new().with_target(AUDIT, LevelFilter::INFO);
     Registry::default()
-        .with(layer(json, writer.clone(), ansi).with_filter(filter.add_directive(not_audit)))
-        .with(layer(json, writer, ansi).with_filter(audit))
+        .with(layer(json, log, ansi).with_filter(filter.add_directive(not_audit)))
+        .with(layer(json, audit, ansi).with_filter(only_audit))
 }
 
 fn layer<S, W>(json: bool, writer: W, ansi: bool) -> Box<dyn Layer<S> + Send + Sync>
@@ -44,4 +105,69 @@ where
 {
     let layer = fmt::layer().with_writer(writer);
     if json { layer.json().boxed() } else { layer.with_ansi(ansi).boxed() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::thread;
+
+    use super::*;
+
+    /// Takes lines once it is open.
+    #[derive(Clone, Default)]
+    struct Pipe {
+        is_open: Arc<AtomicBool>,
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Pipe {
+        fn lines(&self) -> Vec<String> {
+            String::from_utf8(self.written.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            while !self.is_open.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            self.written.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_nobody_reads_delays_nobody_and_says_what_it_dropped() {
+        let (log, audit) = (Pipe::default(), Pipe::default());
+        audit.is_open.store(true, Ordering::Relaxed);
+        let (background, lines, records) = BackgroundLog::new(100, || log.clone(), || audit.clone());
+        let settings = LogSettings { filter: "info".parse().unwrap(), json: false };
+        let subscriber = subscriber(settings, move || lines.clone(), move || records.clone(), false);
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for number in 0..1_000 {
+            tracing::info!("line {number}");
+            tracing::info!(target: AUDIT, "record {number}");
+        }
+        let dropped = background.dropped.dropped_lines();
+        assert!((800..=900).contains(&dropped), "{dropped}");
+        log.is_open.store(true, Ordering::Relaxed);
+        while log.lines().len() < 1_000 - dropped {
+            thread::yield_now();
+        }
+        let reports = tokio::spawn(background.report_dropped());
+        tokio::time::sleep(REPORT_INTERVAL * 3).await;
+        reports.abort();
+        // What waits is written at the end.
+        drop(background);
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1_000 - dropped + 1, "the loss is reported once");
+        assert!(lines.last().unwrap().ends_with(&format!("lines={dropped}")), "{lines:?}");
+        assert_eq!(audit.lines().len(), 1_000, "no record is dropped");
+    }
 }

@@ -70,10 +70,19 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         .max_blocking_threads(8)
         .build()?;
     let command = command.unwrap_or_else(|| Command::Serve(Box::default()));
-    logging::start(log);
+    // Written to its end when this is dropped.
+    let background_log = if let Command::Serve(_) = command {
+        let log = logging::start_in_background(log);
+        runtime.spawn(log.report_dropped());
+        Some(log)
+    } else {
+        logging::start(log);
+        None
+    };
     let done = runtime.block_on(execute(command, &env, stores, serve, &audit));
     // Not dropped: requests that the drain time-out cut would be waited for.
     runtime.shutdown_background();
+    drop(background_log);
     done
 }
 

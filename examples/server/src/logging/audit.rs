@@ -86,9 +86,10 @@ mod tests {
     /// What is written at this level while `work` runs.
     fn logged(level: &str, json: bool, work: impl Future) -> String {
         let written = Written::default();
-        let writer = written.clone();
+        let (log, audit) = (written.clone(), written.clone());
         let settings = LogSettings { filter: level.parse().unwrap(), json };
-        tracing::subscriber::with_default(subscriber(settings, move || writer.clone(), false), || {
+        let subscriber = subscriber(settings, move || log.clone(), move || audit.clone(), false);
+        tracing::subscriber::with_default(subscriber, || {
             tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
         });
         String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
