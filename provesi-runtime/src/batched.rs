@@ -16,10 +16,11 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// What callers see is what the inner store does, besides:
 /// - A call starts only after all who share it asked, so that everyone reads their own writes. Nothing is cached.
 /// - A read that finds the store idle goes through on its own.
-/// - A batch has at most one write of each order, number, client, address and entry; writes of one record are made in the
+/// - A batch has at most one write of each order, number, client, address and entry; single writes of one record are made in the
 ///   order in which they were asked for.
-/// - A write that another transaction holds up does not delay the others: it is tried again with those in the same state,
-///   every 50 ms at most, until it is made or [`BatchOptions::max_wait_for_lock`] is over. Then it fails with
+/// - A write that another transaction holds up delays the others by no more than the store takes to notice: in PostgreSQL a locked row
+///   is skipped, and a number that another transaction inserts costs 10 ms a few times. It is tried again with those in the same
+///   state, with pauses of 5 to 50 ms, until it is made or [`BatchOptions::max_wait_for_lock`] is over. Then it fails with
 ///   [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable), and was not made.
 /// - A call whose future is dropped before its batch starts is not made. A batch that started runs to its end.
 /// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
@@ -27,7 +28,8 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// - Calls for several records share a statement already, and go to the inner store as they are: they neither wait for
 ///   batches nor make them longer.
 ///
-/// A batch is a task of the tokio runtime in which one of its callers asked.
+/// A batch is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it ends, calls that
+/// wait for its tasks fail.
 pub struct Batched<R> {
     store: Arc<R>,
     order_reads: Lane<OrderReads>,
@@ -36,13 +38,14 @@ pub struct Batched<R> {
     client_writes: Lane<ClientWrites>,
 }
 
-/// The limits of a [`Batched`] repository, for its reads and its writes of orders and of clients apart.
+/// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders and clients.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BatchOptions {
     /// How many calls a batch has at most: 256 by default.
     pub max_batch: usize,
-    /// How many batches are under way at a time: 2 by default. Each takes a connection of the store.
+    /// How many batches are under way at a time: 2 by default. Each takes a connection of the store. So does one read that found the
+    /// store idle, and one batch of writes that are tried again.
     pub max_running: usize,
     /// How many calls wait at most: 8,192 by default. A further one fails with
     /// [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable).
@@ -73,7 +76,7 @@ impl<R> Batched<R> {
         Self::with_options(store, BatchOptions::default())
     }
 
-    /// A repository around `store`, with these limits. Of each, at least 1 is taken.
+    /// A repository around `store`, with these limits. Of each number, at least 1 is taken.
     #[must_use]
     pub fn with_options(store: R, options: BatchOptions) -> Self {
         Self {

@@ -28,6 +28,9 @@ use crate::store::PgStore;
 /// How long a statement of several writes waits for a lock.
 const BATCH_LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// The same if its caller tries the writes that are held up again by itself.
+const TRY_LOCK_TIMEOUT: Duration = Duration::from_millis(10);
+
 /// Up to how many writes a statement is kept prepared. The plan that PostgreSQL keeps expects few rows, and joins many of them
 /// slowly; for more, the statement is planned each time, with its arguments.
 const MAX_PREPARED: usize = 100;
@@ -250,12 +253,12 @@ impl<W: Write> Batch<'_, W> {
                 Next::Alone(at) => self.wait(at).await,
             }
         }
-        let ended = self.states.into_iter().filter_map(|state| match state {
-            State::Ended(outcome) => Some(outcome),
-            State::HeldUp => Some(Err(StoreError::Locked)),
-            State::Open => None,
-        });
-        ended.collect()
+        let outcome = |state| match state {
+            State::Ended(outcome) => outcome,
+            // Held up, or behind a write that is.
+            State::HeldUp | State::Open => Err(StoreError::Locked),
+        };
+        self.states.into_iter().map(outcome).collect()
     }
 
     /// The writes that no earlier write without an outcome is in the way of. Those that wait for other transactions come
@@ -337,15 +340,20 @@ impl<W: Write> Batch<'_, W> {
     async fn send(&mut self, part: &[usize], is_joined: bool) -> Result<(), StoreError> {
         let limit = self.time.map(|time| {
             let share = u32::try_from(self.count_held_up()).ok().and_then(|count| time.left().checked_div(count));
-            let wait = if is_joined { BATCH_LOCK_TIMEOUT } else { share.unwrap_or_default().max(BATCH_LOCK_TIMEOUT) };
+            let wait = match (is_joined, self.held_up) {
+                (true, HeldUp::IsRefused) => TRY_LOCK_TIMEOUT,
+                (true, HeldUp::Waits) => BATCH_LOCK_TIMEOUT,
+                (false, _) => share.unwrap_or_default().max(BATCH_LOCK_TIMEOUT),
+            };
             (wait.min(LOCK_TIMEOUT), time)
         });
         if self.time.is_some_and(|time| time.left().is_zero()) {
             return Err(StoreError::unavailable("there was no time left to send this write"));
         }
         let writes: Vec<&W> = part.iter().map(|at| &self.writes[*at]).collect();
-        // A single row is waited for, which takes no longer than the statement may wait.
-        let skips_locked = is_joined && part.len() > 1;
+        // The statement for one write has a kept plan, and no form that skips a locked row: a caller that is not to wait for long
+        // waits for a moment.
+        let skips_locked = is_joined && (part.len() > 1 || self.held_up == HeldUp::Waits);
         let statement = Statement::of(&writes, skips_locked)?;
         let sent = Sent { statement, count: part.len(), unique: W::UNIQUE, limit };
         let answers = self

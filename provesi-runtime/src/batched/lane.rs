@@ -70,12 +70,14 @@ impl<C: Calls> Lane<C> {
         let (waiting, outcome) = Waiting::new(call);
         {
             let mut state = self.0.lock();
-            if let Err(refused) = state.push(waiting, &self.0.options) {
-                drop(state);
-                drop(refused);
+            let is_blocked = state.blocks(&waiting);
+            if state.push(waiting, &self.0.options).is_err() {
                 return Err(StoreError::unavailable("too many calls wait for this store"));
             }
-            self.start(state, store);
+            // Whoever is in the way makes it afterwards.
+            if !is_blocked {
+                self.start(state, store);
+            }
         }
         outcome.await.unwrap_or_else(|_| Err(lost::<C>()))
     }
@@ -102,13 +104,13 @@ impl<C: Calls> Lane<C> {
     /// Makes a batch and ends its calls. Those that are locked are kept for a retry.
     async fn make<R: Join<C>>(&self, store: &Arc<R>, mut batch: Batch<C>) {
         let calls: Vec<_> = batch.calls.iter().map(|waiting| waiting.call.clone()).collect();
-        let outcomes = AssertUnwindSafe(store.join(&calls)).catch_unwind().await.unwrap_or_default();
-        // A store that panics, or returns too few outcomes, leaves calls without one.
-        let outcomes = outcomes.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let outcomes = AssertUnwindSafe(store.join(&calls)).catch_unwind().await;
+        // Of a store that panics, or that does not return an outcome for each call, none is known.
+        let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == calls.len());
+        let outcomes = outcomes.unwrap_or_else(|| calls.iter().map(|_| Err(lost::<C>())).collect());
         let mut ended = Vec::with_capacity(calls.len());
         let mut state = self.0.lock();
         for (waiting, outcome) in std::mem::take(&mut batch.calls).into_iter().zip(outcomes) {
-            let outcome = outcome.unwrap_or_else(|| Err(lost::<C>()));
             let (waiting, outcome) = match outcome {
                 Err(StoreError::Locked) => match state.keep_locked(waiting, &self.0.options) {
                     Some(waiting) => (waiting, Err(StoreError::unavailable(StoreError::Locked))),
@@ -127,6 +129,18 @@ impl<C: Calls> Lane<C> {
         }
         for (waiting, outcome) in ended {
             waiting.end(outcome);
+        }
+    }
+
+    /// Ends what waits for a task whose runtime ends.
+    fn abandon(&self, end: impl FnOnce(&mut State<C>)) {
+        let calls = {
+            let mut state = self.0.lock();
+            end(&mut state);
+            state.give_up()
+        };
+        for call in calls {
+            call.end(Err(StoreError::unavailable("the runtime that made the calls of this store ended")));
         }
     }
 
@@ -194,7 +208,7 @@ impl<C: Calls, R: Join<C>> Worker<C, R> {
 impl<C: Calls, R> Drop for Worker<C, R> {
     fn drop(&mut self) {
         if self.is_counted {
-            self.lane.0.lock().running -= 1;
+            self.lane.abandon(|state| state.running -= 1);
         }
     }
 }
@@ -239,7 +253,7 @@ impl<C: Calls, R: Join<C>> Retries<C, R> {
 impl<C: Calls, R> Drop for Retries<C, R> {
     fn drop(&mut self) {
         if self.is_counted {
-            self.lane.0.lock().retries = false;
+            self.lane.abandon(|state| state.retries = false);
         }
     }
 }

@@ -65,13 +65,29 @@ impl<C: Calls> State<C> {
         !self.waiting.is_empty()
     }
 
+    /// Whether a call with these claims has to wait for one that is under way or locked.
+    pub(super) fn blocks(&self, call: &Waiting<C>) -> bool {
+        call.claims.iter().any(|claim| self.claimed.contains(claim))
+    }
+
     /// Queues a call, or returns it if there is no room.
     pub(super) fn push(&mut self, call: Waiting<C>, options: &BatchOptions) -> Result<(), Waiting<C>> {
-        if self.waiting.len() >= options.max_waiting.max(1) {
+        let max_waiting = options.max_waiting.max(1);
+        if self.waiting.len() >= max_waiting {
+            self.waiting.retain(|call| !call.caller.is_closed());
+        }
+        if self.waiting.len() >= max_waiting {
             return Err(call);
         }
         self.waiting.push_back(call);
         Ok(())
+    }
+
+    /// Takes all calls that are not under way, which nobody makes any more.
+    pub(super) fn give_up(&mut self) -> Vec<Waiting<C>> {
+        let locked = std::mem::take(&mut self.locked);
+        locked.iter().for_each(|call| self.release(call));
+        locked.into_iter().chain(std::mem::take(&mut self.waiting)).collect()
     }
 
     /// The next batch: the calls that have waited longest and that nothing before them is in the way of. Drops those whose

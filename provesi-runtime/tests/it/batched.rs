@@ -31,6 +31,8 @@ pub(crate) struct Scripted {
     pub(crate) locked: Mutex<HashSet<OrderClaim>>,
     /// Each call of writes is made, and its outcome is said to be unknown.
     is_mute: bool,
+    /// Calls of writes return one outcome too few.
+    is_short: bool,
     panics: AtomicUsize,
 }
 
@@ -44,6 +46,7 @@ impl Scripted {
             writes: Mutex::default(),
             locked: Mutex::default(),
             is_mute: false,
+            is_short: false,
             panics: AtomicUsize::new(0),
         }
     }
@@ -84,6 +87,9 @@ impl OrderRepository for Scripted {
             let is_locked = write.claims().iter().any(|claim| locked.contains(claim));
             let outcome = if is_locked { Err(StoreError::Locked) } else { self.inner.commit_one(write.clone()).await };
             outcomes.push(if self.is_mute { Err(StoreError::outcome_unknown("no answer")) } else { outcome });
+        }
+        if self.is_short {
+            outcomes.truncate(writes.len() - 1);
         }
         outcomes
     }
@@ -305,6 +311,51 @@ async fn a_store_that_panics_leaves_nobody_waiting() {
     assert!(matches!(first.await.unwrap(), Err(StoreError::OutcomeUnknown { .. })));
     for outcome in join_all(others).await {
         outcome.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn outcomes_that_cannot_be_told_apart_are_unknown() {
+    let (scripted, store) = batched(Scripted { is_short: true, ..Scripted::new(true) });
+    let mut tasks = Vec::new();
+    for number in 0..5 {
+        tasks.push(commit(&store, insert(&format!("A-{number}"))).await);
+    }
+    scripted.gate.add_permits(100);
+    for outcome in join_all(tasks).await {
+        assert!(matches!(outcome.unwrap(), Err(StoreError::OutcomeUnknown { .. })));
+    }
+}
+
+#[test]
+fn calls_whose_runtime_ends_fail_and_later_ones_are_made() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (scripted, store) = batched(Scripted::new(true));
+    let order = runtime().block_on(inserted(&scripted, "A-1"));
+    scripted.locked.lock().unwrap().insert(OrderClaim::Id(order.id));
+    let (write, _) = to_status(&order, OrderStatus::Picking, 1);
+    let (first, second) = (runtime(), runtime());
+    // The batches of the first runtime: one waits for the store, one write is locked, and both places are taken.
+    let _locked = first.block_on(commit(&store, write.clone()));
+    scripted.gate.add_permits(1);
+    while scripted.gate.available_permits() > 0 {
+        std::thread::yield_now();
+    }
+    let _under_way =
+        first.block_on(async { [commit(&store, insert("B-1")).await, commit(&store, insert("B-2")).await] });
+    while scripted.sizes().len() < 3 {
+        std::thread::yield_now();
+    }
+    let waiting = second.block_on(commit(&store, insert("B-3")));
+    first.shutdown_timeout(Duration::from_secs(5));
+    let told = second.block_on(async { tokio::time::timeout(Duration::from_secs(5), waiting).await });
+    assert!(matches!(told.unwrap().unwrap(), Err(StoreError::Unavailable { .. })));
+    scripted.locked.lock().unwrap().clear();
+    scripted.gate.add_permits(100);
+    for write in [write, insert("B-1"), insert("B-2"), insert("B-3")] {
+        let made =
+            second.block_on(async { tokio::time::timeout(Duration::from_secs(5), store.commit_one(write)).await });
+        made.unwrap().unwrap();
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use provesi_core::{
-    NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite,
-    PageLimit, StoreAdmin, StoreError, Stored,
+    EntryKey, EntryWrite, NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState,
+    OrderStatus, OrderWrite, PageLimit, StoreAdmin, StoreError, Stored,
 };
 use provesi_runtime::Batched;
 use provesi_store_pg::PgStore;
@@ -13,7 +13,7 @@ use provesi_testkit::data::{record, with};
 use provesi_testkit::servers::Statements;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::common::{Fixture, order, stamp};
+use crate::common::{Fixture, client_id, order, stamp};
 
 fn received(number: &str) -> NewOrder {
     order(number, OrderStatus::Received)
@@ -122,6 +122,46 @@ async fn a_locked_row_costs_its_batch_one_more_statement() {
     theirs.rollback().await.unwrap();
     assert!(ours.await.unwrap().iter().all(Result::is_ok));
     assert_eq!(statements.take().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_behind_one_that_is_held_up_is_locked_as_well() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    let stored = inserted(store, 2).await;
+    let mut theirs = raw.begin().await.unwrap();
+    theirs.execute("SELECT FROM orders_order WHERE order_number = 'A-0' FOR UPDATE").await.unwrap();
+    // As another write that attaches the client holds it.
+    let retirement = EntryKey::retirement(client_id(7));
+    let lock = "SELECT pg_advisory_xact_lock_shared(hashtextextended('retirement:' || $1, 1347571542))";
+    sqlx::query(lock).bind(&retirement.name).execute(&mut *theirs).await.unwrap();
+    let attached = with(received("B"), |it| it.client_id = Some(client_id(7)));
+    let entry = EntryWrite::insert(retirement, "leased".to_owned(), None);
+    let writes = [
+        in_status(&stored[0], OrderStatus::Picking),
+        in_status(&stored[0], OrderStatus::Packing),
+        OrderWrite::entries_alone(vec![entry], stamp(2)),
+        OrderWrite::insert(attached, stamp(2)),
+        in_status(&stored[1], OrderStatus::Picking),
+        OrderWrite::insert(with(received("C"), |it| it.client_id = None), stamp(2)),
+    ];
+    let start = Instant::now();
+    let outcomes = OrderRepository::try_commit(store, &writes).await;
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    let is_locked = |outcome: &Result<_, _>| matches!(outcome, Err(StoreError::Locked));
+    assert_eq!(
+        outcomes.iter().map(is_locked).collect::<Vec<_>>(),
+        [true, true, true, true, false, false],
+        "{outcomes:?}"
+    );
+    assert!(outcomes[4..].iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(store.find_by_number(&"B".parse().unwrap()).await.unwrap(), None);
+    theirs.rollback().await.unwrap();
+    let outcomes = OrderRepository::try_commit(store, &writes[..4]).await;
+    assert!(matches!(
+        outcomes[..],
+        [Ok(_), Err(StoreError::VersionConflict), Ok(_), Err(StoreError::EntryConflict { .. })]
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
