@@ -55,7 +55,7 @@ impl EarlyRefusal {
     }
 }
 
-/// What may refuse: 9 to 11, and with the API's key of a write.
+/// What may refuse: 9 to 11. For the API, it also reads the idempotency key of a write.
 #[derive(Clone, Debug)]
 struct Guard {
     timeout: Duration,
