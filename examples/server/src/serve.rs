@@ -11,9 +11,7 @@ use std::future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::time::Duration;
 
-use provesi_core::{App, Chain, IntegrityReport, SettledRetirements};
 use provesi_http::{HttpOptions, Lifecycle, PageOptions, router_with, starting_router};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -73,7 +71,7 @@ pub(crate) async fn serve(
             let _ = replaced.send_replace(router_with(app.clone(), options));
             lifecycle.set_ready();
             background.spawn(async move {
-                tokio::join!(sweep(&app), settle(&app), clock::watch(app.clone()));
+                tokio::join!(provesi_runtime::sweep(&app), clock::watch(&app));
             });
             future::pending::<Result<(), OpenError>>().await
         };
@@ -145,61 +143,4 @@ fn http_options(settings: &ServeSettings) -> HttpOptions {
         pages
     });
     options
-}
-
-/// Looks for orders whose client does not exist, at the start and every [`SWEEP_INTERVAL`], and changes nothing: a client may
-/// be missing because it was deleted, or because its store lost it or is the wrong one.
-async fn sweep(app: &App) {
-    // The first requests after a start go first.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    loop {
-        clock::compare_with_latest_change(app).await;
-        sweep_once(app).await;
-        tokio::time::sleep(SWEEP_INTERVAL).await;
-    }
-}
-
-/// Ends the deletions of clients that a process began and did not end, and removes expired idempotency keys, at the start and every
-/// [`SETTLE_INTERVAL`].
-async fn settle(app: &App) {
-    // The first requests after a start go first.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    loop {
-        match app.settle_retirements().await {
-            Ok(SettledRetirements { finished: 0, lifted: 0, .. }) => {}
-            Ok(SettledRetirements { finished, detached_orders, lifted, .. }) => {
-                tracing::info!(finished, detached_orders, lifted, "settled unfinished deletions of clients");
-            }
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), "unfinished deletions of clients could not be settled")
-            }
-        }
-        if let Err(error) = app.remove_expired_answers().await {
-            tracing::warn!(error = %Chain(&error), "expired idempotency keys stay for now");
-        }
-        tokio::time::sleep(SETTLE_INTERVAL).await;
-    }
-}
-
-const SETTLE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// A sweep reads one index entry for each client with orders, which is cheap.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
-
-async fn sweep_once(app: &App) {
-    match app.check_integrity(|_| {}).await {
-        Ok(IntegrityReport { clients, dangling_clients, dangling_orders, .. }) if dangling_orders > 0 => {
-            tracing::warn!(
-                clients,
-                dangling_clients,
-                dangling_orders,
-                "orders name clients that do not exist; nothing was changed. See that the store of clients is the right one and \
-             complete, then look at `provesi-server check`"
-            )
-        }
-        Ok(report) => {
-            tracing::info!(clients = report.clients, "integrity checked: every client that orders name exists")
-        }
-        Err(error) => tracing::error!(error = %Chain(&error), "the integrity check failed"),
-    }
 }

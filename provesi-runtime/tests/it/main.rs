@@ -1,4 +1,4 @@
-//! The audit queue, and stores whose calls are joined.
+//! The audit queue, stores whose calls are joined, and readers of the feed.
 #![allow(missing_docs, clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod audit_model;
@@ -7,3 +7,4 @@ mod audit_tampering;
 mod batched;
 mod batched_model;
 mod batched_suites;
+mod follower;

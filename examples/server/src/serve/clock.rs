@@ -14,6 +14,8 @@ const TOLERANCE: Duration = Duration::from_secs(30);
 const LONGEST_IDLE: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// How often the clock is compared with the monotonic clock of the machine.
 const TICK: Duration = Duration::from_secs(10);
+/// How often the clock is compared with the latest change.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(600);
 
 /// A contradiction between the clock and the latest change on record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ fn micros(time: Duration) -> i64 {
 }
 
 /// Compares the clock with the latest change of an order.
-pub(super) async fn compare_with_latest_change(app: &App) {
+async fn compare_with_latest_change(app: &App) {
     let Ok(limit) = PageLimit::new(1) else { return };
     // Health tells of a store that does not answer.
     let Ok(page) = app.orders().page(&OrderListing::default(), &PageRequest::first(limit)).await else { return };
@@ -88,10 +90,16 @@ impl Watch {
     }
 }
 
-/// Logs each jump of the system clock. Does not end.
-pub(super) async fn watch(app: App) {
+/// Compares the clock with the latest change at the start and every [`COMPARE_INTERVAL`], and logs each jump of the clock. Does
+/// not end.
+pub(super) async fn watch(app: &App) {
     let mut watch = Watch { wall: app.now(), monotonic: Instant::now() };
+    let mut compared: Option<Instant> = None;
     loop {
+        if compared.is_none_or(|compared| compared.elapsed() >= COMPARE_INTERVAL) {
+            compare_with_latest_change(app).await;
+            compared = Some(Instant::now());
+        }
         tokio::time::sleep(TICK).await;
         let now = app.now();
         if let Some(Jump { expected, micros }) = watch.tick(now, Instant::now()) {
