@@ -206,6 +206,23 @@ async fn a_batch_has_one_write_of_each_order_and_number() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_does_not_overtake_one_of_its_number_that_waits_for_something_else() {
+    let (scripted, store) = batched(Scripted::new(true));
+    let order = inserted(&scripted, "A-1").await;
+    let (picking, after) = to_status(&order, OrderStatus::Picking, 1);
+    let renamed = Stored::<Order>::new((&after).into());
+    let to = renamed.with_content(with(after, |it| it.number = "B-1".parse().unwrap()), stamp(2).at).unwrap();
+    let picking = commit(&store, picking).await;
+    let renamed = commit(&store, OrderWrite::replace(renamed, to, stamp(2))).await;
+    // Nothing that is under way has this number.
+    let late = commit(&store, insert("b-1")).await;
+    scripted.gate.add_permits(100);
+    picking.await.unwrap().unwrap();
+    renamed.await.unwrap().unwrap();
+    assert!(matches!(late.await.unwrap(), Err(StoreError::AlreadyExists { .. })));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_locked_order_delays_nobody_else_and_is_written_once_it_is_free() {
     let (scripted, store) = batched(Scripted::new(false));
     let order = inserted(&scripted, "A-1").await;
