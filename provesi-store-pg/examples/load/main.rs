@@ -14,9 +14,10 @@ use std::time::Instant;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    Actor, ClientId, ClientRepositoryExt, NewOrder, OrderListing, OrderRepository, OrderRepositoryExt, OrderState,
-    OrderStatus, PageLimit, PageRequest, ReturnReason, Stamp, StoreAdmin, Timestamp,
+    Actor, ClientId, ClientRepository, ClientRepositoryExt, NewOrder, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderState, OrderStatus, PageLimit, PageRequest, ReturnReason, Stamp, StoreAdmin, Timestamp,
 };
+use provesi_runtime::Batched;
 use provesi_store_pg::PgStore;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -76,6 +77,43 @@ where
     Ok(())
 }
 
+const INSERTS: u64 = 20_000;
+
+/// Inserts orders, the first with this number.
+async fn inserts<S: OrderRepository + Clone>(what: &str, store: &S, first: u64) -> Result<(), Failure> {
+    let store = store.clone();
+    at_once(what, INSERTS, move |n| {
+        let store = store.clone();
+        async move {
+            let (order, stamp) = order(first + n)?;
+            match OrderRepositoryExt::insert(&store, &order, &stamp).await {
+                Ok(_) | Err(provesi_core::StoreError::AlreadyExists { .. }) => Ok(()),
+                Err(other) => Err(other.into()),
+            }
+        }
+    })
+    .await
+}
+
+/// Looks orders up by their numbers, each with its client.
+async fn lookups<S>(what: &str, store: &S, orders: u64) -> Result<(), Failure>
+where
+    S: OrderRepository + ClientRepository + Clone,
+{
+    let store = store.clone();
+    at_once(what, 50_000, move |n| {
+        let store = store.clone();
+        async move {
+            let number = format!("oRD-{:07}", 1 + n % orders).parse()?;
+            let found = OrderRepositoryExt::find_by_number(&store, &number).await?;
+            let id = found.and_then(|order| order.client_id).ok_or("an order is missing")?;
+            ClientRepositoryExt::get(&store, id).await?;
+            Ok(())
+        }
+    })
+    .await
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -106,29 +144,11 @@ async fn main() -> Result<(), Failure> {
     if arguments.next().as_deref() == Some("lists") {
         return lists::lists(&store, orders).await;
     }
-    let writing = store.clone();
-    at_once("orders with their events", 20_000, move |n| {
-        let store = writing.clone();
-        async move {
-            let (order, stamp) = order(n)?;
-            match OrderRepositoryExt::insert(&store, &order, &stamp).await {
-                Ok(_) | Err(provesi_core::StoreError::AlreadyExists { .. }) => Ok(()),
-                Err(other) => Err(other.into()),
-            }
-        }
-    })
-    .await?;
-    let reading = store.clone();
-    at_once("order by number and its client", 50_000, move |n| {
-        let store = reading.clone();
-        async move {
-            let found = store.find_by_number(&format!("oRD-{:07}", 1 + n % orders).parse()?).await?;
-            let id = found.and_then(|order| order.client_id).ok_or("an order is missing")?;
-            ClientRepositoryExt::get(&store, id).await?;
-            Ok(())
-        }
-    })
-    .await?;
+    inserts("orders with their events", &store, 0).await?;
+    let joined = Batched::new(store.clone());
+    inserts("the same, joined", &joined, INSERTS).await?;
+    lookups("order by number and its client", &store, orders).await?;
+    lookups("the same, joined", &joined, orders).await?;
     let start = Instant::now();
     let ids: Vec<_> = store.stream_client_ids().try_collect().await?;
     println!("{} client ids: {:.2?}", ids.len(), start.elapsed());
