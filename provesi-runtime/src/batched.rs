@@ -22,6 +22,7 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 ///   is skipped, and a number that another transaction inserts costs 10 ms a few times. It is tried again with those in the same
 ///   state, with pauses of 5 to 50 ms, until it is made or [`BatchOptions::max_wait_for_lock`] is over. Then it fails with
 ///   [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable), and was not made.
+/// - If the store does not answer a batch at all, the calls that waited for it for half a second fail with it.
 /// - A call whose future is dropped before its batch starts is not made. A batch that started runs to its end.
 /// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
 ///   is unknown gets [`StoreError::OutcomeUnknown`](provesi_core::StoreError::OutcomeUnknown).

@@ -9,12 +9,16 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use provesi_core::StoreError;
+use tokio::time::Instant;
 
 use super::BatchOptions;
 use super::state::{State, Waiting};
 
 /// The pauses before writes that are held up are tried again: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+
+/// How long a call waits at most for a store that does not answer, before its turn.
+const STALL: Duration = Duration::from_millis(500);
 
 /// A kind of call.
 pub(super) trait Calls: Send + Sync + 'static {
@@ -103,13 +107,24 @@ impl<C: Calls> Lane<C> {
 
     /// Makes a batch and ends its calls. Those that are locked are kept for a retry.
     async fn make<R: Join<C>>(&self, store: &Arc<R>, mut batch: Batch<C>) {
+        let started = Instant::now();
         let calls: Vec<_> = batch.calls.iter().map(|waiting| waiting.call.clone()).collect();
         let outcomes = AssertUnwindSafe(store.join(&calls)).catch_unwind().await;
         // Of a store that panics, or that does not return an outcome for each call, none is known.
         let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == calls.len());
         let outcomes = outcomes.unwrap_or_else(|| calls.iter().map(|_| Err(lost::<C>())).collect());
         let mut ended = Vec::with_capacity(calls.len());
+        // Whoever waited for a store that did not answer at all is not to wait as long again.
+        let is_away = |outcome: &Result<_, _>| matches!(outcome, Err(StoreError::Unavailable { .. }));
+        let is_away = started.elapsed() > STALL && outcomes.iter().all(is_away);
         let mut state = self.0.lock();
+        if is_away {
+            let waited = state.take_waiting_for(STALL).into_iter();
+            ended
+                .extend(waited.map(|call| {
+                    (call, Err(StoreError::unavailable("the store did not answer calls before this one")))
+                }));
+        }
         for (waiting, outcome) in std::mem::take(&mut batch.calls).into_iter().zip(outcomes) {
             let (waiting, outcome) = match outcome {
                 Err(StoreError::Locked) => match state.keep_locked(waiting, &self.0.options) {

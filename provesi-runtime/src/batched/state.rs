@@ -1,6 +1,7 @@
 //! Who waits, and what is under way.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use provesi_core::StoreError;
 use tokio::sync::oneshot;
@@ -81,6 +82,12 @@ impl<C: Calls> State<C> {
         }
         self.waiting.push_back(call);
         Ok(())
+    }
+
+    /// Takes the calls that have waited that long.
+    pub(super) fn take_waiting_for(&mut self, time: Duration) -> Vec<Waiting<C>> {
+        let count = self.waiting.iter().take_while(|call| call.since.elapsed() >= time).count();
+        self.waiting.drain(..count).collect()
     }
 
     /// Takes all calls that are not under way, which nobody makes any more.

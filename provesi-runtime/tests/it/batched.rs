@@ -33,6 +33,8 @@ pub(crate) struct Scripted {
     is_mute: bool,
     /// Calls of writes return one outcome too few.
     is_short: bool,
+    /// Calls of writes fail after this long.
+    is_away_for: Option<Duration>,
     panics: AtomicUsize,
 }
 
@@ -47,6 +49,7 @@ impl Scripted {
             locked: Mutex::default(),
             is_mute: false,
             is_short: false,
+            is_away_for: None,
             panics: AtomicUsize::new(0),
         }
     }
@@ -81,6 +84,10 @@ impl OrderRepository for Scripted {
     async fn try_commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         self.writes.lock().unwrap().push(writes.to_vec());
         self.pass().await;
+        if let Some(time) = self.is_away_for {
+            sleep(time).await;
+            return writes.iter().map(|_| Err(StoreError::unavailable("no answer"))).collect();
+        }
         let locked = self.locked.lock().unwrap().clone();
         let mut outcomes = Vec::new();
         for write in writes {
@@ -316,6 +323,21 @@ async fn an_unknown_outcome_is_told_to_each_and_nothing_is_sent_again() {
         assert!(matches!(outcome.unwrap(), Err(StoreError::OutcomeUnknown { .. })));
     }
     assert_eq!(scripted.sizes(), [1, 1, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_twice_for_a_store_that_does_not_answer() {
+    let away = Some(Duration::from_secs(2));
+    let (scripted, store) = batched(Scripted { is_away_for: away, ..Scripted::new(false) });
+    let started = Instant::now();
+    let mut tasks = vec![commit(&store, insert("A-1")).await, commit(&store, insert("A-2")).await];
+    for number in 3..10 {
+        tasks.push(commit(&store, insert(&format!("A-{number}"))).await);
+    }
+    let outcomes = join_all(tasks).await;
+    assert!(outcomes.into_iter().all(|outcome| matches!(outcome.unwrap(), Err(StoreError::Unavailable { .. }))));
+    assert!(started.elapsed() < Duration::from_millis(2_100), "{:?}", started.elapsed());
+    assert_eq!(scripted.sizes(), [1, 1]);
 }
 
 #[tokio::test(start_paused = true)]
