@@ -86,7 +86,7 @@ impl Around for Guard {
     }
 }
 
-/// What is known of every request and said in every answer, 1 to 3.
+/// The steps 1 to 3.
 #[derive(Clone, Debug)]
 struct Outermost(Arc<connection::Rules>);
 

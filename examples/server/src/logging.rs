@@ -28,7 +28,7 @@ const MAX_LINES: usize = 8_192;
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Starts logging to standard error, so that standard output holds what a command was asked for and nothing else. Lines are
-/// written at once, and between those that a command writes itself.
+/// written synchronously, so that they stay in order with what a command writes itself.
 pub(crate) fn start(settings: LogSettings) {
     let writer = || io::stderr();
     // A second start, in tests, leaves the first as it is.
@@ -52,8 +52,8 @@ pub(crate) struct BackgroundLog {
 }
 
 impl BackgroundLog {
-    /// A log of which `max_lines` wait at most, and further ones are dropped; and one of the audit, of which no line is
-    /// dropped: who writes to it waits.
+    /// The writers of the log and of the audit. At most `max_lines` of each wait; then the log drops lines, and a writer of the
+    /// audit blocks.
     fn new<W: Write + Send + 'static>(
         max_lines: usize,
         log: impl FnOnce() -> W,

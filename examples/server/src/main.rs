@@ -70,7 +70,7 @@ fn run(cli: Cli) -> Result<bool, Failure> {
         .max_blocking_threads(8)
         .build()?;
     let command = command.unwrap_or_else(|| Command::Serve(Box::default()));
-    // Written to its end when this is dropped.
+    // Writes what waits when it is dropped.
     let background_log = if let Command::Serve(_) = command {
         let log = logging::start_in_background(log);
         runtime.spawn(log.report_dropped());

@@ -18,7 +18,7 @@ pub(crate) trait Inner:
 
 impl<S> Inner for S where S: Service<Request, Response: IntoResponse, Error = Infallible, Future: Send> + Send + 'static {}
 
-/// What happens around a service. Called on a clone for each request.
+/// An async function around a service, called on a clone for each request.
 pub(crate) trait Around: Clone + Send + Sync + 'static {
     fn around(self, request: Request, inner: impl Inner) -> impl Future<Output = Response> + Send;
 }

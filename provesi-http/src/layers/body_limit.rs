@@ -7,14 +7,13 @@ use http_body_util::Limited;
 use crate::error::ApiError;
 use crate::failure::Failure;
 
-/// Refuses a request that says that it is too large. Where it does not say, whoever reads its body finds out.
+/// Refuses a request whose declared size exceeds the limit. A longer body than declared is an error while it is read.
 pub(super) fn limit(request: Request, limit: usize) -> Result<Request, ApiError> {
-    let size = request.body().size_hint();
-    if size.lower() > limit as u64 {
+    if request.body().size_hint().lower() > limit as u64 {
         return Err(Failure::TooLarge.into());
     }
-    // One that says how long it is needs no counting.
-    if size.exact().is_some() {
+    // Most requests have no body.
+    if request.body().is_end_stream() {
         return Ok(request);
     }
     Ok(request.map(|body| Body::new(Limited::new(body, limit))))

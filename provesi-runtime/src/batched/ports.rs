@@ -1,5 +1,8 @@
 //! What is joined of each port.
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
+
 use async_trait::async_trait;
 use provesi_core::{
     ClientClaim, ClientKey, ClientRepository, ClientRow, ClientWrite, OrderClaim, OrderId, OrderKey, OrderRepository,
@@ -9,19 +12,26 @@ use provesi_core::{
 use super::Batched;
 use super::lane::{Calls, Join};
 
-/// Lookups of orders.
-pub(super) enum OrderReads {}
+/// Lookups by a key `K`.
+pub(super) struct Reads<K, R>(PhantomData<(K, R)>);
 
-impl Calls for OrderReads {
-    type Call = OrderKey;
-    type Value = Option<OrderRow>;
-    type Claim = std::convert::Infallible;
+impl<K, R> Calls for Reads<K, R>
+where
+    K: Clone + Send + Sync + 'static,
+    R: Send + Sync + 'static,
+{
+    type Call = K;
+    type Value = Option<R>;
+    type Claim = Infallible;
     const WRITES: bool = false;
 
-    fn claims(_: &OrderKey) -> Vec<Self::Claim> {
+    fn claims(_: &K) -> Vec<Infallible> {
         Vec::new()
     }
 }
+
+pub(super) type OrderReads = Reads<OrderKey, OrderRow>;
+pub(super) type ClientReads = Reads<ClientKey, ClientRow>;
 
 /// Writes of orders.
 pub(super) enum OrderWrites {}
@@ -34,20 +44,6 @@ impl Calls for OrderWrites {
 
     fn claims(write: &OrderWrite) -> Vec<OrderClaim> {
         write.claims()
-    }
-}
-
-/// Lookups of clients.
-pub(super) enum ClientReads {}
-
-impl Calls for ClientReads {
-    type Call = ClientKey;
-    type Value = Option<ClientRow>;
-    type Claim = std::convert::Infallible;
-    const WRITES: bool = false;
-
-    fn claims(_: &ClientKey) -> Vec<Self::Claim> {
-        Vec::new()
     }
 }
 

@@ -14,6 +14,8 @@ const TOLERANCE: Duration = Duration::from_secs(30);
 const LONGEST_IDLE: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// How often the clock is compared with the monotonic clock of the machine.
 const TICK: Duration = Duration::from_secs(10);
+/// How long after a start the clock is first compared with the latest change.
+const START_DELAY: Duration = Duration::from_millis(500);
 /// How often the clock is compared with the latest change.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(600);
 
@@ -95,6 +97,8 @@ impl Watch {
 pub(super) async fn watch(app: &App) {
     let mut watch = Watch { wall: app.now(), monotonic: Instant::now() };
     let mut compared: Option<Instant> = None;
+    // The first requests after a start go first.
+    tokio::time::sleep(START_DELAY).await;
     loop {
         if compared.is_none_or(|compared| compared.elapsed() >= COMPARE_INTERVAL) {
             compare_with_latest_change(app).await;
