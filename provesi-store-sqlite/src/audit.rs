@@ -31,7 +31,7 @@ const CHAIN: &str = concat!(
              (SELECT 1 FROM audit_subjects AS named \
               WHERE named.audit_subjects MATCH '\"' || replace(audit.subjects, ' ', '\" \"') || '\"' \
               AND named.rowid = audit.moment) END \
-     FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2"
+     FROM audit WHERE sequence > ?1 ORDER BY sequence LIMIT ?2 + 0"
 );
 
 /// The record at the position ?2, ?3 tells its moment. If it was deleted, the page continues with the millisecond before it.
@@ -40,7 +40,7 @@ const LATEST: &str = concat!(
     audit_columns!(),
     ", true FROM audit \
      WHERE moment >= ?1 AND moment < coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?3), ?2) \
-     ORDER BY moment DESC LIMIT ?4"
+     ORDER BY moment DESC LIMIT ?4 + 0"
 );
 
 /// Compares the subject again, because somebody may have added rows to the index.
@@ -51,7 +51,7 @@ const LATEST_OF_SUBJECT: &str = concat!(
      WHERE named.audit_subjects MATCH '\"' || ?5 || '\"' AND named.rowid >= ?1 \
          AND named.rowid < coalesce((SELECT last.moment FROM audit AS last WHERE last.sequence = ?3), ?2) \
          AND instr(' ' || audit.subjects || ' ', ' ' || ?5 || ' ') > 0 \
-     ORDER BY named.rowid DESC LIMIT ?4"
+     ORDER BY named.rowid DESC LIMIT ?4 + 0"
 );
 
 /// The statements whose plans a test checks.

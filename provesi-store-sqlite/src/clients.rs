@@ -9,32 +9,16 @@ use provesi_core::{
     StoreError,
 };
 
-use crate::look_up::{Lookup, look_up};
-use crate::rows;
+use crate::look_up::{Lookup, look_up, lookup};
+use crate::rows::{self, client_line};
 use crate::store::SqliteStore;
 
 #[cfg(test)]
 pub(crate) use page::page_text;
 pub(crate) use write::commit;
 
-/// Looks clients up by an indexed column.
-macro_rules! lookup {
-    ($key:literal) => {
-        Lookup {
-            one: concat!(clients_with!($key), " = ?1"),
-            many: concat!(clients_with!($key), " IN (SELECT value FROM json_each(?1))"),
-        }
-    };
-}
-
-macro_rules! clients_with {
-    ($key:literal) => {
-        concat!("SELECT ", $key, ", id, name, email, phone, address, created_at, updated_at FROM clients WHERE ", $key)
-    };
-}
-
-const BY_ID: Lookup = lookup!("id");
-const BY_EMAIL: Lookup = lookup!("email_folded");
+const BY_ID: Lookup = lookup!(client_line!(), "clients", "id");
+const BY_EMAIL: Lookup = lookup!(client_line!(), "clients", "email_folded");
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]

@@ -80,7 +80,7 @@ const BY_KEYS: &str = "\
 
 const DUE: &str = "\
     SELECT kind, name, value, due_at, order_id FROM entries \
-    WHERE kind = ?1 AND due_at <= ?2 AND (due_at, name) > (?3, ?4) ORDER BY due_at, name LIMIT ?5";
+    WHERE kind = ?1 AND due_at <= ?2 AND (due_at, name) > (?3, ?4) ORDER BY due_at, name LIMIT ?5 + 0";
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]

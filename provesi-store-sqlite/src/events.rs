@@ -4,9 +4,11 @@ use provesi_core::{EventId, EventKind, OrderEvent, OrderId, OrderNumber, PageLim
 use sqlx::sqlite::SqliteConnection;
 
 use crate::error::store_error;
+use crate::lines::Lines;
 use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::{rows, sql};
+use crate::rows::{self, event_line};
+use crate::sql;
 
 /// An event that has no id yet.
 pub(crate) struct NewEvent<'a> {
@@ -72,12 +74,14 @@ fn released(number: &str, kind: &EventKind) -> Option<String> {
 }
 
 /// The order that has the number, else the one that gave it up last.
-const HISTORY: &str = "\
-    SELECT id, order_id, order_number, at, actor, address, detail FROM order_events \
-    WHERE order_id = coalesce( \
+const HISTORY: &str = concat!(
+    "SELECT ",
+    event_line!(),
+    " AS line FROM order_events WHERE order_id = coalesce( \
         (SELECT id FROM orders WHERE number_folded = ?1), \
         (SELECT order_id FROM order_events WHERE number_released = ?1 ORDER BY id DESC LIMIT 1)) \
-    AND id > ?2 ORDER BY id LIMIT ?3";
+    AND id > ?2 ORDER BY id LIMIT ?3 + 0"
+);
 
 pub(crate) async fn history(
     readers: &Readers,
@@ -88,9 +92,8 @@ pub(crate) async fn history(
     read(readers, HISTORY, Some(number), after, limit).await
 }
 
-const FEED: &str = "\
-    SELECT id, order_id, order_number, at, actor, address, detail FROM order_events \
-    WHERE id > ?2 ORDER BY id LIMIT ?3";
+const FEED: &str =
+    concat!("SELECT ", event_line!(), " AS line FROM order_events WHERE id > ?2 ORDER BY id LIMIT ?3 + 0");
 
 pub(crate) async fn feed(
     readers: &Readers,
@@ -108,7 +111,7 @@ async fn read(
     limit: PageLimit,
 ) -> Result<Vec<OrderEvent>, StoreError> {
     let number = number.map(OrderNumber::folded);
-    let query = |limit| Ok(sqlx::query(statement).bind(number.clone()).bind(place(after)).bind(sql::limit(limit)));
+    let query = |limit| Lines::new(statement).bind(number.as_deref())?.bind(place(after))?.bind(sql::limit(limit));
     read_full_page(readers, limit.get(), query, rows::event).await
 }
 

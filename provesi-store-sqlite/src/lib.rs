@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod file;
 mod health;
+mod lines;
 mod look_up;
 mod migrations;
 mod options;

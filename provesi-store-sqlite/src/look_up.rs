@@ -5,30 +5,51 @@ use std::hash::Hash;
 
 use provesi_core::StoreError;
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::{Sqlite, SqliteRow};
+use serde::de::DeserializeOwned;
+use sqlx::sqlite::Sqlite;
 
+use crate::lines::{Decode, Text};
 use crate::readers::Readers;
-use crate::rows::Decode;
 use crate::sql;
 
 /// What rows are looked up by.
-pub(crate) trait Key: Serialize + Eq + Hash + Clone + Send + Sync + Unpin + 'static
+pub(crate) trait Key: Serialize + DeserializeOwned + Eq + Hash + Clone + Send + Sync
 where
-    Self: sqlx::Type<Sqlite> + for<'q> sqlx::Encode<'q, Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
+    Self: sqlx::Type<Sqlite> + for<'q> sqlx::Encode<'q, Sqlite>,
 {
 }
 
 impl Key for i64 {}
 impl Key for String {}
 
-/// The statements of a lookup. Each returns the key of a row in its first column.
+/// The statements of a lookup. Their only row has a line for each row that was found: its key as JSON, a tab, and the row.
 pub(crate) struct Lookup {
     /// Takes one key: half again as fast as [`many`](Self::many) with one.
     pub(crate) one: &'static str,
     /// Takes the keys as JSON.
     pub(crate) many: &'static str,
 }
+
+/// The [`Lookup`] of rows by an indexed column.
+macro_rules! lookup {
+    ($line:expr, $table:literal, $key:literal) => {{
+        const ONE: &str =
+            concat!("SELECT json_quote(", $key, ") || char(9) || ", $line, " FROM ", $table, " WHERE ", $key, " = ?1");
+        const MANY: &str = concat!(
+            "SELECT group_concat(json_quote(",
+            $key,
+            ") || char(9) || ",
+            $line,
+            ", char(10)) FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (SELECT value FROM json_each(?1))"
+        );
+        $crate::look_up::Lookup { one: ONE, many: MANY }
+    }};
+}
+pub(crate) use lookup;
 
 /// The rows of some keys, and the keys whose row could not be read.
 pub(crate) struct Found<K, R>(HashMap<K, Result<R, StoreError>>);
@@ -44,7 +65,6 @@ impl<K: Eq + Hash, R: Clone> Found<K, R> {
 pub(crate) async fn look_up<K, R>(readers: &Readers, lookup: &Lookup, keys: &[K], decode: Decode<R>) -> Found<K, R>
 where
     K: Key,
-    R: Send + Unpin,
 {
     let mut found = HashMap::with_capacity(keys.len());
     for chunk in keys.chunks(sql::CHUNK) {
@@ -56,23 +76,22 @@ where
     Found(found)
 }
 
-type Keyed<K, R> = (K, Result<R, StoreError>);
-
-async fn read<K: Key, R: Send + Unpin>(
+async fn read<K: Key, R>(
     readers: &Readers,
     lookup: &Lookup,
     keys: &[K],
     decode: Decode<R>,
-) -> Result<Vec<Keyed<K, R>>, StoreError> {
-    let keyed = |row: SqliteRow| Ok((row.try_get(0)?, decode(&row)));
-    let mut connection = readers.connection().await?;
-    let rows = match keys {
-        // Does not wait until SQLite has looked for a second row.
-        [key] => {
-            let row = sqlx::query(lookup.one).bind(key.clone()).try_map(keyed).fetch_optional(&mut *connection).await;
-            row.map(|row| row.into_iter().collect())
-        }
-        keys => sqlx::query(lookup.many).bind(sql::json(keys)?).try_map(keyed).fetch_all(&mut *connection).await,
+) -> Result<Vec<(K, Result<R, StoreError>)>, StoreError> {
+    let query = match keys {
+        [key] => sqlx::query(lookup.one).bind(key.clone()),
+        keys => sqlx::query(lookup.many).bind(sql::json(keys)?),
     };
-    rows.map_err(|error| readers.failed(error))
+    let row = query.fetch_optional(&mut *readers.connection().await?).await;
+    let text = row.and_then(|row| row.map_or_else(|| Ok(Text::default()), |row| Text::of(&row)));
+    let text = text.map_err(|error| readers.failed(error))?;
+    let keyed = |line: &[u8]| {
+        let tab = line.iter().position(|byte| *byte == b'\t')?;
+        Some((serde_json::from_slice(&line[..tab]).ok()?, decode(&line[tab + 1..])))
+    };
+    Ok(text.lines().filter_map(keyed).collect())
 }

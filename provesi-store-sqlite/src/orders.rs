@@ -10,41 +10,23 @@ use provesi_core::{
     OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
 };
 
-use crate::look_up::{Lookup, look_up};
+use crate::lines::Lines;
+use crate::look_up::{Lookup, look_up, lookup};
 use crate::page::read_full_page;
+use crate::rows::{self, order_line};
 use crate::store::SqliteStore;
-use crate::{entries, events, rows, sql};
+use crate::{entries, events, sql};
 
 #[cfg(test)]
 pub(crate) use page::{Access, Statement};
 pub(crate) use write::commit;
 
-/// Looks orders up by an indexed expression.
-macro_rules! lookup {
-    ($key:literal) => {
-        Lookup {
-            one: concat!(orders_with!($key), " = ?1"),
-            many: concat!(orders_with!($key), " IN (SELECT value FROM json_each(?1))"),
-        }
-    };
-}
-
-macro_rules! orders_with {
-    ($key:literal) => {
-        concat!(
-            "SELECT ",
-            $key,
-            ", id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at FROM orders WHERE ",
-            $key
-        )
-    };
-}
-
-const BY_ID: Lookup = lookup!("id");
-const BY_NUMBER: Lookup = lookup!("number_folded");
+const BY_ID: Lookup = lookup!(order_line!(), "orders", "id");
+const BY_NUMBER: Lookup = lookup!(order_line!(), "orders", "number_folded");
 
 const CLIENT_IDS: &str = "\
-    SELECT DISTINCT client_id FROM orders WHERE client_id > ?1 ORDER BY client_id LIMIT ?2";
+    SELECT json_array(client_id) AS line FROM ( \
+        SELECT DISTINCT client_id FROM orders WHERE client_id > ?1 ORDER BY client_id LIMIT ?2 + 0)";
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
@@ -95,7 +77,7 @@ impl OrderRepository for SqliteStore {
 
     async fn client_ids(&self, request: &PageRequest<ClientId>) -> Result<Page<ClientId, ClientId>, StoreError> {
         let after = request.after.map_or_else(String::new, |id| id.to_string());
-        let query = |limit| Ok(sqlx::query(CLIENT_IDS).bind(after.clone()).bind(sql::limit(limit)));
+        let query = |limit| Lines::new(CLIENT_IDS).bind(after.as_str())?.bind(sql::limit(limit));
         let ids = read_full_page(&self.readers, request.limit.get() + 1, query, rows::client_id).await?;
         Ok(Page::from_one_more(ids, request.limit, |last| *last))
     }

@@ -2,12 +2,9 @@
 
 use futures_util::TryStreamExt;
 use provesi_core::{Chain, StoreError, skip_corrupt};
-use sqlx::sqlite::{Sqlite, SqliteArguments};
 
+use crate::lines::{Decode, Lines, Text};
 use crate::readers::Readers;
-use crate::rows::Decode;
-
-pub(crate) type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 /// How many corrupt rows of one page are logged one by one.
 const LOGGED: usize = 10;
@@ -18,31 +15,35 @@ const LOGGED: usize = 10;
 pub(crate) async fn read_full_page<T: Send + Unpin>(
     readers: &Readers,
     wanted: usize,
-    query: impl Fn(usize) -> Result<Query, StoreError> + Send,
+    query: impl Fn(usize) -> Result<Lines, StoreError> + Send,
     decode: Decode<T>,
 ) -> Result<Vec<T>, StoreError> {
-    let first = query(wanted)?.map(|row| decode(&row));
-    let rows = first.fetch_all(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
+    let text = query(wanted)?.fetch(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
+    let rows: Vec<_> = text.lines().map(decode).collect();
     let is_all = rows.len() < wanted;
     let records = skip_corrupt(rows)?;
     if is_all || records.len() == wanted {
         return Ok(records);
     }
-    let query = query(usize::MAX)?;
+    let query = query(usize::MAX)?.one_by_one();
     let mut connection = readers.connection().await?;
     let mut rows = query.fetch(&mut *connection);
     let (mut records, mut skipped) = (Vec::with_capacity(wanted), 0);
     while records.len() < wanted {
-        let Some(row) = rows.try_next().await.map_err(|error| readers.failed(error))? else { break };
-        match decode(&row) {
-            Ok(record) => records.push(record),
-            Err(error @ StoreError::Corrupt { .. }) => {
+        let row = rows.try_next().await.map_err(|error| readers.failed(error))?;
+        let Some(text) = row.map(|row| Text::of(&row)).transpose().map_err(|error| readers.failed(error))? else {
+            break;
+        };
+        match text.lines().next().map(decode) {
+            None => {}
+            Some(Ok(record)) => records.push(record),
+            Some(Err(error @ StoreError::Corrupt { .. })) => {
                 skipped += 1;
                 if skipped <= LOGGED {
                     tracing::error!(error = %Chain(&error), "a corrupt record is skipped");
                 }
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
         }
     }
     tracing::error!(skipped, "corrupt records were skipped to fill a page");

@@ -16,7 +16,7 @@ const OLD: &str = "\
     SELECT id, at, actor, address, request_id, action, outcome, fields, \
         coalesce((SELECT group_concat(lower(subject), ' ') FROM audit_subjects_unlinked WHERE audit_id = id), ''), \
         zeroblob(32), true \
-    FROM audit_unlinked WHERE id > ?1 ORDER BY id LIMIT ?2";
+    FROM audit_unlinked WHERE id > ?1 ORDER BY id LIMIT ?2 + 0";
 
 const DROP: &str = "DROP TABLE audit_subjects_unlinked; DROP TABLE audit_unlinked";
 

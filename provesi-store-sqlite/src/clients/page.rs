@@ -7,9 +7,10 @@ use provesi_core::{
 };
 use sqlx::AssertSqlSafe;
 
-use crate::page::{Query, read_full_page};
+use crate::lines::Lines;
+use crate::page::read_full_page;
 use crate::readers::Readers;
-use crate::rows::{CLIENT_COLUMNS, listed_client};
+use crate::rows::{client_line, listed_client};
 use crate::sql;
 
 /// What [`ClientQuery::matches`] says, on the columns that hold what it computes.
@@ -22,27 +23,29 @@ const RANK: &str = "\
     CASE WHEN substr(name_search, 1, length(?1)) = ?1 THEN 0 WHEN substr(email_search, 1, length(?1)) = ?1 THEN 1 \
     ELSE 2 END";
 
+const LINE: &str = concat!(client_line!(), " AS line");
+
 pub(super) async fn read(
     readers: &Readers,
     listing: &ClientListing,
     request: &PageRequest<ClientCursor>,
 ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
-    let query = |limit| Ok(query(listing, place, limit));
+    let query = |limit| query(listing, place, limit);
     let clients = read_full_page(readers, request.limit.get() + 1, query, listed_client).await?;
     listing.onward(Page::from_one_more(clients, request.limit, |last| listing.cursor_at(last)), request)
 }
 
-fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Query {
+fn query(listing: &ClientListing, place: Option<&ClientPosition>, limit: usize) -> Result<Lines, StoreError> {
     let ClientListing { filter: ClientFilter { query }, direction } = listing;
     let text = page_text(*direction, place.is_some(), query.is_some());
     let query = query.as_ref();
-    sqlx::query(AssertSqlSafe(text))
-        .bind(query.map(|query| query.folded().to_owned()))
-        .bind(query.and_then(ClientQuery::digits).map(str::to_owned))
-        .bind(sql::limit(limit))
-        .bind(place.map(|place| name_key(&place.name)))
-        .bind(place.map(|place| place.id.to_string()))
+    Lines::new(text)
+        .bind(query.map(ClientQuery::folded))?
+        .bind(query.and_then(ClientQuery::digits))?
+        .bind(sql::limit(limit))?
+        .bind(place.map(|place| name_key(&place.name)))?
+        .bind(place.map(|place| place.id.to_string()))?
         .bind(place.and_then(|place| place.rank).map(|rank| rank as i64))
 }
 
@@ -55,18 +58,18 @@ pub(crate) fn page_text(direction: Direction, placed: bool, searched: bool) -> S
     if !searched {
         let after = if placed { format!(" WHERE (name_key, id) {comparison} (?4, ?5)") } else { String::new() };
         return format!(
-            "SELECT {CLIENT_COLUMNS} FROM clients INDEXED BY clients_name{after} \
-             ORDER BY name_key {order}, id {order} LIMIT ?3"
+            "SELECT {LINE} FROM clients INDEXED BY clients_name{after} \
+             ORDER BY name_key {order}, id {order} LIMIT ?3 + 0"
         );
     }
     let after = if placed { format!(" AND ({RANK}, name_key, id) {comparison} (?6, ?4, ?5)") } else { String::new() };
     // The table is read for the rows of the page alone.
     format!(
-        "SELECT {CLIENT_COLUMNS} FROM ( \
+        "SELECT {LINE} FROM ( \
              SELECT seq AS found, {RANK} AS found_rank, name_key AS found_key, id AS found_id \
              FROM clients INDEXED BY clients_name WHERE {MATCHES}{after} \
-             ORDER BY found_rank {order}, name_key {order}, id {order} LIMIT ?3 \
-         ) CROSS JOIN clients ON seq = found ORDER BY found_rank {order}, found_key {order}, found_id {order}"
+             ORDER BY found_rank {order}, name_key {order}, id {order} LIMIT ?3 + 0 \
+         ) CROSS JOIN clients ON seq = found ORDER BY found_rank {order}, found_key {order}, found_id {order} LIMIT ?3 + 0"
     )
 }
 

@@ -16,8 +16,8 @@ mod statement;
 use provesi_core::{
     ClientId, NumberPart, OrderCursor, OrderFilter, OrderListing, OrderRow, OrderSort, Page, PageRequest, StoreError,
 };
-use sqlx::AssertSqlSafe;
 
+use crate::lines::Lines;
 use crate::page::read_full_page;
 use crate::readers::Readers;
 use crate::{rows, sql};
@@ -35,8 +35,8 @@ pub(super) async fn read(
     let place = request.after.as_ref().map(|cursor| listing.position(cursor)).transpose()?;
     let access = access(readers, listing).await?;
     let query = |limit| {
-        let statement = Statement::page(listing, &access, place, limit)?;
-        Ok(sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments))
+        let Statement { text, arguments } = Statement::page(listing, &access, place, limit)?;
+        Ok(Lines { text, arguments })
     };
     let orders = read_full_page(readers, request.limit.get() + 1, query, rows::order).await?;
     Ok(Page::from_one_more(orders, request.limit, |last| listing.cursor_at(last)))
@@ -60,7 +60,7 @@ async fn access(readers: &Readers, listing: &OrderListing) -> Result<Access, Sto
     Ok(if client_id.is_some() && listing.sort == OrderSort::UpdatedAt { Access::Client } else { Access::Sort })
 }
 
-const COUNT_OF_CLIENT: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE client_id = ?1 LIMIT ?2)";
+const COUNT_OF_CLIENT: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE client_id = ?1 LIMIT ?2 + 0)";
 
 async fn has_few(readers: &Readers, id: ClientId) -> Result<bool, StoreError> {
     let count: i64 = sqlx::query_scalar(COUNT_OF_CLIENT)
@@ -73,12 +73,13 @@ async fn has_few(readers: &Readers, id: ClientId) -> Result<bool, StoreError> {
 }
 
 /// Reads the index alone, which is a small part of the table.
-const WITH_PART: &str = "SELECT id FROM orders INDEXED BY orders_number WHERE instr(number_folded, ?1) > 0 LIMIT ?2";
+const WITH_PART: &str =
+    "SELECT id FROM orders INDEXED BY orders_number WHERE instr(number_folded, ?1) > 0 LIMIT ?2 + 0";
 
 /// Looks at the orders alone that have all trigrams of the part. (CROSS JOIN keeps SQLite from turning the two round.)
 const WITH_TRIGRAMS: &str = "\
     SELECT orders.id FROM orders_trigrams CROSS JOIN orders ON orders.id = orders_trigrams.rowid \
-    WHERE orders_trigrams MATCH ?3 AND instr(orders.number_folded, ?1) > 0 LIMIT ?2";
+    WHERE orders_trigrams MATCH ?3 AND instr(orders.number_folded, ?1) > 0 LIMIT ?2 + 0";
 
 /// The ids of the orders whose number has this part, where they are few.
 async fn few_with(readers: &Readers, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {

@@ -10,7 +10,7 @@ use provesi_core::{
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{Arguments, Encode, Type};
 
-use crate::rows::ORDER_COLUMNS;
+use crate::rows::order_line;
 use crate::sql;
 
 /// How the orders of a page are found.
@@ -27,6 +27,8 @@ pub(crate) enum Access {
 /// `returned_key` of an order that did not come back, and of a return without a date, as in the schema.
 const NOT_RETURNED: i64 = -4_611_686_018_427_387_904;
 const UNKNOWN_DATE: i64 = 4_611_686_018_427_387_904;
+
+const LINE: &str = concat!(order_line!(), " AS line");
 
 pub(crate) struct Statement {
     pub(crate) text: String,
@@ -60,12 +62,13 @@ impl Statement {
                 let conditions: Vec<&str> =
                     statuses.iter().map(String::as_str).chain(conditions.iter().map(String::as_str)).collect();
                 let filter = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-                format!("SELECT {ORDER_COLUMNS}, number_folded, returned_key FROM {source} WHERE {filter}")
+                format!("SELECT {LINE}, {} FROM {source} WHERE {filter}", columns.join(", "))
             })
             .collect();
         let order: Vec<String> = columns.iter().map(|column| format!("{column} {order}")).collect();
+        let nothing = || format!("SELECT {LINE}, {} FROM orders WHERE false", columns.join(", "));
         let arms = if arms.is_empty() { nothing() } else { arms.join(" UNION ALL ") };
-        let text = format!("{arms} ORDER BY {} LIMIT {limit}", order.join(", "));
+        let text = format!("{arms} ORDER BY {} LIMIT {limit} + 0", order.join(", "));
         Ok(Self { text, arguments: values.arguments })
     }
 
@@ -150,11 +153,6 @@ fn happened(column: &str, period: &Period, values: &mut Values) -> Result<String
 fn day(column: &str, offset_minutes: i16, values: &mut Values) -> Result<String, StoreError> {
     let local = format!("({column} + {})", values.bind(i64::from(offset_minutes) * 60_000_000)?);
     Ok(format!("{local} / 86400000000 - ({local} % 86400000000 < 0)"))
-}
-
-/// Where no order can pass the filter.
-fn nothing() -> String {
-    format!("SELECT {ORDER_COLUMNS}, number_folded, returned_key FROM orders WHERE false")
 }
 
 /// That the status is one of these; none where it may be any.
