@@ -95,9 +95,9 @@ impl PgStore {
         self.transaction.is_none().then(starting_now)
     }
 
-    /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. The
-    /// call itself is a task, which runs to its end or to the deadline when the caller is gone: closing a connection at
-    /// every cancellation would cost more, and [`PgStore::close`] waits for it.
+    /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. A write is a
+    /// task, which runs to its end or to the deadline when the caller is gone: closing a connection at every cancellation would
+    /// cost more, and [`PgStore::close`] waits for it.
     async fn run<A: TaskData, T: TaskData>(
         &self,
         mode: Mode,
@@ -110,11 +110,13 @@ impl PgStore {
         loop {
             let lease = self.lease(deadline).await?;
             let attempt = attempt(lease, mode, deadline, Arc::clone(&arguments), call);
-            let result = match tokio::spawn(attempt.in_current_span()).await {
-                Ok(result) => result,
-                // The runtime is shutting down.
-                Err(ended) if mode == Mode::Read => Err(StoreError::unavailable(ended)),
-                Err(ended) => Err(StoreError::outcome_unknown(ended)),
+            let result = match mode {
+                Mode::Read => attempt.await,
+                Mode::Statement | Mode::Transaction => {
+                    // An error: the runtime is shutting down.
+                    let ended = tokio::spawn(attempt.in_current_span()).await;
+                    ended.unwrap_or_else(|ended| Err(StoreError::outcome_unknown(ended)))
+                }
             };
             self.health.note(mode != Mode::Read, &result);
             let max_pause = match &result {
@@ -148,6 +150,7 @@ async fn attempt<A, T>(
 ) -> Result<T, StoreError> {
     // Whether something was sent that the server may make durable.
     let sent = AtomicBool::new(false);
+    lease.reuse(mode == Mode::Read);
     let body = async {
         if mode != Mode::Transaction {
             sent.store(mode == Mode::Statement, Ordering::Relaxed);
@@ -164,7 +167,8 @@ async fn attempt<A, T>(
     let failure = |message| {
         if sent { StoreError::outcome_unknown(message) } else { StoreError::unavailable(message) }
     };
-    // Early returns drop the lease, which closes the connection.
+    // A lease that is dropped closes the connection.
+    lease.reuse(false);
     let result = match ended {
         Ok(Ok(result)) => result,
         Ok(Err(_panic)) => return Err(failure("the driver panicked at an answer of the server")),

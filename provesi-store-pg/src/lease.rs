@@ -1,13 +1,19 @@
-//! Connections that calls borrow from the pool. A connection returns to the pool only when its call ran to completion; any
-//! other one is closed, so that the server rolls back what is open on it.
+//! Connections that calls borrow from the pool. A connection is used again only if its call ran to completion, or was a read;
+//! any other one is closed, so that the server rolls back what is open on it.
+//!
+//! sqlx asks the server whenever a connection returns to its pool, which costs about as much as a lookup. So a few connections
+//! wait a moment for the next call before they return ([`Spares`]).
 
 use std::io::ErrorKind;
 use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres, Row};
-use tokio::time::timeout;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout};
 
 /// How long a connection may take to return to the pool. sqlx waits for an answer of the server without a limit.
 const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -17,42 +23,157 @@ const RETURN_TIMEOUT: Duration = Duration::from_secs(1);
 const OUTSIDE_TRANSACTION: &str = "SELECT now() = statement_timestamp()";
 
 tokio::task_local! {
-    /// Set while a [`Lease`] returns its connection, which is known to have no open transaction.
+    /// Set while the connection of a [`Lease`] returns, which is known to have no open transaction.
     static SETTLED: ();
 }
 
-/// A connection of the pool. It is closed when this is dropped: by a deadline, a cancellation or a panic.
+/// How long a connection waits for the next call before it returns to the pool.
+const SPARE_TIME: Duration = Duration::from_millis(50);
+
+/// After how long a connection returns to the pool even if calls follow each other, so that the pool's limits on its age hold.
+const MAX_AWAY: Duration = Duration::from_secs(1);
+
+/// Connections of the pool that wait for the next call: at most a quarter of them, so that other users of the pool get theirs.
+pub(crate) struct Spares {
+    pool: PgPool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    spares: Vec<Spare>,
+    /// A task returns those that nobody takes.
+    is_swept: bool,
+}
+
+struct Spare {
+    connection: PoolConnection<Postgres>,
+    taken: Instant,
+    since: Instant,
+}
+
+impl Spares {
+    pub(crate) fn new(pool: PgPool) -> Arc<Self> {
+        Arc::new(Self { pool, state: Mutex::default() })
+    }
+
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The spare connection that was used last, if there is one.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Lease> {
+        let Spare { connection, taken, .. } = self.lock().spares.pop()?;
+        Some(Lease { connection: Some(connection), taken, spares: Arc::clone(self), is_reusable: false })
+    }
+
+    /// A connection that comes from the pool.
+    pub(crate) fn lease(self: &Arc<Self>, connection: PoolConnection<Postgres>) -> Lease {
+        Lease { connection: Some(connection), taken: Instant::now(), spares: Arc::clone(self), is_reusable: false }
+    }
+
+    fn keep(self: &Arc<Self>, connection: PoolConnection<Postgres>, taken: Instant) {
+        let max_spares = self.pool.options().get_max_connections() as usize / 4;
+        let mut state = self.lock();
+        if state.spares.len() >= max_spares || taken.elapsed() > MAX_AWAY || self.pool.is_closed() {
+            drop(state);
+            give_back(connection);
+            return;
+        }
+        state.spares.push(Spare { connection, taken, since: Instant::now() });
+        if !state.is_swept {
+            state.is_swept = true;
+            tokio::spawn(Arc::clone(self).sweep());
+        }
+    }
+
+    async fn sweep(self: Arc<Self>) {
+        loop {
+            sleep(SPARE_TIME).await;
+            let (unused, is_done) = {
+                let mut state = self.lock();
+                let is_unused = |spare: &mut Spare| spare.since.elapsed() >= SPARE_TIME || self.pool.is_closed();
+                let unused: Vec<Spare> = state.spares.extract_if(.., is_unused).collect();
+                state.is_swept = !state.spares.is_empty();
+                (unused, state.spares.is_empty())
+            };
+            unused.into_iter().for_each(|spare| give_back(spare.connection));
+            if is_done {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        // To return them takes a runtime.
+        let spares = std::mem::take(&mut self.lock().spares);
+        spares.into_iter().for_each(|spare| drop(spare.connection.detach()));
+    }
+}
+
+/// Returns a connection without an open transaction to the pool, in a task of its own. One that does not answer in time is dropped
+/// with the future, and so closed.
+fn give_back(mut connection: PoolConnection<Postgres>) {
+    let returned = SETTLED.scope((), connection.return_to_pool());
+    tokio::spawn(async move { timeout(RETURN_TIMEOUT, returned).await.ok() });
+}
+
+/// Likewise one of a call that was dropped in the middle, if it turns out to have no open transaction.
+fn give_back_unsettled(mut connection: PoolConnection<Postgres>) {
+    match Handle::try_current() {
+        Ok(runtime) => {
+            let returned = connection.return_to_pool();
+            runtime.spawn(async move { timeout(RETURN_TIMEOUT, returned).await.ok() });
+        }
+        Err(_no_runtime) => drop(connection.detach()),
+    }
+}
+
+/// A connection that a call uses.
 pub(crate) struct Lease {
     /// `None` once the connection has left.
     connection: Option<PoolConnection<Postgres>>,
+    /// Since when it is away from the pool.
+    taken: Instant,
+    spares: Arc<Spares>,
+    /// Whether the connection can be used again if this is dropped in the middle of a call. Otherwise it is closed.
+    is_reusable: bool,
 }
 
 const EXPECT: &str = "the connection leaves only when the lease is consumed";
 
 impl Lease {
-    pub(crate) const fn new(connection: PoolConnection<Postgres>) -> Self {
-        Self { connection: Some(connection) }
-    }
-
     /// The connection, whose life is the caller's concern from here on.
     pub(crate) fn into_connection(mut self) -> PoolConnection<Postgres> {
         self.connection.take().expect(EXPECT)
     }
 
-    /// Returns the connection to the pool, in a task of its own.
+    /// Whether the connection can be used again after a call that is dropped in the middle. That of a read can: the driver passes over
+    /// what is left of its answer.
+    pub(crate) const fn reuse(&mut self, is_reusable: bool) {
+        self.is_reusable = is_reusable;
+    }
+
+    /// Ends the use of a connection whose call ran to completion.
     pub(crate) fn release(mut self) {
-        if let Some(mut connection) = self.connection.take() {
-            let returned = SETTLED.scope((), connection.return_to_pool());
-            // A connection that does not return in time is dropped with the future, and so closed.
-            tokio::spawn(async move { timeout(RETURN_TIMEOUT, returned).await.ok() });
+        if let Some(connection) = self.connection.take() {
+            self.spares.keep(connection, self.taken);
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
+        match self.connection.take() {
+            Some(connection) if self.is_reusable => give_back_unsettled(connection),
+            Some(connection) => drop(connection.detach()),
+            None => {}
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::error::{connect_error, is_lost, store_error};
 use crate::executor::Call;
 use crate::health::{self, Health};
-use crate::lease::Lease;
+use crate::lease::{Lease, Spares};
 use crate::options::{self, Deadlines};
 use crate::pooler::Pooler;
 use crate::transaction::SharedTransaction;
@@ -37,7 +37,7 @@ const PROBE_DISK: &str = "CREATE TEMPORARY TABLE provesi_disk_probe ON COMMIT DR
 /// Handles are cheap to clone and share the pool.
 #[derive(Clone)]
 pub struct PgStore {
-    pool: PgPool,
+    connections: Arc<Spares>,
     pub(crate) deadlines: Deadlines,
     pub(crate) health: Arc<Health>,
     pooler: Arc<Pooler>,
@@ -53,7 +53,7 @@ impl PgStore {
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         Self {
-            pool,
+            connections: Spares::new(pool),
             deadlines: Deadlines::DEFAULT,
             health: Arc::default(),
             pooler: Arc::default(),
@@ -84,8 +84,8 @@ impl PgStore {
 
     /// The pool, for transactions and other statements of the caller's.
     #[must_use]
-    pub const fn pool(&self) -> &PgPool {
-        &self.pool
+    pub fn pool(&self) -> &PgPool {
+        self.connections.pool()
     }
 
     /// Begins a transaction of the caller's on a connection of the pool, at the isolation level `read committed`.
@@ -160,19 +160,22 @@ impl PgStore {
     }
 
     async fn acquire(&self) -> Result<Lease, StoreError> {
+        if let Some(lease) = self.connections.take() {
+            return Ok(lease);
+        }
         loop {
-            let acquired = self.pool.acquire().await;
+            let acquired = self.pool().acquire().await;
             if let Err(error) = &acquired
                 && !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
             {
                 self.health.note_connect_failure(Some(Chain(error).to_string()));
             }
-            let mut lease = Lease::new(acquired.map_err(connect_error)?);
+            let mut lease = self.connections.lease(acquired.map_err(connect_error)?);
             // A connection that has prepared nothing is new.
             if lease.cached_statements_size() > 0 {
                 return Ok(lease);
             }
-            match self.pooler.admit(&mut lease, &self.pool.connect_options()).await {
+            match self.pooler.admit(&mut lease, &self.pool().connect_options()).await {
                 Ok(()) => return Ok(lease),
                 // The server has ended it in the pool: the next one. The pool closes this one, so that the loop ends.
                 Err(error) if is_lost(&error) => drop(lease),
@@ -185,7 +188,7 @@ impl PgStore {
     /// is merely in full use.
     async fn explain_no_connection(&self) -> StoreError {
         if let Ok(_only) = self.probing.try_lock() {
-            let options = self.pool.connect_options();
+            let options = self.pool().connect_options();
             let connect = AssertUnwindSafe(PgConnection::connect_with(&options)).catch_unwind();
             let failure = match timeout(PROBE_TIMEOUT, connect).await {
                 Ok(Ok(Ok(_))) => None,
@@ -203,7 +206,7 @@ impl PgStore {
 
     /// `PostgreSQL (DATABASE)`.
     pub(crate) fn name(&self) -> String {
-        self.pool
+        self.pool()
             .connect_options()
             .get_database()
             .map_or_else(|| "PostgreSQL".to_owned(), |database| format!("PostgreSQL ({database})"))
@@ -278,7 +281,7 @@ impl StoreAdmin for PgStore {
         if self.transaction.is_some() {
             return;
         }
-        if timeout(CLOSE_TIMEOUT, self.pool.close()).await.is_err() {
+        if timeout(CLOSE_TIMEOUT, self.pool().close()).await.is_err() {
             tracing::warn!("connections were closed while calls were running on them");
         }
     }

@@ -1,15 +1,17 @@
 //! Calls that do not run to completion: what they leave in the database, on their connection, and what is said of them.
 
-use provesi_testkit::data::with;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use provesi_core::{Expected, Order, OrderRepositoryExt, OrderStatus, StoreAdmin, StoreError};
 use provesi_store_pg::{PgStore, connect_options, pool_options};
+use provesi_testkit::data::with;
 use provesi_testkit::servers::{OwnServer, wanted};
 use sqlx::{Connection, Executor};
 use tokio::time::timeout;
 
-use crate::common::{Fixture, begin, order, stamp};
+use crate::common::{CONNECTIONS, Fixture, begin, order, stamp};
 
 async fn insert(store: &PgStore, number: &str) -> Order {
     OrderRepositoryExt::insert(store, &order(number, OrderStatus::Received), &stamp(1)).await.unwrap()
@@ -131,4 +133,84 @@ async fn closing_waits_for_a_write_whose_caller_is_gone() {
     closed.await.unwrap();
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
     assert_eq!(OrderRepositoryExt::get(&fixture.store, made.id).await.unwrap(), None);
+}
+
+/// The processes of the server that serve the connections of the pool, once all are open and idle.
+async fn backends(store: &PgStore) -> BTreeSet<i32> {
+    let open = join_all((0..CONNECTIONS).map(|_| store.pool().acquire())).await;
+    let mut backends = BTreeSet::new();
+    for connection in open {
+        let id = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection.unwrap()).await.unwrap();
+        backends.insert(id);
+    }
+    backends
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_read_that_is_dropped_in_the_middle_spoils_no_later_one_and_costs_no_connection() {
+    let fixture = Fixture::new().await;
+    let store = fixture.store.clone();
+    let mut made = Vec::new();
+    for number in 0..10 {
+        made.push(insert(&store, &format!("A-{number}")).await);
+    }
+    let before = backends(&store).await;
+    let readers = (0..16_usize).map(|reader| {
+        let (store, made) = (store.clone(), made.clone());
+        tokio::spawn(async move {
+            let mut dropped = 0;
+            for n in 0..300 {
+                let order = &made[(reader + n) % made.len()];
+                let read = OrderRepositoryExt::get(&store, order.id);
+                let limit = Duration::from_micros(rand::random_range(0..3_000));
+                match timeout(limit, read).await {
+                    Ok(found) => assert_eq!(found.unwrap().as_ref(), Some(order)),
+                    Err(_) => dropped += 1,
+                }
+            }
+            dropped
+        })
+    });
+    let dropped: usize = join_all(readers).await.into_iter().map(Result::unwrap).sum();
+    assert!(dropped > 100, "{dropped} were dropped");
+    for order in &made {
+        assert_eq!(OrderRepositoryExt::get(&store, order.id).await.unwrap().as_ref(), Some(order));
+    }
+    assert_eq!(backends(&store).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_waits_a_moment_for_the_next_call_and_then_returns_to_the_pool() {
+    let fixture = Fixture::new().await;
+    let store = fixture.store.clone();
+    let made = insert(&store, "A").await;
+    assert_eq!(OrderRepositoryExt::get(&store, made.id).await.unwrap(), Some(made.clone()));
+    assert_eq!((store.pool().size(), store.pool().num_idle()), (1, 0), "it waits");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!((store.pool().size(), store.pool().num_idle()), (1, 1), "it is back");
+    // Other users of the pool get most of its connections at once, and all of them soon.
+    let reads = (0..CONNECTIONS).map(|_| OrderRepositoryExt::get(&store, made.id));
+    join_all(reads).await.into_iter().for_each(|found| assert!(found.unwrap().is_some()));
+    let start = Instant::now();
+    drop(join_all((0..CONNECTIONS).map(|_| store.pool().acquire())).await);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // Closing does not wait for calls that will not come.
+    OrderRepositoryExt::get(&store, made.id).await.unwrap();
+    let start = Instant::now();
+    store.pool().close().await;
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_store_may_end_outside_of_its_runtime_right_after_a_call() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (fixture, store) = runtime.block_on(async {
+        let fixture = Fixture::new().await;
+        let store = PgStore::open(fixture.database.url(), 8).unwrap();
+        insert(&store, "A").await;
+        (fixture, store)
+    });
+    drop(runtime);
+    drop(store);
+    drop(fixture);
 }
