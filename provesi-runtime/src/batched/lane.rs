@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use provesi_core::StoreError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::BatchOptions;
 use super::state::{State, Waiting};
 
 /// The pauses before writes that are held up are tried again: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+
+/// How long a batch is under way before another one starts beside it.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// How long a call waits at most for a store that does not answer, before its turn.
 const STALL: Duration = Duration::from_millis(500);
@@ -71,7 +74,7 @@ impl<C: Calls> Lane<C> {
 
     /// Makes a call, with others that wait.
     pub(super) async fn ask<R: Join<C>>(&self, store: &Arc<R>, call: C::Call) -> Result<C::Value, StoreError> {
-        let (waiting, outcome) = Waiting::new(call);
+        let (waiting, mut outcome) = Waiting::new(call);
         {
             let mut state = self.0.lock();
             let is_blocked = state.blocks(&waiting);
@@ -83,7 +86,14 @@ impl<C: Calls> Lane<C> {
                 self.start(state, store);
             }
         }
-        outcome.await.unwrap_or_else(|_| Err(lost::<C>()))
+        let ended = match timeout(SLOW, &mut outcome).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                self.start(self.0.lock(), store);
+                outcome.await
+            }
+        };
+        ended.unwrap_or_else(|_| Err(lost::<C>()))
     }
 
     /// The right to go past the batches, if there are none.
@@ -96,12 +106,19 @@ impl<C: Calls> Lane<C> {
         Some(Passing(self))
     }
 
-    /// Starts a task for the calls that wait, if there may be one more.
+    /// Starts a task for the calls that wait, if there is none, or if those that are there are slow and there may be one more.
     fn start<R: Join<C>>(&self, mut state: MutexGuard<'_, State<C>>, store: &Arc<R>) {
-        if state.running < self.0.options.max_running.max(1) && state.has_waiting() {
+        let may_start = match state.running {
+            0 => true,
+            running => running < self.0.options.max_running && state.started.elapsed() >= SLOW,
+        };
+        if may_start && state.has_waiting() {
             state.running += 1;
+            state.started = Instant::now();
             drop(state);
-            tokio::spawn(Worker { lane: self.clone(), store: Arc::clone(store), is_counted: true }.run());
+            tokio::spawn(
+                Worker { lane: self.clone(), store: Arc::clone(store), is_counted: true, has_made_one: false }.run(),
+            );
         }
     }
 
@@ -197,6 +214,7 @@ struct Worker<C: Calls, R> {
     lane: Lane<C>,
     store: Arc<R>,
     is_counted: bool,
+    has_made_one: bool,
 }
 
 impl<C: Calls, R: Join<C>> Worker<C, R> {
@@ -208,13 +226,17 @@ impl<C: Calls, R: Join<C>> Worker<C, R> {
 
     fn next(&mut self) -> Option<Batch<C>> {
         let mut state = self.lane.0.lock();
-        let calls = state.take(&self.lane.0.options);
+        // One that is not slow makes the rest.
+        let is_spare = state.running > 1 && state.started.elapsed() < SLOW && self.has_made_one;
+        let calls = if is_spare { Vec::new() } else { state.take(&self.lane.0.options) };
         if calls.is_empty() {
             // Under the lock: whoever asks from here on starts another task.
             state.running -= 1;
             self.is_counted = false;
             return None;
         }
+        state.started = Instant::now();
+        self.has_made_one = true;
         drop(state);
         Some(self.lane.batch(calls))
     }

@@ -34,6 +34,8 @@ pub(super) struct State<C: Calls> {
     waiting: VecDeque<Waiting<C>>,
     /// How many tasks make batches.
     pub(super) running: usize,
+    /// When the last one of them, or of their batches, started.
+    pub(super) started: Instant,
     /// What the calls that are under way or locked claim.
     claimed: HashSet<C::Claim>,
     /// The calls that another transaction holds up.
@@ -49,6 +51,7 @@ impl<C: Calls> Default for State<C> {
         Self {
             waiting: VecDeque::new(),
             running: 0,
+            started: Instant::now(),
             claimed: HashSet::new(),
             locked: Vec::new(),
             retries: false,
