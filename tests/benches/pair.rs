@@ -11,6 +11,10 @@
 mod ask;
 #[path = "pair/bare.rs"]
 mod bare;
+#[path = "support/bodies.rs"]
+mod bodies;
+#[path = "support/compare.rs"]
+mod compare;
 #[path = "pair/data.rs"]
 mod data;
 #[path = "support/load.rs"]
@@ -25,8 +29,6 @@ mod process;
 mod ratios;
 #[path = "pair/servers.rs"]
 mod servers;
-#[path = "pair/shares.rs"]
-mod shares;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

@@ -1,20 +1,24 @@
-//! One order with its client, and one order made with its event: the server against a bare handler that makes the same
-//! queries.
+//! The server against bare handlers that make the same queries.
 
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::ask::json;
+use crate::bodies::STATUSES;
+use crate::compare::{CONNECTIONS, Side, compare, print_head};
 use crate::data::{client_id, fill};
-use crate::load::{CONNECTIONS, Requests, gets, in_turns, run};
+use crate::load::Requests;
 use crate::process::Running;
 use crate::servers::Pair;
-use crate::shares::{PARTS, processor_time};
 
 const CLIENTS: u32 = 5_000;
 const ORDERS: u32 = 100_000;
+
+/// How many orders a page of a list has.
+pub(crate) const LIMIT: usize = 50;
+
+/// The statuses that an order can be given without more.
+const STATUSES_OF_CHANGES: [&str; 4] = [STATUSES[0].0, STATUSES[1].0, STATUSES[2].0, STATUSES[3].0];
 
 pub(crate) fn measure() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -26,79 +30,126 @@ pub(crate) fn measure() {
     let mut migrate = Command::new(provesi_tests::server_binary(true));
     migrate.args(["migrate", "--log", "warn", "--clients", pair.clients(), "--orders", pair.orders()]);
     assert!(migrate.stdout(Stdio::null()).status().expect("the server's migrate runs").success());
+    let server = |arguments: &[&str]| {
+        Running::server_with(pair.clients(), pair.orders(), |command| {
+            command.args(arguments);
+        })
+    };
+    let (ours, quiet) = (server(&[]), server(&["--log", "warn", "--audit", "off"]));
+    let bare = Running::bare([pair.orders(), pair.clients()]);
+    // The integrity checks that follow a start are to be over.
+    std::thread::sleep(Duration::from_secs(8));
 
     // Every twentieth order has no client. What MongoDB takes of a request hides what we do: so the same without it.
     let (without, with): (Vec<u32>, Vec<u32>) =
         (1..=ORDERS).filter(|n| n % 20 == 0 || n % 7 == 0).partition(|n| n % 20 == 0);
-    let [without, with]: [Vec<String>; 2] =
-        [without, with].map(|numbers| numbers.iter().map(|n| format!("/api/orders/ORD-{n:08}")).collect());
-    same_answers(&pair, &without);
-    same_answers(&pair, &with);
-    let (get_with, get_without) = (Arc::new(gets(&with)), Arc::new(gets(&without)));
-    let (post_with, post_without) = (Arc::new(posts(true)), Arc::new(posts(false)));
-    for round in 1..=2 {
-        compare("GET /api/orders/{number} with a client", round, &pair, &get_with);
-        compare("POST /api/orders/ with a client", round, &pair, &post_with);
-        compare("GET /api/orders/{number} without", round, &pair, &get_without);
-        compare("POST /api/orders/ without", round, &pair, &post_without);
-    }
+    let paths = |place: &str, numbers: &[u32]| -> Vec<String> {
+        numbers.iter().map(|n| format!("{place}/orders/ORD-{n:08}")).collect()
+    };
+    same_answers(&ours, &bare, &paths("/api", &without));
+    same_answers(&ours, &bare, &paths("/api", &with));
+    let reads = |numbers| Requests::get(paths("/api", numbers));
+    let (with_client, without_client) = (reads(&with), reads(&without));
+    let tokio_postgres = Requests::get(paths("/tokio-postgres", &without));
+    let (page, html) = (Requests::get([PAGE]), Requests::get(["/orders/"]));
+
+    print_head();
+    compare(
+        "`GET` of an order without a client",
+        CONNECTIONS,
+        &[
+            Side::new("the server", &ours, &without_client),
+            Side::new("tokio-postgres", &bare, &tokio_postgres).wanted(1.0),
+            Side::new("sqlx", &bare, &without_client),
+        ],
+    );
+    compare(
+        "the same, one connection",
+        1,
+        &[
+            Side::new("the server", &ours, &without_client),
+            Side::new("tokio-postgres", &bare, &tokio_postgres),
+            Side::new("sqlx", &bare, &without_client).wanted(0.91),
+        ],
+    );
+    compare(
+        "`GET` of an order with its client",
+        CONNECTIONS,
+        &[Side::new("the server", &ours, &with_client), Side::new("sqlx", &bare, &with_client).wanted(1.5)],
+    );
+    // A return has a reason, which a change of the status clears.
+    let changes = changes(without.into_iter().filter(|n| n % 17 > 0).collect());
+    compare(
+        "`PUT` of a status, with its event",
+        CONNECTIONS,
+        &[Side::new("the server", &ours, &changes), Side::new("a transaction", &bare, &changes).wanted(1.5)],
+    );
+    let [created, in_transaction] = ["/api", "/transaction"].map(|place| creations(place, false));
+    compare(
+        "`POST` of an order without a client, with its event",
+        CONNECTIONS,
+        &[
+            Side::new("the server", &ours, &created),
+            Side::new("one statement", &bare, &created).wanted(2.0),
+            Side::new("a transaction", &bare, &in_transaction).wanted(3.0),
+            Side::new("the server, `--log warn --audit off`", &quiet, &created).wanted(0.95),
+        ],
+    );
+    let [created, in_transaction] = ["/api", "/transaction"].map(|place| creations(place, true));
+    compare(
+        "the same for a client",
+        CONNECTIONS,
+        &[
+            Side::new("the server", &ours, &created),
+            Side::new("one statement", &bare, &created),
+            Side::new("a transaction", &bare, &in_transaction),
+        ],
+    );
+    compare(
+        "a list of 50 orders with their clients",
+        CONNECTIONS,
+        &[Side::new("the server", &ours, &page), Side::new("sqlx", &bare, &page).wanted(1.0)],
+    );
+    compare(
+        "the same as a page of HTML",
+        CONNECTIONS,
+        &[Side::new("the server", &ours, &html), Side::new("sqlx, JSON", &bare, &page).wanted(1.0)],
+    );
+    println!("\nresident memory of the server after that: {:.1} MiB", ours.resident_mib());
 }
 
-fn sides(pair: &Pair) -> [Running; 2] {
-    let sides = [Running::server(pair.clients(), pair.orders()), Running::bare([pair.orders(), pair.clients()])];
-    // The integrity check that follows a start is to be over.
-    std::thread::sleep(Duration::from_secs(5));
-    sides
-}
+const PAGE: &str = "/api/orders/?limit=50";
 
 /// The two sides do the same work only where they answer the same.
-fn same_answers(pair: &Pair, paths: &[String]) {
-    let [ours, bare] = sides(pair);
+fn same_answers(ours: &Running, bare: &Running, paths: &[String]) {
     for path in paths.iter().step_by(97) {
-        assert_eq!(json(ours.address, path), json(bare.address, path));
+        let ours = json(ours.address, path);
+        assert_eq!(ours, json(bare.address, path));
+        assert_eq!(ours, json(bare.address, &path.replace("/api", "/tokio-postgres")));
     }
+    assert_eq!(json(ours.address, PAGE)["data"], json(bare.address, PAGE)["data"]);
 }
 
 /// New orders, each with a number of its own, for clients that are there or for nobody.
-fn posts(with_client: bool) -> impl Requests {
-    let next = AtomicU64::new(0);
-    move |buffer| {
-        let next = next.fetch_add(1, Ordering::Relaxed);
-        let client = client_id(u32::try_from(next * 7_919 % u64::from(CLIENTS)).unwrap_or(0));
+fn creations(place: &'static str, with_client: bool) -> Requests {
+    Requests::send("201", move |n| {
+        let kind = if place == "/api" { "NEW" } else { "TRA" };
         let body = if with_client {
-            format!(r#"{{"order_number":"NEW-{next:09}","client_id":"{client}","status":"received"}}"#)
+            let client = client_id(u32::try_from(n * 7_919 % u64::from(CLIENTS)).unwrap_or(0));
+            format!(r#"{{"order_number":"{kind}-{n:09}","client_id":"{client}","status":"received"}}"#)
         } else {
-            format!(r#"{{"order_number":"OWN-{next:09}","status":"received"}}"#)
+            format!(r#"{{"order_number":"{kind}-OWN-{n:09}","status":"received"}}"#)
         };
-        let head = "POST /api/orders/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length:";
-        buffer.extend_from_slice(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes());
-    }
+        (format!("POST {place}/orders/"), body)
+    })
 }
 
-fn compare(what: &str, round: u32, pair: &Pair, requests: &Arc<impl Requests>) {
-    let sides = sides(pair);
-    let mut spent = [[Duration::ZERO; 4]; 2];
-    let mut answered = [0, 0];
-    let rates = in_turns([sides[0].address, sides[1].address], |side, address, time| {
-        let before = processor_time();
-        let run = run(address, requests, time);
-        for (part, (after, before)) in processor_time().into_iter().zip(before).enumerate() {
-            spent[side][part] += after - before;
-        }
-        answered[side] += run.answers;
-        run.per_second
-    });
-    println!(
-        "{what}, {CONNECTIONS} connections, run {round}: {:.0}/s, bare handler {:.0}/s, {:.1} %",
-        rates[0],
-        rates[1],
-        100.0 * rates[0] / rates[1]
-    );
-    for (side, name) in ["ours", "bare"].into_iter().enumerate() {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6 / f64::from(answered[side]);
-        let parts: Vec<String> =
-            PARTS.iter().zip(spent[side]).map(|(part, time)| format!("{part} {:.0}", micros(time))).collect();
-        let all = micros(spent[side].iter().sum());
-        println!("  processor time, {name}, µs a request: {}, in all {all:.0}", parts.join(", "));
-    }
+/// Changes of one order after the other: another status each time.
+fn changes(numbers: Vec<u32>) -> Requests {
+    Requests::send("200", move |n| {
+        let n = usize::try_from(n).unwrap_or(0);
+        let status = STATUSES_OF_CHANGES[n / numbers.len() % STATUSES_OF_CHANGES.len()];
+        let number = numbers[n % numbers.len()];
+        (format!("PUT /api/orders/ORD-{number:08}"), format!(r#"{{"status":"{status}"}}"#))
+    })
 }

@@ -2,96 +2,132 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-pub(crate) const CONNECTIONS: usize = 32;
-/// A shared machine is faster in one second than in the next, so the two sides take turns.
-const TURNS: u32 = 5;
-const TURN: Duration = Duration::from_secs(2);
+/// What a connection asks for before it is measured: caches and connections to databases are filled by then.
+const WARM_UP: Duration = Duration::from_millis(400);
 
-/// Writes the next request.
-pub(crate) trait Requests: Fn(&mut Vec<u8>) + Send + Sync + 'static {}
+/// Writes the request with this number, from 0.
+type Write = dyn Fn(u64, &mut Vec<u8>) + Send + Sync;
 
-impl<F: Fn(&mut Vec<u8>) + Send + Sync + 'static> Requests for F {}
-
-/// Requests for these paths, one after the other.
-pub(crate) fn gets(paths: &[String]) -> impl Requests + use<> {
-    let requests: Vec<String> =
-        paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).collect();
-    let next = AtomicUsize::new(0);
-    move |buffer| {
-        let next = next.fetch_add(1, Ordering::Relaxed) % requests.len();
-        buffer.extend_from_slice(requests[next].as_bytes());
-    }
+/// Requests of one kind, each made when it is its turn.
+#[derive(Clone)]
+pub(crate) struct Requests {
+    write: Arc<Write>,
+    next: Arc<AtomicUsize>,
+    /// How the answers to all of them begin.
+    status: &'static str,
 }
 
-/// The mean of what `turn` gives for each of two sides, which take turns of two seconds.
-pub(crate) fn in_turns(sides: [SocketAddr; 2], mut turn: impl FnMut(usize, SocketAddr, Duration) -> f64) -> [f64; 2] {
-    let mut means = [0.0, 0.0];
-    for _ in 0..TURNS {
-        for (side, address) in sides.into_iter().enumerate() {
-            means[side] += turn(side, address, TURN) / f64::from(TURNS);
-        }
+impl Requests {
+    /// Requests that are written by `write`.
+    pub(crate) fn new(status: &'static str, write: impl Fn(u64, &mut Vec<u8>) + Send + Sync + 'static) -> Self {
+        Self { write: Arc::new(write), next: Arc::default(), status }
     }
-    means
+
+    /// Requests for these paths, one after the other.
+    pub(crate) fn get(paths: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        Self::get_all("200", paths)
+    }
+
+    /// The same if all of them are answered with 404.
+    #[allow(dead_code, reason = "one of the benchmarks needs it")]
+    pub(crate) fn get_missing(path: &str) -> Self {
+        Self::get_all("404", [path])
+    }
+
+    fn get_all(status: &'static str, paths: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let requests: Vec<String> = paths.into_iter().map(|path| request(path.as_ref())).collect();
+        Self::new(status, move |n, buffer| {
+            let at = usize::try_from(n).unwrap_or(0) % requests.len();
+            buffer.extend_from_slice(requests[at].as_bytes());
+        })
+    }
+
+    /// Requests with a JSON body, which `write` gives with its method and path.
+    pub(crate) fn send(status: &'static str, write: impl Fn(u64) -> (String, String) + Send + Sync + 'static) -> Self {
+        Self::new(status, move |n, buffer| {
+            let (line, body) = write(n);
+            let head = format!(
+                "{line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            buffer.extend_from_slice(head.as_bytes());
+            buffer.extend_from_slice(body.as_bytes());
+        })
+    }
+
+    fn write(&self, buffer: &mut Vec<u8>) {
+        (self.write)(self.next.fetch_add(1, Ordering::Relaxed) as u64, buffer);
+    }
 }
 
 /// What came of a turn.
-pub(crate) struct Run {
-    pub(crate) per_second: f64,
+#[derive(Default)]
+pub(crate) struct Turn {
+    /// How long each answer took, in microseconds.
+    pub(crate) micros: Vec<u32>,
     /// All answers, those before the measured time among them.
-    #[allow(dead_code, reason = "one of the benchmarks looks at them")]
-    pub(crate) answers: u32,
+    pub(crate) answers: usize,
 }
 
-/// Answers over [`CONNECTIONS`] that each ask again as soon as they were answered.
-pub(crate) fn run(address: SocketAddr, requests: &Arc<impl Requests>, time: Duration) -> Run {
+/// Answers over that many connections, which each ask again as soon as they were answered.
+pub(crate) fn run(address: SocketAddr, connections: usize, requests: &Requests, time: Duration) -> Turn {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async move {
-        let (answers, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let begin = Instant::now() + WARM_UP;
+        let end = begin + time;
         let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..CONNECTIONS {
-            let (requests, answers, stop) = (Arc::clone(requests), Arc::clone(&answers), Arc::clone(&stop));
-            tasks.spawn(async move {
-                let mut stream = TcpStream::connect(address).await.expect("the server listens");
-                stream.set_nodelay(true).expect("a socket option");
-                let mut buffer = Vec::with_capacity(64 * 1024);
-                while !stop.load(Ordering::Relaxed) {
-                    buffer.clear();
-                    requests(&mut buffer);
-                    stream.write_all(&buffer).await.expect("the server reads");
-                    read_answer(&mut stream, &mut buffer).await;
-                    answers.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+        for _ in 0..connections {
+            tasks.spawn(connection(address, requests.clone(), begin, end));
         }
-        // What the first second costs in caches and connections is not what is asked for.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let (start, before) = (Instant::now(), answers.load(Ordering::Relaxed));
-        tokio::time::sleep(time).await;
-        let answered = answers.load(Ordering::Relaxed) - before;
-        let elapsed = start.elapsed().as_secs_f64();
-        stop.store(true, Ordering::Relaxed);
-        tasks.join_all().await;
-        Run { per_second: f64::from(answered) / elapsed, answers: answers.load(Ordering::Relaxed) }
+        let mut turn = Turn::default();
+        for (answers, micros) in tasks.join_all().await {
+            turn.answers += answers;
+            turn.micros.extend(micros);
+        }
+        turn
     })
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) {
+/// All answers of a connection until `end`, and the times of those that came after `begin`.
+async fn connection(address: SocketAddr, requests: Requests, begin: Instant, end: Instant) -> (usize, Vec<u32>) {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    stream.set_nodelay(true).expect("a socket option");
+    let (mut buffer, mut micros, mut answers) = (Vec::with_capacity(64 * 1024), Vec::new(), 0);
+    loop {
+        buffer.clear();
+        requests.write(&mut buffer);
+        let sent = Instant::now();
+        if sent >= end {
+            return (answers, micros);
+        }
+        stream.write_all(&buffer).await.expect("the server reads");
+        read_answer(&mut stream, &mut buffer, requests.status).await;
+        answers += 1;
+        if sent >= begin {
+            micros.push(u32::try_from(sent.elapsed().as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>, status: &str) {
     buffer.clear();
     loop {
         assert!(stream.read_buf(buffer).await.expect("the server writes") > 0, "the server hung up");
         let Some(head) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
         let text = std::str::from_utf8(&buffer[..head]).expect("headers are text");
-        assert!(text.starts_with("HTTP/1.1 20"), "{text}");
-        let length = text
-            .lines()
-            .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|v| v.trim().to_owned()));
-        let length: Option<usize> = length.map(|length| length.parse().expect("a number"));
+        assert!(text.get(9..).is_some_and(|text| text.starts_with(status)), "{}", String::from_utf8_lossy(buffer));
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().expect("a number"))
+        };
+        let length = text.lines().find_map(header);
         // One that does not say its length is chunked, and ends with an empty chunk.
         let is_whole = |buffer: &[u8]| match length {
             Some(length) => buffer.len() >= head + 4 + length,

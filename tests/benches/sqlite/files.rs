@@ -12,7 +12,23 @@ use crate::process::Running;
 
 /// The server over this file.
 pub(crate) fn server(file: &Path) -> Running {
-    Running::server(&url(file), &url(file))
+    server_with(file, |_| {})
+}
+
+/// The same, with further arguments and variables.
+pub(crate) fn server_with(file: &Path, set: impl FnOnce(&mut Command)) -> Running {
+    Running::server_with(&url(file), &url(file), set)
+}
+
+/// A new file of 5,000 clients and 20,000 orders.
+pub(crate) fn small(name: &str) -> PathBuf {
+    let file = bench_dir().join(name);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(bench_dir().join(format!("{name}{suffix}")));
+    }
+    run(&url(&file), &["migrate"]);
+    run(&url(&file), &["seed", "--clients", "5000", "--orders", "20000"]);
+    file
 }
 
 /// A file of 100,000 clients and 1,000,000 orders, made once.
@@ -31,7 +47,7 @@ pub(crate) fn million_orders() -> PathBuf {
 }
 
 /// Runs a command over the file at `url`.
-pub(crate) fn run(url: &str, args: &[&str]) {
+fn run(url: &str, args: &[&str]) {
     let mut command = Command::new(binary());
     command.args(args).env("PROVESI_CLIENTS_URL", url).env("PROVESI_ORDERS_URL", url).stdout(Stdio::null());
     assert!(command.status().expect("the program runs").success(), "{args:?} failed");
@@ -65,6 +81,6 @@ fn url(file: &Path) -> String {
     format!("sqlite:{}", file.display())
 }
 
-pub(crate) fn binary() -> PathBuf {
+fn binary() -> PathBuf {
     provesi_tests::server_binary(true)
 }
