@@ -15,8 +15,8 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 ///
 /// What callers see is what the inner store does, besides:
 /// - A call starts only after all who share it asked, so that everyone reads their own writes. Nothing is cached.
-/// - A read that finds the store idle goes through on its own. Otherwise calls wait for the batch that is under way, for up to 50 ms:
-///   one large batch costs a store less than two that it makes at the same time.
+/// - A read that finds the store idle goes through on its own. Otherwise calls wait for the batch that is under way, since one large
+///   batch costs a store less than two at the same time. Beside a batch that takes more than 50 ms, another one starts.
 /// - A batch has at most one write of each order, number, client, address and entry; single writes of one record are made in the
 ///   order in which they were asked for.
 /// - A write that another transaction holds up delays the others by no more than the store takes to notice: in PostgreSQL a locked row
@@ -46,8 +46,9 @@ pub struct Batched<R> {
 pub struct BatchOptions {
     /// How many calls a batch has at most: 256 by default.
     pub max_batch: usize,
-    /// How many batches are under way at a time: 2 by default, since a further one starts only if none has started for 50 ms. Each
-    /// takes a connection of the store. So does one read that found the store idle, and one batch of writes that are tried again.
+    /// How many batches are under way at a time: 2 by default. A further one starts only if each of the others has taken more than
+    /// 50 ms. Each takes a connection of the store. So does one read that found the store idle, and one batch of writes that are
+    /// tried again.
     pub max_running: usize,
     /// How many calls wait at most: 8,192 by default. A further one fails with
     /// [`StoreError::Unavailable`](provesi_core::StoreError::Unavailable).

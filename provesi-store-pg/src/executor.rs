@@ -30,6 +30,8 @@ const MAX_LOST: u32 = 200;
 /// What a call does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
+    /// Reads by one short statement; may be repeated.
+    Lookup,
     /// Reads; may be repeated.
     Read,
     /// Writes by one statement, which is a transaction of its own.
@@ -38,12 +40,27 @@ enum Mode {
     Transaction,
 }
 
+impl Mode {
+    const fn writes(self) -> bool {
+        matches!(self, Self::Statement | Self::Transaction)
+    }
+}
+
 /// What a task takes with it, or returns.
 pub(crate) trait TaskData: Send + Sync + 'static {}
 
 impl<T: Send + Sync + 'static> TaskData for T {}
 
 impl PgStore {
+    /// Runs a read of one short statement. Repeats it as [`read`](Self::read).
+    pub(crate) async fn look_up<A: TaskData, T: TaskData>(
+        &self,
+        arguments: A,
+        call: Call<A, T>,
+    ) -> Result<T, StoreError> {
+        self.start(Mode::Lookup, self.deadlines.call, None, arguments, call).await
+    }
+
     /// Runs a read. Repeats it after a conflict or a broken connection.
     pub(crate) async fn read<A: TaskData, T: TaskData>(&self, arguments: A, call: Call<A, T>) -> Result<T, StoreError> {
         self.start(Mode::Read, self.deadlines.call, None, arguments, call).await
@@ -83,7 +100,7 @@ impl PgStore {
         call: Call<A, T>,
     ) -> Result<T, StoreError> {
         match &self.transaction {
-            Some(transaction) => transaction.run(mode != Mode::Read, limit, arguments, call).await,
+            Some(transaction) => transaction.run(mode.writes(), limit, arguments, call).await,
             None => self.run(mode, deadline.unwrap_or_else(|| Instant::now() + limit), arguments, call).await,
         }
     }
@@ -95,9 +112,9 @@ impl PgStore {
         self.transaction.is_none().then(starting_now)
     }
 
-    /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. A write is a
-    /// task, which runs to its end or to the deadline when the caller is gone: closing a connection at every cancellation would
-    /// cost more, and [`PgStore::close`] waits for it.
+    /// Waits for a connection in the caller's own future, so that a call whose caller is gone by then is never sent. The call itself
+    /// is a task, which runs to its end or to the deadline when the caller is gone: closing a connection at every cancellation
+    /// would cost more, and [`PgStore::close`] waits for it. A lookup is none: it is over soon, and a task costs as much.
     async fn run<A: TaskData, T: TaskData>(
         &self,
         mode: Mode,
@@ -110,22 +127,24 @@ impl PgStore {
         loop {
             let lease = self.lease(deadline).await?;
             let attempt = attempt(lease, mode, deadline, Arc::clone(&arguments), call);
-            let result = match mode {
-                Mode::Read => attempt.await,
-                Mode::Statement | Mode::Transaction => {
-                    // An error: the runtime is shutting down.
-                    let ended = tokio::spawn(attempt.in_current_span()).await;
-                    ended.unwrap_or_else(|ended| Err(StoreError::outcome_unknown(ended)))
+            let result = if mode == Mode::Lookup {
+                attempt.await
+            } else {
+                match tokio::spawn(attempt.in_current_span()).await {
+                    Ok(result) => result,
+                    // The runtime is shutting down.
+                    Err(ended) if mode.writes() => Err(StoreError::outcome_unknown(ended)),
+                    Err(ended) => Err(StoreError::unavailable(ended)),
                 }
             };
-            self.health.note(mode != Mode::Read, &result);
+            self.health.note(mode.writes(), &result);
             let max_pause = match &result {
                 // Each waits for a time of its own, longer every time, so that the same transactions do not meet again.
                 Err(error) if is_conflict(error) && conflicts < MAX_CONFLICTS => {
                     conflicts += 1;
                     10_u64 << conflicts
                 }
-                Err(error) if mode == Mode::Read && is_lost(error) && lost < MAX_LOST => {
+                Err(error) if !mode.writes() && is_lost(error) && lost < MAX_LOST => {
                     lost += 1;
                     5
                 }
@@ -150,7 +169,7 @@ async fn attempt<A, T>(
 ) -> Result<T, StoreError> {
     // Whether something was sent that the server may make durable.
     let sent = AtomicBool::new(false);
-    lease.reuse(mode == Mode::Read);
+    lease.reuse(mode == Mode::Lookup);
     let body = async {
         if mode != Mode::Transaction {
             sent.store(mode == Mode::Statement, Ordering::Relaxed);
@@ -174,8 +193,11 @@ async fn attempt<A, T>(
         Ok(Err(_panic)) => return Err(failure("the driver panicked at an answer of the server")),
         Err(_) => return Err(failure("no answer within the deadline")),
     };
-    if result.as_ref().err().is_none_or(allows_reuse) {
-        lease.release();
+    match &result {
+        Ok(_) => lease.release(),
+        // What the call left open is rolled back on the way to the pool.
+        Err(error) if allows_reuse(error) => lease.give_back(),
+        Err(_) => drop(lease),
     }
     if sent { result.map_err(unconfirmed) } else { result }
 }

@@ -1,4 +1,4 @@
-//! Connections that calls borrow from the pool. A connection is used again only if its call ran to completion, or was a read;
+//! Connections that calls borrow from the pool. A connection is used again only if its call ran to completion, or was a lookup;
 //! any other one is closed, so that the server rolls back what is open on it.
 //!
 //! sqlx asks the server whenever a connection returns to its pool, which costs about as much as a lookup. So a few connections
@@ -33,7 +33,8 @@ const SPARE_TIME: Duration = Duration::from_millis(50);
 /// After how long a connection returns to the pool even if calls follow each other, so that the pool's limits on its age hold.
 const MAX_AWAY: Duration = Duration::from_secs(1);
 
-/// Connections of the pool that wait for the next call: at most a quarter of them, so that other users of the pool get theirs.
+/// Connections of the pool that wait for the next call: at most a quarter of them, and none while somebody may wait for one at the
+/// pool.
 pub(crate) struct Spares {
     pool: PgPool,
     state: Mutex<State>,
@@ -48,6 +49,7 @@ struct State {
 
 struct Spare {
     connection: PoolConnection<Postgres>,
+    runtime: Handle,
     taken: Instant,
     since: Instant,
 }
@@ -63,24 +65,35 @@ impl Spares {
 
     /// The spare connection that was used last, if there is one.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Lease> {
-        let Spare { connection, taken, .. } = self.lock().spares.pop()?;
-        Some(Lease { connection: Some(connection), taken, spares: Arc::clone(self), is_reusable: false })
+        if self.pool.is_closed() {
+            return None;
+        }
+        let Spare { connection, runtime, taken, .. } = self.lock().spares.pop()?;
+        Some(Lease { connection: Some(connection), runtime, taken, spares: Arc::clone(self), is_reusable: false })
     }
 
-    /// A connection that comes from the pool.
+    /// A connection that comes from the pool, within a runtime.
     pub(crate) fn lease(self: &Arc<Self>, connection: PoolConnection<Postgres>) -> Lease {
-        Lease { connection: Some(connection), taken: Instant::now(), spares: Arc::clone(self), is_reusable: false }
+        Lease {
+            connection: Some(connection),
+            runtime: Handle::current(),
+            taken: Instant::now(),
+            spares: Arc::clone(self),
+            is_reusable: false,
+        }
     }
 
-    fn keep(self: &Arc<Self>, connection: PoolConnection<Postgres>, taken: Instant) {
-        let max_spares = self.pool.options().get_max_connections() as usize / 4;
+    fn keep(self: &Arc<Self>, connection: PoolConnection<Postgres>, runtime: Handle, taken: Instant) {
+        let max = self.pool.options().get_max_connections();
+        let is_wanted = self.pool.size() >= max && self.pool.num_idle() == 0;
         let mut state = self.lock();
-        if state.spares.len() >= max_spares || taken.elapsed() > MAX_AWAY || self.pool.is_closed() {
+        let is_full = state.spares.len() >= max as usize / 4;
+        if is_wanted || is_full || taken.elapsed() > MAX_AWAY || self.pool.is_closed() {
             drop(state);
             give_back(connection);
             return;
         }
-        state.spares.push(Spare { connection, taken, since: Instant::now() });
+        state.spares.push(Spare { connection, runtime, taken, since: Instant::now() });
         if !state.is_swept {
             state.is_swept = true;
             tokio::spawn(Arc::clone(self).sweep());
@@ -88,6 +101,7 @@ impl Spares {
     }
 
     async fn sweep(self: Arc<Self>) {
+        let _ended = SweepEnd(&self);
         loop {
             sleep(SPARE_TIME).await;
             let (unused, is_done) = {
@@ -104,6 +118,11 @@ impl Spares {
         }
     }
 
+    fn close(&self) {
+        let State { spares, .. } = std::mem::take(&mut *self.lock());
+        spares.into_iter().for_each(|spare| close(spare.connection, &spare.runtime));
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,9 +130,16 @@ impl Spares {
 
 impl Drop for Spares {
     fn drop(&mut self) {
-        // To return them takes a runtime.
-        let spares = std::mem::take(&mut self.lock().spares);
-        spares.into_iter().for_each(|spare| drop(spare.connection.detach()));
+        self.close();
+    }
+}
+
+/// The end of the task that sweeps. If its runtime ends, the connections end too.
+struct SweepEnd<'s>(&'s Spares);
+
+impl Drop for SweepEnd<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
@@ -124,21 +150,30 @@ fn give_back(mut connection: PoolConnection<Postgres>) {
     tokio::spawn(async move { timeout(RETURN_TIMEOUT, returned).await.ok() });
 }
 
-/// Likewise one of a call that was dropped in the middle, if it turns out to have no open transaction.
-fn give_back_unsettled(mut connection: PoolConnection<Postgres>) {
-    match Handle::try_current() {
-        Ok(runtime) => {
-            let returned = connection.return_to_pool();
-            runtime.spawn(async move { timeout(RETURN_TIMEOUT, returned).await.ok() });
+/// Likewise one of a lookup that was dropped in the middle, once what is left of its answer was passed over.
+fn give_back_unsettled(mut connection: PoolConnection<Postgres>, runtime: &Handle) {
+    let settled = runtime.clone();
+    // If the runtime has ended, the connection is dropped here, and the pool needs one for that.
+    let _entered = runtime.enter();
+    runtime.spawn(async move {
+        match is_reusable(&mut connection).await {
+            Ok(true) => give_back(connection),
+            Ok(false) | Err(_) => close(connection, &settled),
         }
-        Err(_no_runtime) => drop(connection.detach()),
-    }
+    });
+}
+
+/// Closes a connection. The pool then may start a task.
+fn close(connection: PoolConnection<Postgres>, runtime: &Handle) {
+    let _entered = runtime.enter();
+    drop(connection.detach());
 }
 
 /// A connection that a call uses.
 pub(crate) struct Lease {
     /// `None` once the connection has left.
     connection: Option<PoolConnection<Postgres>>,
+    runtime: Handle,
     /// Since when it is away from the pool.
     taken: Instant,
     spares: Arc<Spares>,
@@ -154,16 +189,23 @@ impl Lease {
         self.connection.take().expect(EXPECT)
     }
 
-    /// Whether the connection can be used again after a call that is dropped in the middle. That of a read can: the driver passes over
-    /// what is left of its answer.
+    /// Whether the connection can be used again after a call that is dropped in the middle. That of a lookup can: the driver passes
+    /// over what is left of its answer.
     pub(crate) const fn reuse(&mut self, is_reusable: bool) {
         self.is_reusable = is_reusable;
     }
 
-    /// Ends the use of a connection whose call ran to completion.
+    /// Ends the use of a connection whose call succeeded.
     pub(crate) fn release(mut self) {
         if let Some(connection) = self.connection.take() {
-            self.spares.keep(connection, self.taken);
+            self.spares.keep(connection, self.runtime.clone(), self.taken);
+        }
+    }
+
+    /// Returns the connection to the pool.
+    pub(crate) fn give_back(mut self) {
+        if let Some(connection) = self.connection.take() {
+            give_back(connection);
         }
     }
 }
@@ -171,8 +213,8 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.connection.take() {
-            Some(connection) if self.is_reusable => give_back_unsettled(connection),
-            Some(connection) => drop(connection.detach()),
+            Some(connection) if self.is_reusable => give_back_unsettled(connection, &self.runtime),
+            Some(connection) => close(connection, &self.runtime),
             None => {}
         }
     }

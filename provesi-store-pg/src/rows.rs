@@ -177,10 +177,9 @@ where
     let keys: Vec<K> = keys.collect::<HashSet<_>>().into_iter().collect();
     let mut found = Found::with_capacity(keys.len());
     for keys in keys.chunks(sql::CHUNK) {
-        let rows = store.read((lookup, keys.to_vec()), |connection, (lookup, keys)| {
+        let rows = store.look_up((lookup, keys.to_vec()), |connection, (lookup, keys)| {
             Box::pin(async move {
                 let rows = match keys.as_slice() {
-                    // Does not wait for the end of the answer.
                     [key] => {
                         let row = sqlx::query(lookup.one).bind(key).fetch_optional(connection).await;
                         row.map(|row| row.into_iter().collect())

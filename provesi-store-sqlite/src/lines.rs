@@ -58,9 +58,13 @@ impl Text {
 /// The columns of a line.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] if they have other types, or are not UTF-8: it says what row it is, whose first column is its id.
+/// [`StoreError::Corrupt`] if they have other types, or are not UTF-8: it says what row it is, whose first column is its id, and
+/// nothing of its values.
 pub(crate) fn columns<T: DeserializeOwned>(what: &str, line: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(line).map_err(|fault| corrupt(what, line, &fault))
+    serde_json::from_slice(line).map_err(|fault: serde_json::Error| {
+        let fault = format!("its columns, as a JSON array, cannot be decoded beyond byte {}", fault.column());
+        corrupt(what, line, &fault)
+    })
 }
 
 /// Says which row it is, so that whoever reads the log can look at it.

@@ -57,7 +57,7 @@ fn base(path: impl AsRef<Path>) -> SqliteConnectOptions {
         .filename(path)
         .create_if_missing(false)
         .foreign_keys(true)
-        // Enough that SQLite's thread seldom waits for the reader; a whole page in it would cost memory and gain nothing.
+        // For what is read row by row: enough that SQLite's thread seldom waits for the reader.
         .row_buffer_size(256)
 }
 

@@ -8,8 +8,8 @@ pub(crate) fn json<T: Serialize + ?Sized>(values: &T) -> Result<String, StoreErr
     serde_json::to_string(values).map_err(StoreError::backend)
 }
 
-/// A number of rows. All of ours are small. Statements say `LIMIT ?1 + 0`: with a parameter alone, SQLite looks at its value and
-/// plans the statement anew at each call.
+/// A number of rows. All of ours are small. What is asked often says `LIMIT ?1 + 0`: with a parameter alone, SQLite looks at its value
+/// and plans the statement anew at each call.
 pub(crate) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

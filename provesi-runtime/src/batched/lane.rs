@@ -86,14 +86,12 @@ impl<C: Calls> Lane<C> {
                 self.start(state, store);
             }
         }
-        let ended = match timeout(SLOW, &mut outcome).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                self.start(self.0.lock(), store);
-                outcome.await
+        loop {
+            match timeout(SLOW, &mut outcome).await {
+                Ok(ended) => return ended.unwrap_or_else(|_| Err(lost::<C>())),
+                Err(_) => self.start(self.0.lock(), store),
             }
-        };
-        ended.unwrap_or_else(|_| Err(lost::<C>()))
+        }
     }
 
     /// The right to go past the batches, if there are none.
@@ -108,17 +106,13 @@ impl<C: Calls> Lane<C> {
 
     /// Starts a task for the calls that wait, if there is none, or if those that are there are slow and there may be one more.
     fn start<R: Join<C>>(&self, mut state: MutexGuard<'_, State<C>>, store: &Arc<R>) {
-        let may_start = match state.running {
-            0 => true,
-            running => running < self.0.options.max_running && state.started.elapsed() >= SLOW,
-        };
-        if may_start && state.has_waiting() {
-            state.running += 1;
-            state.started = Instant::now();
+        let are_slow = state.running.values().all(|started| started.elapsed() >= SLOW);
+        if are_slow && state.running.len() < self.0.options.max_running.max(1) && state.has_waiting() {
+            state.last_task += 1;
+            let task = state.last_task;
+            state.running.insert(task, Instant::now());
             drop(state);
-            tokio::spawn(
-                Worker { lane: self.clone(), store: Arc::clone(store), is_counted: true, has_made_one: false }.run(),
-            );
+            tokio::spawn(Worker { lane: self.clone(), store: Arc::clone(store), task, is_counted: true }.run());
         }
     }
 
@@ -213,8 +207,8 @@ impl<C: Calls> Drop for Batch<C> {
 struct Worker<C: Calls, R> {
     lane: Lane<C>,
     store: Arc<R>,
+    task: u64,
     is_counted: bool,
-    has_made_one: bool,
 }
 
 impl<C: Calls, R: Join<C>> Worker<C, R> {
@@ -226,17 +220,16 @@ impl<C: Calls, R: Join<C>> Worker<C, R> {
 
     fn next(&mut self) -> Option<Batch<C>> {
         let mut state = self.lane.0.lock();
-        // One that is not slow makes the rest.
-        let is_spare = state.running > 1 && state.started.elapsed() < SLOW && self.has_made_one;
-        let calls = if is_spare { Vec::new() } else { state.take(&self.lane.0.options) };
+        // Another task that is not slow makes the rest.
+        let is_spare = |(task, started): (&u64, &Instant)| *task != self.task && started.elapsed() < SLOW;
+        let calls = if state.running.iter().any(is_spare) { Vec::new() } else { state.take(&self.lane.0.options) };
         if calls.is_empty() {
             // Under the lock: whoever asks from here on starts another task.
-            state.running -= 1;
+            state.running.remove(&self.task);
             self.is_counted = false;
             return None;
         }
-        state.started = Instant::now();
-        self.has_made_one = true;
+        state.running.insert(self.task, Instant::now());
         drop(state);
         Some(self.lane.batch(calls))
     }
@@ -245,7 +238,9 @@ impl<C: Calls, R: Join<C>> Worker<C, R> {
 impl<C: Calls, R> Drop for Worker<C, R> {
     fn drop(&mut self) {
         if self.is_counted {
-            self.lane.abandon(|state| state.running -= 1);
+            self.lane.abandon(|state| {
+                state.running.remove(&self.task);
+            });
         }
     }
 }

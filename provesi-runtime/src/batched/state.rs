@@ -1,6 +1,6 @@
 //! Who waits, and what is under way.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use provesi_core::StoreError;
@@ -32,10 +32,9 @@ impl<C: Calls> Waiting<C> {
 
 pub(super) struct State<C: Calls> {
     waiting: VecDeque<Waiting<C>>,
-    /// How many tasks make batches.
-    pub(super) running: usize,
-    /// When the last one of them, or of their batches, started.
-    pub(super) started: Instant,
+    /// The tasks that make batches, and when the batch of each started.
+    pub(super) running: HashMap<u64, Instant>,
+    pub(super) last_task: u64,
     /// What the calls that are under way or locked claim.
     claimed: HashSet<C::Claim>,
     /// The calls that another transaction holds up.
@@ -50,8 +49,8 @@ impl<C: Calls> Default for State<C> {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
-            running: 0,
-            started: Instant::now(),
+            running: HashMap::new(),
+            last_task: 0,
             claimed: HashSet::new(),
             locked: Vec::new(),
             retries: false,
@@ -62,7 +61,7 @@ impl<C: Calls> Default for State<C> {
 
 impl<C: Calls> State<C> {
     pub(super) fn is_idle(&self) -> bool {
-        self.running == 0 && !self.passes && self.waiting.is_empty()
+        self.running.is_empty() && !self.passes && self.waiting.is_empty()
     }
 
     pub(super) fn has_waiting(&self) -> bool {

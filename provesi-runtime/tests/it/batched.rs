@@ -36,6 +36,8 @@ pub(crate) struct Scripted {
     /// Calls of writes fail after this long.
     is_away_for: Option<Duration>,
     panics: AtomicUsize,
+    /// That many calls never end.
+    hangs: AtomicUsize,
 }
 
 impl Scripted {
@@ -51,12 +53,17 @@ impl Scripted {
             is_short: false,
             is_away_for: None,
             panics: AtomicUsize::new(0),
+            hangs: AtomicUsize::new(0),
         }
     }
 
     async fn pass(&self) {
         if self.is_gated {
             self.gate.acquire().await.unwrap().forget();
+        }
+        if self.hangs.load(Ordering::Relaxed) > 0 {
+            self.hangs.fetch_sub(1, Ordering::Relaxed);
+            std::future::pending::<()>().await;
         }
         if self.panics.load(Ordering::Relaxed) > 0 {
             self.panics.fetch_sub(1, Ordering::Relaxed);
@@ -451,6 +458,28 @@ async fn a_slow_batch_gets_one_beside_it_and_then_there_is_one_again() {
         outcome.unwrap().unwrap();
     }
     assert_eq!(scripted.sizes(), [1, 1, 3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_hangs_delays_nobody_for_long() {
+    let (scripted, store) = batched(Scripted { hangs: AtomicUsize::new(1), ..Scripted::new(false) });
+    let order = inserted(&scripted, "A-1").await;
+    let _hangs = commit(&store, insert("H-1")).await;
+    let started = Instant::now();
+    // Two of one order: never in one batch.
+    let (first, after) = to_status(&order, OrderStatus::Picking, 1);
+    let (second, _) = to_status(&after, OrderStatus::Packing, 2);
+    let changes = [commit(&store, first).await, commit(&store, second).await];
+    for outcome in join_all(changes).await {
+        outcome.unwrap().unwrap();
+    }
+    assert!(started.elapsed() <= Duration::from_millis(110), "{:?}", started.elapsed());
+    // Those that come later go on beside it.
+    let started = Instant::now();
+    for number in 0..10 {
+        store.commit_one(insert(&format!("B-{number}"))).await.unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! Calls that do not run to completion: what they leave in the database, on their connection, and what is said of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -201,12 +203,40 @@ async fn a_connection_waits_a_moment_for_the_next_call_and_then_returns_to_the_p
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_at_a_full_pool_gets_the_next_connection() {
+    let fixture = Fixture::new().await;
+    let store = PgStore::open(fixture.database.url(), 4).unwrap();
+    let made = insert(&store, "A").await;
+    let held = join_all((0..3).map(|_| store.pool().acquire())).await;
+    // The fourth serves one call after the other, and somebody waits for it at the pool.
+    let stop = Arc::new(AtomicBool::new(false));
+    let calls = tokio::spawn({
+        let (store, stop, id) = (store.clone(), Arc::clone(&stop), made.id);
+        async move {
+            while !stop.load(Ordering::Relaxed) {
+                assert!(OrderRepositoryExt::get(&store, id).await.unwrap().is_some());
+            }
+        }
+    });
+    for _ in 0..5 {
+        let start = Instant::now();
+        drop(store.pool().acquire().await.unwrap());
+        assert!(start.elapsed() < Duration::from_millis(300), "{:?}", start.elapsed());
+    }
+    stop.store(true, Ordering::Relaxed);
+    calls.await.unwrap();
+    drop(held);
+}
+
 #[test]
 fn a_store_may_end_outside_of_its_runtime_right_after_a_call() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (fixture, store) = runtime.block_on(async {
         let fixture = Fixture::new().await;
-        let store = PgStore::open(fixture.database.url(), 8).unwrap();
+        // The pool starts a task for each connection that it loses.
+        let options = pool_options(8).min_connections(1);
+        let store = PgStore::new(options.connect_lazy_with(connect_options(fixture.database.url()).unwrap()));
         insert(&store, "A").await;
         (fixture, store)
     });

@@ -24,12 +24,12 @@ use crate::ratios::LIMIT;
 const ORDER: &str = "SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
      FROM orders WHERE number_folded = ?";
 const ORDERS: &str = "SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
-     FROM orders INDEXED BY orders_updated ORDER BY updated_at DESC, id DESC LIMIT ?";
+     FROM orders INDEXED BY orders_updated ORDER BY updated_at DESC, id DESC LIMIT ? + 0";
 const CLIENT: &str = "SELECT id, name, email, phone, address, created_at, updated_at FROM clients WHERE id = ?";
 const CLIENTS: &str = "SELECT id, name, email, phone, address, created_at, updated_at FROM clients \
      WHERE id IN (SELECT value FROM json_each(?))";
 const CLIENTS_BY_NAME: &str = "SELECT id, name, email, phone, address, created_at, updated_at FROM clients \
-     ORDER BY name_key, id LIMIT ?";
+     ORDER BY name_key, id LIMIT ? + 0";
 const COUNTS: &str = "SELECT client_id, count(*) FROM orders \
      WHERE client_id IN (SELECT value FROM json_each(?)) GROUP BY client_id";
 const EVERYTHING: &str = "SELECT orders.id, order_number, client_id, status, return_reason, returned_at, \

@@ -56,6 +56,7 @@ impl Sum {
     }
 
     fn figures(mut self) -> Figures {
+        assert!(!self.micros.is_empty(), "no answer within a turn");
         self.micros.sort_unstable();
         let percentile = |part: usize| f64::from(self.micros[self.micros.len() * part / 100]) / 1e3;
         let micros = |seconds: f64| 1e6 * seconds / self.answers as f64;

@@ -118,7 +118,7 @@ pub(crate) fn databases_seconds() -> f64 {
 struct Statistics {
     name: String,
     parent: u32,
-    /// On the processors.
+    /// On the processors, with its children that have ended.
     seconds: f64,
 }
 
@@ -128,7 +128,7 @@ fn statistics(process: u32) -> Option<Statistics> {
     let (head, tail) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = tail.split_whitespace().collect();
     // Hundredths of a second on every Linux.
-    let ticks = fields.get(11..13)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok());
+    let ticks = fields.get(11..15)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok());
     Some(Statistics {
         name: head.split_once('(')?.1.to_owned(),
         parent: fields.get(1)?.parse().ok()?,

@@ -1,6 +1,6 @@
 //! Audit records as lines of the log.
 
-use std::collections::BTreeSet;
+use std::fmt::{self, Write};
 
 use async_trait::async_trait;
 use provesi_core::{AuditRecord, AuditSink, StoreError, Subject};
@@ -33,9 +33,9 @@ impl LogAudit {
 #[async_trait]
 impl AuditSink for LogAudit {
     async fn record(&self, record: AuditRecord) -> Result<(), StoreError> {
-        let join = |words: Vec<String>| words.join(" ");
-        let subjects = record.subjects.iter().take(self.max_subjects(&record)).map(ToString::to_string).collect();
-        let different: BTreeSet<&Subject> = record.subjects.iter().collect();
+        let mut different: Vec<&Subject> = record.subjects.iter().collect();
+        different.sort_unstable();
+        different.dedup();
         let orders =
             different.iter().filter(|subject| matches!(subject, Subject::Order(_) | Subject::OrderId(_))).count();
         // A string is quoted in the text format; what has a `Display` would stand there as it is.
@@ -50,11 +50,22 @@ impl AuditSink for LogAudit {
             filter = record.list.as_ref().map(|list| list.to_string()),
             orders,
             clients = different.len() - orders,
-            subjects = join(subjects),
-            fields = join(record.fields.iter().map(ToString::to_string).collect()),
+            subjects = words(record.subjects.iter().take(self.max_subjects(&record))),
+            fields = words(&record.fields),
         );
         Ok(())
     }
+}
+
+/// With spaces between them.
+fn words(words: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    let mut text = String::new();
+    for word in words {
+        let space = if text.is_empty() { "" } else { " " };
+        // Memory takes all of it.
+        let _ = write!(text, "{space}{word}");
+    }
+    text
 }
 
 #[cfg(test)]
