@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl<C: Calls> Lane<C> {
 
     /// Makes a call, with others that wait.
     pub(super) async fn ask<R: Join<C>>(&self, store: &Arc<R>, call: C::Call) -> Result<C::Value, StoreError> {
-        let (waiting, mut outcome) = Waiting::new(call);
+        let (waiting, outcome) = Waiting::new(call);
         {
             let mut state = self.0.lock();
             let is_blocked = state.blocks(&waiting);
@@ -86,12 +87,7 @@ impl<C: Calls> Lane<C> {
                 self.start(state, store);
             }
         }
-        loop {
-            match timeout(SLOW, &mut outcome).await {
-                Ok(ended) => return ended.unwrap_or_else(|_| Err(lost::<C>())),
-                Err(_) => self.start(self.0.lock(), store),
-            }
-        }
+        outcome.await.unwrap_or_else(|_| Err(lost::<C>()))
     }
 
     /// The right to go past the batches, if there are none.
@@ -120,21 +116,26 @@ impl<C: Calls> Lane<C> {
     async fn make<R: Join<C>>(&self, store: &Arc<R>, mut batch: Batch<C>) {
         let started = Instant::now();
         let calls: Vec<_> = batch.calls.iter().map(|waiting| waiting.call.clone()).collect();
-        let outcomes = AssertUnwindSafe(store.join(&calls)).catch_unwind().await;
+        let mut joined = pin!(AssertUnwindSafe(store.join(&calls)).catch_unwind());
+        let outcomes = loop {
+            match timeout(SLOW, &mut joined).await {
+                Ok(outcomes) => break outcomes,
+                // Calls that wait need not wait for this batch.
+                Err(_) => self.start(self.0.lock(), store),
+            }
+        };
         // Of a store that panics, or that does not return an outcome for each call, none is known.
         let outcomes = outcomes.ok().filter(|outcomes| outcomes.len() == calls.len());
         let outcomes = outcomes.unwrap_or_else(|| calls.iter().map(|_| Err(lost::<C>())).collect());
         let mut ended = Vec::with_capacity(calls.len());
-        // Whoever waited for a store that did not answer at all is not to wait as long again.
+        // Calls that waited for a store that did not answer fail with this batch: a batch of theirs would wait as long again.
         let is_away = |outcome: &Result<_, _>| matches!(outcome, Err(StoreError::Unavailable { .. }));
         let is_away = started.elapsed() > STALL && outcomes.iter().all(is_away);
         let mut state = self.0.lock();
         if is_away {
-            let waited = state.take_waiting_for(STALL).into_iter();
-            ended
-                .extend(waited.map(|call| {
-                    (call, Err(StoreError::unavailable("the store did not answer calls before this one")))
-                }));
+            for call in state.take_waiting_for(STALL) {
+                ended.push((call, Err(StoreError::unavailable("the store did not answer calls before this one"))));
+            }
         }
         for (waiting, outcome) in std::mem::take(&mut batch.calls).into_iter().zip(outcomes) {
             let (waiting, outcome) = match outcome {
@@ -212,10 +213,13 @@ struct Worker<C: Calls, R> {
 }
 
 impl<C: Calls, R: Join<C>> Worker<C, R> {
-    async fn run(mut self) {
-        while let Some(batch) = self.next() {
-            self.lane.make(&self.store, batch).await;
-        }
+    /// Boxed, since a slow batch starts another task.
+    fn run(mut self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            while let Some(batch) = self.next() {
+                self.lane.make(&self.store, batch).await;
+            }
+        })
     }
 
     fn next(&mut self) -> Option<Batch<C>> {

@@ -178,7 +178,7 @@ async fn a_read_joins_no_query_that_was_sent_before_it_asked() {
         let number = number.clone();
         async move { store.find_by_number(&number).await.unwrap() }
     };
-    // Two reads are under way: whoever asks from now on waits for another.
+    // Two reads are under way: a later call waits for another.
     let mut early = Vec::new();
     for _ in 0..2 {
         early.push(start(read(store.clone())).await);
