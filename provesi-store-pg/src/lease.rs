@@ -101,7 +101,7 @@ impl Spares {
     }
 
     async fn sweep(self: Arc<Self>) {
-        let _ended = SweepEnd(&self);
+        let aborted = Aborted(&self);
         loop {
             sleep(SPARE_TIME).await;
             let (unused, is_done) = {
@@ -113,7 +113,8 @@ impl Spares {
             };
             unused.into_iter().for_each(|spare| give_back(spare.connection));
             if is_done {
-                return;
+                // Another task may sweep by now.
+                return std::mem::forget(aborted);
             }
         }
     }
@@ -134,10 +135,10 @@ impl Drop for Spares {
     }
 }
 
-/// The end of the task that sweeps. If its runtime ends, the connections end too.
-struct SweepEnd<'s>(&'s Spares);
+/// Dropped if the runtime of the task that sweeps ends: its connections end too.
+struct Aborted<'s>(&'s Spares);
 
-impl Drop for SweepEnd<'_> {
+impl Drop for Aborted<'_> {
     fn drop(&mut self) {
         self.0.close();
     }

@@ -50,6 +50,11 @@ impl Text {
         Ok(Self(row.try_get_unchecked::<Option<Vec<u8>>, _>(0)?.unwrap_or_default()))
     }
 
+    /// The only line, of a row by itself.
+    pub(crate) fn line(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
@@ -67,7 +72,7 @@ pub(crate) fn columns<T: DeserializeOwned>(what: &str, line: &[u8]) -> Result<T,
     })
 }
 
-/// Says which row it is, so that whoever reads the log can look at it.
+/// An error that names the row, so that an operator can look at it.
 pub(crate) fn corrupt(what: &str, line: &[u8], fault: &(impl std::fmt::Display + ?Sized)) -> StoreError {
     let id = line.split(|byte| matches!(byte, b',' | b']')).next().unwrap_or_default();
     let id = String::from_utf8_lossy(id);

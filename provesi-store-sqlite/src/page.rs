@@ -34,16 +34,15 @@ pub(crate) async fn read_full_page<T: Send + Unpin>(
         let Some(text) = row.map(|row| Text::of(&row)).transpose().map_err(|error| readers.failed(error))? else {
             break;
         };
-        match text.lines().next().map(decode) {
-            None => {}
-            Some(Ok(record)) => records.push(record),
-            Some(Err(error @ StoreError::Corrupt { .. })) => {
+        match decode(text.line()) {
+            Ok(record) => records.push(record),
+            Err(error @ StoreError::Corrupt { .. }) => {
                 skipped += 1;
                 if skipped <= LOGGED {
                     tracing::error!(error = %Chain(&error), "a corrupt record is skipped");
                 }
             }
-            Some(Err(error)) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
     tracing::error!(skipped, "corrupt records were skipped to fill a page");

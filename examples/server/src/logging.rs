@@ -27,7 +27,7 @@ const AUDIT: &str = "provesi::audit";
 const MAX_LINES: usize = 8_192;
 /// How many bytes of them are written at a time.
 const MAX_GATHERED: usize = 64 * 1024;
-/// How long a line waits for others at most.
+/// How long a thread gathers lines after it has written some.
 const REST: Duration = Duration::from_millis(10);
 /// How often dropped lines are reported.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);

@@ -29,7 +29,7 @@ fn filled() -> Pair {
 
 pub(crate) fn measure_pages() {
     let pair = filled();
-    let server = Running::server(pair.clients(), pair.orders());
+    let server = Running::server(pair.clients(), pair.orders(), |_| {});
     after_the_check();
     pages::measure(&server, &client_id(4_711).to_hex());
 }
@@ -40,7 +40,7 @@ pub(crate) fn measure() {
         command(&pair, "check");
     }
     start_up(&pair);
-    let server = Running::server(pair.clients(), pair.orders());
+    let server = Running::server(pair.clients(), pair.orders(), |_| {});
     after_the_check();
     println!("resident memory, idle: {:.1} MiB", server.resident_mib());
     for round in 1..=2 {
@@ -77,7 +77,7 @@ fn command(pair: &Pair, name: &str) {
 
 fn start_up(pair: &Pair) {
     for round in 1..=2 {
-        let server = Running::server(pair.clients(), pair.orders());
+        let server = Running::server(pair.clients(), pair.orders(), |_| {});
         println!("start to first answer, run {round}: {} ms", server.first_answer.as_millis());
     }
 }

@@ -31,13 +31,13 @@ pub(crate) fn measure() {
     migrate.args(["migrate", "--log", "warn", "--clients", pair.clients(), "--orders", pair.orders()]);
     assert!(migrate.stdout(Stdio::null()).status().expect("the server's migrate runs").success());
     let server = |arguments: &[&str]| {
-        Running::server_with(pair.clients(), pair.orders(), |command| {
+        Running::server(pair.clients(), pair.orders(), |command| {
             command.args(arguments);
         })
     };
     let (ours, quiet) = (server(&[]), server(&["--log", "warn", "--audit", "off"]));
     let bare = Running::bare([pair.orders(), pair.clients()]);
-    // The integrity checks that follow a start are to be over.
+    // Until the integrity checks after the start are over.
     std::thread::sleep(Duration::from_secs(8));
 
     // Every twentieth order has no client. What MongoDB takes of a request hides what we do: so the same without it.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use sqlx::{FromRow, Row};
 
-use crate::bodies::{Client, Order, OrderBody, client_page, failed, one, page};
+use crate::bodies::{Client, ClientBody, Order, OrderBody, failed, list, one, page};
 use crate::ratios::LIMIT;
 
 const ORDER: &str = "SELECT id, order_number, client_id, status, return_reason, returned_at, created_at, updated_at \
@@ -116,7 +116,9 @@ async fn clients(State(pools): State<Pools>) -> Result<Response, StatusCode> {
     let ids = serde_json::to_string(&ids).map_err(failed)?;
     let counts: Vec<(String, i64)> =
         sqlx::query_as(COUNTS).bind(ids).fetch_all(&pools.readers).await.map_err(failed)?;
-    client_page(&clients, &counts.into_iter().collect::<HashMap<_, _>>(), LIMIT)
+    let counts: HashMap<String, i64> = counts.into_iter().collect();
+    let body = |client| ClientBody::of(client, Some(counts.get(&client.id).copied().unwrap_or(0)));
+    list(clients.iter().take(LIMIT).map(body).collect(), clients.get(LIMIT).map(|client| client.id.clone()))
 }
 
 /// All orders with their clients, as they come from the file.

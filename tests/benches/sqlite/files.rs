@@ -17,7 +17,7 @@ pub(crate) fn server(file: &Path) -> Running {
 
 /// The same, with further arguments and variables.
 pub(crate) fn server_with(file: &Path, set: impl FnOnce(&mut Command)) -> Running {
-    Running::server_with(&url(file), &url(file), set)
+    Running::server(&url(file), &url(file), set)
 }
 
 /// A new file of 5,000 clients and 20,000 orders.

@@ -19,13 +19,13 @@ pub(crate) fn measure(file: &Path) {
     let paths = order_paths(file);
     let [ours, bare] = [server(file), Running::bare([file.as_os_str(), READERS.as_ref()])];
     let quiet = quiet(file);
-    // The integrity checks that follow a start are to be over.
+    // Until the integrity checks after the start are over.
     std::thread::sleep(Duration::from_secs(10));
     same_answers(&ours, &bare, &paths);
     let orders = Requests::get(&paths);
     let (order_page, order_html) = (Requests::get([page("orders")]), Requests::get(["/orders/"]));
     let (client_page, client_html) = (Requests::get([page("clients")]), Requests::get(["/clients/"]));
-    let missing = Requests::get_missing("/api/nothing");
+    let missing = Requests::get_all("404", ["/api/nothing"]);
 
     print_head();
     compare(

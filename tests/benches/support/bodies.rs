@@ -148,19 +148,11 @@ pub(crate) fn page(orders: &[Order], clients: Vec<Client>, limit: usize) -> Resu
     let client = |order: &Order| clients.get(order.client_id.as_deref()?);
     let data = orders.iter().take(limit).map(|order| OrderBody::of(order, client(order))).collect();
     let next_cursor = orders.get(limit).map(|order| format!("{}-{}", order.updated_at.timestamp_micros(), order.id));
-    json(StatusCode::OK, &Page { status: "success", data, next_cursor })
+    list(data, next_cursor)
 }
 
-/// A page of clients with the number of orders of each.
-#[allow(dead_code, reason = "one of the benchmarks answers with it")]
-pub(crate) fn client_page(
-    clients: &[Client],
-    counts: &HashMap<String, i64>,
-    limit: usize,
-) -> Result<Response, StatusCode> {
-    let body = |client| ClientBody::of(client, Some(counts.get(&client.id).copied().unwrap_or(0)));
-    let data = clients.iter().take(limit).map(body).collect();
-    let next_cursor = clients.get(limit).map(|client| client.id.clone());
+/// A page of any records.
+pub(crate) fn list<T: Serialize>(data: Vec<T>, next_cursor: Option<String>) -> Result<Response, StatusCode> {
     json(StatusCode::OK, &Page { status: "success", data, next_cursor })
 }
 

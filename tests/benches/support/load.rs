@@ -34,13 +34,8 @@ impl Requests {
         Self::get_all("200", paths)
     }
 
-    /// The same if all of them are answered with 404.
-    #[allow(dead_code, reason = "one of the benchmarks needs it")]
-    pub(crate) fn get_missing(path: &str) -> Self {
-        Self::get_all("404", [path])
-    }
-
-    fn get_all(status: &'static str, paths: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+    /// The same if all of them are answered with another status.
+    pub(crate) fn get_all(status: &'static str, paths: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let requests: Vec<String> = paths.into_iter().map(|path| request(path.as_ref())).collect();
         Self::new(status, move |n, buffer| {

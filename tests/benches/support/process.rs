@@ -17,14 +17,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The server over these stores.
-    #[allow(dead_code, reason = "one of the benchmarks needs no more")]
-    pub(crate) fn server(clients: &str, orders: &str) -> Self {
-        Self::server_with(clients, orders, |_| {})
-    }
-
-    /// The same, with further arguments and variables.
-    pub(crate) fn server_with(clients: &str, orders: &str, set: impl FnOnce(&mut Command)) -> Self {
+    /// The server over these stores, with what `set` adds to its arguments and variables.
+    pub(crate) fn server(clients: &str, orders: &str, set: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(provesi_tests::server_binary(true));
         command.args(["serve", "--create", "--listen", "127.0.0.1:0"]);
         command.args(["--clients", clients, "--orders", orders]);
