@@ -150,44 +150,65 @@ macro_rules! lock_timeout {
     };
 }
 
-/// The statement that changes rows only if they are as they were read. `$before` selects the rows as they were read, with
-/// their place `n`. Locks those that still are so, in the order of their ids (`held`); makes the change (`done`); and tells a
-/// row that was passed over because it is locked from one that is not as it was read. `$first` and `$then` are further parts of
-/// the WITH, `$others` adds the answers of writes that are not in `$before`.
+/// FROM and WHERE of the rows of `before` that still are as they were read (`stored`), see [`compare_and_swap`].
 ///
 /// The coalesce hides the comparisons from the planner, which would expect one row of a thousand to be as it was read.
+macro_rules! unchanged {
+    ($table:literal, $ids:literal, $no_index:literal, $fields:ident) => {
+        concat!(
+            " FROM before JOIN ",
+            $table,
+            " AS stored ON stored.id = ANY(",
+            $ids,
+            ") AND stored.id",
+            $no_index,
+            " = before.id AND coalesce((",
+            $fields!("stored."),
+            ") IS NOT DISTINCT FROM (",
+            $fields!("before."),
+            "), false)"
+        )
+    };
+}
+
+/// The statement that changes rows only if they are as they were read. `$before` selects the rows as they were read, with
+/// their place `n`; `$ids` is the parameter with their ids. Locks those that still are so, in the order of their ids (`held`);
+/// makes the change (`done`); and tells a row that was passed over because it is locked from one that is not as it was read.
+/// `$first` and `$then` are further parts of the WITH, `$others` adds the answers of writes that are not in `$before`.
+///
+/// Rows are looked up by the array of ids, and joined by an expression that is equal to the id and has no index (`$no_index`).
+/// A planner that takes the table for empty, as after an ANALYZE beside the first insert, otherwise compares each write with each
+/// row of the table.
 macro_rules! compare_and_swap {
-    ($table:literal, $id:literal, $fields:ident, $first:expr, $before:expr, $locked:literal, $change:expr, $then:expr, $others:expr) => {
+    ($table:literal, $ids:literal, $no_index:literal, $id:literal, $fields:ident, $first:expr, $before:expr, $locked:literal, $change:expr, $then:expr, $others:expr) => {
         concat!(
             "WITH ",
             $first,
             "before AS MATERIALIZED (",
             $before,
-            "), held AS MATERIALIZED (SELECT before.n, stored.id FROM before JOIN ",
-            $table,
-            " AS stored ON stored.id = before.id AND coalesce((",
-            $fields!("stored."),
-            ") IS NOT DISTINCT FROM (",
-            $fields!("before."),
-            "), false) ORDER BY stored.id FOR UPDATE OF stored",
+            "), held AS MATERIALIZED (SELECT before.n, stored.id",
+            $crate::sql::unchanged!($table, $ids, $no_index, $fields),
+            " ORDER BY stored.id FOR UPDATE OF stored",
             $locked,
             "), done AS (",
             $change,
             " WHERE ",
             $table,
-            ".id = held.id RETURNING held.n, ",
+            ".id = ANY(",
+            $ids,
+            ") AND ",
+            $table,
+            ".id",
+            $no_index,
+            " = held.id RETURNING held.n, ",
             $table,
             ".id) ",
             $then,
             "SELECT before.n, CASE \
                 WHEN done.n IS NOT NULL THEN 'done' \
-                WHEN EXISTS (SELECT 1 FROM ",
-            $table,
-            " AS stored WHERE stored.id = before.id AND (",
-            $fields!("stored."),
-            ") IS NOT DISTINCT FROM (",
-            $fields!("before."),
-            ")) THEN 'locked' \
+                WHEN before.n IN (SELECT before.n",
+            $crate::sql::unchanged!($table, $ids, $no_index, $fields),
+            ") THEN 'locked' \
                 ELSE 'stale' END, ",
             $id,
             " FROM before LEFT JOIN done USING (n)",
@@ -206,7 +227,7 @@ macro_rules! is_writable {
 pub(crate) use {
     client, client_columns, client_fields, client_grams, compare_and_swap, created_in_status, event_columns, folded,
     has_number_before, is_writable, lock_timeout, number_before, number_grams, number_in_status, order_columns,
-    order_fields, returned_key, share_event_lock, updated_in_status,
+    order_fields, returned_key, share_event_lock, unchanged, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.

@@ -71,6 +71,8 @@ macro_rules! swap {
     ($lock_timeout:literal, $locked:literal, $change:expr) => {
         compare_and_swap!(
             "provesi_clients",
+            "$1",
+            " || ''",
             "NULL::bigint",
             client_fields,
             "",
@@ -97,19 +99,22 @@ macro_rules! replace {
             "$20",
             $locked,
             concat!(
-                "UPDATE provesi_clients SET (",
-                client_fields!(""),
-                computed_fields!(""),
-                ") = (",
+                "WITH changed AS MATERIALIZED (SELECT n, held.id, ",
                 client_fields!("after."),
                 computed_fields!("after."),
-                ") FROM held JOIN unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::text[], \
+                " FROM held JOIN unnest($13::text[], $14::text[], $15::text[], $16::text[], $17::text[], \
                  $18::timestamptz[], $19::timestamptz[], ",
                 computed_values!(),
                 ") WITH ORDINALITY AS after (",
                 client_columns!(),
                 computed_fields!(""),
-                ", n) USING (n)"
+                ", n) USING (n)) UPDATE provesi_clients SET (",
+                client_fields!(""),
+                computed_fields!(""),
+                ") = (",
+                client_fields!("held."),
+                computed_fields!("held."),
+                ") FROM changed AS held"
             )
         )
     };

@@ -150,6 +150,8 @@ macro_rules! swap {
     ($refused:expr, $lock_timeout:literal, $count:ident, $locked:literal, $change:expr, $entries:expr) => {
         compare_and_swap!(
             "orders_order",
+            "$7",
+            " + 0",
             "before.id",
             order_fields,
             concat!($refused, ", "),
@@ -171,13 +173,15 @@ macro_rules! swap {
 macro_rules! update {
     ($count:ident) => {
         concat!(
-            "UPDATE orders_order SET (",
+            "WITH changed AS MATERIALIZED (SELECT n, held.id, ",
+            order_fields!("after."),
+            " FROM held JOIN ",
+            rows_after!($count),
+            " USING (n)) UPDATE orders_order SET (",
             order_fields!(""),
             ") = (",
-            order_fields!("after."),
-            ") FROM held JOIN ",
-            rows_after!($count),
-            " USING (n)"
+            order_fields!("held."),
+            ") FROM changed AS held"
         )
     };
 }
@@ -202,6 +206,8 @@ const REPLACE_ONE_ON_CONDITION: &str =
     swap!(refused_by_condition!("$23", "$24", "$25", "$26", "$27"), "$27", one, "", update!(one), "");
 const REPLACE_ONE: &str = compare_and_swap!(
     "orders_order",
+    "$7",
+    " + 0",
     "before.id",
     order_fields,
     "",

@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use provesi_core::{
-    EntryKey, EntryWrite, NewOrder, Order, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderState,
-    OrderStatus, OrderWrite, PageLimit, StoreAdmin, StoreError, Stored,
+    ClientKey, ClientName, ClientRepository, ClientWrite, EntryKey, EntryWrite, NewOrder, Order, OrderId, OrderKey,
+    OrderRepository, OrderRepositoryExt, OrderState, OrderStatus, OrderWrite, PageLimit, StoreAdmin, StoreError,
+    Stored,
 };
 use provesi_runtime::Batched;
 use provesi_store_pg::PgStore;
-use provesi_testkit::data::{record, with};
+use provesi_testkit::data::{self, record, with};
 use provesi_testkit::servers::Statements;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::common::{Fixture, client_id, order, stamp};
+use crate::common::{Fixture, at, client_id, order, stamp};
 
 fn received(number: &str) -> NewOrder {
     order(number, OrderStatus::Received)
@@ -381,4 +382,74 @@ async fn a_batch_whose_outcome_is_unknown_is_sent_once() {
     }
     let sent = statements.take();
     assert_eq!(sent.iter().filter(|text| text.contains("INSERT")).count(), 1, "{sent:?}");
+}
+
+/// Deletes the rows of a table while it still has its pages, so that the planner takes it for empty until it is analysed again.
+/// Rows that are inserted beside an ANALYZE have the same effect.
+async fn taken_for_empty(raw: &mut PgConnection, table: &str, filler: &str) {
+    raw.execute(AssertSqlSafe(format!("INSERT INTO {filler}; DELETE FROM {table}"))).await.unwrap();
+    raw.execute(AssertSqlSafe(format!("VACUUM (TRUNCATE OFF, ANALYZE) {table}"))).await.unwrap();
+    let text = "SELECT reltuples = 0 AND relpages > 0 FROM pg_class WHERE oid = $1::text::regclass";
+    assert!(sqlx::query_scalar::<_, bool>(text).bind(table).fetch_one(raw).await.unwrap());
+}
+
+#[tokio::test]
+async fn thousands_of_orders_are_changed_in_a_table_that_the_planner_takes_for_empty() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut raw = fixture.raw().await;
+    let filler = "orders_order (order_number, status, created_at, updated_at) \
+        SELECT n, 'received', now(), now() FROM generate_series(1, 5000) AS n";
+    taken_for_empty(&mut raw, "orders_order", filler).await;
+    let stored = inserted(store, 5_000).await;
+    let changes: Vec<_> = stored.iter().map(|before| in_status(before, OrderStatus::Picking)).collect();
+    for outcome in OrderRepository::commit(store, &changes).await {
+        outcome.expect("changed");
+    }
+    for outcome in OrderRepository::commit(store, &changes).await {
+        assert!(matches!(outcome, Err(StoreError::VersionConflict)), "{outcome:?}");
+    }
+    let changed = load(store, stored.iter().map(|order| order.row.id)).await;
+    let deletions: Vec<_> = changed.into_iter().map(|before| OrderWrite::delete(before, stamp(3))).collect();
+    for outcome in OrderRepository::commit(store, &deletions).await {
+        outcome.expect("deleted");
+    }
+}
+
+#[tokio::test]
+async fn thousands_of_clients_are_changed_in_a_table_that_the_planner_takes_for_empty() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let mut raw = fixture.raw().await;
+    let filler = "provesi_clients (id, name, name_key, name_search, email, email_folded, email_search, created_at, updated_at) \
+        SELECT lpad(to_hex(n), 24, '0'), n, '', n, n, n, n, now(), now() FROM generate_series(1, 5000) AS n";
+    taken_for_empty(&mut raw, "provesi_clients", filler).await;
+    let clients: Vec<_> = (0..5_000).map(|number| data::client(number, "Ana")).collect();
+    let inserts: Vec<_> = clients.iter().cloned().map(ClientWrite::Insert).collect();
+    for outcome in ClientRepository::commit(store, &inserts).await {
+        outcome.expect("inserted");
+    }
+    let keys: Vec<_> = clients.iter().map(|client| ClientKey::Id(client.id)).collect();
+    let load = async || ClientRepository::get_many(store, &keys).await.into_iter().map(|row| row.unwrap().unwrap());
+    let changes: Vec<_> = load()
+        .await
+        .zip(&clients)
+        .map(|(before, client)| ClientWrite::Replace {
+            before,
+            after: with(client.clone(), |it| {
+                it.name = ClientName::parse("Berta").unwrap();
+                it.updated_at = at(9);
+            }),
+        })
+        .collect();
+    for outcome in ClientRepository::commit(store, &changes).await {
+        outcome.expect("changed");
+    }
+    for outcome in ClientRepository::commit(store, &changes).await {
+        assert!(matches!(outcome, Err(StoreError::VersionConflict)), "{outcome:?}");
+    }
+    let deletions: Vec<_> = load().await.map(|before| ClientWrite::Delete { before }).collect();
+    for outcome in ClientRepository::commit(store, &deletions).await {
+        outcome.expect("deleted");
+    }
 }
