@@ -6,6 +6,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use provesi_core::{AppError, BoxStream};
 use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 
 use crate::answer::{JSON, Warning};
@@ -33,8 +36,8 @@ pub(crate) async fn answer<R: Rows>(
     rows: R,
 ) -> Result<Response, AppError> {
     let first = pages.next().await.transpose()?;
-    let pages = stream::iter(first.map(Ok)).chain(pages).boxed();
-    let writer = Writer { pages, rows, begun: Some(head), count: 0, span: Span::current() };
+    let span = Span::current();
+    let writer = Writer { first, pages: Ahead::of(pages, span.clone()), rows, begun: Some(head), count: 0, span };
     let chunks = stream::unfold(Some(writer), |writer| async move {
         let mut writer = writer?;
         match writer.chunk().await {
@@ -42,7 +45,10 @@ pub(crate) async fn answer<R: Rows>(
             Ok(None) => Some((Ok(writer.end()), None)),
             Err(error) => {
                 // The request's span has the request id, and was left when the answer began.
-                writer.span.in_scope(|| error::log(&error));
+                writer.span.in_scope(|| match &error {
+                    Broken::App(error) => error::log(error),
+                    Broken::Task(error) => tracing::error!(%error, "a request failed"),
+                });
                 Some((Err(error), None))
             }
         }
@@ -52,7 +58,8 @@ pub(crate) async fn answer<R: Rows>(
 }
 
 struct Writer<R: Rows> {
-    pages: BoxStream<Result<Vec<R::Item>, AppError>>,
+    first: Option<Vec<R::Item>>,
+    pages: Ahead<R::Item>,
     rows: R,
     /// What was written and not sent yet.
     begun: Option<Vec<u8>>,
@@ -62,8 +69,14 @@ struct Writer<R: Rows> {
 
 impl<R: Rows> Writer<R> {
     /// A page of items; `None` after the last one.
-    async fn chunk(&mut self) -> Result<Option<Bytes>, AppError> {
-        let Some(page) = self.pages.next().instrument(self.span.clone()).await.transpose()? else { return Ok(None) };
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Broken> {
+        let page = match self.first.take() {
+            Some(page) => page,
+            None => match self.pages.next().await? {
+                Some(page) => page,
+                None => return Ok(None),
+            },
+        };
         let mut chunk = self.begun.take().unwrap_or_default();
         for item in &page {
             if self.count > 0 {
@@ -82,6 +95,45 @@ impl<R: Rows> Writer<R> {
     }
 }
 
+/// Pages that a task of their own reads while others are written: two, and those that the stream reads by itself.
+struct Ahead<T> {
+    pages: mpsc::Receiver<Vec<T>>,
+    /// Ends with this.
+    task: AbortOnDropHandle<Result<(), AppError>>,
+}
+
+impl<T: Send + 'static> Ahead<T> {
+    fn of(mut pages: BoxStream<Result<Vec<T>, AppError>>, span: Span) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        let read = async move {
+            while let Some(page) = pages.next().await.transpose()? {
+                if sender.send(page).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        Self { pages: receiver, task: AbortOnDropHandle::new(tokio::spawn(read.instrument(span))) }
+    }
+
+    /// The next page. After the last one, what the task ended with: a list is complete only if that is no error.
+    async fn next(&mut self) -> Result<Option<Vec<T>>, Broken> {
+        match self.pages.recv().await {
+            Some(page) => Ok(Some(page)),
+            None => Ok((&mut self.task).await??).map(|()| None),
+        }
+    }
+}
+
+/// Why a list ends before its last item.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error("the task that read the list ended: {0}")]
+    Task(#[from] JoinError),
+}
+
 /// How a list in the success envelope starts.
 pub(crate) fn head() -> Vec<u8> {
     b"{\"status\":\"success\",\"data\":[".to_vec()
@@ -98,5 +150,76 @@ pub(crate) fn write_warning(warning: Warning, given: bool, into: &mut Vec<u8>) {
     if given {
         into.extend_from_slice(b",\"warnings\":");
         write(&warning.only(true), into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use provesi_core::StoreError;
+
+    use super::*;
+
+    struct Numbers;
+
+    impl Rows for Numbers {
+        type Item = u32;
+
+        fn write(&mut self, item: &u32, into: &mut Vec<u8>) {
+            write(item, into);
+        }
+
+        fn end(&mut self, count: u64, into: &mut Vec<u8>) {
+            into.extend_from_slice(format!("],\"count\":{count}}}").as_bytes());
+        }
+    }
+
+    /// What is sent for these pages, or that the transfer is broken off.
+    async fn sent(
+        pages: impl futures_util::Stream<Item = Result<Vec<u32>, AppError>> + Send + 'static,
+    ) -> Option<String> {
+        let answer = answer(pages.boxed(), head(), Numbers).await.unwrap();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.ok()?;
+        Some(String::from_utf8(bytes.into()).unwrap())
+    }
+
+    fn pages(count: u32) -> impl futures_util::Stream<Item = Result<Vec<u32>, AppError>> {
+        stream::iter((0..count).map(|page| Ok(vec![2 * page, 2 * page + 1])))
+    }
+
+    #[tokio::test]
+    async fn all_pages_are_one_document() {
+        assert_eq!(sent(pages(0)).await.unwrap(), "{\"status\":\"success\",\"data\":[],\"count\":0}");
+        assert_eq!(sent(pages(2)).await.unwrap(), "{\"status\":\"success\",\"data\":[0,1,2,3],\"count\":4}");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_cannot_be_read_to_its_end_is_broken_off() {
+        let gone = || stream::once(async { Err(AppError::Orders(StoreError::unavailable("gone"))) });
+        assert_eq!(sent(pages(2).chain(gone())).await, None);
+        let panics = stream::once(async { panic!("a store") });
+        assert_eq!(sent(pages(2).chain(panics)).await, None);
+    }
+
+    #[tokio::test]
+    async fn whoever_stops_to_read_stops_the_reader() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let endless = stream::repeat_with(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(vec![1])
+        });
+        let answer = answer(endless.boxed(), head(), Numbers).await.unwrap();
+        let mut body = answer.into_body().into_data_stream();
+        body.next().await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // The first page, one that waits to be taken, and one that waits for its place.
+        assert!(asked.load(Ordering::Relaxed) <= 3);
+        drop(body);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(Arc::strong_count(&asked) == 1, "the reader has ended");
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+
 use crate::app::{Access, orders::subjects, tell};
 use crate::client_repository::find_clients;
 use crate::{
@@ -17,6 +19,9 @@ const REASONS: usize = 20_000;
 /// How many it reads first.
 const SLICE: u32 = 200;
 
+/// How many pages of a whole list are completed at a time, while the one after them is read.
+const PAGES_AT_ONCE: usize = 2;
+
 impl App {
     /// A page of clients with the numbers of their orders.
     ///
@@ -29,9 +34,20 @@ impl App {
         listing: &ClientListing,
         request: &PageRequest<ClientCursor>,
     ) -> Result<Page<ClientView, ClientCursor>, AppError> {
-        let result = match self.clients.page(listing, request).await {
+        let page = self.clients.page(listing, request).await.map_err(AppError::Clients);
+        self.clients_shown(caller, listing, page).await
+    }
+
+    /// The page with the numbers of orders, as the audit is told of.
+    async fn clients_shown(
+        &self,
+        caller: &Caller,
+        listing: &ClientListing,
+        page: Result<Page<ClientRow, ClientCursor>, AppError>,
+    ) -> Result<Page<ClientView, ClientCursor>, AppError> {
+        let result = match page {
             Ok(page) => Ok(self.count_orders(page).await),
-            Err(error) => Err(AppError::Clients(error)),
+            Err(error) => Err(error),
         };
         let filter = ListFilter::from(&listing.filter);
         let access = Access::list(AuditAction::ClientList, &filter);
@@ -61,22 +77,28 @@ impl App {
         self.audited(caller, Access::list(AuditAction::ClientList, &filter), of_page, result).await
     }
 
-    /// All clients of a listing with the numbers of their orders, page by page, in constant memory. An error ends the
-    /// stream.
+    /// All clients of a listing with the numbers of their orders, page by page, in constant memory: at most three pages are read
+    /// before somebody asks for them. An error ends the stream.
     #[must_use]
     pub fn stream_clients(
         &self,
         caller: &Caller,
         listing: &ClientListing,
     ) -> BoxStream<Result<Vec<ClientView>, AppError>> {
-        let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
-        stream_pages(move |after| {
-            let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
+        let (clients, read) = (Arc::clone(&self.clients), listing.clone());
+        let pages = stream_pages(move |after| {
+            let (clients, listing) = (Arc::clone(&clients), read.clone());
             async move {
                 let request = PageRequest { limit: PageLimit::MAX, after };
-                app.list_clients(&caller, &listing, &request).await
+                clients.page(&listing, &request).await.map_err(AppError::Clients)
             }
-        })
+        });
+        let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
+        let shown = pages.map(move |page| {
+            let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
+            async move { Ok(app.clients_shown(&caller, &listing, page.map(alone)).await?.items) }
+        });
+        shown.buffered(PAGES_AT_ONCE).boxed()
     }
 
     /// A page of orders with their clients.
@@ -90,12 +112,8 @@ impl App {
         listing: &OrderListing,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
-        let result = match self.orders.page(listing, request).await {
-            Ok(page) => Ok(self.viewed(page).await),
-            Err(error) => Err(AppError::Orders(error)),
-        };
-        let filter = ListFilter::from(&listing.filter);
-        self.audited(caller, Access::list(AuditAction::OrderList, &filter), of_page, result).await
+        let page = self.orders.page(listing, request).await.map_err(AppError::Orders);
+        self.orders_shown(caller, &ListFilter::from(&listing.filter), page).await
     }
 
     /// A page of those orders of a listing whose reason of return matches, with their clients.
@@ -112,12 +130,22 @@ impl App {
         reason: &ReasonQuery,
         request: &PageRequest<OrderCursor>,
     ) -> Result<Page<OrderView, OrderCursor>, AppError> {
-        let result = match self.matching_reasons(listing, reason, request).await {
+        let page = self.matching_reasons(listing, reason, request).await.map_err(AppError::Orders);
+        self.orders_shown(caller, &ListFilter::from(&listing.filter).with_reason(reason), page).await
+    }
+
+    /// The page with the clients of its orders, as the audit is told of.
+    async fn orders_shown(
+        &self,
+        caller: &Caller,
+        filter: &ListFilter,
+        page: Result<Page<OrderRow, OrderCursor>, AppError>,
+    ) -> Result<Page<OrderView, OrderCursor>, AppError> {
+        let result = match page {
             Ok(page) => Ok(self.viewed(page).await),
-            Err(error) => Err(AppError::Orders(error)),
+            Err(error) => Err(error),
         };
-        let filter = ListFilter::from(&listing.filter).with_reason(reason);
-        self.audited(caller, Access::list(AuditAction::OrderList, &filter), of_page, result).await
+        self.audited(caller, Access::list(AuditAction::OrderList, filter), of_page, result).await
     }
 
     async fn matching_reasons(
@@ -150,21 +178,28 @@ impl App {
         }
     }
 
-    /// All orders of a listing with their clients, page by page, in constant memory. An error ends the stream.
+    /// All orders of a listing with their clients, page by page, in constant memory: at most three pages are read before somebody
+    /// asks for them. An error ends the stream.
     #[must_use]
     pub fn stream_orders(
         &self,
         caller: &Caller,
         listing: &OrderListing,
     ) -> BoxStream<Result<Vec<OrderView>, AppError>> {
-        let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
-        stream_pages(move |after| {
-            let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
+        let (orders, read) = (Arc::clone(&self.orders), listing.clone());
+        let pages = stream_pages(move |after| {
+            let (orders, listing) = (Arc::clone(&orders), read.clone());
             async move {
                 let request = PageRequest { limit: PageLimit::MAX, after };
-                app.list_orders(&caller, &listing, &request).await
+                orders.page(&listing, &request).await.map_err(AppError::Orders)
             }
-        })
+        });
+        let (app, caller, filter) = (self.clone(), caller.clone(), Arc::new(ListFilter::from(&listing.filter)));
+        let shown = pages.map(move |page| {
+            let (app, caller, filter) = (app.clone(), caller.clone(), Arc::clone(&filter));
+            async move { Ok(app.orders_shown(&caller, &filter, page.map(alone)).await?.items) }
+        });
+        shown.buffered(PAGES_AT_ONCE).boxed()
     }
 
     /// The orders with these numbers, with their clients, in the order in which they are asked for; the unknown are left
@@ -248,6 +283,11 @@ impl App {
             order.record.as_ref().map_or_else(|_| Vec::new(), |order| self.next_statuses(order.status()));
         OrderView { order, client, next_statuses }
     }
+}
+
+/// A page without a place where the next one starts.
+const fn alone<T, C>(items: Vec<T>) -> Page<T, C> {
+    Page { items, next: None, stopped_early: false }
 }
 
 /// The records of a page of rows.

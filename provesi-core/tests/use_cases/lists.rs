@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use provesi_core::{
-    App, AppError, ClientLink, ClientListing, OrderListing, OrderRepositoryExt, OrderState, OrderStatus, OrderView,
-    Page, PageLimit, PageRequest, ReasonQuery, ReturnReason, StoreError,
+    App, AppError, ClientLink, ClientListing, ClientRepository, ClientWrite, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderState, OrderStatus, OrderView, OrderWrite, Page, PageLimit, PageRequest, ReasonQuery,
+    ReturnReason, StoreError,
 };
-use provesi_testkit::data::{at, client_id, new_order, stamp, with};
+use provesi_testkit::data::{at, client, client_id, new_order, stamp, with};
 use provesi_testkit::{Call, Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World};
@@ -117,6 +118,48 @@ async fn the_calls_of_a_use_case_do_not_grow_with_what_it_shows() {
     let draft = with(crate::order_draft("B-1", None), |it| it.client_id = Some(client_id(1).to_string()));
     app.create_order(caller, &draft).await.unwrap();
     assert_eq!(calls(), (vec![(Call::Commit, 1)], vec![(Call::GetMany, 1)]));
+}
+
+#[tokio::test]
+async fn whole_lists_are_in_order_and_read_little_before_it_is_asked_for() {
+    const COUNT: usize = 7_500;
+    let world = World::new();
+    let inserts: Vec<_> = (0..COUNT)
+        .map(|number| {
+            let order = with(new_order(&format!("A-{number}")), |it| it.client_id = Some(client_id(number as u64)));
+            OrderWrite::insert(order, stamp(0))
+        })
+        .collect();
+    assert!(OrderRepository::commit(&world.store, &inserts).await.iter().all(Result::is_ok));
+    let clients: Vec<_> = (0..COUNT as u64).map(|number| ClientWrite::Insert(client(number, "Ana"))).collect();
+    assert!(ClientRepository::commit(&world.store, &clients).await.iter().all(Result::is_ok));
+    let (orders, faults) = FaultyStore::<MemoryStore>::new(world.store.clone());
+    let app = App::new(Arc::new(world.store.clone()), Arc::new(orders));
+    let read = || faults.take_calls().get(&Call::Page).copied().unwrap_or_default();
+
+    let mut pages = app.stream_orders(&world.caller, &OrderListing::default());
+    let first = pages.try_next().await.unwrap().unwrap();
+    assert_eq!(first.len(), 1_000);
+    assert!(read() <= 3);
+    let rest: Vec<OrderView> = pages.try_concat().await.unwrap();
+    assert!(read() <= 7);
+    let ids: Vec<_> = first.iter().chain(&rest).map(|view| view.order.row.id).collect();
+    assert_eq!(ids.len(), COUNT);
+    assert!(ids.is_sorted_by(|a, b| a > b), "the latest change first, then the greatest id");
+    assert!(rest.iter().all(|view| view.client.client().is_some()));
+
+    let all = app.stream_clients(&world.caller, &ClientListing::default()).try_concat().await.unwrap();
+    assert!(all.is_sorted_by_key(|view| view.client.row.id));
+    assert_eq!(all.iter().filter(|view| view.orders_count == Some(1)).count(), COUNT);
+
+    let mut pages = app.stream_orders(&world.caller, &OrderListing::default());
+    pages.try_next().await.unwrap().unwrap();
+    faults.fail_all();
+    let rest = pages.try_concat().await;
+    assert!(
+        matches!(rest, Err(AppError::Orders(StoreError::Unavailable { .. }))),
+        "a list without its end is an error"
+    );
 }
 
 #[tokio::test]
