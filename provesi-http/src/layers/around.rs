@@ -1,14 +1,14 @@
-//! Layers that are one async function around a service. axum's `from_fn` boxes and clones the service of each request; here its
-//! type is known, and only the future of the function is boxed.
+//! Layers that are one async function around a service. axum's `from_fn` boxes the service of each request; here its type is known,
+//! and only the future of the function is boxed.
 
 use std::convert::Infallible;
-use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt};
 
 /// A service inside of a layer.
 pub(crate) trait Inner:
@@ -24,8 +24,8 @@ pub(crate) trait Around: Clone + Send + Sync + 'static {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(mut inner: impl Inner, request: Request) -> Response {
-    let Ok(answer) = inner.call(request).await;
+pub(crate) async fn answer(inner: impl Inner, request: Request) -> Response {
+    let Ok(answer) = inner.oneshot(request).await;
     answer.into_response()
 }
 
@@ -37,30 +37,36 @@ impl<A: Clone, S> Layer<S> for AroundLayer<A> {
     type Service = AroundService<A, S>;
 
     fn layer(&self, inner: S) -> AroundService<A, S> {
-        AroundService { around: self.0.clone(), inner }
+        AroundService { around: self.0.clone(), inner: Arc::new(inner) }
     }
 }
 
-#[derive(Clone, Debug)]
+/// axum clones what a request goes through for each request, and several times: so that is not the inner service, which is cloned
+/// when it is called.
+#[derive(Debug)]
 pub(crate) struct AroundService<A, S> {
     around: A,
-    inner: S,
+    inner: Arc<S>,
 }
 
-impl<A: Around, S: Inner + Clone> Service<Request> for AroundService<A, S> {
+impl<A: Clone, S> Clone for AroundService<A, S> {
+    fn clone(&self) -> Self {
+        Self { around: self.around.clone(), inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<A: Around, S: Inner + Clone + Sync> Service<Request> for AroundService<A, S> {
     type Response = Response;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
+    /// The clone that is called is asked.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        // The one that was polled ready goes along, not the clone.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        let around = self.around.clone();
-        Box::pin(async move { Ok(around.around(request, ready).await) })
+        let (around, inner) = (self.around.clone(), Arc::clone(&self.inner));
+        Box::pin(async move { Ok(around.around(request, S::clone(&inner)).await) })
     }
 }
