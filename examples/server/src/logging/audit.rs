@@ -1,6 +1,7 @@
 //! Audit records as lines of the log.
 
 use std::fmt::{self, Write};
+use std::ops::Range;
 
 use async_trait::async_trait;
 use provesi_core::{AuditRecord, AuditSink, StoreError, Subject};
@@ -39,33 +40,50 @@ impl AuditSink for LogAudit {
         let orders =
             different.iter().filter(|subject| matches!(subject, Subject::Order(_) | Subject::OrderId(_))).count();
         // A string is quoted in the text format; what has a `Display` would stand there as it is.
+        let mut texts = Texts::default();
+        let at = texts.add([record.at]);
+        let actor = texts.add([&record.caller.actor]);
+        let address = record.caller.address.map(|address| texts.add([address]));
+        let filter = record.list.as_ref().map(|list| texts.add([list]));
+        let subjects = texts.add(record.subjects.iter().take(self.max_subjects(&record)));
+        let fields = texts.add(&record.fields);
         tracing::info!(
             target: AUDIT,
-            at = record.at.to_string(),
-            actor = record.caller.actor.to_string(),
-            address = record.caller.address.map(|address| address.to_string()),
+            at = texts.get(at),
+            actor = texts.get(actor),
+            address = address.map(|address| texts.get(address)),
             request_id = record.caller.request_id.as_deref(),
             action = record.action.as_str(),
             outcome = record.outcome.as_str(),
-            filter = record.list.as_ref().map(|list| list.to_string()),
+            filter = filter.map(|filter| texts.get(filter)),
             orders,
             clients = different.len() - orders,
-            subjects = words(record.subjects.iter().take(self.max_subjects(&record))),
-            fields = words(&record.fields),
+            subjects = texts.get(subjects),
+            fields = texts.get(fields),
         );
         Ok(())
     }
 }
 
-/// With spaces between them.
-fn words(words: impl IntoIterator<Item = impl fmt::Display>) -> String {
-    let mut text = String::new();
-    for word in words {
-        let space = if text.is_empty() { "" } else { " " };
-        // Memory takes all of it.
-        let _ = write!(text, "{space}{word}");
+/// Several texts in one allocation: every request has a record.
+#[derive(Default)]
+struct Texts(String);
+
+impl Texts {
+    /// Adds words with spaces between them.
+    fn add(&mut self, words: impl IntoIterator<Item = impl fmt::Display>) -> Range<usize> {
+        let start = self.0.len();
+        for word in words {
+            let space = if self.0.len() == start { "" } else { " " };
+            // Memory takes all of it.
+            let _ = write!(self.0, "{space}{word}");
+        }
+        start..self.0.len()
     }
-    text
+
+    fn get(&self, text: Range<usize>) -> &str {
+        &self.0[text]
+    }
 }
 
 #[cfg(test)]

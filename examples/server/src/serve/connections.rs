@@ -218,7 +218,10 @@ impl Connection {
         let is_allowed = reserved.is_some() || (has_place && (self.purpose == Purpose::Any || is_health_check));
         let answer = is_allowed.then(|| {
             let grace = self.send_grace();
-            let mut request = request.map(|body| Body::new(PacedBody::new(body, grace)));
+            let paced = |body: Incoming| {
+                if body.is_end_stream() { Body::empty() } else { Body::new(PacedBody::new(body, grace)) }
+            };
+            let mut request = request.map(paced);
             request.extensions_mut().insert(ConnectInfo(self.peer));
             self.router.borrow().clone().oneshot(request)
         });
