@@ -1,4 +1,4 @@
-//! Lists of any length as one JSON document, written page by page: memory holds one page, whatever the list.
+//! Lists of any length as one JSON document, written page by page: memory holds at most four pages, whatever the list.
 
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
@@ -7,7 +7,6 @@ use futures_util::stream::{self, StreamExt};
 use provesi_core::{AppError, BoxStream};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, Span};
 
@@ -47,7 +46,8 @@ pub(crate) async fn answer<R: Rows>(
                 // The request's span has the request id, and was left when the answer began.
                 writer.span.in_scope(|| match &error {
                     Broken::App(error) => error::log(error),
-                    Broken::Task(error) => tracing::error!(%error, "a request failed"),
+                    // What it said may be anything, see `panics`.
+                    Broken::Task => tracing::error!("the task that read a list panicked"),
                 });
                 Some((Err(error), None))
             }
@@ -95,7 +95,7 @@ impl<R: Rows> Writer<R> {
     }
 }
 
-/// Pages that a task of their own reads while others are written: two, and those that the stream reads by itself.
+/// Pages that a separate task reads while earlier ones are written: one waits to be taken, one for its place.
 struct Ahead<T> {
     pages: mpsc::Receiver<Vec<T>>,
     /// Ends with this.
@@ -120,7 +120,7 @@ impl<T: Send + 'static> Ahead<T> {
     async fn next(&mut self) -> Result<Option<Vec<T>>, Broken> {
         match self.pages.recv().await {
             Some(page) => Ok(Some(page)),
-            None => Ok((&mut self.task).await??).map(|()| None),
+            None => Ok((&mut self.task).await.map_err(|_| Broken::Task)?.map(|()| None)?),
         }
     }
 }
@@ -130,8 +130,8 @@ impl<T: Send + 'static> Ahead<T> {
 enum Broken {
     #[error(transparent)]
     App(#[from] AppError),
-    #[error("the task that read the list ended: {0}")]
-    Task(#[from] JoinError),
+    #[error("the task that read the list panicked")]
+    Task,
 }
 
 /// How a list in the success envelope starts.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_stops_to_read_stops_the_reader() {
+    async fn whoever_stops_reading_stops_the_reader() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
         let endless = stream::repeat_with(move || {

@@ -177,7 +177,7 @@ macro_rules! unchanged {
 /// `$first` and `$then` are further parts of the WITH, `$others` adds the answers of writes that are not in `$before`.
 ///
 /// Rows are looked up by the array of ids, and joined by an expression that is equal to the id and has no index (`$no_index`).
-/// A planner that takes the table for empty, as after an ANALYZE beside the first insert, otherwise compares each write with each
+/// A planner that believes the table to be empty, as after an ANALYZE beside the first insert, otherwise compares each write with each
 /// row of the table.
 macro_rules! compare_and_swap {
     ($table:literal, $ids:literal, $no_index:literal, $id:literal, $fields:ident, $first:expr, $before:expr, $locked:literal, $change:expr, $then:expr, $others:expr) => {

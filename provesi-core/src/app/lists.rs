@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::future::{OptionFuture, join};
+use futures_util::stream::{self, StreamExt};
 
 use crate::app::{Access, orders::subjects, tell};
 use crate::client_repository::find_clients;
 use crate::{
     App, AppError, AuditAction, BoxStream, Caller, Client, ClientCursor, ClientId, ClientLink, ClientListing,
     ClientRow, ClientView, ClientsById, ListFilter, Order, OrderCursor, OrderListing, OrderNumber, OrderRepositoryExt,
-    OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record, StoreError, Stored, Subject, stream_pages,
+    OrderRow, OrderView, Page, PageLimit, PageRequest, ReasonQuery, Record, StoreError, Stored, Subject,
 };
 
 /// How many reasons a search reads at most for a page: some tenths of a second's work.
@@ -18,9 +19,6 @@ const REASONS: usize = 20_000;
 
 /// How many it reads first.
 const SLICE: u32 = 200;
-
-/// How many pages of a whole list are completed at a time, while the one after them is read.
-const PAGES_AT_ONCE: usize = 2;
 
 impl App {
     /// A page of clients with the numbers of their orders.
@@ -38,7 +36,7 @@ impl App {
         self.clients_shown(caller, listing, page).await
     }
 
-    /// The page with the numbers of orders, as the audit is told of.
+    /// The page with the numbers of orders. The audit is told of it.
     async fn clients_shown(
         &self,
         caller: &Caller,
@@ -77,8 +75,8 @@ impl App {
         self.audited(caller, Access::list(AuditAction::ClientList, &filter), of_page, result).await
     }
 
-    /// All clients of a listing with the numbers of their orders, page by page, in constant memory: at most three pages are read
-    /// before somebody asks for them. An error ends the stream.
+    /// All clients of a listing with the numbers of their orders, page by page, in constant memory: with a page, the one
+    /// after it has been read. An error ends the stream.
     #[must_use]
     pub fn stream_clients(
         &self,
@@ -86,19 +84,18 @@ impl App {
         listing: &ClientListing,
     ) -> BoxStream<Result<Vec<ClientView>, AppError>> {
         let (clients, read) = (Arc::clone(&self.clients), listing.clone());
-        let pages = stream_pages(move |after| {
+        let read = move |after| {
             let (clients, listing) = (Arc::clone(&clients), read.clone());
             async move {
                 let request = PageRequest { limit: PageLimit::MAX, after };
                 clients.page(&listing, &request).await.map_err(AppError::Clients)
             }
-        });
+        };
         let (app, caller, listing) = (self.clone(), caller.clone(), listing.clone());
-        let shown = pages.map(move |page| {
+        stream_completed(read, move |page| {
             let (app, caller, listing) = (app.clone(), caller.clone(), listing.clone());
-            async move { Ok(app.clients_shown(&caller, &listing, page.map(alone)).await?.items) }
-        });
-        shown.buffered(PAGES_AT_ONCE).boxed()
+            async move { app.clients_shown(&caller, &listing, page).await }
+        })
     }
 
     /// A page of orders with their clients.
@@ -134,7 +131,7 @@ impl App {
         self.orders_shown(caller, &ListFilter::from(&listing.filter).with_reason(reason), page).await
     }
 
-    /// The page with the clients of its orders, as the audit is told of.
+    /// The page with the clients of its orders. The audit is told of it.
     async fn orders_shown(
         &self,
         caller: &Caller,
@@ -178,8 +175,8 @@ impl App {
         }
     }
 
-    /// All orders of a listing with their clients, page by page, in constant memory: at most three pages are read before somebody
-    /// asks for them. An error ends the stream.
+    /// All orders of a listing with their clients, page by page, in constant memory: with a page, the one after it has been read.
+    /// An error ends the stream.
     #[must_use]
     pub fn stream_orders(
         &self,
@@ -187,19 +184,18 @@ impl App {
         listing: &OrderListing,
     ) -> BoxStream<Result<Vec<OrderView>, AppError>> {
         let (orders, read) = (Arc::clone(&self.orders), listing.clone());
-        let pages = stream_pages(move |after| {
+        let read = move |after| {
             let (orders, listing) = (Arc::clone(&orders), read.clone());
             async move {
                 let request = PageRequest { limit: PageLimit::MAX, after };
                 orders.page(&listing, &request).await.map_err(AppError::Orders)
             }
-        });
+        };
         let (app, caller, filter) = (self.clone(), caller.clone(), Arc::new(ListFilter::from(&listing.filter)));
-        let shown = pages.map(move |page| {
+        stream_completed(read, move |page| {
             let (app, caller, filter) = (app.clone(), caller.clone(), Arc::clone(&filter));
-            async move { Ok(app.orders_shown(&caller, &filter, page.map(alone)).await?.items) }
-        });
-        shown.buffered(PAGES_AT_ONCE).boxed()
+            async move { app.orders_shown(&caller, &filter, page).await }
+        })
     }
 
     /// The orders with these numbers, with their clients, in the order in which they are asked for; the unknown are left
@@ -285,9 +281,37 @@ impl App {
     }
 }
 
-/// A page without a place where the next one starts.
-const fn alone<T, C>(items: Vec<T>) -> Page<T, C> {
-    Page { items, next: None, stopped_early: false }
+/// All pages of a listing, as `complete` makes them of what `read` gets. The next page is read while one is completed; between two
+/// pages, no call of a store is under way. An error ends the stream.
+fn stream_completed<T, U, C, R, RF, M, MF>(read: R, complete: M) -> BoxStream<Result<Vec<U>, AppError>>
+where
+    T: Send + 'static,
+    U: Send + 'static,
+    C: Clone + Send + 'static,
+    R: Fn(Option<C>) -> RF + Send + 'static,
+    RF: Future<Output = Result<Page<T, C>, AppError>> + Send + 'static,
+    M: Fn(Result<Page<T, C>, AppError>) -> MF + Send + 'static,
+    MF: Future<Output = Result<Page<U, C>, AppError>> + Send + 'static,
+{
+    let first = Some(Next::Unread);
+    let pages = stream::try_unfold((first, read, complete), |(next, read, complete)| async move {
+        let page = match next {
+            Some(Next::Unread) => read(None).await,
+            Some(Next::Read(page)) => page,
+            None => return Ok(None),
+        };
+        let cursor = page.as_ref().ok().and_then(|page| page.next.clone());
+        let following = OptionFuture::from(cursor.map(|cursor| read(Some(cursor))));
+        let (completed, following) = join(complete(page), following).await;
+        Ok(Some((completed?.items, (following.map(Next::Read), read, complete))))
+    });
+    pages.boxed()
+}
+
+/// The page that follows.
+enum Next<T, C> {
+    Unread,
+    Read(Result<Page<T, C>, AppError>),
 }
 
 /// The records of a page of rows.

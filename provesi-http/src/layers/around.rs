@@ -41,8 +41,8 @@ impl<A: Clone, S> Layer<S> for AroundLayer<A> {
     }
 }
 
-/// axum clones what a request goes through for each request, and several times: so that is not the inner service, which is cloned
-/// when it is called.
+/// axum clones a service several times for each request. The inner service is behind an `Arc`, so that it is cloned once: when it is
+/// called.
 #[derive(Debug)]
 pub(crate) struct AroundService<A, S> {
     around: A,

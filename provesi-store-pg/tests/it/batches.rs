@@ -384,9 +384,9 @@ async fn a_batch_whose_outcome_is_unknown_is_sent_once() {
     assert_eq!(sent.iter().filter(|text| text.contains("INSERT")).count(), 1, "{sent:?}");
 }
 
-/// Deletes the rows of a table while it still has its pages, so that the planner takes it for empty until it is analysed again.
+/// Deletes the rows of a table while it still has its pages, so that the planner believes it to be empty until it is analysed again.
 /// Rows that are inserted beside an ANALYZE have the same effect.
-async fn taken_for_empty(raw: &mut PgConnection, table: &str, filler: &str) {
+async fn believed_to_be_empty(raw: &mut PgConnection, table: &str, filler: &str) {
     raw.execute(AssertSqlSafe(format!("INSERT INTO {filler}; DELETE FROM {table}"))).await.unwrap();
     raw.execute(AssertSqlSafe(format!("VACUUM (TRUNCATE OFF, ANALYZE) {table}"))).await.unwrap();
     let text = "SELECT reltuples = 0 AND relpages > 0 FROM pg_class WHERE oid = $1::text::regclass";
@@ -394,13 +394,13 @@ async fn taken_for_empty(raw: &mut PgConnection, table: &str, filler: &str) {
 }
 
 #[tokio::test]
-async fn thousands_of_orders_are_changed_in_a_table_that_the_planner_takes_for_empty() {
+async fn thousands_of_orders_are_changed_in_a_table_that_the_planner_believes_to_be_empty() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut raw = fixture.raw().await;
     let filler = "orders_order (order_number, status, created_at, updated_at) \
         SELECT n, 'received', now(), now() FROM generate_series(1, 5000) AS n";
-    taken_for_empty(&mut raw, "orders_order", filler).await;
+    believed_to_be_empty(&mut raw, "orders_order", filler).await;
     let stored = inserted(store, 5_000).await;
     let changes: Vec<_> = stored.iter().map(|before| in_status(before, OrderStatus::Picking)).collect();
     for outcome in OrderRepository::commit(store, &changes).await {
@@ -417,13 +417,13 @@ async fn thousands_of_orders_are_changed_in_a_table_that_the_planner_takes_for_e
 }
 
 #[tokio::test]
-async fn thousands_of_clients_are_changed_in_a_table_that_the_planner_takes_for_empty() {
+async fn thousands_of_clients_are_changed_in_a_table_that_the_planner_believes_to_be_empty() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
     let mut raw = fixture.raw().await;
     let filler = "provesi_clients (id, name, name_key, name_search, email, email_folded, email_search, created_at, updated_at) \
         SELECT lpad(to_hex(n), 24, '0'), n, '', n, n, n, n, now(), now() FROM generate_series(1, 5000) AS n";
-    taken_for_empty(&mut raw, "provesi_clients", filler).await;
+    believed_to_be_empty(&mut raw, "provesi_clients", filler).await;
     let clients: Vec<_> = (0..5_000).map(|number| data::client(number, "Ana")).collect();
     let inserts: Vec<_> = clients.iter().cloned().map(ClientWrite::Insert).collect();
     for outcome in ClientRepository::commit(store, &inserts).await {

@@ -65,7 +65,7 @@ impl AuditSink for LogAudit {
     }
 }
 
-/// Several texts in one allocation: every request has a record.
+/// Several texts in one buffer, since every request has a record.
 #[derive(Default)]
 struct Texts(String);
 
