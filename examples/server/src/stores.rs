@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError};
@@ -19,6 +20,7 @@ use provesi_store_mongo::{MongoAudit, MongoStore};
 use provesi_store_pg::PgStore;
 use provesi_store_sqlite::SqliteStore;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::settings::{DEFAULT_FILE, Secret, SettingError, SqlUrl, StoreSettings, StoreUrl};
 use crate::{Failure, check};
@@ -28,6 +30,9 @@ use same_file::same_file;
 
 /// The setting of the store of the audit.
 const AUDIT_STORE: &str = "--audit-store";
+
+/// How long a MongoDB is given to end the sessions of a client that is closed.
+const MONGO_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// What a command wants of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +58,7 @@ struct Part {
     setting: &'static str,
     place: String,
     store: Box<dyn StoreAdmin>,
+    mongo: Option<mongodb::Client>,
 }
 
 /// The stores of clients, of orders and of audit records: one database, or several.
@@ -92,26 +98,55 @@ impl Stores {
         audit: Option<&StoreUrl>,
         opening: Opening,
     ) -> Result<Self, OpenError> {
+        let mut parts = Vec::new();
+        let mut stores = match Self::open_parts(settings, audit, opening, &mut parts).await {
+            Ok(stores) => stores,
+            Err(error) => {
+                close(parts).await;
+                return Err(error);
+            }
+        };
+        stores.parts = parts;
+        let paired = match opening {
+            Opening::Prepare { .. } => stores.require_pair(true).await,
+            Opening::AsItIs => stores.require_pair(false).await,
+            Opening::Untouched { .. } | Opening::Look | Opening::Inspect | Opening::AnyPair => Ok(()),
+        };
+        match paired {
+            Ok(()) => Ok(stores),
+            Err(error) => {
+                stores.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// The stores without their parts, which are opened also where one of them fails.
+    async fn open_parts(
+        settings: &StoreSettings,
+        audit: Option<&StoreUrl>,
+        opening: Opening,
+        parts: &mut Vec<Part>,
+    ) -> Result<Self, OpenError> {
         let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
         let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
         let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
-        let mut parts = Vec::new();
         // Clients come first, so that what is wrong with both is told of the first.
-        let (clients, of_clients) = opener.clients(&mut parts).await?;
+        let (clients, of_clients) = opener.clients(parts).await?;
         let clients_part = parts.len().checked_sub(1);
         let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
         let sql = match shared {
             Some(sql) => sql.clone(),
-            None => opener.sql(settings.orders_setting, &settings.orders, &mut parts).await?,
+            None => opener.sql(settings.orders_setting, &settings.orders, parts).await?,
         };
         let orders_part = parts.len() - 1;
         let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
         let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
         let audit: Arc<dyn AuditStore> = match audit {
-            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo(AUDIT_STORE, url, MongoAudit::new, &mut parts).await?),
+            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo(AUDIT_STORE, url, MongoAudit::new, parts).await?),
             Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
                 Some(of_clients) if same(&settings.clients, own) => Arc::clone(&of_clients.audit),
-                _ => opener.sql(AUDIT_STORE, own, &mut parts).await?.audit,
+                _ => opener.sql(AUDIT_STORE, own, parts).await?.audit,
             },
             _ => sql.audit,
         };
@@ -119,13 +154,7 @@ impl Stores {
         let pair = (clients_part, orders_part);
         // Concurrent calls share statements.
         let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
-        let stores = Self { clients, orders, audit, queue: None, parts, pair, places, _temporary: temporary };
-        match opening {
-            Opening::Prepare { .. } => stores.require_pair(true).await?,
-            Opening::AsItIs => stores.require_pair(false).await?,
-            Opening::Untouched { .. } | Opening::Look | Opening::Inspect | Opening::AnyPair => {}
-        }
-        Ok(stores)
+        Ok(Self { clients, orders, audit, queue: None, parts: Vec::new(), pair, places, _temporary: temporary })
     }
 
     /// Where clients, orders and audit records are: database and host, or absolute path.
@@ -187,8 +216,17 @@ impl Stores {
         if let Some(queue) = self.queue {
             audited::flush(&queue).await;
         }
-        for part in self.parts {
-            part.store.close().await;
+        close(self.parts).await;
+    }
+}
+
+/// Closes databases. A client of MongoDB that is dropped instead ends its sessions in a task of its own, which panics if the
+/// runtime stops meanwhile.
+async fn close(parts: Vec<Part>) {
+    for part in parts {
+        part.store.close().await;
+        if let Some(client) = part.mongo {
+            let _ = timeout(MONGO_SHUTDOWN, client.shutdown()).await;
         }
     }
 }
@@ -271,13 +309,13 @@ impl Opener<'_> {
         if migrates {
             store.migrate().await.map_err(failed)?;
         }
-        self.add(setting, place, store, parts).await
+        self.add(setting, place, store, None, parts).await
     }
 
     async fn postgres(&self, setting: &'static str, url: &Secret, parts: &mut Vec<Part>) -> Result<PgStore, OpenError> {
         let store = PgStore::open(url.expose(), self.settings.pool.get())
             .map_err(|_| SettingError::new(setting, "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE"))?;
-        self.add(setting, SqlUrl::Postgres(url.clone()).to_string(), store, parts).await
+        self.add(setting, SqlUrl::Postgres(url.clone()).to_string(), store, None, parts).await
     }
 
     async fn mongo<S: StoreAdmin + Clone + 'static>(
@@ -288,7 +326,8 @@ impl Opener<'_> {
         parts: &mut Vec<Part>,
     ) -> Result<S, OpenError> {
         let database = self.mongo_database(setting, url).await?;
-        self.add(setting, StoreUrl::Mongo(url.clone()).to_string(), store(&database), parts).await
+        let place = StoreUrl::Mongo(url.clone()).to_string();
+        self.add(setting, place, store(&database), Some(database.client().clone()), parts).await
     }
 
     async fn mongo_database(&self, setting: &'static str, url: &Secret) -> Result<mongodb::Database, OpenError> {
@@ -311,22 +350,23 @@ impl Opener<'_> {
             .map_err(|error| SettingError::new(setting, provesi_core::Chain(&error).to_string()))
     }
 
-    /// Notes an open database, where it is as the command wants it.
+    /// Notes an open database, and refuses it where it is not as the command wants it.
     async fn add<S: StoreAdmin + Clone + 'static>(
         &self,
         setting: &'static str,
         place: String,
         store: S,
+        mongo: Option<mongodb::Client>,
         parts: &mut Vec<Part>,
     ) -> Result<S, OpenError> {
-        let part = Part { setting, place, store: Box::new(store.clone()) };
+        parts.push(Part { setting, place, store: Box::new(store.clone()), mongo });
+        let part = &parts[parts.len() - 1];
         if !matches!(self.opening, Opening::Untouched { .. } | Opening::Inspect) {
             let pending = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
             if !pending.is_empty() {
-                return Err(OpenError::Outdated { setting: part.setting, place: part.place });
+                return Err(OpenError::Outdated { setting, place: part.place.clone() });
             }
         }
-        parts.push(part);
         Ok(store)
     }
 }
