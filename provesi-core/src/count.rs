@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::{ClientId, OrderEvent, OrderFilter, OrderRow, Period, StoreError};
 
 /// What is counted, and by what it is grouped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum OrderCount {
     /// The orders that pass a filter.
     Orders {
@@ -28,7 +28,7 @@ pub enum OrderCount {
 }
 
 /// By what orders are grouped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OrderGroup {
     /// All in one group, [`CountKey::All`], which is there even where nothing is counted.
     All,
@@ -43,7 +43,7 @@ pub enum OrderGroup {
 }
 
 /// By what events are grouped, always together with what happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EventGroup {
     /// By the day of [`OrderEvent::at`], as [`CountKey::DayAndKind`].
     Day {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::{Direction, Field, Invalid, Rule, StoreError};
 
 /// How many items a page may have: 1 to 1,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageLimit(u16);
 
 impl PageLimit {
@@ -39,7 +39,7 @@ impl PageLimit {
 }
 
 /// Which page: how many items at most, after which place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest<C> {
     /// The most items.
     pub limit: PageLimit,

@@ -1,5 +1,6 @@
 //! Repositories whose concurrent calls share queries and commits.
 
+mod coalesced;
 mod lane;
 mod ports;
 mod state;
@@ -8,10 +9,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use provesi_core::{
+    ClientCursor, ClientKey, ClientListing, ClientRow, OrderCount, OrderCounts, OrderCursor, OrderKey, OrderListing,
+    OrderRow, Page, PageRequest, StoreError,
+};
+
+use coalesced::Coalesced;
 use lane::Lane;
 use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 
-/// A repository around another: calls for single records that wait at the same moment become one call for many.
+/// A repository around another: calls for single records that wait at the same moment become one call for many, and those who ask for
+/// the same list share it.
 ///
 /// What callers see is what the inner store does, besides:
 /// - A call starts only after all who share it asked, so that everyone reads their own writes. Nothing is cached.
@@ -28,7 +36,8 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
 ///   is unknown gets [`StoreError::OutcomeUnknown`](provesi_core::StoreError::OutcomeUnknown).
 /// - Calls for several records share a statement already, and go to the inner store as they are: they neither wait for
-///   batches nor make them longer.
+///   batches nor make them longer. Identical pages, counts and lookups of several records share one answer: who asks while such a read is
+///   under way waits for its end, or for 50 ms, and then shares the next one with whoever asked meanwhile.
 ///
 /// A batch is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it ends, calls that
 /// wait for its tasks fail.
@@ -38,7 +47,21 @@ pub struct Batched<R> {
     order_writes: Lane<OrderWrites>,
     client_reads: Lane<ClientReads>,
     client_writes: Lane<ClientWrites>,
+    coalesced: Arc<Reads>,
 }
+
+/// The reads of which identical ones share an answer.
+#[derive(Default)]
+struct Reads {
+    orders: Lookups<OrderKey, OrderRow>,
+    order_pages: Pages<OrderListing, OrderRow, OrderCursor>,
+    order_counts: Coalesced<OrderCount, Result<OrderCounts, StoreError>>,
+    clients: Lookups<ClientKey, ClientRow>,
+    client_pages: Pages<ClientListing, ClientRow, ClientCursor>,
+}
+
+type Lookups<K, R> = Coalesced<Vec<K>, Vec<Result<Option<R>, StoreError>>>;
+type Pages<L, R, C> = Coalesced<(L, PageRequest<C>), Result<Page<R, C>, StoreError>>;
 
 /// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders and clients.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +111,7 @@ impl<R> Batched<R> {
             order_writes: Lane::new(options),
             client_reads: Lane::new(options),
             client_writes: Lane::new(options),
+            coalesced: Arc::default(),
         }
     }
 }
@@ -101,6 +125,7 @@ impl<R> Clone for Batched<R> {
             order_writes: self.order_writes.clone(),
             client_reads: self.client_reads.clone(),
             client_writes: self.client_writes.clone(),
+            coalesced: Arc::clone(&self.coalesced),
         }
     }
 }

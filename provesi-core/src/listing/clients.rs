@@ -148,7 +148,7 @@ impl ClientPosition {
 }
 
 /// A place in a list of clients.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClientPosition {
     /// In a search, how close the client comes.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
@@ -169,7 +169,7 @@ impl fmt::Debug for ClientPosition {
 }
 
 /// A place in one list of clients. The text form is opaque to callers and fit for a URL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ClientCursor {
     #[serde(rename = "l")]
     listing: u64,

@@ -226,7 +226,7 @@ impl OrderListing {
 }
 
 /// The date of a return as lists are sorted by it, ascending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnDate {
     /// The order did not come back.
@@ -249,7 +249,7 @@ impl ReturnDate {
 }
 
 /// A place in a list of orders: the sort key of an order, and its id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderPosition {
     /// In a list by [`OrderSort::UpdatedAt`].
@@ -296,7 +296,7 @@ impl OrderPosition {
 }
 
 /// A place in one list of orders. The text form is opaque to callers and fit for a URL.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OrderCursor {
     #[serde(rename = "l")]
     listing: u64,

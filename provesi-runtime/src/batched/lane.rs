@@ -19,7 +19,7 @@ use super::state::{State, Waiting};
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
 
 /// How long a batch is under way before another one starts beside it.
-const SLOW: Duration = Duration::from_millis(50);
+pub(super) const SLOW: Duration = Duration::from_millis(50);
 
 /// How long a call waits at most for a store that does not answer, before its turn.
 const STALL: Duration = Duration::from_millis(500);
@@ -59,16 +59,11 @@ impl<C: Calls> Lane<C> {
         Self(Arc::new(Shared { options, state: Mutex::default() }))
     }
 
-    /// Reads. A single read joins others if there are any.
-    pub(super) async fn read<R: Join<C>>(
-        &self,
-        store: &Arc<R>,
-        calls: &[C::Call],
-    ) -> Vec<Result<C::Value, StoreError>> {
-        let [call] = calls else { return store.join(calls).await };
+    /// Reads, with others if there are any.
+    pub(super) async fn read<R: Join<C>>(&self, store: &Arc<R>, call: &C::Call) -> Vec<Result<C::Value, StoreError>> {
         let passing = self.pass();
         if passing.is_some() {
-            return store.join(calls).await;
+            return store.join(std::slice::from_ref(call)).await;
         }
         vec![self.ask(store, call.clone()).await]
     }

@@ -1,12 +1,14 @@
-//! What is joined of each port.
+//! What is joined or shared of each port.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use provesi_core::{
-    ClientClaim, ClientKey, ClientRepository, ClientRow, ClientWrite, OrderClaim, OrderId, OrderKey, OrderRepository,
-    OrderRow, OrderWrite, StoreError,
+    ClientClaim, ClientCursor, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, OrderClaim,
+    OrderCount, OrderCounts, OrderCursor, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page,
+    PageRequest, StoreError,
 };
 
 use super::Batched;
@@ -92,7 +94,30 @@ impl<R: ClientRepository> Join<ClientWrites> for R {
 #[async_trait]
 impl<R: OrderRepository> OrderRepository for Batched<R> {
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        self.order_reads.read(&self.store, keys).await
+        match keys {
+            [key] => self.order_reads.read(&self.store, key).await,
+            keys => {
+                let store = Arc::clone(&self.store);
+                self.coalesced.orders.read(keys.to_vec(), async move |keys| store.get_many(&keys).await).await
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
+        let (store, question) = (Arc::clone(&self.store), (listing.clone(), request.clone()));
+        self.coalesced
+            .order_pages
+            .read(question, async move |question| store.page(&question.0, &question.1).await)
+            .await
+    }
+
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        let store = Arc::clone(&self.store);
+        self.coalesced.order_counts.read(query.clone(), async move |query| store.count(&query).await).await
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
@@ -103,14 +128,32 @@ impl<R: OrderRepository> OrderRepository for Batched<R> {
     }
 
     provesi_core::forward_order_repository!(
-        |batched| &*batched.store; database, try_commit, page, count, client_ids, events, entries, ping
+        |batched| &*batched.store; database, try_commit, client_ids, events, entries, ping
     );
 }
 
 #[async_trait]
 impl<R: ClientRepository> ClientRepository for Batched<R> {
     async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
-        self.client_reads.read(&self.store, keys).await
+        match keys {
+            [key] => self.client_reads.read(&self.store, key).await,
+            keys => {
+                let store = Arc::clone(&self.store);
+                self.coalesced.clients.read(keys.to_vec(), async move |keys| store.get_many(&keys).await).await
+            }
+        }
+    }
+
+    async fn page(
+        &self,
+        listing: &ClientListing,
+        request: &PageRequest<ClientCursor>,
+    ) -> Result<Page<ClientRow, ClientCursor>, StoreError> {
+        let (store, question) = (Arc::clone(&self.store), (listing.clone(), request.clone()));
+        self.coalesced
+            .client_pages
+            .read(question, async move |question| store.page(&question.0, &question.1).await)
+            .await
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {
@@ -120,5 +163,5 @@ impl<R: ClientRepository> ClientRepository for Batched<R> {
         }
     }
 
-    provesi_core::forward_client_repository!(|batched| &*batched.store; database, try_commit, page, count, ping);
+    provesi_core::forward_client_repository!(|batched| &*batched.store; database, try_commit, count, ping);
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use provesi_core::{
-    Order, OrderClaim, OrderId, OrderKey, OrderRepository, OrderRepositoryExt, OrderStatus, OrderWrite, StoreError,
-    Stored,
+    Order, OrderClaim, OrderCount, OrderCounts, OrderCursor, OrderId, OrderKey, OrderListing, OrderRepository,
+    OrderRepositoryExt, OrderRow, OrderStatus, OrderWrite, Page, PageRequest, StoreError, Stored,
 };
 use provesi_runtime::{BatchOptions, Batched};
 use provesi_testkit::MemoryStore;
@@ -23,11 +23,13 @@ use tokio::time::{Instant, sleep};
 #[derive(Debug)]
 pub(crate) struct Scripted {
     inner: MemoryStore,
-    gate: Semaphore,
+    pub(crate) gate: Semaphore,
     is_gated: bool,
     /// How many keys, and which writes, each call had.
-    reads: Mutex<Vec<usize>>,
+    pub(crate) reads: Mutex<Vec<usize>>,
     writes: Mutex<Vec<Vec<OrderWrite>>>,
+    pub(crate) pages: Mutex<Vec<OrderListing>>,
+    pub(crate) counts: Mutex<usize>,
     pub(crate) locked: Mutex<HashSet<OrderClaim>>,
     /// Each call of writes is made, and its outcome is said to be unknown.
     is_mute: bool,
@@ -35,7 +37,7 @@ pub(crate) struct Scripted {
     is_short: bool,
     /// Calls of writes fail after this long.
     is_away_for: Option<Duration>,
-    panics: AtomicUsize,
+    pub(crate) panics: AtomicUsize,
     /// That many calls never end.
     hangs: AtomicUsize,
 }
@@ -48,6 +50,8 @@ impl Scripted {
             is_gated,
             reads: Mutex::default(),
             writes: Mutex::default(),
+            pages: Mutex::default(),
+            counts: Mutex::default(),
             locked: Mutex::default(),
             is_mute: false,
             is_short: false,
@@ -78,7 +82,7 @@ impl Scripted {
 
 #[async_trait]
 impl OrderRepository for Scripted {
-    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<provesi_core::OrderRow>, StoreError>> {
+    async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
         self.reads.lock().unwrap().push(keys.len());
         self.pass().await;
         self.inner.get_many(keys).await
@@ -108,27 +112,41 @@ impl OrderRepository for Scripted {
         outcomes
     }
 
-    provesi_core::forward_order_repository!(
-        |store| &store.inner; database, page, count, client_ids, events, entries, ping
-    );
+    async fn page(
+        &self,
+        listing: &OrderListing,
+        request: &PageRequest<OrderCursor>,
+    ) -> Result<Page<OrderRow, OrderCursor>, StoreError> {
+        self.pages.lock().unwrap().push(listing.clone());
+        self.pass().await;
+        self.inner.page(listing, request).await
+    }
+
+    async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
+        *self.counts.lock().unwrap() += 1;
+        self.pass().await;
+        self.inner.count(query).await
+    }
+
+    provesi_core::forward_order_repository!(|store| &store.inner; database, client_ids, events, entries, ping);
 }
 
-type Store = Batched<Arc<Scripted>>;
+pub(crate) type Store = Batched<Arc<Scripted>>;
 
-fn batched(scripted: Scripted) -> (Arc<Scripted>, Store) {
+pub(crate) fn batched(scripted: Scripted) -> (Arc<Scripted>, Store) {
     let scripted = Arc::new(scripted);
     (Arc::clone(&scripted), Batched::new(scripted))
 }
 
 /// Starts a call, which has asked when this returns.
-async fn start<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+pub(crate) async fn start<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     let task = tokio::spawn(call);
     settle().await;
     task
 }
 
 /// Until nobody has anything to do.
-async fn settle() {
+pub(crate) async fn settle() {
     sleep(Duration::from_nanos(1)).await;
 }
 
@@ -147,7 +165,7 @@ async fn commit(store: &Store, write: OrderWrite) -> JoinHandle<Result<Option<Or
     start(async move { store.commit_one(write).await }).await
 }
 
-async fn inserted(store: &Scripted, number: &str) -> Order {
+pub(crate) async fn inserted(store: &Scripted, number: &str) -> Order {
     store.inner.insert(&new_order(number), &stamp(0)).await.unwrap()
 }
 

@@ -7,4 +7,5 @@ mod audit_tampering;
 mod batched;
 mod batched_model;
 mod batched_suites;
+mod coalesced;
 mod follower;

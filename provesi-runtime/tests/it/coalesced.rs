@@ -1,0 +1,155 @@
+//! What callers who ask for the same list share. The clock is tokio's and stands while somebody works.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::poll;
+use provesi_core::{
+    CountKey, Direction, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing, OrderRepository, OrderSort,
+    PageLimit, PageRequest, StoreError,
+};
+use tokio::task::JoinHandle;
+
+use crate::batched::{Scripted, Store, batched, inserted, settle, start};
+
+fn listing(direction: Direction) -> OrderListing {
+    OrderListing::new(OrderFilter::default(), OrderSort::CreatedAt, direction)
+}
+
+/// The numbers of the orders in a list.
+async fn numbers(store: Store, direction: Direction) -> Result<Vec<String>, StoreError> {
+    let page = store.page(&listing(direction), &PageRequest::first(PageLimit::MAX)).await?;
+    Ok(page.items.into_iter().map(|order| order.number).collect())
+}
+
+async fn ask(store: &Store, direction: Direction) -> JoinHandle<Result<Vec<String>, StoreError>> {
+    start(numbers(store.clone(), direction)).await
+}
+
+fn pages(scripted: &Scripted) -> usize {
+    scripted.pages.lock().unwrap().len()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_the_same_list_while_it_is_read_shares_the_next_one() {
+    let (scripted, store) = batched(Scripted::new(true));
+    inserted(&scripted, "A-1").await;
+    let first = ask(&store, Direction::Ascending).await;
+    assert_eq!(pages(&scripted), 1);
+    // Whoever asks after a write sees it.
+    let mut later = Vec::new();
+    for _ in 0..8 {
+        later.push(ask(&store, Direction::Ascending).await);
+    }
+    inserted(&scripted, "A-2").await;
+    later.push(ask(&store, Direction::Ascending).await);
+    assert_eq!(pages(&scripted), 1);
+    scripted.gate.add_permits(1);
+    first.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(pages(&scripted), 2);
+    // No longer: the second one has begun.
+    inserted(&scripted, "A-3").await;
+    let last = ask(&store, Direction::Ascending).await;
+    scripted.gate.add_permits(2);
+    for found in join_all(later).await {
+        assert!(found.unwrap().unwrap().starts_with(&["A-1".to_owned(), "A-2".to_owned()]));
+    }
+    assert_eq!(last.await.unwrap().unwrap(), ["A-1", "A-2", "A-3"]);
+    assert_eq!(pages(&scripted), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_list_waits_for_none() {
+    let (scripted, store) = batched(Scripted::new(true));
+    let _first = ask(&store, Direction::Ascending).await;
+    let _other = ask(&store, Direction::Descending).await;
+    assert_eq!(pages(&scripted), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_read_delays_those_who_ask_the_same_by_50_ms() {
+    let (scripted, store) = batched(Scripted::new(true));
+    let _hangs = ask(&store, Direction::Ascending).await;
+    let waiting = ask(&store, Direction::Ascending).await;
+    tokio::time::sleep(Duration::from_millis(49)).await;
+    assert_eq!(pages(&scripted), 1);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(pages(&scripted), 2);
+    scripted.gate.add_permits(2);
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_goes_on_for_as_long_as_one_of_its_callers_is_there() {
+    let (scripted, store) = batched(Scripted::new(true));
+    let first = ask(&store, Direction::Ascending).await;
+    let (second, third) = (ask(&store, Direction::Ascending).await, ask(&store, Direction::Ascending).await);
+    // The caller whose read is under way hangs up, and then the one that would have made the next.
+    first.abort();
+    settle().await;
+    assert_eq!(pages(&scripted), 2);
+    second.abort();
+    scripted.gate.add_permits(1);
+    third.await.unwrap().unwrap();
+    assert_eq!(pages(&scripted), 2);
+    // A read that nobody waits for is dropped, and leaves nothing behind.
+    let last = ask(&store, Direction::Ascending).await;
+    last.abort();
+    settle().await;
+    let weak = Arc::downgrade(&scripted);
+    drop((scripted, store));
+    assert!(weak.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_stops_to_poll_holds_up_nobody() {
+    let (scripted, store) = batched(Scripted::new(true));
+    let first = ask(&store, Direction::Ascending).await;
+    let mut idle = Box::pin(numbers(store.clone(), Direction::Ascending));
+    assert!(matches!(poll!(&mut idle), Poll::Pending));
+    let other = ask(&store, Direction::Ascending).await;
+    scripted.gate.add_permits(2);
+    first.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
+    assert_eq!(idle.await.unwrap(), [""; 0]);
+    assert_eq!(pages(&scripted), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_fails_its_callers_alone() {
+    let (scripted, store) = batched(Scripted::new(true));
+    scripted.panics.store(1, std::sync::atomic::Ordering::Relaxed);
+    let first = ask(&store, Direction::Ascending).await;
+    let second = ask(&store, Direction::Ascending).await;
+    scripted.gate.add_permits(2);
+    assert!(first.await.unwrap_err().is_panic());
+    second.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_and_lookups_of_several_records_are_shared_as_well() {
+    let (scripted, store) = batched(Scripted::new(true));
+    inserted(&scripted, "A-1").await;
+    let query = OrderCount::Orders { filter: OrderFilter::default(), by: OrderGroup::All };
+    let keys = ["A-1", "A-2"].map(|number| OrderKey::Number(number.parse().unwrap()));
+    let (mut counts, mut lookups) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let (store, query, keys) = (store.clone(), query.clone(), keys.clone());
+        let counting = store.clone();
+        counts.push(start(async move { counting.count(&query).await }).await);
+        lookups.push(start(async move { store.get_many(&keys).await }).await);
+    }
+    scripted.gate.add_permits(4);
+    for count in join_all(counts).await {
+        assert_eq!(count.unwrap().unwrap().get(&CountKey::All), Some(&1));
+    }
+    for found in join_all(lookups).await {
+        let found: Vec<bool> = found.unwrap().into_iter().map(|found| found.unwrap().is_some()).collect();
+        assert_eq!(found, [true, false]);
+    }
+    assert_eq!(*scripted.counts.lock().unwrap(), 2);
+    assert_eq!(*scripted.reads.lock().unwrap(), [2, 2]);
+}
