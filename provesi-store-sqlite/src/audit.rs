@@ -66,7 +66,7 @@ impl AuditStore for SqliteStore {
     }
 
     async fn head(&self) -> Result<AuditHead, StoreError> {
-        append::head(&mut *self.readers.connection().await?).await
+        self.readers.run(append::head).await?
     }
 
     async fn records(&self, query: &AuditQuery) -> Result<Vec<StoredAudit>, StoreError> {
@@ -81,7 +81,8 @@ impl AuditStore for SqliteStore {
                 if let Some(subject) = subject { latest.bind(subject.to_string()) } else { latest }
             }
         };
-        let rows = rows.fetch_all(&mut *self.readers.connection().await?).await.map_err(|error| match query {
+        let rows = self.readers.run(async |connection| rows.fetch_all(connection).await).await?;
+        let rows = rows.map_err(|error| match query {
             // Checking the chain reads the index at random: damage there is a finding, and no reason to refuse writes.
             AuditQuery::Chain { .. } if is_damage(&error) => StoreError::corrupt(error),
             _ => self.readers.failed(error),

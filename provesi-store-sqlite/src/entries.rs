@@ -92,22 +92,19 @@ pub(crate) async fn read(readers: &Readers, query: &EntryQuery) -> Result<Vec<En
         EntryQuery::Keys(keys) => {
             let keys: Vec<_> = keys.iter().map(|key| (key.kind.as_str(), &key.name)).collect();
             for keys in keys.chunks(sql::CHUNK) {
-                let rows =
-                    sqlx::query_as(BY_KEYS).bind(sql::json(keys)?).fetch_all(&mut *readers.connection().await?).await;
-                found.extend(rows.map_err(|error| readers.failed(error))?);
+                let query = sqlx::query_as(BY_KEYS).bind(sql::json(keys)?);
+                found.extend(readers.read(async |connection| query.fetch_all(connection).await).await?);
             }
         }
         EntryQuery::Due { kind, at, after, limit } => {
             let (due_after, name_after) = after.clone().unwrap_or((Timestamp::MIN, String::new()));
-            let rows = sqlx::query_as(DUE)
+            let query = sqlx::query_as(DUE)
                 .bind(kind.as_str())
                 .bind(at.micros())
                 .bind(due_after.micros())
                 .bind(name_after)
-                .bind(sql::limit(limit.get()))
-                .fetch_all(&mut *readers.connection().await?)
-                .await;
-            found = rows.map_err(|error| readers.failed(error))?;
+                .bind(sql::limit(limit.get()));
+            found = readers.read(async |connection| query.fetch_all(connection).await).await?;
         }
     }
     found.into_iter().map(entry).collect()

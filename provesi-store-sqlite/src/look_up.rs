@@ -86,9 +86,11 @@ async fn read<K: Key, R>(
         [key] => sqlx::query(lookup.one).bind(key.clone()),
         keys => sqlx::query(lookup.many).bind(sql::json(keys)?),
     };
-    let row = query.fetch_optional(&mut *readers.connection().await?).await;
-    let text = row.and_then(|row| row.map_or_else(|| Ok(Text::default()), |row| Text::of(&row)));
-    let text = text.map_err(|error| readers.failed(error))?;
+    let text = readers.read(async |connection| {
+        let row = query.fetch_optional(connection).await?;
+        row.map_or_else(|| Ok(Text::default()), |row| Text::of(&row))
+    });
+    let text = text.await?;
     let keyed = |line: &[u8]| {
         let tab = line.iter().position(|byte| *byte == b'\t')?;
         Some((serde_json::from_slice(&line[..tab]).ok()?, decode(&line[tab + 1..])))

@@ -18,7 +18,8 @@ pub(crate) async fn read_full_page<T: Send + Unpin>(
     query: impl Fn(usize) -> Result<Lines, StoreError> + Send,
     decode: Decode<T>,
 ) -> Result<Vec<T>, StoreError> {
-    let text = query(wanted)?.fetch(&mut *readers.connection().await?).await.map_err(|error| readers.failed(error))?;
+    let lines = query(wanted)?;
+    let text = readers.read(async |connection| lines.fetch(connection).await).await?;
     let rows: Vec<_> = text.lines().map(decode).collect();
     let is_all = rows.len() < wanted;
     let records = skip_corrupt(rows)?;
@@ -26,7 +27,7 @@ pub(crate) async fn read_full_page<T: Send + Unpin>(
         return Ok(records);
     }
     let query = query(usize::MAX)?.one_by_one();
-    let mut connection = readers.connection().await?;
+    let mut connection = readers.reader().await?;
     let mut rows = query.fetch(&mut *connection);
     let (mut records, mut skipped) = (Vec::with_capacity(wanted), 0);
     while records.len() < wanted {

@@ -28,10 +28,9 @@ impl Planner {
     }
 
     async fn plan(&self, text: &str) -> Vec<String> {
-        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}")))
-            .fetch_all(&self.store.readers.pool)
-            .await
-            .unwrap_or_else(|error| panic!("{error}: {text}"));
+        let query = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}")));
+        let rows = self.store.readers.read(async |connection| query.fetch_all(connection).await).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{error}: {text}"));
         rows.iter().map(|row| row.get::<String, _>("detail")).collect()
     }
 

@@ -34,7 +34,7 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// A store over the caller's pools, both of the same file: `writer` is used by one task at a time, `readers` by
-    /// every read. See [`writer_options`](crate::writer_options), [`reader_options`](crate::reader_options),
+    /// every read. The connections that `readers` opens stay with the store. See [`writer_options`](crate::writer_options), [`reader_options`](crate::reader_options),
     /// [`writer_pool_options`](crate::writer_pool_options) and
     /// [`reader_pool_options`](crate::reader_pool_options) for how they are to be set up. Nothing is read or written
     /// yet.
@@ -51,7 +51,7 @@ impl SqliteStore {
         let health = Health::default();
         let writer = Writer::spawn(writers.clone(), file.clone(), health.clone());
         let pings = options::reader_pool_options(1).connect_lazy_with((*pool.connect_options()).clone());
-        Self { readers: Readers { pool, health, transaction: None }, writer, writers, pings, file }
+        Self { readers: Readers::new(pool, health), writer, writers, pings, file }
     }
 
     /// A store over the existing file at `path`: [`new`](Self::new) with this crate's options and at most `readers`
@@ -182,7 +182,10 @@ impl SqliteStore {
 #[async_trait]
 impl StoreAdmin for SqliteStore {
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        migrations::pending(&mut *self.readers.connection_or(&self.writers).await?).await
+        match &self.readers.transaction {
+            Some(transaction) => migrations::pending(&mut *transaction.lock().await?).await,
+            None => migrations::pending(&mut *self.writers.acquire().await.map_err(store_error)?).await,
+        }
     }
 
     async fn migrate(&self) -> Result<(), StoreError> {
@@ -193,7 +196,10 @@ impl StoreAdmin for SqliteStore {
     }
 
     async fn identify(&self) -> Result<Option<StoreId>, StoreError> {
-        migrations::store_id(&mut *self.readers.connection_or(&self.writers).await?).await
+        match &self.readers.transaction {
+            Some(transaction) => migrations::store_id(&mut *transaction.lock().await?).await,
+            None => migrations::store_id(&mut *self.writers.acquire().await.map_err(store_error)?).await,
+        }
     }
 
     /// Waits until the writes in the queue are written or refused, also those whose caller is gone, and closes the pools,
@@ -207,7 +213,7 @@ impl StoreAdmin for SqliteStore {
         let closed = async {
             self.writer.close().await;
             self.pings.close().await;
-            self.readers.pool.close().await;
+            self.readers.close().await;
             // Last, so that it is this connection that puts the write-ahead log into the file.
             self.writers.close().await;
         };

@@ -79,11 +79,9 @@ pub(super) async fn count(readers: &Readers, filter: &ClientFilter) -> Result<u6
     let ClientFilter { query } = filter;
     let query = query.as_ref();
     let text = if query.is_some() { format!("{COUNT} WHERE {MATCHES}") } else { COUNT.to_owned() };
-    let count: i64 = sqlx::query_scalar(AssertSqlSafe(text))
+    let query = sqlx::query_scalar(AssertSqlSafe(text))
         .bind(query.map(ClientQuery::folded))
-        .bind(query.and_then(ClientQuery::digits))
-        .fetch_one(&mut *readers.connection().await?)
-        .await
-        .map_err(|error| readers.failed(error))?;
+        .bind(query.and_then(ClientQuery::digits));
+    let count: i64 = readers.read(async |connection| query.fetch_one(connection).await).await?;
     Ok(count.unsigned_abs())
 }

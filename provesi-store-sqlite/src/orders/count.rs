@@ -21,11 +21,8 @@ pub(super) async fn of_clients(readers: &Readers, ids: &[ClientId]) -> Result<Or
     let ids: Vec<ClientId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let mut counts: OrderCounts = ids.iter().map(|id| (CountKey::Client(*id), 0)).collect();
     for chunk in ids.chunks(sql::CHUNK) {
-        let rows: Vec<(String, i64)> = sqlx::query_as(BY_CLIENT)
-            .bind(sql::json(chunk)?)
-            .fetch_all(&mut *readers.connection().await?)
-            .await
-            .map_err(|error| readers.failed(error))?;
+        let query = sqlx::query_as(BY_CLIENT).bind(sql::json(chunk)?);
+        let rows: Vec<(String, i64)> = readers.read(async |connection| query.fetch_all(connection).await).await?;
         for (id, count) in rows {
             counts.insert(CountKey::Client(id.parse().map_err(StoreError::corrupt)?), count.unsigned_abs());
         }
@@ -61,10 +58,8 @@ pub(super) async fn events(readers: &Readers, period: &Period, by: EventGroup) -
 }
 
 async fn fetch(readers: &Readers, statement: Statement) -> Result<Vec<SqliteRow>, StoreError> {
-    sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments)
-        .fetch_all(&mut *readers.connection().await?)
-        .await
-        .map_err(|error| readers.failed(error))
+    let query = sqlx::query_with(AssertSqlSafe(statement.text), statement.arguments);
+    readers.read(async |connection| query.fetch_all(connection).await).await
 }
 
 fn get<'r, T: Decode<'r, Sqlite> + Type<Sqlite>>(row: &'r SqliteRow, column: usize) -> Result<T, StoreError> {

@@ -63,12 +63,8 @@ async fn access(readers: &Readers, listing: &OrderListing) -> Result<Access, Sto
 const COUNT_OF_CLIENT: &str = "SELECT count(*) FROM (SELECT 1 FROM orders WHERE client_id = ?1 LIMIT ?2 + 0)";
 
 async fn has_few(readers: &Readers, id: ClientId) -> Result<bool, StoreError> {
-    let count: i64 = sqlx::query_scalar(COUNT_OF_CLIENT)
-        .bind(id.to_string())
-        .bind(sql::limit(FEW + 1))
-        .fetch_one(&mut *readers.connection().await?)
-        .await
-        .map_err(|error| readers.failed(error))?;
+    let query = sqlx::query_scalar(COUNT_OF_CLIENT).bind(id.to_string()).bind(sql::limit(FEW + 1));
+    let count: i64 = readers.read(async |connection| query.fetch_one(connection).await).await?;
     Ok(count <= sql::limit(FEW))
 }
 
@@ -84,13 +80,11 @@ const WITH_TRIGRAMS: &str = "\
 /// The ids of the orders whose number has this part, where they are few.
 async fn few_with(readers: &Readers, part: &NumberPart) -> Result<Option<Vec<i64>>, StoreError> {
     let trigrams = trigrams(part);
-    let ids: Vec<i64> = sqlx::query_scalar(if trigrams.is_some() { WITH_TRIGRAMS } else { WITH_PART })
+    let query = sqlx::query_scalar(if trigrams.is_some() { WITH_TRIGRAMS } else { WITH_PART })
         .bind(part.as_str())
         .bind(sql::limit(FEW + 1))
-        .bind(trigrams)
-        .fetch_all(&mut *readers.connection().await?)
-        .await
-        .map_err(|error| readers.failed(error))?;
+        .bind(trigrams);
+    let ids: Vec<i64> = readers.read(async |connection| query.fetch_all(connection).await).await?;
     Ok(Some(ids).filter(|ids| ids.len() <= FEW))
 }
 
