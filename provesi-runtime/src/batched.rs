@@ -35,11 +35,11 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// - A call whose future is dropped before its batch starts is not made. A batch that started runs to its end.
 /// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
 ///   is unknown gets [`StoreError::OutcomeUnknown`](provesi_core::StoreError::OutcomeUnknown).
-/// - Calls for several records share a statement already, and go to the inner store as they are: they neither wait for
-///   batches nor make them longer. Identical pages, counts and lookups of several records share one answer: who asks while such a read is
-///   under way waits for its end, or for 50 ms, and then shares the next one with whoever asked meanwhile.
+/// - Calls for several records share a statement already: they neither wait for batches nor make them longer.
+/// - Identical pages, counts of orders and lookups of several records share one answer: who asks while such a read is under way waits
+///   for its end, or until it has taken 50 ms, and shares the next one with whoever asked meanwhile.
 ///
-/// A batch is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it ends, calls that
+/// A batch, or such a read, is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it ends, calls that
 /// wait for its tasks fail.
 pub struct Batched<R> {
     store: Arc<R>,

@@ -4,13 +4,15 @@
 //! caller's pool opens stays in a pool of the store's own.
 
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
-use deadpool::Runtime;
-use deadpool::managed::{Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleResult, Timeouts};
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolConfig, PoolError, QueueMode, RecycleResult};
 use provesi_core::StoreError;
+use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqlitePool};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::error::store_error;
 use crate::health::Health;
@@ -20,6 +22,8 @@ use crate::transaction::{Locked, SharedTransaction};
 #[derive(Clone)]
 pub(crate) struct Readers {
     pool: Pool<Opener>,
+    /// How long a read waits for a connection.
+    patience: Duration,
     pub(crate) health: Health,
     /// The caller's, which sees its own changes: every read is made in it.
     pub(crate) transaction: Option<SharedTransaction>,
@@ -27,17 +31,15 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(crate) fn new(pool: SqlitePool, health: Health) -> Self {
-        let options = pool.options();
-        let max = options.get_max_connections();
-        let wait = Some(options.get_acquire_timeout());
+        let patience = pool.options().get_acquire_timeout();
         let config = PoolConfig {
-            max_size: usize::try_from(max).unwrap_or(usize::MAX),
-            timeouts: Timeouts { wait, ..Timeouts::default() },
+            max_size: usize::try_from(pool.options().get_max_connections()).unwrap_or(usize::MAX),
             // The one that was used last has the pages of the last reads.
             queue_mode: QueueMode::Lifo,
+            ..PoolConfig::default()
         };
-        let pool = Pool::builder(Opener(pool)).config(config).runtime(Runtime::Tokio1).build();
-        Self { pool: pool.expect("it has a runtime for its time-outs"), health, transaction: None }
+        let pool = Pool::builder(Opener(pool)).config(config).build();
+        Self { pool: pool.expect("no runtime is needed without time-outs"), patience, health, transaction: None }
     }
 
     /// Makes a read, see [`run`](Self::run).
@@ -48,25 +50,33 @@ impl Readers {
         self.run(read).await?.map_err(|error| self.failed(error))
     }
 
-    /// Uses a connection, or the caller's transaction. If this is dropped in the middle, the connection is used again once SQLite is
-    /// done with it.
-    pub(crate) async fn run<T>(&self, read: impl AsyncFnOnce(&mut SqliteConnection) -> T) -> Result<T, StoreError> {
+    /// Uses a connection, or the caller's transaction. After a failure, and if this is dropped in the middle, the connection is used
+    /// again once it has answered.
+    pub(crate) async fn run<T, E>(
+        &self,
+        read: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, E>,
+    ) -> Result<Result<T, E>, StoreError> {
         let mut reader = self.reader().await?;
-        let read = read(&mut reader).await;
-        reader.is_done = true;
-        Ok(read)
+        let result = read(&mut reader).await;
+        reader.is_done = result.is_ok();
+        Ok(result)
     }
 
     /// A connection for rows that are read one by one.
     pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
         let connection = match &self.transaction {
             Some(transaction) => Connection::OfTransaction(transaction.lock().await?),
-            None => Connection::Pooled(Some(self.pool.get().await.map_err(|error| match error {
-                PoolError::Backend(error) => self.failed(error),
-                error => StoreError::unavailable(error),
-            })?)),
+            None => Connection::Pooled(Some(self.acquire().await?)),
         };
         Ok(Reader { connection, is_done: false })
+    }
+
+    async fn acquire(&self) -> Result<Object<Opener>, StoreError> {
+        let acquired = timeout(self.patience, self.pool.get()).await.map_err(StoreError::unavailable)?;
+        acquired.map_err(|error| match error {
+            PoolError::Backend(error) => self.failed(error),
+            error => StoreError::unavailable(error),
+        })
     }
 
     /// What a failed read means to its caller. Damage that it met is remembered for `ping`.
@@ -110,7 +120,7 @@ struct Opened {
 impl Drop for Opened {
     fn drop(&mut self) {
         // The pool starts a task for it.
-        let _entered = self.runtime.enter();
+        let _entered = Handle::try_current().is_err().then(|| self.runtime.enter());
         self.connection = None;
     }
 }
@@ -132,9 +142,32 @@ impl Drop for Reader<'_> {
     fn drop(&mut self) {
         if let Connection::Pooled(connection) = &mut self.connection
             && !self.is_done
+            && let Some(connection) = connection.take()
         {
-            drop(connection.take().map(Object::take));
+            let runtime = Handle::try_current().unwrap_or_else(|_| connection.runtime.clone());
+            runtime.spawn(Unsettled(Some(connection)).settle());
         }
+    }
+}
+
+/// A connection on which something may be under way. It keeps its place in the pool.
+struct Unsettled(Option<Object<Opener>>);
+
+impl Unsettled {
+    /// Returns the connection once SQLite is done with what is under way.
+    async fn settle(mut self) {
+        let connection = self.0.as_mut().and_then(|opened| opened.connection.as_mut());
+        if let Some(connection) = connection
+            && connection.ping().await.is_ok()
+        {
+            self.0 = None;
+        }
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
     }
 }
 
@@ -194,23 +227,45 @@ mod tests {
         assert!(matches!(quick(&readers).await, Err(StoreError::Unavailable { .. })));
     }
 
+    async fn slow(readers: &Readers) -> Result<i64, StoreError> {
+        readers.read(async |connection| sqlx::query_scalar(SLOW).fetch_one(connection).await).await
+    }
+
     #[tokio::test]
-    async fn a_read_that_is_dropped_in_the_middle_delays_nobody_who_finds_another_connection() {
-        let (_, several) = readers(2);
-        let slow = several.read(async |connection| sqlx::query(SLOW).fetch_one(connection).await);
-        timeout(Duration::from_millis(20), slow).await.unwrap_err();
+    async fn a_read_that_is_dropped_in_the_middle_keeps_its_own_connection_until_sqlite_is_done() {
         let started = Instant::now();
-        for _ in 0..10 {
-            quick(&several).await.unwrap();
-        }
+        let (_, readers) = readers(2);
+        timeout(Duration::from_millis(20), slow(&readers)).await.unwrap_err();
+        // The other connection is in use when these ask for one.
+        let (first, second, third) = tokio::join!(quick(&readers), quick(&readers), quick(&readers));
+        assert_eq!([first, second, third].map(Result::unwrap), [1; 3]);
         let quick_ones = started.elapsed();
-        // With one connection, they wait for SQLite.
-        let (_, single) = readers(1);
-        let slow = single.read(async |connection| sqlx::query(SLOW).fetch_one(connection).await);
-        timeout(Duration::from_millis(20), slow).await.unwrap_err();
-        let started = Instant::now();
-        quick(&single).await.unwrap();
-        assert!(quick_ones < started.elapsed() / 2, "{quick_ones:?}");
+        let whole = slow(&readers).await.map(|_| started.elapsed()).unwrap();
+        assert!(quick_ones < whole / 3, "{quick_ones:?} of {whole:?}");
+    }
+
+    #[tokio::test]
+    async fn closing_waits_for_reads_that_are_under_way_and_for_those_that_were_dropped() {
+        for is_dropped in [false, true] {
+            let (pool, readers) = readers(2);
+            let reading = readers.clone();
+            let read = tokio::spawn(async move { slow(&reading).await });
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if is_dropped {
+                read.abort();
+            }
+            readers.close().await;
+            assert_eq!(pool.size(), 0);
+            assert_eq!(read.await.is_ok_and(|read| read.is_ok()), !is_dropped);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_connection_in_time_is_told_so() {
+        let pool = reader_pool_options(1).acquire_timeout(Duration::from_millis(50));
+        let readers = Readers::new(pool.connect_lazy_with(reader_options(":memory:")), Health::default());
+        let _held = readers.reader().await.unwrap();
+        assert!(matches!(quick(&readers).await, Err(StoreError::Unavailable { .. })));
     }
 
     #[test]

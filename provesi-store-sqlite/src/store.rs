@@ -34,7 +34,8 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// A store over the caller's pools, both of the same file: `writer` is used by one task at a time, `readers` by
-    /// every read. The connections that `readers` opens stay with the store. See [`writer_options`](crate::writer_options), [`reader_options`](crate::reader_options),
+    /// every read. The connections that `readers` opens stay
+    /// with the store, so that pool is the store's alone: close the store, not the pool. See [`writer_options`](crate::writer_options), [`reader_options`](crate::reader_options),
     /// [`writer_pool_options`](crate::writer_pool_options) and
     /// [`reader_pool_options`](crate::reader_pool_options) for how they are to be set up. Nothing is read or written
     /// yet.

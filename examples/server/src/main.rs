@@ -215,8 +215,11 @@ async fn seed(mut stores: Stores, audit: &AuditSettings, args: &SeedArgs) -> Res
     let what = seed::Seed { clients: args.clients, orders: args.orders, seed: args.seed, until: args.until };
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let app = stores.command_app(audit);
-    if !args.yes {
-        seed::require_own_data(&app).await?;
+    if !args.yes
+        && let Err(refusal) = seed::require_own_data(&app).await
+    {
+        stores.close().await;
+        return Err(refusal.into());
     }
     stores.announce(&[Kind::Clients, Kind::Orders]).await;
     let seeded = seed::seed(&app, &Caller::system("seed")?, &what, &bar).await;

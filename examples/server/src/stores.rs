@@ -58,6 +58,7 @@ struct Part {
     setting: &'static str,
     place: String,
     store: Box<dyn StoreAdmin>,
+    /// Until it is shut down.
     mongo: Option<mongodb::Client>,
 }
 
@@ -98,15 +99,18 @@ impl Stores {
         audit: Option<&StoreUrl>,
         opening: Opening,
     ) -> Result<Self, OpenError> {
+        let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
+        let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
+        let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
         let mut parts = Vec::new();
-        let mut stores = match Self::open_parts(settings, audit, opening, &mut parts).await {
+        let mut stores = match opener.open(audit, &mut parts).await {
             Ok(stores) => stores,
             Err(error) => {
                 close(parts).await;
                 return Err(error);
             }
         };
-        stores.parts = parts;
+        (stores.parts, stores._temporary) = (parts, temporary);
         let paired = match opening {
             Opening::Prepare { .. } => stores.require_pair(true).await,
             Opening::AsItIs => stores.require_pair(false).await,
@@ -119,42 +123,6 @@ impl Stores {
                 Err(error)
             }
         }
-    }
-
-    /// The stores without their parts, which are opened also where one of them fails.
-    async fn open_parts(
-        settings: &StoreSettings,
-        audit: Option<&StoreUrl>,
-        opening: Opening,
-        parts: &mut Vec<Part>,
-    ) -> Result<Self, OpenError> {
-        let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
-        let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
-        let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
-        // Clients come first, so that what is wrong with both is told of the first.
-        let (clients, of_clients) = opener.clients(parts).await?;
-        let clients_part = parts.len().checked_sub(1);
-        let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
-        let sql = match shared {
-            Some(sql) => sql.clone(),
-            None => opener.sql(settings.orders_setting, &settings.orders, parts).await?,
-        };
-        let orders_part = parts.len() - 1;
-        let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
-        let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
-        let audit: Arc<dyn AuditStore> = match audit {
-            Some(StoreUrl::Mongo(url)) => Arc::new(opener.mongo(AUDIT_STORE, url, MongoAudit::new, parts).await?),
-            Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
-                Some(of_clients) if same(&settings.clients, own) => Arc::clone(&of_clients.audit),
-                _ => opener.sql(AUDIT_STORE, own, parts).await?.audit,
-            },
-            _ => sql.audit,
-        };
-        let places = [to_clients, to_orders, to_audit];
-        let pair = (clients_part, orders_part);
-        // Concurrent calls share statements.
-        let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
-        Ok(Self { clients, orders, audit, queue: None, parts: Vec::new(), pair, places, _temporary: temporary })
     }
 
     /// Where clients, orders and audit records are: database and host, or absolute path.
@@ -220,14 +188,23 @@ impl Stores {
     }
 }
 
-/// Closes databases. A client of MongoDB that is dropped instead ends its sessions in a task of its own, which panics if the
-/// runtime stops meanwhile.
+/// Closes databases.
 async fn close(parts: Vec<Part>) {
-    for part in parts {
+    for mut part in parts {
         part.store.close().await;
-        if let Some(client) = part.mongo {
-            let _ = timeout(MONGO_SHUTDOWN, client.shutdown()).await;
+        if let Some(client) = &part.mongo
+            && timeout(MONGO_SHUTDOWN, client.clone().shutdown()).await.is_ok()
+        {
+            part.mongo = None;
         }
+    }
+}
+
+/// The last handle on a MongoDB client that was not shut down would end its sessions in a task, which panics if the runtime stops
+/// meanwhile. So one handle is never dropped.
+impl Drop for Part {
+    fn drop(&mut self) {
+        std::mem::forget(self.mongo.take());
     }
 }
 
@@ -246,6 +223,35 @@ impl Sql {
 }
 
 impl Opener<'_> {
+    /// The stores without their parts. `parts` has those that were opened, also after an error.
+    async fn open(&self, audit: Option<&StoreUrl>, parts: &mut Vec<Part>) -> Result<Stores, OpenError> {
+        let settings = self.settings;
+        // Clients come first, so that what is wrong with both is told of the first.
+        let (clients, of_clients) = self.clients(parts).await?;
+        let clients_part = parts.len().checked_sub(1);
+        let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
+        let sql = match shared {
+            Some(sql) => sql.clone(),
+            None => self.sql(settings.orders_setting, &settings.orders, parts).await?,
+        };
+        let orders_part = parts.len() - 1;
+        let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
+        let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
+        let audit: Arc<dyn AuditStore> = match audit {
+            Some(StoreUrl::Mongo(url)) => Arc::new(self.mongo(AUDIT_STORE, url, MongoAudit::new, parts).await?),
+            Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
+                Some(of_clients) if same(&settings.clients, own) => Arc::clone(&of_clients.audit),
+                _ => self.sql(AUDIT_STORE, own, parts).await?.audit,
+            },
+            _ => sql.audit,
+        };
+        let places = [to_clients, to_orders, to_audit];
+        let pair = (clients_part, orders_part);
+        // Concurrent calls share statements.
+        let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
+        Ok(Stores { clients, orders, audit, queue: None, parts: Vec::new(), pair, places, _temporary: None })
+    }
+
     async fn clients(&self, parts: &mut Vec<Part>) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {
         match &self.settings.clients {
             StoreUrl::Sql(url) => {

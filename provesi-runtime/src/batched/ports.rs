@@ -98,7 +98,8 @@ impl<R: OrderRepository> OrderRepository for Batched<R> {
             [key] => self.order_reads.read(&self.store, key).await,
             keys => {
                 let store = Arc::clone(&self.store);
-                self.coalesced.orders.read(keys.to_vec(), async move |keys| store.get_many(&keys).await).await
+                let found = self.coalesced.orders.read(keys.to_vec(), async move |keys| store.get_many(&keys).await);
+                found.await.unwrap_or_else(|lost| keys.iter().map(|_| Err(lost.clone())).collect())
             }
         }
     }
@@ -112,12 +113,12 @@ impl<R: OrderRepository> OrderRepository for Batched<R> {
         self.coalesced
             .order_pages
             .read(question, async move |question| store.page(&question.0, &question.1).await)
-            .await
+            .await?
     }
 
     async fn count(&self, query: &OrderCount) -> Result<OrderCounts, StoreError> {
         let store = Arc::clone(&self.store);
-        self.coalesced.order_counts.read(query.clone(), async move |query| store.count(&query).await).await
+        self.coalesced.order_counts.read(query.clone(), async move |query| store.count(&query).await).await?
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
@@ -139,7 +140,8 @@ impl<R: ClientRepository> ClientRepository for Batched<R> {
             [key] => self.client_reads.read(&self.store, key).await,
             keys => {
                 let store = Arc::clone(&self.store);
-                self.coalesced.clients.read(keys.to_vec(), async move |keys| store.get_many(&keys).await).await
+                let found = self.coalesced.clients.read(keys.to_vec(), async move |keys| store.get_many(&keys).await);
+                found.await.unwrap_or_else(|lost| keys.iter().map(|_| Err(lost.clone())).collect())
             }
         }
     }
@@ -153,7 +155,7 @@ impl<R: ClientRepository> ClientRepository for Batched<R> {
         self.coalesced
             .client_pages
             .read(question, async move |question| store.page(&question.0, &question.1).await)
-            .await
+            .await?
     }
 
     async fn commit(&self, writes: &[ClientWrite]) -> Vec<Result<(), StoreError>> {

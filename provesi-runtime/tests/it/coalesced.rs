@@ -1,6 +1,6 @@
 //! What callers who ask for the same list share. The clock is tokio's and stands while somebody works.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use provesi_core::{
     PageLimit, PageRequest, StoreError,
 };
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::batched::{Scripted, Store, batched, inserted, settle, start};
 
@@ -70,14 +71,19 @@ async fn another_list_waits_for_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_read_delays_those_who_ask_the_same_by_50_ms() {
+async fn a_read_delays_those_who_ask_the_same_until_it_has_taken_50_ms() {
     let (scripted, store) = batched(Scripted::new(true));
     let _hangs = ask(&store, Direction::Ascending).await;
+    sleep(Duration::from_millis(20)).await;
     let waiting = ask(&store, Direction::Ascending).await;
-    tokio::time::sleep(Duration::from_millis(49)).await;
+    sleep(Duration::from_millis(25)).await;
     assert_eq!(pages(&scripted), 1);
-    tokio::time::sleep(Duration::from_millis(2)).await;
+    sleep(Duration::from_millis(10)).await;
     assert_eq!(pages(&scripted), 2);
+    // That one is slow as well.
+    sleep(Duration::from_millis(60)).await;
+    let _late = ask(&store, Direction::Ascending).await;
+    assert_eq!(pages(&scripted), 3);
     scripted.gate.add_permits(2);
     waiting.await.unwrap().unwrap();
 }
@@ -95,17 +101,10 @@ async fn a_read_goes_on_for_as_long_as_one_of_its_callers_is_there() {
     scripted.gate.add_permits(1);
     third.await.unwrap().unwrap();
     assert_eq!(pages(&scripted), 2);
-    // A read that nobody waits for is dropped, and leaves nothing behind.
-    let last = ask(&store, Direction::Ascending).await;
-    last.abort();
-    settle().await;
-    let weak = Arc::downgrade(&scripted);
-    drop((scripted, store));
-    assert!(weak.upgrade().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_stops_to_poll_holds_up_nobody() {
+async fn a_caller_who_stops_polling_holds_up_nobody() {
     let (scripted, store) = batched(Scripted::new(true));
     let first = ask(&store, Direction::Ascending).await;
     let mut idle = Box::pin(numbers(store.clone(), Direction::Ascending));
@@ -119,14 +118,19 @@ async fn a_caller_who_stops_to_poll_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_panics_fails_its_callers_alone() {
+async fn a_store_that_panics_is_unavailable_to_those_who_share_the_read() {
     let (scripted, store) = batched(Scripted::new(true));
-    scripted.panics.store(1, std::sync::atomic::Ordering::Relaxed);
     let first = ask(&store, Direction::Ascending).await;
-    let second = ask(&store, Direction::Ascending).await;
-    scripted.gate.add_permits(2);
-    assert!(first.await.unwrap_err().is_panic());
-    second.await.unwrap().unwrap();
+    let sharing = [ask(&store, Direction::Ascending).await, ask(&store, Direction::Ascending).await];
+    scripted.gate.add_permits(1);
+    first.await.unwrap().unwrap();
+    scripted.panics.store(1, Ordering::Relaxed);
+    scripted.gate.add_permits(1);
+    for lost in join_all(sharing).await {
+        assert!(matches!(lost.unwrap(), Err(StoreError::Unavailable { .. })));
+    }
+    scripted.gate.add_permits(1);
+    ask(&store, Direction::Ascending).await.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path as PathParam, State};
+use axum::extract::{Path as PathParam, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -98,14 +98,18 @@ async fn order(State(pools): State<Pools>, PathParam(number): PathParam<String>)
     one(StatusCode::OK, &order, client.as_ref().map(|ClientRow(client)| client))
 }
 
-async fn orders(State(pools): State<Pools>) -> Result<Response, StatusCode> {
-    let limit = i64::try_from(LIMIT + 1).unwrap_or(i64::MAX);
-    let rows = sqlx::query_as(ORDERS).bind(limit).fetch_all(&pools.readers).await.map_err(failed)?;
+#[derive(Deserialize)]
+struct Paging {
+    limit: u16,
+}
+
+async fn orders(State(pools): State<Pools>, Query(Paging { limit }): Query<Paging>) -> Result<Response, StatusCode> {
+    let rows = sqlx::query_as(ORDERS).bind(i64::from(limit) + 1).fetch_all(&pools.readers).await.map_err(failed)?;
     let orders: Vec<Order> = rows.into_iter().map(|OrderRow(order)| order).collect();
     let ids: Vec<&str> = orders.iter().filter_map(|order| order.client_id.as_deref()).collect();
     let ids = serde_json::to_string(&ids).map_err(failed)?;
     let rows = sqlx::query_as(CLIENTS).bind(ids).fetch_all(&pools.readers).await.map_err(failed)?;
-    page(&orders, rows.into_iter().map(|ClientRow(client)| client).collect(), LIMIT)
+    page(&orders, rows.into_iter().map(|ClientRow(client)| client).collect(), limit.into())
 }
 
 async fn clients(State(pools): State<Pools>) -> Result<Response, StatusCode> {

@@ -24,6 +24,7 @@ pub(crate) fn measure(file: &Path) {
     same_answers(&ours, &bare, &paths);
     let orders = Requests::get(&paths);
     let (order_page, order_html) = (Requests::get([page("orders")]), Requests::get(["/orders/"]));
+    let several = Requests::get((LIMIT - 15..=LIMIT + 16).map(|limit| format!("/api/orders/?limit={limit}")));
     let (client_page, client_html) = (Requests::get([page("clients")]), Requests::get(["/clients/"]));
     let missing = Requests::get_all("404", ["/api/nothing"]);
 
@@ -57,7 +58,12 @@ pub(crate) fn measure(file: &Path) {
         &[Side::new("the server", &ours, &order_page), Side::new("two queries", &bare, &order_page).wanted(1.5)],
     );
     compare(
-        "the same as a page of HTML",
+        "32 lists of 35 to 66 orders with their clients, in turns",
+        CONNECTIONS,
+        &[Side::new("the server", &ours, &several), Side::new("two queries", &bare, &several)],
+    );
+    compare(
+        "the list of 50 as a page of HTML",
         CONNECTIONS,
         &[Side::new("the server", &ours, &order_html), Side::new("two queries, JSON", &bare, &order_page).wanted(1.5)],
     );
