@@ -39,8 +39,8 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// - Identical pages, counts of orders and lookups of several records share one answer: who asks while such a read is under way waits
 ///   for its end, or until it has taken 50 ms, and shares the next one with whoever asked meanwhile.
 ///
-/// A batch, or such a read, is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it ends, calls that
-/// wait for its tasks fail.
+/// A batch, or such a read, is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it
+/// ends, calls that wait for its tasks fail.
 pub struct Batched<R> {
     store: Arc<R>,
     order_reads: Lane<OrderReads>,
