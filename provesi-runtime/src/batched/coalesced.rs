@@ -168,10 +168,12 @@ mod tests {
         assert_eq!(reads.read(1, async |_| 7).await.unwrap(), 7);
         settle().await;
         assert_eq!(rest(&reads), 0);
-        // Its caller is gone while it is under way, and another one's before it starts.
-        let hangs = reads.read(1, async |_| future::pending().await);
-        let waits = reads.read(1, async |_| 8);
-        assert!(timeout(short, async { tokio::join!(hangs, waits) }).await.is_err());
+        // The caller of one is gone before it starts, and that of another while it is under way.
+        let same = reads.clone();
+        let hangs = tokio::spawn(async move { same.read(1, async |_| future::pending().await).await });
+        settle().await;
+        assert!(timeout(short, reads.read(1, async |_| 8)).await.is_err());
+        hangs.abort();
         settle().await;
         assert_eq!(rest(&reads), 0);
         // The store panics.
