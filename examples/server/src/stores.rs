@@ -8,6 +8,7 @@ mod same_file;
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,11 +85,13 @@ pub(crate) struct Migrated {
     pub(crate) applied: Vec<String>,
 }
 
-/// What of the settings every opening needs.
+/// An opening that is under way.
 struct Opener<'a> {
     settings: &'a StoreSettings,
     opening: Opening,
-    temporary: Option<&'a Path>,
+    temporary: Option<TempDir>,
+    /// What is open so far.
+    parts: Vec<Part>,
 }
 
 impl Stores {
@@ -101,16 +104,14 @@ impl Stores {
     ) -> Result<Self, OpenError> {
         let wants_temporary = matches!(opening, Opening::Look | Opening::Inspect);
         let temporary = wants_temporary.then(TempDir::new).transpose().map_err(OpenError::Temporary)?;
-        let opener = Opener { settings, opening, temporary: temporary.as_ref().map(TempDir::path) };
-        let mut parts = Vec::new();
-        let mut stores = match opener.open(audit, &mut parts).await {
+        let mut opener = Opener { settings, opening, temporary, parts: Vec::new() };
+        let stores = match opener.open(audit).await {
             Ok(stores) => stores,
             Err(error) => {
-                close(parts).await;
+                close(opener.parts).await;
                 return Err(error);
             }
         };
-        (stores.parts, stores._temporary) = (parts, temporary);
         let paired = match opening {
             Opening::Prepare { .. } => stores.require_pair(true).await,
             Opening::AsItIs => stores.require_pair(false).await,
@@ -204,7 +205,7 @@ async fn close(parts: Vec<Part>) {
 /// meanwhile. So one handle is never dropped.
 impl Drop for Part {
     fn drop(&mut self) {
-        std::mem::forget(self.mongo.take());
+        mem::forget(self.mongo.take());
     }
 }
 
@@ -223,25 +224,25 @@ impl Sql {
 }
 
 impl Opener<'_> {
-    /// The stores without their parts. `parts` has those that were opened, also after an error.
-    async fn open(&self, audit: Option<&StoreUrl>, parts: &mut Vec<Part>) -> Result<Stores, OpenError> {
+    /// Opens the stores. After an error, the caller closes the parts that are open.
+    async fn open(&mut self, audit: Option<&StoreUrl>) -> Result<Stores, OpenError> {
         let settings = self.settings;
-        // Clients come first, so that what is wrong with both is told of the first.
-        let (clients, of_clients) = self.clients(parts).await?;
-        let clients_part = parts.len().checked_sub(1);
+        // Clients come first, so that an error that concerns both names their setting.
+        let (clients, of_clients) = self.clients().await?;
+        let clients_part = self.parts.len().checked_sub(1);
         let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
         let sql = match shared {
             Some(sql) => sql.clone(),
-            None => self.sql(settings.orders_setting, &settings.orders, parts).await?,
+            None => self.sql(settings.orders_setting, &settings.orders).await?,
         };
-        let orders_part = parts.len() - 1;
+        let orders_part = self.parts.len() - 1;
         let (to_clients, to_orders) = (settings.clients.to_string(), settings.orders.to_string());
         let to_audit = audit.map_or_else(|| to_orders.clone(), ToString::to_string);
         let audit: Arc<dyn AuditStore> = match audit {
-            Some(StoreUrl::Mongo(url)) => Arc::new(self.mongo(AUDIT_STORE, url, MongoAudit::new, parts).await?),
+            Some(StoreUrl::Mongo(url)) => Arc::new(self.mongo(AUDIT_STORE, url, MongoAudit::new).await?),
             Some(url @ StoreUrl::Sql(own)) if !same(url, &settings.orders) => match &of_clients {
                 Some(of_clients) if same(&settings.clients, own) => Arc::clone(&of_clients.audit),
-                _ => self.sql(AUDIT_STORE, own, parts).await?.audit,
+                _ => self.sql(AUDIT_STORE, own).await?.audit,
             },
             _ => sql.audit,
         };
@@ -249,17 +250,18 @@ impl Opener<'_> {
         let pair = (clients_part, orders_part);
         // Concurrent calls share statements.
         let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
-        Ok(Stores { clients, orders, audit, queue: None, parts: Vec::new(), pair, places, _temporary: None })
+        let (parts, _temporary) = (mem::take(&mut self.parts), self.temporary.take());
+        Ok(Stores { clients, orders, audit, queue: None, parts, pair, places, _temporary })
     }
 
-    async fn clients(&self, parts: &mut Vec<Part>) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {
+    async fn clients(&mut self) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {
         match &self.settings.clients {
             StoreUrl::Sql(url) => {
-                let sql = self.sql(self.settings.clients_setting, url, parts).await?;
+                let sql = self.sql(self.settings.clients_setting, url).await?;
                 Ok((Arc::clone(&sql.clients), Some(sql)))
             }
             StoreUrl::Mongo(url) => {
-                let store = self.mongo(self.settings.clients_setting, url, MongoStore::new, parts).await?;
+                let store = self.mongo(self.settings.clients_setting, url, MongoStore::new).await?;
                 Ok((Arc::new(store), None))
             }
             StoreUrl::Service(base) => {
@@ -269,19 +271,14 @@ impl Opener<'_> {
         }
     }
 
-    async fn sql(&self, setting: &'static str, url: &SqlUrl, parts: &mut Vec<Part>) -> Result<Sql, OpenError> {
+    async fn sql(&mut self, setting: &'static str, url: &SqlUrl) -> Result<Sql, OpenError> {
         match url {
-            SqlUrl::Sqlite(path) => Ok(Sql::of(&self.sqlite(setting, path, parts).await?)),
-            SqlUrl::Postgres(url) => Ok(Sql::of(&self.postgres(setting, url, parts).await?)),
+            SqlUrl::Sqlite(path) => Ok(Sql::of(&self.sqlite(setting, path).await?)),
+            SqlUrl::Postgres(url) => Ok(Sql::of(&self.postgres(setting, url).await?)),
         }
     }
 
-    async fn sqlite(
-        &self,
-        setting: &'static str,
-        path: &Path,
-        parts: &mut Vec<Part>,
-    ) -> Result<SqliteStore, OpenError> {
+    async fn sqlite(&mut self, setting: &'static str, path: &Path) -> Result<SqliteStore, OpenError> {
         let place = SqlUrl::Sqlite(path.to_owned()).to_string();
         let failed = |source| OpenError::Store { setting, place: place.clone(), source: definite(source, path) };
         let (mut opened, mut migrates) = (path.to_owned(), matches!(self.opening, Opening::Prepare { .. }));
@@ -293,7 +290,7 @@ impl Opener<'_> {
             }
         } else {
             let is_default = self.settings.is_default && path == Path::new(DEFAULT_FILE);
-            match (self.opening, self.temporary) {
+            match (self.opening, self.temporary.as_ref().map(TempDir::path)) {
                 (Opening::Prepare { create }, _) if create || is_default => {
                     tracing::warn!("{place}: new, empty");
                 }
@@ -315,25 +312,24 @@ impl Opener<'_> {
         if migrates {
             store.migrate().await.map_err(failed)?;
         }
-        self.add(setting, place, store, None, parts).await
+        self.add(setting, place, store, None).await
     }
 
-    async fn postgres(&self, setting: &'static str, url: &Secret, parts: &mut Vec<Part>) -> Result<PgStore, OpenError> {
+    async fn postgres(&mut self, setting: &'static str, url: &Secret) -> Result<PgStore, OpenError> {
         let store = PgStore::open(url.expose(), self.settings.pool.get())
             .map_err(|_| SettingError::new(setting, "must be a URL such as postgres://USER:PASSWORD@HOST/DATABASE"))?;
-        self.add(setting, SqlUrl::Postgres(url.clone()).to_string(), store, None, parts).await
+        self.add(setting, SqlUrl::Postgres(url.clone()).to_string(), store, None).await
     }
 
     async fn mongo<S: StoreAdmin + Clone + 'static>(
-        &self,
+        &mut self,
         setting: &'static str,
         url: &Secret,
         store: impl FnOnce(&mongodb::Database) -> S,
-        parts: &mut Vec<Part>,
     ) -> Result<S, OpenError> {
         let database = self.mongo_database(setting, url).await?;
         let place = StoreUrl::Mongo(url.clone()).to_string();
-        self.add(setting, place, store(&database), Some(database.client().clone()), parts).await
+        self.add(setting, place, store(&database), Some(database.client().clone())).await
     }
 
     async fn mongo_database(&self, setting: &'static str, url: &Secret) -> Result<mongodb::Database, OpenError> {
@@ -358,15 +354,14 @@ impl Opener<'_> {
 
     /// Notes an open database, and refuses it where it is not as the command wants it.
     async fn add<S: StoreAdmin + Clone + 'static>(
-        &self,
+        &mut self,
         setting: &'static str,
         place: String,
         store: S,
         mongo: Option<mongodb::Client>,
-        parts: &mut Vec<Part>,
     ) -> Result<S, OpenError> {
-        parts.push(Part { setting, place, store: Box::new(store.clone()), mongo });
-        let part = &parts[parts.len() - 1];
+        self.parts.push(Part { setting, place, store: Box::new(store.clone()), mongo });
+        let part = &self.parts[self.parts.len() - 1];
         if !matches!(self.opening, Opening::Untouched { .. } | Opening::Inspect) {
             let pending = part.store.pending_migrations().await.map_err(|source| part.failed(source))?;
             if !pending.is_empty() {
