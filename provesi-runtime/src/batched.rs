@@ -18,8 +18,8 @@ use coalesced::Coalesced;
 use lane::Lane;
 use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 
-/// A repository around another: calls for single records that wait at the same moment become one call for many, and those who ask for
-/// the same list share it.
+/// A repository around another: calls for single records that wait at the same moment become one call for many, and concurrent calls
+/// for the same page share one query.
 ///
 /// What callers see is what the inner store does, besides:
 /// - A call starts only after all who share it asked, so that everyone reads their own writes. Nothing is cached.
@@ -36,10 +36,10 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 /// - A write is sent again only if the store said that it was not made because of a lock. Each caller of a batch whose outcome
 ///   is unknown gets [`StoreError::OutcomeUnknown`](provesi_core::StoreError::OutcomeUnknown).
 /// - Calls for several records share a statement already: they neither wait for batches nor make them longer.
-/// - Identical pages, counts of orders and lookups of several records share one answer: who asks while such a read is under way waits
-///   for its end, or until it has taken 50 ms, and shares the next one with whoever asked meanwhile.
+/// - Concurrent calls for the same page, the same counts of orders or the same several records share one query. A call never joins a
+///   query that has started: it waits until that one has ended or taken 50 ms, and shares the next one.
 ///
-/// A batch, or such a read, is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it
+/// A batch, or a shared query, is a task of the tokio runtime in which one of its callers asked. Use a store within one runtime: if it
 /// ends, calls that wait for its tasks fail.
 pub struct Batched<R> {
     store: Arc<R>,
@@ -47,11 +47,11 @@ pub struct Batched<R> {
     order_writes: Lane<OrderWrites>,
     client_reads: Lane<ClientReads>,
     client_writes: Lane<ClientWrites>,
-    coalesced: Arc<Reads>,
+    coalesced: Reads,
 }
 
-/// The reads of which identical ones share an answer.
-#[derive(Default)]
+/// The reads of which identical ones share a query.
+#[derive(Clone, Default)]
 struct Reads {
     orders: Lookups<OrderKey, OrderRow>,
     order_pages: Pages<OrderListing, OrderRow, OrderCursor>,
@@ -111,7 +111,7 @@ impl<R> Batched<R> {
             order_writes: Lane::new(options),
             client_reads: Lane::new(options),
             client_writes: Lane::new(options),
-            coalesced: Arc::default(),
+            coalesced: Reads::default(),
         }
     }
 }
@@ -125,7 +125,7 @@ impl<R> Clone for Batched<R> {
             order_writes: self.order_writes.clone(),
             client_reads: self.client_reads.clone(),
             client_writes: self.client_writes.clone(),
-            coalesced: Arc::clone(&self.coalesced),
+            coalesced: self.coalesced.clone(),
         }
     }
 }

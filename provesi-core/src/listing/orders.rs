@@ -226,7 +226,7 @@ impl OrderListing {
 }
 
 /// The date of a return as lists are sorted by it, ascending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReturnDate {
     /// The order did not come back.

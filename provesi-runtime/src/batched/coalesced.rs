@@ -1,4 +1,4 @@
-//! Reads that several callers ask for at the same moment. Those who ask the same share one answer.
+//! Concurrent reads. Those that ask the same share one call of the store.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::lane::SLOW;
 
-/// Reads with an answer `A`, by what they ask. Each is a task, so that no caller who stops polling holds up another.
+/// Reads with an answer `A`, by what they ask. Each is a task, so that a caller that is not polled holds up no other.
 pub(super) struct Coalesced<Q, A>(Arc<Mutex<Reads<Q, A>>>);
 
 type Reads<Q, A> = HashMap<Arc<Q>, Same<A>>;
@@ -104,7 +104,7 @@ impl<Q: Eq + Hash, A: Clone> Task<Q, A> {
         let _ = last.send(answer);
     }
 
-    /// Takes the callers. Who asks from here on does not join this read.
+    /// Takes the callers. Later ones do not join this read.
     fn start(&mut self) -> Vec<oneshot::Sender<A>> {
         self.has_started = true;
         let mut reads = self.reads.lock();

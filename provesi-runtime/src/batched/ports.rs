@@ -1,6 +1,7 @@
 //! What is joined or shared of each port.
 
 use std::convert::Infallible;
+use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use provesi_core::{
     PageRequest, StoreError,
 };
 
-use super::Batched;
-use super::lane::{Calls, Join};
+use super::lane::{Calls, Join, Lane};
+use super::{Batched, Lookups};
 
 /// Lookups by a key `K`.
 pub(super) struct Reads<K, R>(PhantomData<(K, R)>);
@@ -34,6 +35,29 @@ where
 
 pub(super) type OrderReads = Reads<OrderKey, OrderRow>;
 pub(super) type ClientReads = Reads<ClientKey, ClientRow>;
+
+/// Looks records up: one with others that wait, several with those who ask for the same.
+async fn look_up<K, T, R>(
+    single: &Lane<Reads<K, T>>,
+    several: &Lookups<K, T>,
+    store: &Arc<R>,
+    keys: &[K],
+) -> Vec<Result<Option<T>, StoreError>>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    R: Join<Reads<K, T>>,
+{
+    match keys {
+        [] => Vec::new(),
+        [key] => single.read(store, key).await,
+        keys => {
+            let store = Arc::clone(store);
+            let found = several.read(keys.to_vec(), async move |keys| store.join(&keys).await).await;
+            found.unwrap_or_else(|lost| keys.iter().map(|_| Err(lost.clone())).collect())
+        }
+    }
+}
 
 /// Writes of orders.
 pub(super) enum OrderWrites {}
@@ -94,14 +118,7 @@ impl<R: ClientRepository> Join<ClientWrites> for R {
 #[async_trait]
 impl<R: OrderRepository> OrderRepository for Batched<R> {
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        match keys {
-            [key] => self.order_reads.read(&self.store, key).await,
-            keys => {
-                let store = Arc::clone(&self.store);
-                let found = self.coalesced.orders.read(keys.to_vec(), async move |keys| store.get_many(&keys).await);
-                found.await.unwrap_or_else(|lost| keys.iter().map(|_| Err(lost.clone())).collect())
-            }
-        }
+        look_up(&self.order_reads, &self.coalesced.orders, &self.store, keys).await
     }
 
     async fn page(
@@ -136,14 +153,7 @@ impl<R: OrderRepository> OrderRepository for Batched<R> {
 #[async_trait]
 impl<R: ClientRepository> ClientRepository for Batched<R> {
     async fn get_many(&self, keys: &[ClientKey]) -> Vec<Result<Option<ClientRow>, StoreError>> {
-        match keys {
-            [key] => self.client_reads.read(&self.store, key).await,
-            keys => {
-                let store = Arc::clone(&self.store);
-                let found = self.coalesced.clients.read(keys.to_vec(), async move |keys| store.get_many(&keys).await);
-                found.await.unwrap_or_else(|lost| keys.iter().map(|_| Err(lost.clone())).collect())
-            }
-        }
+        look_up(&self.client_reads, &self.coalesced.clients, &self.store, keys).await
     }
 
     async fn page(

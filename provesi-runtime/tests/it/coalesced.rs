@@ -1,4 +1,4 @@
-//! What callers who ask for the same list share. The clock is tokio's and stands while somebody works.
+//! What concurrent calls for the same page share. The clock is tokio's and stands while somebody works.
 
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -34,12 +34,12 @@ fn pages(scripted: &Scripted) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_for_the_same_list_while_it_is_read_shares_the_next_one() {
+async fn calls_for_a_page_that_is_being_read_share_the_next_query() {
     let (scripted, store) = batched(Scripted::new(true));
     inserted(&scripted, "A-1").await;
     let first = ask(&store, Direction::Ascending).await;
     assert_eq!(pages(&scripted), 1);
-    // Whoever asks after a write sees it.
+    // A caller that asks after a write sees it.
     let mut later = Vec::new();
     for _ in 0..8 {
         later.push(ask(&store, Direction::Ascending).await);
@@ -63,7 +63,7 @@ async fn who_asks_for_the_same_list_while_it_is_read_shares_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_list_waits_for_none() {
+async fn a_call_for_another_page_does_not_wait() {
     let (scripted, store) = batched(Scripted::new(true));
     let _first = ask(&store, Direction::Ascending).await;
     let _other = ask(&store, Direction::Descending).await;
@@ -71,7 +71,7 @@ async fn another_list_waits_for_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_delays_those_who_ask_the_same_until_it_has_taken_50_ms() {
+async fn a_query_delays_calls_for_the_same_page_until_it_has_taken_50_ms() {
     let (scripted, store) = batched(Scripted::new(true));
     let _hangs = ask(&store, Direction::Ascending).await;
     sleep(Duration::from_millis(20)).await;
@@ -89,7 +89,7 @@ async fn a_read_delays_those_who_ask_the_same_until_it_has_taken_50_ms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_goes_on_for_as_long_as_one_of_its_callers_is_there() {
+async fn a_query_goes_on_while_one_of_its_callers_waits() {
     let (scripted, store) = batched(Scripted::new(true));
     let first = ask(&store, Direction::Ascending).await;
     let (second, third) = (ask(&store, Direction::Ascending).await, ask(&store, Direction::Ascending).await);
@@ -104,7 +104,7 @@ async fn a_read_goes_on_for_as_long_as_one_of_its_callers_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_who_stops_polling_holds_up_nobody() {
+async fn a_caller_that_is_not_polled_holds_up_no_other() {
     let (scripted, store) = batched(Scripted::new(true));
     let first = ask(&store, Direction::Ascending).await;
     let mut idle = Box::pin(numbers(store.clone(), Direction::Ascending));
@@ -118,7 +118,7 @@ async fn a_caller_who_stops_polling_holds_up_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_panics_is_unavailable_to_those_who_share_the_read() {
+async fn a_store_that_panics_is_unavailable_to_every_caller_of_the_query() {
     let (scripted, store) = batched(Scripted::new(true));
     let first = ask(&store, Direction::Ascending).await;
     let sharing = [ask(&store, Direction::Ascending).await, ask(&store, Direction::Ascending).await];
