@@ -1,7 +1,7 @@
 //! The connections that read.
 //!
-//! sqlx asks a connection whether it works whenever it returns to its pool, which costs about as much as a lookup. So what the
-//! caller's pool opens stays in a pool of the store's own.
+//! sqlx pings a connection when it is returned to its pool, which costs another round trip to SQLite's thread. So the connections that
+//! the caller's pool opens stay in a pool of the store's own.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
