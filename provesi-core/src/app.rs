@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use crate::{
     AuditAction, AuditPolicy, AuditRecord, AuditSink, AuditStore, Caller, Chain, ClientRepository, Clock, Field,
-    IdSource, ListFilter, ObjectIds, OrderRepository, OrderStatus, Outcome, Stamp, StatusFlow, StoreError, Subject,
-    SystemClock, Timestamp,
+    IdSource, ListFilter, ObjectIds, OrderRepository, OrderStatus, OrdersWithClients, Outcome, Stamp, StatusFlow,
+    StoreError, Subject, SystemClock, Timestamp,
 };
 
 /// The application: two stores, the rules, and what they need. Cheap to clone.
@@ -48,6 +48,8 @@ use crate::{
 pub struct App {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
+    /// The store of both, if it reads them together.
+    joined: Option<Arc<dyn OrdersWithClients>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
     audit: Option<Arc<dyn AuditSink>>,
@@ -64,6 +66,7 @@ impl App {
         Self {
             clients,
             orders,
+            joined: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(ObjectIds::new()),
             audit: None,
@@ -79,6 +82,15 @@ impl App {
     pub fn with_stores(mut self, clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
         self.clients = clients;
         self.orders = orders;
+        self.joined = None;
+        self
+    }
+
+    /// This application with a store that reads orders together with their clients: the one that has them all. Whatever else is done
+    /// goes through the ports.
+    #[must_use]
+    pub fn with_joined_reads(mut self, store: Arc<dyn OrdersWithClients>) -> Self {
+        self.joined = Some(store);
         self
     }
 

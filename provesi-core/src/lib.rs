@@ -20,6 +20,7 @@ mod listing;
 mod number;
 mod order;
 mod order_repository;
+mod orders_with_clients;
 mod paging;
 mod records;
 mod repository;
@@ -64,6 +65,7 @@ pub use listing::{
 pub use number::{NumberPart, OrderNumber};
 pub use order::{NewOrder, Order, OrderId, OrderState, ReasonRequired, ReturnInfo};
 pub use order_repository::{OrderRepository, OrderRepositoryExt};
+pub use orders_with_clients::{OrderWithClient, OrdersWithClients};
 pub use paging::{BoxStream, Page, PageLimit, PageRequest, stream_items, stream_pages};
 pub use records::{read_full_page, skip_corrupt};
 pub use row::{ClientRow, Irregular, OrderRow};

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use provesi_core::{
     ClientCursor, ClientKey, ClientListing, ClientRow, OrderCount, OrderCounts, OrderCursor, OrderKey, OrderListing,
-    OrderRow, Page, PageRequest, StoreError,
+    OrderRow, OrderWithClient, Page, PageRequest, StoreError,
 };
 
 use coalesced::Coalesced;
 use lane::Lane;
-use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
+use ports::{ClientReads, ClientWrites, OrderReads, OrderWithClientReads, OrderWrites};
 
 /// A repository around another: calls for single records that wait at the same moment become one call for many, and concurrent calls
 /// for the same page share one query.
@@ -44,6 +44,7 @@ use ports::{ClientReads, ClientWrites, OrderReads, OrderWrites};
 pub struct Batched<R> {
     store: Arc<R>,
     order_reads: Lane<OrderReads>,
+    order_with_client_reads: Lane<OrderWithClientReads>,
     order_writes: Lane<OrderWrites>,
     client_reads: Lane<ClientReads>,
     client_writes: Lane<ClientWrites>,
@@ -54,6 +55,7 @@ pub struct Batched<R> {
 #[derive(Clone, Default)]
 struct Reads {
     orders: Lookups<OrderKey, OrderRow>,
+    orders_with_clients: Lookups<OrderKey, OrderWithClient>,
     order_pages: Pages<OrderListing, OrderRow, OrderCursor>,
     order_counts: Coalesced<OrderCount, Result<OrderCounts, StoreError>>,
     clients: Lookups<ClientKey, ClientRow>,
@@ -63,7 +65,8 @@ struct Reads {
 type Lookups<K, R> = Coalesced<Vec<K>, Vec<Result<Option<R>, StoreError>>>;
 type Pages<L, R, C> = Coalesced<(L, PageRequest<C>), Result<Page<R, C>, StoreError>>;
 
-/// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders and clients.
+/// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders, orders
+/// with clients, and clients.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BatchOptions {
@@ -108,6 +111,7 @@ impl<R> Batched<R> {
         Self {
             store: Arc::new(store),
             order_reads: Lane::new(options),
+            order_with_client_reads: Lane::new(options),
             order_writes: Lane::new(options),
             client_reads: Lane::new(options),
             client_writes: Lane::new(options),
@@ -122,6 +126,7 @@ impl<R> Clone for Batched<R> {
         Self {
             store: Arc::clone(&self.store),
             order_reads: self.order_reads.clone(),
+            order_with_client_reads: self.order_with_client_reads.clone(),
             order_writes: self.order_writes.clone(),
             client_reads: self.client_reads.clone(),
             client_writes: self.client_writes.clone(),

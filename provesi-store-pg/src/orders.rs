@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use provesi_core::{
     ClientId, CountKey, Entry, EntryQuery, EventQuery, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId,
-    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError, read_full_page,
+    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWithClient, OrderWrite, OrdersWithClients, Page,
+    PageRequest, StoreError, read_full_page,
 };
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::commit::{HeldUp, commit};
 use crate::error::store_error;
-use crate::rows::{ClientIdRow, Lookup, look_up};
-use crate::sql::{self, client, folded, is_writable, order_columns};
+use crate::rows::{ClientIdRow, Columns, Lookup, look_up};
+use crate::sql::{self, client, folded, is_writable, order_columns, order_with_client_columns};
 use crate::store::{PgStore, writable};
 use crate::{entries, events};
 
@@ -33,6 +34,30 @@ macro_rules! lookup {
 const BY_ID: Lookup = Lookup { one: lookup!("id", " = $1"), many: lookup!("id", " = ANY($1)") };
 
 const BY_NUMBER: Lookup = Lookup { one: lookup!(folded!(), " = $1"), many: lookup!(folded!(), " = ANY($1)") };
+
+macro_rules! lookup_with_client {
+    ($key:expr, $is_asked:literal) => {
+        concat!(
+            "SELECT ",
+            order_with_client_columns!(),
+            ", ",
+            $key,
+            " AS key FROM orders_order LEFT JOIN provesi_clients ON provesi_clients.id = ",
+            client!(),
+            " WHERE ",
+            $key,
+            $is_asked
+        )
+    };
+}
+
+const WITH_CLIENT_BY_ID: Lookup = Lookup {
+    one: lookup_with_client!("orders_order.id", " = $1"),
+    many: lookup_with_client!("orders_order.id", " = ANY($1)"),
+};
+
+const WITH_CLIENT_BY_NUMBER: Lookup =
+    Lookup { one: lookup_with_client!(folded!(), " = $1"), many: lookup_with_client!(folded!(), " = ANY($1)") };
 
 const COUNT_BY_CLIENT: &str =
     concat!("SELECT ", client!(), ", count(*) FROM orders_order WHERE ", client!(), " = ANY($1) GROUP BY ", client!());
@@ -68,7 +93,50 @@ const PING: &str = concat!(
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, COUNT_BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[
+    BY_ID.one,
+    BY_ID.many,
+    BY_NUMBER.one,
+    BY_NUMBER.many,
+    WITH_CLIENT_BY_ID.one,
+    WITH_CLIENT_BY_ID.many,
+    WITH_CLIENT_BY_NUMBER.one,
+    WITH_CLIENT_BY_NUMBER.many,
+    COUNT_BY_CLIENT,
+    CLIENT_IDS,
+];
+
+impl PgStore {
+    /// What these statements find, position by position.
+    async fn orders_by<R: Columns + Clone + Send>(
+        &self,
+        keys: &[OrderKey],
+        by_id: &'static Lookup,
+        by_number: &'static Lookup,
+    ) -> Vec<Result<Option<R>, StoreError>> {
+        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                OrderKey::Id(id) => ids.push(id.get()),
+                OrderKey::Number(number) => numbers.push(number.folded()),
+            }
+        }
+        let by_id = look_up(self, by_id, ids.into_iter()).await;
+        let by_number = look_up(self, by_number, numbers.into_iter()).await;
+        let found = keys.iter().map(|key| match key {
+            OrderKey::Id(id) => by_id.get(&id.get()),
+            OrderKey::Number(number) => by_number.get(&number.folded()),
+        });
+        found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
+    }
+}
+
+#[async_trait]
+impl OrdersWithClients for PgStore {
+    async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        self.orders_by(keys, &WITH_CLIENT_BY_ID, &WITH_CLIENT_BY_NUMBER).await
+    }
+}
 
 #[async_trait]
 impl OrderRepository for PgStore {
@@ -77,20 +145,7 @@ impl OrderRepository for PgStore {
     }
 
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
-        for key in keys {
-            match key {
-                OrderKey::Id(id) => ids.push(id.get()),
-                OrderKey::Number(number) => numbers.push(number.folded()),
-            }
-        }
-        let by_id = look_up(self, &BY_ID, ids.into_iter()).await;
-        let by_number = look_up(self, &BY_NUMBER, numbers.into_iter()).await;
-        let found = keys.iter().map(|key| match key {
-            OrderKey::Id(id) => by_id.get(&id.get()),
-            OrderKey::Number(number) => by_number.get(&number.folded()),
-        });
-        found.map(|row| row.cloned().unwrap_or(Ok(None))).collect()
+        self.orders_by(keys, &BY_ID, &BY_NUMBER).await
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use provesi_core::{
-    ClientId, ClientRow, EventId, EventKind, MatchRank, OrderEvent, OrderId, OrderRow, Source, StoreError, Timestamp,
+    ClientId, ClientRow, EventId, EventKind, MatchRank, OrderEvent, OrderId, OrderRow, OrderWithClient, Source,
+    StoreError, Timestamp,
 };
 use sqlx::postgres::{PgHasArrayType, PgRow};
 use sqlx::{Decode, Encode, FromRow, Postgres, Row, Type};
@@ -14,7 +15,7 @@ use crate::instant::Instant;
 use crate::sql;
 use crate::store::PgStore;
 
-/// A row that is decoded column by column, in the order of `order_columns` and `client_columns`.
+/// A row that is decoded column by column, in the order of `order_columns`, `client_columns` and `order_with_client_columns`.
 pub(crate) trait Columns: Sized {
     /// # Errors
     /// [`sqlx::Error::ColumnDecode`] if a value is beyond what the type can hold, such as an infinite instant.
@@ -30,17 +31,38 @@ impl Columns for OrderRow {
 
 impl Columns for ClientRow {
     fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let id: ClientId = row.try_get::<String, _>(0)?.parse().map_err(|fault| decode_error(fault, 0))?;
-        let client = Self::builder()
-            .id(id)
-            .name(row.try_get(1)?)
-            .email(row.try_get(2)?)
-            .maybe_phone(row.try_get(3)?)
-            .maybe_address(row.try_get(4)?)
-            .created_at(timestamp(row.try_get(5)?, 5)?)
-            .updated_at(timestamp(row.try_get(6)?, 6)?);
-        Ok(client.build())
+        client(row, 0)
     }
+}
+
+/// The columns of the client follow those of the order.
+impl Columns for OrderWithClient {
+    fn decode(row: &PgRow) -> Result<Self, sqlx::Error> {
+        const CLIENT: usize = 8;
+        let client = match row.try_get::<Option<String>, _>(CLIENT)? {
+            None => Ok(None),
+            Some(id) => client(row, CLIENT).map(Some).map_err(|error| match store_error(error) {
+                StoreError::Corrupt { source } => corrupt("client", id, Box::new(source)),
+                error => error,
+            }),
+        };
+        Ok(Self { order: OrderRow::decode(row)?, client })
+    }
+}
+
+/// The client in the columns from `first` on.
+fn client(row: &PgRow, first: usize) -> Result<ClientRow, sqlx::Error> {
+    let id: ClientId = row.try_get::<String, _>(first)?.parse().map_err(|fault| decode_error(fault, first))?;
+    let at = |column| timestamp(row.try_get(column)?, column);
+    let client = ClientRow::builder()
+        .id(id)
+        .name(row.try_get(first + 1)?)
+        .email(row.try_get(first + 2)?)
+        .maybe_phone(row.try_get(first + 3)?)
+        .maybe_address(row.try_get(first + 4)?)
+        .created_at(at(first + 5)?)
+        .updated_at(at(first + 6)?);
+    Ok(client.build())
 }
 
 /// The order of a row, with the instants of its last three columns.

@@ -123,6 +123,18 @@ macro_rules! client_columns {
     };
 }
 
+/// The columns of an order and of its client, in the order in which [`Columns`](crate::rows::Columns) decodes them.
+macro_rules! order_with_client_columns {
+    () => {
+        concat!(
+            "orders_order.id, ",
+            $crate::sql::order_fields!("orders_order."),
+            ", provesi_clients.id, ",
+            $crate::sql::client_fields!("provesi_clients.")
+        )
+    };
+}
+
 /// The columns of [`EventRow`](crate::rows::EventRow).
 macro_rules! event_columns {
     () => {
@@ -227,7 +239,7 @@ macro_rules! is_writable {
 pub(crate) use {
     client, client_columns, client_fields, client_grams, compare_and_swap, created_in_status, event_columns, folded,
     has_number_before, is_writable, lock_timeout, number_before, number_grams, number_in_status, order_columns,
-    order_fields, returned_key, share_event_lock, unchanged, updated_in_status,
+    order_fields, order_with_client_columns, returned_key, share_event_lock, unchanged, updated_in_status,
 };
 
 /// The first part of the keys of our advisory locks: `PROV` in ASCII.

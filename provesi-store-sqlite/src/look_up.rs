@@ -30,7 +30,7 @@ pub(crate) struct Lookup {
     pub(crate) many: &'static str,
 }
 
-/// The [`Lookup`] of rows by an indexed column.
+/// The [`Lookup`] of lines by an indexed column.
 macro_rules! lookup {
     ($line:expr, $table:literal, $key:literal) => {{
         const ONE: &str =

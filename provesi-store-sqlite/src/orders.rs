@@ -7,13 +7,14 @@ mod write;
 use async_trait::async_trait;
 use provesi_core::{
     ClientId, Entry, EntryQuery, EventQuery, EventsOf, OrderCount, OrderCounts, OrderCursor, OrderEvent, OrderId,
-    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page, PageRequest, StoreError,
+    OrderKey, OrderListing, OrderRepository, OrderRow, OrderWithClient, OrderWrite, OrdersWithClients, Page,
+    PageRequest, StoreError,
 };
 
-use crate::lines::Lines;
+use crate::lines::{Decode, Lines};
 use crate::look_up::{Lookup, look_up, lookup};
 use crate::page::read_full_page;
-use crate::rows::{self, order_line};
+use crate::rows::{self, client_line, order_line, order_with_client_line};
 use crate::store::SqliteStore;
 use crate::{entries, events, sql};
 
@@ -24,13 +25,60 @@ pub(crate) use write::commit;
 const BY_ID: Lookup = lookup!(order_line!(), "orders", "id");
 const BY_NUMBER: Lookup = lookup!(order_line!(), "orders", "number_folded");
 
+const WITH_CLIENT_BY_ID: Lookup = lookup!(order_with_client_line!(), "orders", "id");
+const WITH_CLIENT_BY_NUMBER: Lookup = lookup!(order_with_client_line!(), "orders", "number_folded");
+
 const CLIENT_IDS: &str = "\
     SELECT json_array(client_id) AS line FROM ( \
         SELECT DISTINCT client_id FROM orders WHERE client_id > ?1 ORDER BY client_id LIMIT ?2 + 0)";
 
 /// The statements whose plans a test looks at.
 #[cfg(test)]
-pub(crate) const READS: &[&str] = &[BY_ID.one, BY_ID.many, BY_NUMBER.one, BY_NUMBER.many, count::BY_CLIENT, CLIENT_IDS];
+pub(crate) const READS: &[&str] = &[
+    BY_ID.one,
+    BY_ID.many,
+    BY_NUMBER.one,
+    BY_NUMBER.many,
+    WITH_CLIENT_BY_ID.one,
+    WITH_CLIENT_BY_ID.many,
+    WITH_CLIENT_BY_NUMBER.one,
+    WITH_CLIENT_BY_NUMBER.many,
+    count::BY_CLIENT,
+    CLIENT_IDS,
+];
+
+impl SqliteStore {
+    /// What these statements find, position by position.
+    async fn orders_by<R: Clone>(
+        &self,
+        keys: &[OrderKey],
+        by_id: &Lookup,
+        by_number: &Lookup,
+        decode: Decode<R>,
+    ) -> Vec<Result<Option<R>, StoreError>> {
+        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                OrderKey::Id(id) => ids.push(id.get()),
+                OrderKey::Number(number) => numbers.push(number.folded()),
+            }
+        }
+        let by_id = look_up(&self.readers, by_id, &ids, decode).await;
+        let by_number = look_up(&self.readers, by_number, &numbers, decode).await;
+        let row = |key: &OrderKey| match key {
+            OrderKey::Id(id) => by_id.get(&id.get()),
+            OrderKey::Number(number) => by_number.get(&number.folded()),
+        };
+        keys.iter().map(row).collect()
+    }
+}
+
+#[async_trait]
+impl OrdersWithClients for SqliteStore {
+    async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        self.orders_by(keys, &WITH_CLIENT_BY_ID, &WITH_CLIENT_BY_NUMBER, rows::order_with_client).await
+    }
+}
 
 #[async_trait]
 impl OrderRepository for SqliteStore {
@@ -39,20 +87,7 @@ impl OrderRepository for SqliteStore {
     }
 
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
-        let (mut ids, mut numbers) = (Vec::new(), Vec::new());
-        for key in keys {
-            match key {
-                OrderKey::Id(id) => ids.push(id.get()),
-                OrderKey::Number(number) => numbers.push(number.folded()),
-            }
-        }
-        let by_id = look_up(&self.readers, &BY_ID, &ids, rows::order).await;
-        let by_number = look_up(&self.readers, &BY_NUMBER, &numbers, rows::order).await;
-        let row = |key: &OrderKey| match key {
-            OrderKey::Id(id) => by_id.get(&id.get()),
-            OrderKey::Number(number) => by_number.get(&number.folded()),
-        };
-        keys.iter().map(row).collect()
+        self.orders_by(keys, &BY_ID, &BY_NUMBER, rows::order).await
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use provesi_core::{
-    Actor, ClientId, ClientRow, EventId, EventKind, OrderEvent, OrderId, OrderRow, Source, StoreError, Timestamp,
+    Actor, ClientId, ClientRow, EventId, EventKind, OrderEvent, OrderId, OrderRow, OrderWithClient, Source, StoreError,
+    Timestamp,
 };
 
 use crate::lines::{columns, corrupt};
@@ -22,6 +23,18 @@ macro_rules! client_line {
     };
 }
 
+/// The line of [`order_with_client`].
+macro_rules! order_with_client_line {
+    () => {
+        concat!(
+            order_line!(),
+            " || char(9) || coalesce((SELECT ",
+            client_line!(),
+            " FROM clients WHERE clients.id = lower(orders.client_id)), '')"
+        )
+    };
+}
+
 /// The line of [`event`].
 macro_rules! event_line {
     () => {
@@ -29,7 +42,7 @@ macro_rules! event_line {
     };
 }
 
-pub(crate) use {client_line, event_line, order_line};
+pub(crate) use {client_line, event_line, order_line, order_with_client_line};
 
 /// # Errors
 /// [`StoreError::Corrupt`] if a column has another type, or an instant is none of the years 1 to 9999.
@@ -68,6 +81,19 @@ pub(crate) fn client(line: &[u8]) -> Result<ClientRow, StoreError> {
             .build())
     };
     decoded().map_err(|fault| corrupt("client", line, &fault))
+}
+
+/// An order and, after a tab, its client, if there is one.
+///
+/// # Errors
+/// As [`order`]. Those of the client are its own.
+pub(crate) fn order_with_client(line: &[u8]) -> Result<OrderWithClient, StoreError> {
+    // A tab within a text is escaped.
+    let tab = line.iter().position(|byte| *byte == b'\t').unwrap_or(line.len());
+    let (order_line, client_line) = line.split_at(tab);
+    let client_line = client_line.trim_ascii_start();
+    let client = if client_line.is_empty() { Ok(None) } else { client(client_line).map(Some) };
+    Ok(OrderWithClient { order: order(order_line)?, client })
 }
 
 /// A client in a list.

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use provesi_core::{
     ClientCursor, ClientFilter, ClientId, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, Email,
     Entry, EntryKey, EntryQuery, EventId, EventKind, EventQuery, EventsOf, OrderAction, OrderCount, OrderCounts,
-    OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWrite, Page,
-    PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
+    OrderCursor, OrderEvent, OrderId, OrderKey, OrderListing, OrderNumber, OrderRepository, OrderRow, OrderWithClient,
+    OrderWrite, OrdersWithClients, Page, PageRequest, Stamp, StoreError, StoredAudit, UniqueField,
 };
 
 /// Clients, orders, history and audit in memory, behind one lock. A clone is another handle on the same records.
@@ -91,6 +91,13 @@ impl State {
 
     fn client_with(&self, email: &Email) -> Option<&ClientRow> {
         self.clients.get(self.by_email.get(&email.folded())?)
+    }
+
+    fn order_by(&self, key: &OrderKey) -> Option<&OrderRow> {
+        match key {
+            OrderKey::Id(id) => self.orders.get(id),
+            OrderKey::Number(number) => self.order_with(number),
+        }
     }
 
     fn order_with(&self, number: &OrderNumber) -> Option<&OrderRow> {
@@ -215,6 +222,19 @@ impl ClientRepository for MemoryStore {
 }
 
 #[async_trait]
+impl OrdersWithClients for MemoryStore {
+    async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        let state = self.lock();
+        let find = |key: &OrderKey| {
+            let order = state.order_by(key)?.clone();
+            let client = order.client_id().ok().flatten().and_then(|id| state.clients.get(&id)).cloned();
+            Some(OrderWithClient { order, client: Ok(client) })
+        };
+        keys.iter().map(|key| Ok(find(key))).collect()
+    }
+}
+
+#[async_trait]
 impl OrderRepository for MemoryStore {
     fn database(&self) -> String {
         "memory".to_owned()
@@ -222,11 +242,7 @@ impl OrderRepository for MemoryStore {
 
     async fn get_many(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderRow>, StoreError>> {
         let state = self.lock();
-        let find = |key: &OrderKey| match key {
-            OrderKey::Id(id) => state.orders.get(id),
-            OrderKey::Number(number) => state.order_with(number),
-        };
-        keys.iter().map(|key| Ok(find(key).cloned())).collect()
+        keys.iter().map(|key| Ok(state.order_by(key).cloned())).collect()
     }
 
     async fn commit(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {

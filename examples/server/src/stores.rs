@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, StoreAdmin, StoreError};
+use provesi_core::{App, AuditStore, ClientRepository, OrderRepository, OrdersWithClients, StoreAdmin, StoreError};
 use provesi_http::client::SecureServiceClient;
 use provesi_runtime::{AuditQueue, Batched};
 use provesi_store_mongo::{MongoAudit, MongoStore};
@@ -67,6 +67,8 @@ struct Part {
 pub(crate) struct Stores {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
+    /// Where clients and orders are in one database.
+    joined: Option<Arc<dyn OrdersWithClients>>,
     audit: Arc<dyn AuditStore>,
     /// What waits to be recorded.
     queue: Option<AuditQueue>,
@@ -134,7 +136,11 @@ impl Stores {
 
     /// The application over the stores.
     pub(crate) fn app(&self) -> App {
-        App::new(Arc::clone(&self.clients), Arc::clone(&self.orders))
+        let app = App::new(Arc::clone(&self.clients), Arc::clone(&self.orders));
+        match &self.joined {
+            Some(joined) => app.with_joined_reads(Arc::clone(joined)),
+            None => app,
+        }
     }
 
     /// What the databases lack. With `shared`, also those that hold tables of another program and none of ours.
@@ -214,12 +220,20 @@ impl Drop for Part {
 struct Sql {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
+    joined: Arc<dyn OrdersWithClients>,
     audit: Arc<dyn AuditStore>,
 }
 
 impl Sql {
-    fn of(store: &(impl ClientRepository + OrderRepository + AuditStore + Clone + 'static)) -> Self {
-        Self { clients: Arc::new(store.clone()), orders: Arc::new(store.clone()), audit: Arc::new(store.clone()) }
+    fn of(
+        store: &(impl ClientRepository + OrderRepository + OrdersWithClients + AuditStore + Clone + 'static),
+    ) -> Self {
+        Self {
+            clients: Arc::new(store.clone()),
+            orders: Arc::new(store.clone()),
+            joined: Arc::new(store.clone()),
+            audit: Arc::new(store.clone()),
+        }
     }
 }
 
@@ -231,6 +245,7 @@ impl Opener<'_> {
         let (clients, of_clients) = self.clients().await?;
         let clients_part = self.parts.len().checked_sub(1);
         let shared = of_clients.as_ref().filter(|_| same(&settings.clients, &settings.orders));
+        let joined = shared.map(|sql| Arc::new(Batched::new(Arc::clone(&sql.joined))) as Arc<dyn OrdersWithClients>);
         let sql = match shared {
             Some(sql) => sql.clone(),
             None => self.sql(settings.orders_setting, &settings.orders).await?,
@@ -251,7 +266,7 @@ impl Opener<'_> {
         // Concurrent calls share statements.
         let (clients, orders) = (Arc::new(Batched::new(clients)), Arc::new(Batched::new(sql.orders)));
         let (parts, _temporary) = (mem::take(&mut self.parts), self.temporary.take());
-        Ok(Stores { clients, orders, audit, queue: None, parts, pair, places, _temporary })
+        Ok(Stores { clients, orders, joined, audit, queue: None, parts, pair, places, _temporary })
     }
 
     async fn clients(&mut self) -> Result<(Arc<dyn ClientRepository>, Option<Sql>), OpenError> {

@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use crate::app::{Access, tell};
-use crate::repository::EDIT_ATTEMPTS;
+use crate::repository::{EDIT_ATTEMPTS, only};
 use crate::{
     App, AppError, AuditAction, Caller, Client, ClientChoice, ClientKey, ClientLink, ClientRepositoryExt, EntryKind,
     Expected, Field, Order, OrderChange, OrderDraft, OrderId, OrderKey, OrderNumber, OrderRepositoryExt, OrderRow,
-    OrderView, OrderWrite, Refusal, StoreError, Stored, Subject, UniqueField,
+    OrderView, OrderWithClient, OrderWrite, Refusal, StoreError, Stored, Subject, UniqueField,
 };
 
 impl App {
@@ -56,10 +56,7 @@ impl App {
     pub async fn order(&self, caller: &Caller, key: impl Into<OrderKey> + Send) -> Result<OrderView, AppError> {
         let key = key.into();
         let tried = key_subject(&key);
-        let result = match self.load_order(key).await {
-            Ok(order) => Ok(self.view(order).await),
-            Err(error) => Err(error),
-        };
+        let result = self.load_view(key).await;
         let access = Access::read(AuditAction::OrderRead);
         self.audited(caller, access, |view| view.map_or_else(|| vec![tried], subjects), result).await
     }
@@ -236,19 +233,27 @@ impl App {
         }
     }
 
+    /// The order with this key and its client, in one query where a store has both.
+    async fn load_view(&self, key: OrderKey) -> Result<OrderView, AppError> {
+        let Some(joined) = &self.joined else {
+            return Ok(self.view(self.load_order(key).await?).await);
+        };
+        let found = only(joined.get_with_clients(&[key]).await).map_err(AppError::Orders)?;
+        let OrderWithClient { order, client } = found.ok_or(AppError::OrderNotFound)?;
+        let client = match order.client_id() {
+            Ok(Some(id)) => ClientLink::found(id, client.map(|client| client.map(Stored::new))),
+            Ok(None) => ClientLink::Nobody,
+            Err(_) => ClientLink::Irregular,
+        };
+        Ok(self.view_of(Stored::new(order), client))
+    }
+
     /// The order with its client.
     async fn view(&self, order: Stored<Order>) -> OrderView {
         let client = match order.row.client_id() {
-            Err(_) => ClientLink::Irregular,
+            Ok(Some(id)) => ClientLink::found(id, self.clients.load(ClientKey::Id(id)).await),
             Ok(None) => ClientLink::Nobody,
-            Ok(Some(id)) => match self.clients.load(ClientKey::Id(id)).await {
-                Ok(Some(client)) => ClientLink::Known(Arc::new(client)),
-                Ok(None) => ClientLink::Gone(id),
-                Err(error) => {
-                    tell("an order is shown without its client", &error);
-                    ClientLink::Unavailable(id)
-                }
-            },
+            Err(_) => ClientLink::Irregular,
         };
         self.view_of(order, client)
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::{Client, ClientId, Order, OrderStatus, Stored};
+use crate::app::tell;
+use crate::{Client, ClientId, Order, OrderStatus, StoreError, Stored};
 
 /// The client of an order, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,18 @@ pub enum ClientLink {
 }
 
 impl ClientLink {
+    /// What was found where the client with this id should be.
+    pub(super) fn found(id: ClientId, client: Result<Option<Stored<Client>>, StoreError>) -> Self {
+        match client {
+            Ok(Some(client)) => Self::Known(Arc::new(client)),
+            Ok(None) => Self::Gone(id),
+            Err(error) => {
+                tell("an order is shown without its client", &error);
+                Self::Unavailable(id)
+            }
+        }
+    }
+
     /// The client, where it is known.
     #[must_use]
     pub fn client(&self) -> Option<&Stored<Client>> {

@@ -1,11 +1,13 @@
-use provesi_testkit::data::with;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use provesi_core::{
-    App, AppError, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, Field, Order,
-    OrderChange, OrderDraft, OrderRepositoryExt, OrderStatus, OrderView, PageLimit, Refusal, Rule, StatusFlow,
+    App, AppError, AuditPolicy, Client, ClientChoice, ClientLink, ClientRepositoryExt, EventKind, Expected, Field,
+    Order, OrderChange, OrderDraft, OrderId, OrderKey, OrderRepositoryExt, OrderStatus, OrderView, OrderWithClient,
+    OrdersWithClients, PageLimit, Refusal, Rule, StatusFlow, StoreError,
 };
-use provesi_testkit::{Call, Fault, Faults, FaultyStore};
+use provesi_testkit::data::with;
+use provesi_testkit::{Call, Fault, Faults, FaultyStore, MemoryStore};
 
 use crate::{ANY, World, number, order_draft};
 
@@ -35,6 +37,63 @@ async fn an_order_is_found_with_its_client_in_any_letter_case() {
     assert_eq!(found, made);
     assert_eq!(found.client, ClientLink::Known(Arc::new(client.into())));
     assert_eq!(found.next_statuses.len(), 6);
+}
+
+/// A store of both whose clients cannot be read, or whose orders cannot.
+#[derive(Debug)]
+struct Away {
+    store: MemoryStore,
+    orders: bool,
+}
+
+#[async_trait]
+impl OrdersWithClients for Away {
+    async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        let away = || StoreError::unavailable("away");
+        let found = self.store.get_with_clients(keys).await.into_iter();
+        let found = found.map(|found| Ok(found?.map(|found| OrderWithClient { client: Err(away()), ..found })));
+        found.map(|found| if self.orders { Err(away()) } else { found }).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_read_together_with_its_client_is_told_as_one_that_is_not() {
+    let world = World::new();
+    let (client, gone) = (world.client("ana@example.com").await, world.client("eva@example.com").await);
+    let with_client = world.order("A-1", Some(&client)).await;
+    world.order("A-2", None).await;
+    let of_gone = world.order("A-3", Some(&gone)).await;
+    ClientRepositoryExt::delete(&world.store, gone.id, ANY).await.unwrap();
+    let irregular = with(of_gone.order.row.clone(), |it| (it.id, it.number) = (OrderId::new(77), "A 4".to_owned()));
+    world.store.plant_order(with(irregular, |it| it.client_id = Some("nobody".to_owned())));
+    let audited = |store: &MemoryStore| world.app.clone().with_audit(Arc::new(store.clone()), AuditPolicy::Strict);
+    let (plain_audit, joined_audit) = (MemoryStore::new(), MemoryStore::new());
+    let plain = audited(&plain_audit);
+    let joined = audited(&joined_audit).with_joined_reads(Arc::new(world.store.clone()));
+    let mut links = Vec::new();
+    for key in [1, 2, 3, 77].map(|id| OrderKey::Id(OrderId::new(id))).into_iter().chain([number("a-1").into()]) {
+        let view = joined.order(&world.caller, key.clone()).await.unwrap();
+        assert_eq!(view, plain.order(&world.caller, key).await.unwrap());
+        links.push(view.client);
+    }
+    let known = ClientLink::Known(Arc::new(client.clone().into()));
+    assert_eq!(links, [known.clone(), ClientLink::Nobody, ClientLink::Gone(gone.id), ClientLink::Irregular, known]);
+    for app in [&plain, &joined] {
+        let missing = app.order(&world.caller, &number("A-9")).await;
+        assert!(matches!(missing, Err(AppError::OrderNotFound)), "{missing:?}");
+    }
+    assert_eq!(joined_audit.audit_records(), plain_audit.audit_records());
+
+    let away = |orders| joined.clone().with_joined_reads(Arc::new(Away { store: world.store.clone(), orders }));
+    let without_client = away(false).order(&world.caller, with_client.order.row.id).await.unwrap();
+    assert_eq!(without_client.client, ClientLink::Unavailable(client.id));
+    let failed = away(true).order(&world.caller, with_client.order.row.id).await;
+    assert!(matches!(failed, Err(AppError::Orders(StoreError::Unavailable { .. }))), "{failed:?}");
+    // Other stores are not those that are read together.
+    let empty = Arc::new(MemoryStore::new());
+    let elsewhere = joined.with_stores(Arc::clone(&empty) as _, empty);
+    let missing = elsewhere.order(&world.caller, with_client.order.row.id).await;
+    assert!(matches!(missing, Err(AppError::OrderNotFound)), "{missing:?}");
 }
 
 #[tokio::test]

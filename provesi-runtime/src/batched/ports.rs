@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use provesi_core::{
     ClientClaim, ClientCursor, ClientKey, ClientListing, ClientRepository, ClientRow, ClientWrite, OrderClaim,
-    OrderCount, OrderCounts, OrderCursor, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow, OrderWrite, Page,
-    PageRequest, StoreError,
+    OrderCount, OrderCounts, OrderCursor, OrderId, OrderKey, OrderListing, OrderRepository, OrderRow, OrderWithClient,
+    OrderWrite, OrdersWithClients, Page, PageRequest, StoreError,
 };
 
 use super::lane::{Calls, Join, Lane};
@@ -34,6 +34,7 @@ where
 }
 
 pub(super) type OrderReads = Reads<OrderKey, OrderRow>;
+pub(super) type OrderWithClientReads = Reads<OrderKey, OrderWithClient>;
 pub(super) type ClientReads = Reads<ClientKey, ClientRow>;
 
 /// Looks records up: one with others that wait, several with those who ask for the same.
@@ -95,6 +96,13 @@ impl<R: OrderRepository> Join<OrderReads> for R {
 }
 
 #[async_trait]
+impl<R: OrdersWithClients> Join<OrderWithClientReads> for R {
+    async fn join(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        self.get_with_clients(keys).await
+    }
+}
+
+#[async_trait]
 impl<R: OrderRepository> Join<OrderWrites> for R {
     async fn join(&self, writes: &[OrderWrite]) -> Vec<Result<Option<OrderId>, StoreError>> {
         self.try_commit(writes).await
@@ -148,6 +156,13 @@ impl<R: OrderRepository> OrderRepository for Batched<R> {
     provesi_core::forward_order_repository!(
         |batched| &*batched.store; database, try_commit, client_ids, events, entries, ping
     );
+}
+
+#[async_trait]
+impl<R: OrdersWithClients> OrdersWithClients for Batched<R> {
+    async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>> {
+        look_up(&self.order_with_client_reads, &self.coalesced.orders_with_clients, &self.store, keys).await
+    }
 }
 
 #[async_trait]

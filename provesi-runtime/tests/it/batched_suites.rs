@@ -27,3 +27,7 @@ mod clients {
 mod orders {
     provesi_testkit::order_repository_suite!(super::empty, plant = super::plant_orders);
 }
+
+mod orders_with_clients {
+    provesi_testkit::orders_with_clients_suite!(super::empty, plant = super::plant_orders);
+}

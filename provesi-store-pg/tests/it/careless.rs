@@ -4,8 +4,8 @@ use futures_util::TryStreamExt;
 use provesi_core::{
     ClientKey, ClientListing, ClientRepository, ClientRepositoryExt, CountKey, Direction, EmailFault, EventGroup,
     Expected, Field, Invalid, Order, OrderCount, OrderFilter, OrderGroup, OrderKey, OrderListing, OrderRepository,
-    OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, PageLimit, PageRequest, Period, Rule, StoreAdmin, StoreError,
-    Timestamp, name_key,
+    OrderRepositoryExt, OrderRow, OrderSort, OrderStatus, OrdersWithClients, PageLimit, PageRequest, Period, Rule,
+    StoreAdmin, StoreError, Timestamp, name_key,
 };
 use provesi_store_pg::PgStore;
 use provesi_testkit::data::with;
@@ -239,6 +239,32 @@ async fn an_event_that_cannot_be_read_does_not_hide_those_after_it() {
     let key = |actor: &str, kind: &str| CountKey::ActorAndKind(actor.to_owned(), kind.to_owned());
     let by = stamp(1).actor.to_string();
     assert_eq!(counts, [(key("root", "created"), 1), (key(&by, "created"), 1), (key(&by, "eaten"), 2)]);
+}
+
+#[tokio::test]
+async fn an_order_comes_without_a_client_that_cannot_be_decoded() {
+    let fixture = Fixture::new().await;
+    let (store, mut raw) = (&fixture.store, fixture.raw().await);
+    let mut keys = Vec::new();
+    for number in 1..=2 {
+        let client = ClientRepositoryExt::insert(store, &client(number)).await.unwrap();
+        let order = with(order(&format!("A-{number}"), OrderStatus::Received), |it| it.client_id = Some(client.id));
+        keys.push(OrderKey::Id(OrderRepositoryExt::insert(store, &order, &stamp(1)).await.unwrap().id));
+    }
+    let id = client(2).id;
+    run(&mut raw, format!("UPDATE provesi_clients SET created_at = 'infinity' WHERE id = '{id}'")).await;
+    for keys in [&keys[..], &keys[1..]] {
+        let mut found: Vec<_> =
+            store.get_with_clients(keys).await.into_iter().map(|found| found.unwrap().unwrap()).collect();
+        let last = found.pop().unwrap();
+        assert_eq!(last.order.number, "A-2");
+        let fault = last.client.unwrap_err();
+        assert!(
+            matches!(&fault, StoreError::Corrupt { source } if source.to_string().starts_with(&format!("client {id}: "))),
+            "{fault:?}"
+        );
+        assert!(found.into_iter().all(|other| other.client.unwrap().unwrap().id == client(1).id));
+    }
 }
 
 #[tokio::test]

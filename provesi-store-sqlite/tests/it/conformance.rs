@@ -136,3 +136,11 @@ mod of_clients_joined {
 mod of_orders_joined {
     provesi_testkit::order_repository_suite!(super::joined);
 }
+
+mod of_both {
+    provesi_testkit::orders_with_clients_suite!(super::empty, plant = super::plant_orders);
+}
+
+mod of_both_in_a_transaction {
+    provesi_testkit::orders_with_clients_suite!(super::in_transaction, plant = super::plant_orders_before);
+}
