@@ -6,6 +6,11 @@ use std::time::Duration;
 use crate::load::{Requests, run};
 use crate::process::{Running, databases_seconds};
 
+/// The server's, so that the bare handlers have no slower one.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How many connections ask at the same time, where nothing else is said.
 pub(crate) const CONNECTIONS: usize = 32;
 
