@@ -33,7 +33,7 @@ use crate::{
     StoreError, Subject, SystemClock, Timestamp,
 };
 
-/// The application: two stores, the rules, and what they need. Cheap to clone.
+/// The application: the stores of clients and orders, the rules, and what they need. Cheap to clone.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -48,7 +48,7 @@ use crate::{
 pub struct App {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
-    /// The store of both, if it reads them together.
+    /// For reads of an order with its client.
     joined: Option<Arc<dyn OrdersWithClients>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdSource>,
@@ -78,6 +78,7 @@ impl App {
 
     /// This application over other stores, such as those within a transaction of the caller's. The audit stays outside of it: it
     /// records what was done there whether or not the caller commits, and one in the same SQLite file waits for the transaction.
+    /// What was given to [`with_joined_reads`](Self::with_joined_reads) is no longer used.
     #[must_use]
     pub fn with_stores(mut self, clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
         self.clients = clients;
@@ -86,8 +87,8 @@ impl App {
         self
     }
 
-    /// This application with a store that reads orders together with their clients: the one that has them all. Whatever else is done
-    /// goes through the ports.
+    /// This application with a store that reads orders together with their clients, for [`order`](Self::order) alone. It must have the
+    /// same records as the stores of clients and orders, and see their writes at once.
     #[must_use]
     pub fn with_joined_reads(mut self, store: Arc<dyn OrdersWithClients>) -> Self {
         self.joined = Some(store);

@@ -9,16 +9,15 @@ use crate::{ClientRow, OrderKey, OrderRow, StoreError};
 
 /// A store of both orders and clients that reads an order with its client in one query.
 ///
-/// A store need not have this: [`App`](crate::App) asks for the client after the order. With
-/// [`App::with_joined_reads`](crate::App::with_joined_reads) it saves a round trip for each order that is read.
-/// `provesi-testkit` tests an implementation.
+/// A store need not implement it: without, [`App`](crate::App) asks for the client after the order. With it
+/// ([`App::with_joined_reads`](crate::App::with_joined_reads)), an order is read in one round trip. `provesi-testkit` tests an
+/// implementation.
 #[async_trait]
 pub trait OrdersWithClients: Debug + Send + Sync + 'static {
     /// As [`OrderRepository::get_many`](crate::OrderRepository::get_many), each order with its client.
     ///
     /// # Errors
-    /// As [`OrderRepository::get_many`](crate::OrderRepository::get_many). An error that concerns a client alone is in
-    /// [`OrderWithClient::client`].
+    /// As [`OrderRepository::get_many`](crate::OrderRepository::get_many), whichever of the two the query could not read.
     async fn get_with_clients(&self, keys: &[OrderKey]) -> Vec<Result<Option<OrderWithClient>, StoreError>>;
 }
 
@@ -28,7 +27,8 @@ pub trait OrdersWithClients: Debug + Send + Sync + 'static {
 pub struct OrderWithClient {
     /// The order.
     pub order: OrderRow,
-    /// Its client: `None` if it names none, or one that does not exist; [`StoreError::Corrupt`] if the client cannot be decoded.
+    /// The client with the id [`OrderRow::client_id`]: `None` if it does not exist, [`StoreError::Corrupt`] if its row cannot be
+    /// decoded. Means nothing if the order has no client id, or one that is none.
     pub client: Result<Option<ClientRow>, StoreError>,
 }
 

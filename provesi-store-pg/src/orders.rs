@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use crate::commit::{HeldUp, commit};
 use crate::error::store_error;
 use crate::rows::{ClientIdRow, Columns, Lookup, look_up};
-use crate::sql::{self, client, folded, is_writable, order_columns, order_with_client_columns};
+use crate::sql::{self, client, client_columns, folded, is_writable, order_columns, order_with_client_columns};
 use crate::store::{PgStore, writable};
 use crate::{entries, events};
 
@@ -35,6 +35,7 @@ const BY_ID: Lookup = Lookup { one: lookup!("id", " = $1"), many: lookup!("id", 
 
 const BY_NUMBER: Lookup = Lookup { one: lookup!(folded!(), " = $1"), many: lookup!(folded!(), " = ANY($1)") };
 
+/// `OFFSET 0` keeps PostgreSQL from joining whole tables, which it does from some 30 keys on.
 macro_rules! lookup_with_client {
     ($key:expr, $is_asked:literal) => {
         concat!(
@@ -42,21 +43,23 @@ macro_rules! lookup_with_client {
             order_with_client_columns!(),
             ", ",
             $key,
-            " AS key FROM orders_order LEFT JOIN provesi_clients ON provesi_clients.id = ",
+            " AS key FROM orders_order LEFT JOIN LATERAL (SELECT ",
+            client_columns!(),
+            " FROM provesi_clients WHERE id = ",
             client!(),
-            " WHERE ",
+            " OFFSET 0) AS client ON true WHERE ",
             $key,
             $is_asked
         )
     };
 }
 
-const WITH_CLIENT_BY_ID: Lookup = Lookup {
+pub(crate) const WITH_CLIENT_BY_ID: Lookup = Lookup {
     one: lookup_with_client!("orders_order.id", " = $1"),
     many: lookup_with_client!("orders_order.id", " = ANY($1)"),
 };
 
-const WITH_CLIENT_BY_NUMBER: Lookup =
+pub(crate) const WITH_CLIENT_BY_NUMBER: Lookup =
     Lookup { one: lookup_with_client!(folded!(), " = $1"), many: lookup_with_client!(folded!(), " = ANY($1)") };
 
 const COUNT_BY_CLIENT: &str =

@@ -3,7 +3,6 @@
 #[path = "../tests/it/database.rs"]
 mod database;
 
-use provesi_testkit::data::with;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -12,13 +11,14 @@ use provesi_core::{
     OrderPosition, OrderSort, OrderState, OrderStatus, OrderWrite, Period, ReturnDate, Stamp, StoreAdmin, Stored,
     Timestamp,
 };
+use provesi_testkit::data::with;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, Executor, PgConnection};
 
 use crate::PgStore;
 use crate::clients::{page_text, search_text};
 use crate::commit::{Statement as WriteStatement, Write};
-use crate::orders::Statement;
+use crate::orders::{Statement, WITH_CLIENT_BY_ID, WITH_CLIENT_BY_NUMBER};
 use crate::{grams, sql};
 use database::{Database, Kept, database};
 
@@ -299,6 +299,21 @@ async fn every_other_statement_is_a_lookup() {
         let plan = lines.join("\n");
         assert!(!plan.contains("Seq Scan"), "{text}:\n{plan}");
         planner.connection.execute("DEALLOCATE asked").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_whole_batch_of_orders_finds_its_clients_by_their_ids() {
+    let Some(mut planner) = Planner::new().await else { return };
+    let ids: Vec<i64> = (0..256).map(|n| 1 + n * 100).collect();
+    let numbers: Vec<String> = ids.iter().map(|id| format!("ord-{id}")).collect();
+    let (mut by_id, mut by_number) = (PgArguments::default(), PgArguments::default());
+    by_id.add(ids).unwrap();
+    by_number.add(numbers).unwrap();
+    for (text, keys) in [(WITH_CLIENT_BY_ID.many, by_id), (WITH_CLIENT_BY_NUMBER.many, by_number)] {
+        let plan = planner.plan(text, keys).await;
+        assert!(plan.contains("provesi_clients_pkey"), "{plan}");
+        assert!(!["Seq Scan on provesi_clients", "Hash", "Merge"].iter().any(|way| plan.contains(way)), "{plan}");
     }
 }
 

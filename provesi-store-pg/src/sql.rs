@@ -129,8 +129,8 @@ macro_rules! order_with_client_columns {
         concat!(
             "orders_order.id, ",
             $crate::sql::order_fields!("orders_order."),
-            ", provesi_clients.id, ",
-            $crate::sql::client_fields!("provesi_clients.")
+            ", client.id, ",
+            $crate::sql::client_fields!("client.")
         )
     };
 }

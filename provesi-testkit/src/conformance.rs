@@ -1,8 +1,8 @@
 //! What every store must do, as one list of cases per port.
 //!
-//! [`client_repository_suite!`](crate::client_repository_suite),
-//! [`order_repository_suite!`](crate::order_repository_suite), [`orders_with_clients_suite!`](crate::orders_with_clients_suite) and
-//! [`audit_store_suite!`](crate::audit_store_suite) make one named test of each case for a store. A case asserts what is in the store afterwards and not only what it was answered.
+//! [`client_repository_suite!`](crate::client_repository_suite), [`order_repository_suite!`](crate::order_repository_suite),
+//! [`orders_with_clients_suite!`](crate::orders_with_clients_suite) and [`audit_store_suite!`](crate::audit_store_suite) make one
+//! named test of each case for a store. A case asserts what is in the store afterwards and not only what it was answered.
 //! Where it says `left` and `right`, left is what the store gave and right what it has to give.
 
 pub mod audit;

@@ -52,7 +52,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::OrderNotFound`] or [`AppError::Orders`]. A store of clients that does not answer is no error, see
-    /// [`ClientLink::Unavailable`].
+    /// [`ClientLink::Unavailable`], unless it is the one that reads both together.
     pub async fn order(&self, caller: &Caller, key: impl Into<OrderKey> + Send) -> Result<OrderView, AppError> {
         let key = key.into();
         let tried = key_subject(&key);
@@ -233,19 +233,26 @@ impl App {
         }
     }
 
-    /// The order with this key and its client, in one query where a store has both.
+    /// The order with this key and its client: in one query if [`App::with_joined_reads`] was called.
     async fn load_view(&self, key: OrderKey) -> Result<OrderView, AppError> {
-        let Some(joined) = &self.joined else {
-            return Ok(self.view(self.load_order(key).await?).await);
-        };
-        let found = only(joined.get_with_clients(&[key]).await).map_err(AppError::Orders)?;
-        let OrderWithClient { order, client } = found.ok_or(AppError::OrderNotFound)?;
+        if let Some(joined) = &self.joined {
+            match only(joined.get_with_clients(std::slice::from_ref(&key)).await) {
+                Ok(found) => return Ok(self.joined_view(found.ok_or(AppError::OrderNotFound)?)),
+                Err(error @ StoreError::Unavailable { .. }) => return Err(AppError::Orders(error)),
+                // What is wrong may be with the clients alone.
+                Err(error) => tell("an order is read apart from its client", &error),
+            }
+        }
+        Ok(self.view(self.load_order(key).await?).await)
+    }
+
+    fn joined_view(&self, OrderWithClient { order, client }: OrderWithClient) -> OrderView {
         let client = match order.client_id() {
             Ok(Some(id)) => ClientLink::found(id, client.map(|client| client.map(Stored::new))),
             Ok(None) => ClientLink::Nobody,
             Err(_) => ClientLink::Irregular,
         };
-        Ok(self.view_of(Stored::new(order), client))
+        self.view_of(Stored::new(order), client)
     }
 
     /// The order with its client.

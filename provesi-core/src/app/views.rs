@@ -21,7 +21,7 @@ pub enum ClientLink {
 }
 
 impl ClientLink {
-    /// What was found where the client with this id should be.
+    /// The link to the client with this id, by what its lookup returned.
     pub(super) fn found(id: ClientId, client: Result<Option<Stored<Client>>, StoreError>) -> Self {
         match client {
             Ok(Some(client)) => Self::Known(Arc::new(client)),

@@ -43,7 +43,7 @@ async fn an_order_is_found_with_its_client_in_any_letter_case() {
 #[derive(Debug)]
 struct Away {
     store: MemoryStore,
-    orders: bool,
+    orders: Option<StoreError>,
 }
 
 #[async_trait]
@@ -52,7 +52,7 @@ impl OrdersWithClients for Away {
         let away = || StoreError::unavailable("away");
         let found = self.store.get_with_clients(keys).await.into_iter();
         let found = found.map(|found| Ok(found?.map(|found| OrderWithClient { client: Err(away()), ..found })));
-        found.map(|found| if self.orders { Err(away()) } else { found }).collect()
+        found.map(|found| self.orders.clone().map_or(found, Err)).collect()
     }
 }
 
@@ -85,10 +85,14 @@ async fn an_order_that_is_read_together_with_its_client_is_told_as_one_that_is_n
     assert_eq!(joined_audit.audit_records(), plain_audit.audit_records());
 
     let away = |orders| joined.clone().with_joined_reads(Arc::new(Away { store: world.store.clone(), orders }));
-    let without_client = away(false).order(&world.caller, with_client.order.row.id).await.unwrap();
+    let without_client = away(None).order(&world.caller, with_client.order.row.id).await.unwrap();
     assert_eq!(without_client.client, ClientLink::Unavailable(client.id));
-    let failed = away(true).order(&world.caller, with_client.order.row.id).await;
+    let failed = away(Some(StoreError::unavailable("away"))).order(&world.caller, with_client.order.row.id).await;
     assert!(matches!(failed, Err(AppError::Orders(StoreError::Unavailable { .. }))), "{failed:?}");
+    // A damaged table of clients does not hide orders.
+    let apart =
+        away(Some(StoreError::backend("damaged"))).order(&world.caller, with_client.order.row.id).await.unwrap();
+    assert_eq!(apart, with_client);
     // Other stores are not those that are read together.
     let empty = Arc::new(MemoryStore::new());
     let elsewhere = joined.with_stores(Arc::clone(&empty) as _, empty);

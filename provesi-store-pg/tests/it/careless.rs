@@ -265,6 +265,10 @@ async fn an_order_comes_without_a_client_that_cannot_be_decoded() {
         );
         assert!(found.into_iter().all(|other| other.client.unwrap().unwrap().id == client(1).id));
     }
+    run(&mut raw, "UPDATE orders_order SET created_at = 'infinity' WHERE order_number = 'A-2'".to_owned()).await;
+    let mut found = store.get_with_clients(&keys).await;
+    assert_corrupt(found.pop().unwrap());
+    assert_eq!(found.pop().unwrap().unwrap().unwrap().client.unwrap().unwrap().id, client(1).id);
 }
 
 #[tokio::test]

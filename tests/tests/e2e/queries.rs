@@ -24,22 +24,23 @@ impl Counted {
         Self { server: Server::start(place).await, orders: to_orders, clients: to_clients }
     }
 
-    /// Waits until what the server does by itself after its start is over.
-    async fn settle(&self) {
-        let mut quiet_since = Instant::now();
-        while quiet_since.elapsed() < Duration::from_millis(500) {
-            if !(self.orders.take().is_empty() && self.clients.take().is_empty()) {
-                quiet_since = Instant::now();
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
     /// What was asked of the orders and of the clients since it was last looked.
     fn asked(&self) -> [usize; 2] {
         let (orders, clients) = (self.orders.take(), self.clients.take());
         println!("orders: {orders:#?}\nclients: {clients:#?}");
         [orders.len(), clients.len()]
+    }
+}
+
+/// Waits until what a server does by itself after its start is over.
+async fn settle<const N: usize>(asked: [&Statements; N]) {
+    let mut quiet_since = Instant::now();
+    while quiet_since.elapsed() < Duration::from_millis(500) {
+        // Each is emptied.
+        if asked.iter().map(|asked| asked.take().len()).sum::<usize>() > 0 {
+            quiet_since = Instant::now();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -58,7 +59,7 @@ async fn a_request_is_as_many_queries_as_it_must_be_and_no_more() {
     }
     // A process asks once for the key of cursors.
     counted.server.get("/api/clients/?limit=1").await;
-    counted.settle().await;
+    settle([&counted.orders, &counted.clients]).await;
     for (path, expected) in [
         ("/api/orders/".to_owned(), [1, 1]),
         ("/api/orders/?limit=25".to_owned(), [1, 1]),
@@ -79,4 +80,21 @@ async fn a_request_is_as_many_queries_as_it_must_be_and_no_more() {
     assert_eq!(counted.asked(), [1, 1], "the order with its event; the client");
     assert_eq!(counted.server.post("/api/orders/", &json!({"order_number": "B-2"})).await.0, 201);
     assert_eq!(counted.asked(), [1, 0], "the order with its event");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_and_its_client_are_one_query_where_both_are_in_one_database() {
+    if !wanted("postgres") {
+        return;
+    }
+    let both = servers::postgres().await;
+    let counted = Statements::to(both.url()).await;
+    let server = Server::start(Place::behind(counted.url(), counted.url(), vec![both])).await;
+    let id = server.client("ana@example.com").await;
+    let order = json!({"order_number": "A-1", "client_id": id});
+    assert_eq!(server.post("/api/orders/", &order).await.0, 201);
+    settle([&counted]).await;
+    assert_eq!(server.get("/api/orders/a-1").await["data"]["client"]["email"], "ana@example.com");
+    let asked = counted.take();
+    assert_eq!(asked.len(), 1, "{asked:#?}");
 }

@@ -50,12 +50,23 @@ pub async fn a_change_of_either_is_seen_at_once(store: OfBoth) {
 
 pub async fn thousands_are_read(store: OfBoth) {
     store.clients.insert(&client(1, "Ana")).await.expect("kept");
-    let order = store.orders.insert(&order_of("A-1", Some(1)), &stamp(0)).await.expect("kept");
-    let keys: Vec<_> = (0..2_500).map(|id| OrderKey::Id(OrderId::new(order.id.get() + id))).collect();
+    let mut there = Vec::new();
+    for number in ["A-1", "A-2", "A-3"] {
+        there.push(store.orders.insert(&order_of(number, Some(1)), &stamp(0)).await.expect("kept").id);
+    }
+    let last = there.iter().max().expect("orders").get();
+    let mut keys: Vec<_> = (1..=2_500).map(|id| OrderKey::Id(OrderId::new(last + id))).collect();
+    // One in each thousand.
+    for (key, id) in keys.iter_mut().skip(500).step_by(950).zip(&there) {
+        *key = OrderKey::Id(*id);
+    }
     let found = store.joined(&keys).await;
     assert_eq!(found.len(), keys.len());
-    let there = found.into_iter().map(|found| found.expect("read").is_some());
-    assert!(there.eq((0..2_500).map(|id| id == 0)));
+    for (key, found) in keys.iter().zip(found) {
+        let names = found.expect("read").map(|(order, client)| (order.id, client.expect("a client").name));
+        let expected = there.iter().find(|id| *key == OrderKey::Id(**id)).map(|id| (*id, "Ana".to_owned()));
+        assert_eq!(names, expected);
+    }
 }
 
 pub async fn nothing_is_asked_for_and_nothing_found(store: OfBoth) {
