@@ -26,10 +26,17 @@ impl Counted {
 
     /// What was asked of the orders and of the clients since it was last looked.
     fn asked(&self) -> [usize; 2] {
-        let (orders, clients) = (self.orders.take(), self.clients.take());
+        let (orders, clients) = (taken(&self.orders), taken(&self.clients));
         println!("orders: {orders:#?}\nclients: {clients:#?}");
         [orders.len(), clients.len()]
     }
+}
+
+/// What was asked of tables since it was last looked. Only what a connection is asked when it is opened or tested names none: a pool
+/// may open one at any time.
+fn taken(asked: &Statements) -> Vec<String> {
+    let names_a_table = |text: &String| text.contains(" FROM ") || text.contains("INSERT INTO ");
+    asked.take().into_iter().filter(names_a_table).collect()
 }
 
 /// Waits until what a server does by itself after its start is over.
@@ -95,6 +102,6 @@ async fn an_order_and_its_client_are_one_query_where_both_are_in_one_database() 
     assert_eq!(server.post("/api/orders/", &order).await.0, 201);
     settle([&counted]).await;
     assert_eq!(server.get("/api/orders/a-1").await["data"]["client"]["email"], "ana@example.com");
-    let asked = counted.take();
+    let asked = taken(&counted);
     assert_eq!(asked.len(), 1, "{asked:#?}");
 }
