@@ -26,7 +26,8 @@ use cli::{CheckArgs, Cli, Command, ImportArgs, SeedArgs, ServeArgs, StoreArgs};
 use settings::{AuditSettings, Env, SettingError};
 use stores::{Kind, Migrated, OpenError, Opening, Stores};
 
-/// A fifth of the time of a lookup was glibc's allocator. The settings of this one are in `.cargo/config.toml`.
+/// With glibc's allocator a lookup took 10 to 25 % more processor time (`docs/benchmarks.md`). The settings of this one are in
+/// `.cargo/config.toml`.
 #[cfg(unix)]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

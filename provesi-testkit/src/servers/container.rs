@@ -28,13 +28,15 @@ const ENGINE: Duration = Duration::from_secs(5);
 /// How long an image may take to be pulled and started.
 const PULL: Duration = Duration::from_secs(300);
 
-/// Images in the order in which they are taken where they are there; the first is pulled where none is.
-fn images(kind: Kind) -> Vec<String> {
-    let known: &[&str] = match kind {
-        Kind::Postgres => &["postgres:17-alpine", "postgres:11-alpine"],
-        Kind::MongoDb => &["mongo:5.0.6"],
-    };
-    set(&kind.image_variable()).map_or_else(|| known.iter().map(|&name| name.to_owned()).collect(), |named| vec![named])
+/// The image of a server, which testcontainers pulls if the engine does not have it.
+fn image(kind: Kind) -> String {
+    set(&kind.image_variable()).unwrap_or_else(|| {
+        let known = match kind {
+            Kind::Postgres => "postgres:17-alpine",
+            Kind::MongoDb => "mongo:5.0.6",
+        };
+        known.to_owned()
+    })
 }
 
 #[derive(Debug)]
@@ -75,15 +77,9 @@ pub(super) async fn sweep(engine: &Docker) {
 }
 
 impl Container {
-    pub(super) async fn start(
-        engine: &Docker,
-        kind: Kind,
-        port: u16,
-        password: &str,
-        options: Options,
-    ) -> Result<Self, String> {
+    pub(super) async fn start(kind: Kind, port: u16, password: &str, options: Options) -> Result<Self, String> {
         let folder = Folder::new(kind.store()).map_err(|error| error.to_string())?;
-        let image = choose_image(engine, kind).await;
+        let image = image(kind);
         let (name, tag) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((&image, "latest"));
         let (host, is_remote) = engine_host();
         let inside: ContainerPort = match kind {
@@ -185,17 +181,6 @@ impl Drop for Container {
 /// Whether another program took the port after it was found free. The engine says so in words only.
 pub(super) fn is_port_taken(error: &str) -> bool {
     ["port is already allocated", "address already in use"].iter().any(|words| error.contains(words))
-}
-
-/// The first image that the engine has, else the first: testcontainers pulls it.
-async fn choose_image(engine: &Docker, kind: Kind) -> String {
-    let images = images(kind);
-    for image in &images {
-        if engine.inspect_image(image).await.is_ok() {
-            return image.clone();
-        }
-    }
-    images.into_iter().next().unwrap_or_default()
 }
 
 /// Where published ports are, and whether that is another machine. Not what testcontainers says: inside a container it

@@ -111,7 +111,7 @@ impl Server {
         let mut attempt = 1;
         loop {
             let port = local::free_port();
-            match Container::start(&engine, kind, port, &password, options).await {
+            match Container::start(kind, port, &password, options).await {
                 Ok(container) => {
                     let url = own_url(kind, container.host(), port, &password);
                     let image = container.image().to_owned();
