@@ -2,7 +2,7 @@ FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make && rm -rf /var/lib/apt/lists/*
 WORKDIR /provesi
 COPY . .
-# On ARM, pages have up to 64 KiB: jemalloc runs where they are not larger than it was built for.
+# ARM kernels have pages of up to 64 KiB, and jemalloc does not start where pages are larger than it was built for.
 RUN if [ "$(uname -m)" = aarch64 ]; then export JEMALLOC_SYS_WITH_LG_PAGE=16; fi; \
     cargo build --release --locked -p provesi-server
 

@@ -78,7 +78,7 @@ impl App {
 
     /// This application over other stores, such as those within a transaction of the caller's. The audit stays outside of it: it
     /// records what was done there whether or not the caller commits, and one in the same SQLite file waits for the transaction.
-    /// What was given to [`with_joined_reads`](Self::with_joined_reads) is no longer used.
+    /// A store from [`with_joined_reads`](Self::with_joined_reads) is dropped.
     #[must_use]
     pub fn with_stores(mut self, clients: Arc<dyn ClientRepository>, orders: Arc<dyn OrderRepository>) -> Self {
         self.clients = clients;
@@ -87,8 +87,8 @@ impl App {
         self
     }
 
-    /// This application with a store that reads orders together with their clients, for [`order`](Self::order) alone. It must have the
-    /// same records as the stores of clients and orders, and see their writes at once.
+    /// This application with a store that reads orders together with their clients, which only [`order`](Self::order) uses. It must hold
+    /// the same records as the stores of clients and orders, and see their writes immediately.
     #[must_use]
     pub fn with_joined_reads(mut self, store: Arc<dyn OrdersWithClients>) -> Self {
         self.joined = Some(store);

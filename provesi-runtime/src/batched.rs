@@ -65,8 +65,8 @@ struct Reads {
 type Lookups<K, R> = Coalesced<Vec<K>, Vec<Result<Option<R>, StoreError>>>;
 type Pages<L, R, C> = Coalesced<(L, PageRequest<C>), Result<Page<R, C>, StoreError>>;
 
-/// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders, orders
-/// with clients, and clients.
+/// The limits of a [`Batched`] repository. They apply separately to reads and writes, and to orders, clients, and
+/// orders with their clients.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BatchOptions {

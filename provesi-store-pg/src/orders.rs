@@ -110,7 +110,7 @@ pub(crate) const READS: &[&str] = &[
 ];
 
 impl PgStore {
-    /// What these statements find, position by position.
+    /// The rows that these statements return, position by position.
     async fn orders_by<R: Columns + Clone + Send>(
         &self,
         keys: &[OrderKey],

@@ -48,7 +48,7 @@ pub(crate) const READS: &[&str] = &[
 ];
 
 impl SqliteStore {
-    /// What these statements find, position by position.
+    /// The rows that these statements return, position by position.
     async fn orders_by<R: Clone>(
         &self,
         keys: &[OrderKey],

@@ -67,7 +67,7 @@ struct Part {
 pub(crate) struct Stores {
     clients: Arc<dyn ClientRepository>,
     orders: Arc<dyn OrderRepository>,
-    /// Where clients and orders are in one database.
+    /// Set if clients and orders are in one database.
     joined: Option<Arc<dyn OrdersWithClients>>,
     audit: Arc<dyn AuditStore>,
     /// What waits to be recorded.

@@ -39,11 +39,11 @@ async fn an_order_is_found_with_its_client_in_any_letter_case() {
     assert_eq!(found.next_statuses.len(), 6);
 }
 
-/// A store of both whose clients cannot be read, or whose orders cannot.
+/// Joined reads that fail for the client, or as a whole.
 #[derive(Debug)]
 struct Away {
     store: MemoryStore,
-    orders: Option<StoreError>,
+    failure: Option<StoreError>,
 }
 
 #[async_trait]
@@ -52,12 +52,12 @@ impl OrdersWithClients for Away {
         let away = || StoreError::unavailable("away");
         let found = self.store.get_with_clients(keys).await.into_iter();
         let found = found.map(|found| Ok(found?.map(|found| OrderWithClient { client: Err(away()), ..found })));
-        found.map(|found| self.orders.clone().map_or(found, Err)).collect()
+        found.map(|found| self.failure.clone().map_or(found, Err)).collect()
     }
 }
 
 #[tokio::test]
-async fn an_order_that_is_read_together_with_its_client_is_told_as_one_that_is_not() {
+async fn a_joined_read_gives_the_view_and_the_audit_record_of_two_reads() {
     let world = World::new();
     let (client, gone) = (world.client("ana@example.com").await, world.client("eva@example.com").await);
     let with_client = world.order("A-1", Some(&client)).await;
@@ -84,7 +84,7 @@ async fn an_order_that_is_read_together_with_its_client_is_told_as_one_that_is_n
     }
     assert_eq!(joined_audit.audit_records(), plain_audit.audit_records());
 
-    let away = |orders| joined.clone().with_joined_reads(Arc::new(Away { store: world.store.clone(), orders }));
+    let away = |failure| joined.clone().with_joined_reads(Arc::new(Away { store: world.store.clone(), failure }));
     let without_client = away(None).order(&world.caller, with_client.order.row.id).await.unwrap();
     assert_eq!(without_client.client, ClientLink::Unavailable(client.id));
     let failed = away(Some(StoreError::unavailable("away"))).order(&world.caller, with_client.order.row.id).await;
@@ -93,7 +93,7 @@ async fn an_order_that_is_read_together_with_its_client_is_told_as_one_that_is_n
     let apart =
         away(Some(StoreError::backend("damaged"))).order(&world.caller, with_client.order.row.id).await.unwrap();
     assert_eq!(apart, with_client);
-    // Other stores are not those that are read together.
+    // Other stores need joined reads of their own.
     let empty = Arc::new(MemoryStore::new());
     let elsewhere = joined.with_stores(Arc::clone(&empty) as _, empty);
     let missing = elsewhere.order(&world.caller, with_client.order.row.id).await;

@@ -37,7 +37,7 @@ pub(super) type OrderReads = Reads<OrderKey, OrderRow>;
 pub(super) type OrderWithClientReads = Reads<OrderKey, OrderWithClient>;
 pub(super) type ClientReads = Reads<ClientKey, ClientRow>;
 
-/// Looks records up: one with others that wait, several with those who ask for the same.
+/// Looks up one record in a batch, or several in a query that identical calls share.
 async fn look_up<K, T, R>(
     single: &Lane<Reads<K, T>>,
     several: &Lookups<K, T>,

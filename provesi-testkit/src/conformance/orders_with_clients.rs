@@ -52,7 +52,7 @@ impl OfBoth {
         all
     }
 
-    /// Asked for all at once, for each alone, and in two queries, a store says the same.
+    /// A joined read of all keys, and of each alone, returns what the two ports return.
     async fn assert_agrees(&self, keys: &[OrderKey]) {
         let expected = self.one_by_one(keys).await;
         assert_found(&self.joined(keys).await, &expected);
